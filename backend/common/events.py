@@ -1,0 +1,59 @@
+"""How apps speak upwards: an event is written with the change and handed to whoever subscribed.
+
+    event_record("assignment.submitted", subject=assignment.id, dataset=image.dataset_id, by=user)
+
+    @subscribe("assignment.submitted")            # in another app's subscriptions.py
+    def retrain_when_due(event: Event) -> None: ...
+
+A subscriber may be called twice for one event, and must leave what calling it once leaves.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from backend.common.models import Event
+
+Subscriber = Callable[[Event], None]
+_subscribers: dict[str, list[Subscriber]] = defaultdict(list)
+
+
+def subscribe(*kinds: str) -> Callable[[Subscriber], Subscriber]:
+    """Call the decorated function with every event of these kinds, in a worker, after the commit."""
+
+    def register(subscriber: Subscriber) -> Subscriber:
+        for kind in kinds:
+            _subscribers[kind].append(subscriber)
+        return subscriber
+
+    return register
+
+
+def subscribers_of(kind: str) -> list[Subscriber]:
+    return _subscribers[kind]
+
+
+def event_record(
+    kind: str,
+    *,
+    subject: UUID,
+    dataset: UUID | None = None,
+    by: AbstractBaseUser | None = None,
+    **data: Any,
+) -> Event:
+    """Write down what happened, in the transaction in which it happens.
+
+    Raises:
+        RuntimeError: outside a transaction, where the change could be kept and its event lost.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{kind} is recorded outside the transaction of its change")
+    from backend.common.tasks import deliver_event
+
+    event = Event.objects.create(kind=kind, subject_id=subject, dataset_id=dataset, by=by, data=data)
+    deliver_event.delay_on_commit(str(event.id))
+    return event

@@ -1,0 +1,106 @@
+"""Datasets, who belongs to them, and their photos."""
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from backend.common.models import Row
+
+
+class Stage(models.TextChoices):
+    """The three stages of the data engine (Segment Anything, section 4)."""
+
+    ASSISTED = "assisted"
+    SEMI_AUTOMATIC = "semi_automatic"
+    AUTOMATIC = "automatic"
+
+
+class Role(models.TextChoices):
+    """What a member may do; each may do what the ones before it may."""
+
+    ANNOTATOR = "annotator"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+
+
+class Split(models.TextChoices):
+    """What a photo's masks are used for.
+
+    `TEST` decides which checkpoint goes live and is never trained on. `HOLDOUT` is not looked at
+    by the gate either: it tells whether the gate fools itself.
+    """
+
+    TRAIN = "train"
+    TEST = "test"
+    HOLDOUT = "holdout"
+
+
+class Dataset(Row):
+    name = models.CharField(max_length=120)
+    stage = models.CharField(max_length=16, choices=Stage.choices, default=Stage.ASSISTED)
+    guidelines = models.TextField(blank=True)  # Markdown, shown to annotators
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    # How much human evidence the gate wants before it decides; the queue hands out test photos
+    # first until there is that much.
+    test_images_wanted = models.PositiveIntegerField(default=20, validators=[MinValueValidator(1)])
+    test_masks_wanted = models.PositiveIntegerField(default=100, validators=[MinValueValidator(1)])
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["created_by", "name"], name="dataset_name_per_creator"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(Row):
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "user"], name="one_role_per_member"),
+        ]
+
+
+class Image(Row):
+    """A photo. Coordinates everywhere are in its upright frame: EXIF orientation applied."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="images")
+    file_name = models.CharField(max_length=255)  # as it was uploaded, without folders
+    content_hash = models.CharField(max_length=64)  # SHA-256 of the original bytes, hex
+    original_key = models.CharField(max_length=255)  # the bytes exactly as they came
+    display_key = models.CharField(max_length=255)  # upright 8-bit RGB; the original where it is that
+    thumbnail_key = models.CharField(max_length=255)  # JPEG, longest side 256 px
+    media_type = models.CharField(max_length=32)  # of display_key: image/jpeg or image/png
+    width = models.PositiveIntegerField()  # pixels, upright
+    height = models.PositiveIntegerField()  # pixels, upright
+    byte_size = models.PositiveBigIntegerField()  # of the original
+    group = models.CharField(max_length=255)  # scene, video, near-duplicates: split as one
+    split = models.CharField(max_length=8, choices=Split.choices)
+    licence = models.CharField(max_length=120, blank=True)
+    attribution = models.TextField(blank=True)
+    source = models.CharField(max_length=255, blank=True)  # where it came from, for people
+    # When a person first submitted it. Kept here, not derived, because the queue asks for "the next
+    # photo without it" among millions.
+    annotated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "content_hash"], name="image_once_per_dataset"),
+        ]
+        indexes = [
+            models.Index(fields=["dataset", "created_at", "id"], name="image_in_order"),
+            models.Index(
+                fields=["dataset", "split", "created_at", "id"],
+                name="image_not_annotated",
+                condition=models.Q(annotated_at__isnull=True),
+            ),
+        ]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels, upright."""
+        return self.height, self.width

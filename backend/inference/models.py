@@ -1,0 +1,37 @@
+"""Image embeddings: made once per photo and encoder, shared by everybody."""
+
+from django.db import models
+
+from backend.common.models import Row
+from backend.datasets.models import Image
+
+
+class EmbeddingState(models.TextChoices):
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Embedding(Row):
+    """float16, channels x rows x columns, C order, raw bytes: what the page's decoder takes."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="embeddings")
+    encoder_hash = models.CharField(max_length=64)
+    state = models.CharField(max_length=8, choices=EmbeddingState.choices, default=EmbeddingState.WAITING)
+    storage_key = models.CharField(max_length=255, blank=True)  # "" until ready
+    seconds = models.FloatField(null=True)  # what making it took
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)  # why it failed, for people
+    asked_at = models.DateTimeField(null=True)  # last wake-up call; the sweeper repeats old ones
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "encoder_hash"], name="one_embedding_per_encoder"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["asked_at"],
+                name="embedding_waiting",
+                condition=models.Q(state="waiting"),
+            ),
+        ]

@@ -1,0 +1,165 @@
+"""What training and evaluation learn from: photos with some of their objects outlined.
+
+A source is one of
+    a label-map folder   images/ID.jpg, masks/ID.png (value = object, 0 = unlabelled)
+    a manifest           manifest.jsonl, one photo a line, with stored embeddings (what the loop writes)
+    a COCO json          FILE.json beside its images, or in annotations/ next to images/
+    an SA-1B folder      sa_ID.jpg + sa_ID.json
+They are listed, not loaded: a record reads its photo and masks when asked.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DataInvalid
+from engine.masks import decode
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One photo.
+
+    Attributes:
+        name: unique within its source.
+        size: (height, width) in pixels; None where only the photo itself knows.
+        image: of the photo; None where there is only an embedding.
+        embedding: float16, C x G x G, as .npy or raw; None: to be computed.
+        weights: how much more often than once each mask is drawn; None: all the same.
+    """
+
+    name: str
+    image: Path | None
+    read_masks: Callable[[], list[NDArray[np.bool_]]]
+    embedding: Path | None = None
+    size: tuple[int, int] | None = None
+    weights: tuple[float, ...] | None = None
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB."""
+        if self.image is None:
+            raise DataInvalid(f"{self.name}: there is no photo, only an embedding")
+        return read_rgb(self.image)
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB, EXIF orientation applied.
+
+    Raises:
+        DataInvalid: there is no such file, or it is not a photo.
+    """
+    try:
+        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise DataInvalid(f"{path}: {error.strerror}") from error
+    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
+    if bgr is None:
+        raise DataInvalid(f"{path} is not a photo that can be read")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def read_records(source: Path, *, leave_out: frozenset[str] = frozenset(), only: frozenset[str] | None = None) -> list[Record]:
+    """List a source's photos, sorted by name.
+
+    Args:
+        leave_out: names (file names without ending) to pass over.
+        only: if given, nothing but these.
+    Raises:
+        DataInvalid: the source is none of the four kinds, or nothing is left of it.
+    """
+    if source.suffix == ".json" and source.is_file():
+        records = _coco(source)
+    elif (source / "manifest.jsonl").is_file():
+        records = _manifest(source)
+    elif (source / "images").is_dir() and (source / "masks").is_dir():
+        records = _label_maps(source)
+    elif source.is_dir() and any(source.glob("sa_*.json")):
+        records = _sa1b(source)
+    elif not source.exists():
+        raise DataInvalid(f"{source} does not exist")
+    else:
+        raise DataInvalid(f"{source} is no label-map folder, manifest, COCO json or SA-1B folder")
+    kept = [r for r in records if r.name not in leave_out and (only is None or r.name in only)]
+    if not kept:
+        raise DataInvalid(f"{source} holds no photos to use")
+    return sorted(kept, key=lambda record: record.name)
+
+
+def _label_maps(folder: Path) -> Iterator[Record]:
+    photos = {path.stem: path for path in (folder / "images").iterdir()}
+    for labels in (folder / "masks").glob("*.png"):
+        if labels.stem in photos:
+            yield Record(labels.stem, photos[labels.stem], lambda labels=labels: split_label_map(labels))
+
+
+def split_label_map(path: Path) -> list[NDArray[np.bool_]]:
+    """One boolean mask for each value above 0, in order of value."""
+    labels_HW = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if labels_HW is None or labels_HW.ndim != 2:
+        raise DataInvalid(f"{path} is not a one-channel PNG")
+    return [labels_HW == value for value in np.unique(labels_HW) if value]
+
+
+def _manifest(folder: Path) -> Iterator[Record]:
+    with open(folder / "manifest.jsonl", encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            try:
+                entry = json.loads(line)
+                name = str(entry.get("id", number))
+                yield Record(
+                    name,
+                    folder / entry["image"] if entry.get("image") else None,
+                    lambda rles=entry["masks"]: [decode(rle) for rle in rles],
+                    embedding=folder / entry["embedding"] if entry.get("embedding") else None,
+                    size=(int(entry["size"][0]), int(entry["size"][1])),
+                    weights=tuple(entry["weights"]) if entry.get("weights") else None,
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataInvalid(f"{folder}/manifest.jsonl, line {number + 1}: {error!r}") from error
+
+
+def _coco(file: Path) -> Iterator[Record]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        photos, annotations = content["images"], content["annotations"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataInvalid(f"{file} is not a COCO json: {error!r}") from error
+    of_image: dict[int, list[dict[str, Any]]] = {}
+    for annotation in annotations:
+        of_image.setdefault(annotation["image_id"], []).append(annotation)
+    folders = (file.parent, file.parent / "images", file.parent.parent / "images")
+    for photo in photos:
+        path = next((f / photo["file_name"] for f in folders if (f / photo["file_name"]).is_file()), None)
+        if path is None:
+            raise DataInvalid(f"{file}: the photo {photo['file_name']} is not beside it")
+        size = (photo["height"], photo["width"])
+        own = of_image.get(photo["id"], [])
+        yield Record(Path(photo["file_name"]).stem, path, lambda own=own, size=size: _annotated(own, size), size=size)
+
+
+def _sa1b(folder: Path) -> Iterator[Record]:
+    for path in folder.glob("sa_*.json"):
+        photo = path.with_suffix(".jpg")
+        if photo.is_file():
+            yield Record(path.stem, photo, lambda path=path: _annotated(json.loads(path.read_text())["annotations"], None))
+
+
+def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> list[NDArray[np.bool_]]:
+    masks = []
+    for annotation in annotations:
+        shape = annotation["segmentation"]
+        if isinstance(shape, list):  # polygons
+            assert size is not None
+            filled = np.zeros(size, np.uint8)
+            rings = [np.asarray(ring, np.float64).reshape(-1, 2).round().astype(np.int32) for ring in shape]
+            cv2.fillPoly(filled, rings, 1)
+            masks.append(filled.astype(bool))
+        else:
+            masks.append(decode(shape))
+    return masks

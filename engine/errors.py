@@ -1,0 +1,21 @@
+"""What may go wrong in a way that a user can mend. All the backend has to catch is `EngineError`."""
+
+
+class EngineError(ValueError):
+    """A user's mistake, or a file's; the message is one sentence for people."""
+
+
+class CheckpointInvalid(EngineError):
+    """Not a checkpoint of ours, damaged, or of another architecture than asked for."""
+
+
+class DataInvalid(EngineError):
+    """A folder, image or annotation file that cannot be read as what it claims to be."""
+
+
+class MaskInvalid(EngineError):
+    """Run lengths that are not a mask of the photo they come with."""
+
+
+class PromptInvalid(EngineError):
+    """A prompt that no mask can answer."""

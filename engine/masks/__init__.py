@@ -1,0 +1,5 @@
+"""Run lengths, boxes and IoU of masks. NumPy and pycocotools only, so a web process may use it."""
+
+from engine.masks.rle import MAX_SIDE_PX, Rle, area, bbox, check, decode, encode, iou
+
+__all__ = ["MAX_SIDE_PX", "Rle", "area", "bbox", "check", "decode", "encode", "iou"]

@@ -1,0 +1,188 @@
+"""Checkpoint files: `safetensors`, float16, with the configuration and two hashes in the header.
+
+The *encoder hash* covers the encoder's configuration, the preprocessing and the encoder's tensors: an
+embedding belongs to it. The *decoder hash* covers everything else. Both are taken over the bytes as they are
+stored, so they can be checked, and a header read, without torch.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import CheckpointInvalid
+
+if TYPE_CHECKING:
+    from engine.model.build import Sam
+
+MAX_HEADER_BYTES = 16 << 20
+_ENCODER = "image_encoder."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointInfo:
+    """What a checkpoint's header says.
+
+    Attributes:
+        config: name, encoder, prompt and decoder configurations, as in `engine.model.build`.
+        embedding_shape: (channels, rows, columns) of one photo's embedding, float16.
+    """
+
+    architecture: str
+    config: dict[str, Any]
+    encoder_hash: str
+    decoder_hash: str
+    input_side: int
+    embedding_shape: tuple[int, int, int]
+    licence: str
+    recipe: str
+
+
+def describe_checkpoint(path: Path) -> CheckpointInfo:
+    """Read the header and check both hashes. Needs no torch.
+
+    Raises:
+        CheckpointInvalid: not a checkpoint of ours, cut short, or changed after it was written.
+    """
+    header, data = _read(path)
+    metadata = header.pop("__metadata__", {})
+    try:
+        config = json.loads(metadata["config"])
+        info = CheckpointInfo(
+            architecture=str(config["name"]),
+            config=config,
+            encoder_hash=metadata["encoder_hash"],
+            decoder_hash=metadata["decoder_hash"],
+            input_side=int(config["prompt"]["image_side"]),
+            embedding_shape=(config["prompt"]["channels"], config["prompt"]["grid"], config["prompt"]["grid"]),
+            licence=metadata.get("licence", ""),
+            recipe=metadata.get("recipe", ""),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise CheckpointInvalid(f"{path}: the header lacks what a Maskloop checkpoint has ({error!r})") from error
+    if _hashes(config, _stored(header, data)) != (info.encoder_hash, info.decoder_hash):
+        raise CheckpointInvalid(f"{path}: the weights are not those that its hashes were made of")
+    return info
+
+
+def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
+    """The model, float32, on the CPU, in evaluation mode.
+
+    Args:
+        architecture: the one that is wanted; None: whichever the file has.
+    Raises:
+        CheckpointInvalid: see `describe_checkpoint`; also another architecture than wanted, and tensors that
+            do not fit the configuration.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    from engine.model.build import Architecture, MaskDecoder, PromptEncoder, Sam, TinyEncoder
+
+    info = describe_checkpoint(path)
+    if architecture is not None and info.architecture != architecture:
+        raise CheckpointInvalid(f"{path} is a {info.architecture}, a {architecture} was asked for")
+    config = info.config
+    encoder = {k: tuple(v) if isinstance(v, list) else v for k, v in config["encoder"].items()}
+    try:
+        model = Sam(
+            Architecture(
+                name=info.architecture,
+                encoder=TinyEncoder.Config(**encoder),
+                prompt=PromptEncoder.Config(**config["prompt"]),
+                decoder=MaskDecoder.Config(**config["decoder"]),
+            )
+        )
+        model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in load_file(path).items()})
+    except (TypeError, RuntimeError) as error:
+        raise CheckpointInvalid(f"{path}: {error}") from error
+    return model.eval()
+
+
+def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Apache-2.0") -> CheckpointInfo:
+    """Write the model's weights as float16; the file has its name only once it is whole."""
+    import torch
+    from safetensors.torch import save
+
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    tensors |= {
+        name: tensor.detach().to("cpu", torch.int32) for name, tensor in model.state_dict().items()
+        if name.endswith("num_batches_tracked")
+    }
+    config = model.architecture.as_dict()
+    stored = [(name, str(t.dtype), list(t.shape), t.numpy().tobytes()) for name, t in tensors.items()]
+    encoder_hash, decoder_hash = _hashes(json.loads(json.dumps(config)), stored)
+    metadata = {
+        "format": "maskloop-1",
+        "config": json.dumps(config),
+        "encoder_hash": encoder_hash,
+        "decoder_hash": decoder_hash,
+        "licence": licence,
+        "recipe": recipe,
+    }
+    write_whole(path, save(tensors, metadata))
+    return describe_checkpoint(path)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """A file with this name is always a whole one: written beside it, flushed, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], memoryview]:
+    try:
+        content = memoryview(path.read_bytes())
+    except OSError as error:
+        raise CheckpointInvalid(f"{path}: {error.strerror}") from error
+    if len(content) < 8 or content[8:9] != b"{":
+        raise CheckpointInvalid(f"{path} is not a safetensors file; nothing in it was run")
+    (length,) = struct.unpack("<Q", content[:8])
+    if length > min(MAX_HEADER_BYTES, len(content) - 8):
+        raise CheckpointInvalid(f"{path} is cut short, or is not a safetensors file")
+    try:
+        header = json.loads(bytes(content[8 : 8 + length]))
+    except ValueError as error:
+        raise CheckpointInvalid(f"{path}: the header is not JSON") from error
+    return header, content[8 + length :]
+
+
+def _stored(header: dict[str, Any], data: memoryview) -> Iterable[tuple[str, str, list[int], bytes]]:
+    names = {"F16": "torch.float16", "F32": "torch.float32", "I32": "torch.int32"}
+    for name, entry in header.items():
+        try:
+            start, end = entry["data_offsets"]
+            if not 0 <= start <= end <= len(data):
+                raise CheckpointInvalid(f"the file is cut short: {name} is missing")
+            yield name, names.get(entry["dtype"], entry["dtype"]), entry["shape"], bytes(data[start:end])
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, CheckpointInvalid):
+                raise
+            raise CheckpointInvalid(f"the header's entry for {name} is broken") from error
+
+
+def _hashes(config: dict[str, Any], stored: Iterable[tuple[str, str, list[int], bytes]]) -> tuple[str, str]:
+    """(encoder hash, decoder hash), 64 hex digits each."""
+    encoder, decoder = hashlib.sha256(), hashlib.sha256()
+    encoder.update(json.dumps(["preprocessing-1", config["encoder"]], sort_keys=True).encode())
+    decoder.update(json.dumps([config["prompt"], config["decoder"]], sort_keys=True).encode())
+    for name, dtype, shape, content in sorted(stored):
+        digest = encoder if name.startswith(_ENCODER) else decoder
+        digest.update(json.dumps([name, dtype, shape]).encode())
+        digest.update(content)
+    return encoder.hexdigest(), decoder.hexdigest()

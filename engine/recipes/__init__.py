@@ -1,0 +1,11 @@
+"""One function is one complete run. `python -m engine train NAME` finds it here by name."""
+
+from collections.abc import Callable
+
+from engine.recipes.debug import debug
+from engine.recipes.decoder import decoder
+from engine.recipes.scratch import scratch
+from engine.training.trainer import Run
+
+#: Each takes seed and, where given, the number of steps.
+RECIPES: dict[str, Callable[..., Run]] = {"debug": debug, "decoder": decoder, "scratch": scratch}

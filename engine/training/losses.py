@@ -1,0 +1,59 @@
+"""What is learnt from one pass of the decoder -- B prompts, M masks, H x W pixels.
+
+Focal and dice as 20 : 1, and the IoU head's squared error (Segment Anything, appendix A; the formulas
+are those of SAM 2's published trainer).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FOCAL_WEIGHT, DICE_WEIGHT = 20.0, 1.0
+
+
+class PassLoss(NamedTuple):
+    mask: Tensor  # focal and dice, weighted; mean over prompts
+    iou: Tensor  # squared error of the predicted IoU; mean over prompts
+    best_iou: Tensor  # true IoU of the best mask; mean over prompts, for the log
+
+
+def focal_loss(logits_BMHW: Tensor, truth_B1HW: Tensor, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:
+    """(B, M): mean over pixels."""
+    truth_BMHW = truth_B1HW.expand_as(logits_BMHW)
+    cross_entropy = F.binary_cross_entropy_with_logits(logits_BMHW, truth_BMHW, reduction="none")
+    probability = torch.sigmoid(logits_BMHW)
+    missed = probability + truth_BMHW - 2 * probability * truth_BMHW  # 1 - probability of what is true
+    balance = (2 * alpha - 1) * truth_BMHW + (1 - alpha)
+    return (balance * missed.pow(gamma) * cross_entropy).mean(dim=(2, 3))
+
+
+def dice_loss(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
+    """(B, M): 1 - the soft dice coefficient, both sides plus 1."""
+    probability = torch.sigmoid(logits_BMHW)
+    both = (probability * truth_B1HW).sum(dim=(2, 3))
+    either = probability.sum(dim=(2, 3)) + truth_B1HW.sum(dim=(2, 3))
+    return 1 - (2 * both + 1) / (either + 1)
+
+
+@torch.no_grad()
+def true_iou(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
+    """(B, M): IoU of the masks cut at 0."""
+    inside, truth = logits_BMHW > 0, truth_B1HW > 0.5
+    both = (inside & truth).sum(dim=(2, 3))
+    return both / (inside | truth).sum(dim=(2, 3)).clamp(min=1)
+
+
+def pass_loss(logits_BMHW: Tensor, predicted_iou_BM: Tensor, truth_B1HW: Tensor) -> PassLoss:
+    """Of several masks, only the one with the smallest loss is taught its pixels.
+
+    The IoU head is taught on all of them (SAM 2's change): ranking is learnt from the bad ones too.
+    """
+    losses_BM = FOCAL_WEIGHT * focal_loss(logits_BMHW, truth_B1HW) + DICE_WEIGHT * dice_loss(logits_BMHW, truth_B1HW)
+    iou_BM = true_iou(logits_BMHW, truth_B1HW)
+    return PassLoss(
+        mask=losses_BM.min(dim=1).values.mean(),
+        iou=F.mse_loss(predicted_iou_BM, iou_BM),
+        best_iou=iou_BM.max(dim=1).values.mean(),
+    )
