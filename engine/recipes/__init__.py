@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 
-from engine.recipes.debug import debug
+from engine.recipes.debug import debug, debug_decoder
 from engine.recipes.decoder import decoder
 from engine.recipes.scratch import scratch
 from engine.training.trainer import Run
 
 #: Each takes seed and, where given, the number of steps.
-RECIPES: dict[str, Callable[..., Run]] = {"debug": debug, "decoder": decoder, "scratch": scratch}
+RECIPES: dict[str, Callable[..., Run]] = {
+    "debug": debug,
+    "debug_decoder": debug_decoder,
+    "decoder": decoder,
+    "scratch": scratch,
+}

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -100,6 +100,11 @@ class Run:
     @property
     def steps(self) -> int:
         return sum(phase.steps for phase in self.phases)
+
+    def at_side(self, side: int, architecture: str) -> "Run":
+        """The same run for a model with another input side."""
+        phases = tuple(replace(phase, side=side) for phase in self.phases)
+        return replace(self, phases=phases, architecture=architecture)
 
     def phase_at(self, step: int) -> Phase:
         for phase in self.phases:
@@ -328,8 +333,6 @@ def _first_prompt(truth: NDArray[np.bool_], to_frame: float, rng: np.random.Gene
 
 
 def _fingerprint(run: Run) -> str:
-    from dataclasses import asdict
-
     return json.dumps(asdict(run), sort_keys=True)
 
 

@@ -1,0 +1,95 @@
+"""All of the engine that the backend may call. Importing this loads no torch; calling does.
+
+Models are kept per process, by the file's path and time of change.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
+
+if TYPE_CHECKING:
+    from engine.inference.everything import ProposedMask
+    from engine.inference.predictor import Predictor
+
+__all__ = [
+    "DEFAULT_CHECKPOINT",
+    "CheckpointInfo",
+    "describe_checkpoint",
+    "embed_image",
+    "everything_settings_check",
+    "export_decoder",
+    "label_everything",
+    "recipes",
+]
+
+#: The default model's weights, which come with the source.
+DEFAULT_CHECKPOINT = Path(__file__).parent / "weights" / "maskloop_tiny.safetensors"
+
+
+def embed_image(rgb_HW3: NDArray[np.uint8], *, checkpoint: Path) -> NDArray[np.float16]:
+    """The embedding of an upright photo: (C, G, G), see `CheckpointInfo.embedding_shape`.
+
+    Raises:
+        CheckpointInvalid, PromptInvalid.
+    """
+    return _predictor(checkpoint).embed(rgb_HW3).embedding.astype(np.float16, copy=False)
+
+
+def label_everything(
+    embedding: NDArray[np.float16], size: tuple[int, int], *, checkpoint: Path, settings: dict[str, Any]
+) -> "list[ProposedMask]":
+    """Every object of a photo, most confident first.
+
+    Args:
+        embedding: made by a checkpoint with the same encoder hash.
+        size: (height, width) of the upright photo in pixels.
+        settings: fields of `EverythingSettings`; those left out have their defaults.
+    Raises:
+        CheckpointInvalid, PromptInvalid.
+    """
+    from engine.inference.everything import label_everything as run
+    from engine.inference.predictor import EmbeddedPhoto
+    from engine.inference.settings import EverythingSettings
+
+    return run(_predictor(checkpoint), EmbeddedPhoto(embedding, size), EverythingSettings(**settings))
+
+
+def everything_settings_check(settings: dict[str, Any]) -> None:
+    """Raises PromptInvalid where there is no such setting, or it is out of range."""
+    from engine.errors import PromptInvalid
+    from engine.inference.settings import EverythingSettings
+
+    try:
+        EverythingSettings(**settings).check()
+    except TypeError as error:
+        raise PromptInvalid(str(error).removeprefix("EverythingSettings.__init__() ")) from None
+
+
+def export_decoder(checkpoint: Path, out: Path) -> None:
+    """Write the page's decoder as ONNX; see `engine.inference.onnx_export`."""
+    from engine.inference.onnx_export import export_decoder_onnx
+    from engine.model.checkpoint import load_checkpoint
+
+    export_decoder_onnx(load_checkpoint(checkpoint), out)
+
+
+def recipes() -> tuple[str, ...]:
+    """Names of the runs that `python -m engine train` knows and that start from a live checkpoint."""
+    return ("decoder", "debug_decoder")
+
+
+def _predictor(checkpoint: Path) -> "Predictor":
+    return _load(checkpoint, checkpoint.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _load(checkpoint: Path, _changed_at: int) -> "Predictor":
+    from engine.inference.predictor import Predictor
+    from engine.model.checkpoint import load_checkpoint
+
+    return Predictor(load_checkpoint(checkpoint))

@@ -1,0 +1,62 @@
+"""The two rules between a photo's pixels and the model's frame. NumPy only.
+
+The page has the same rules in TypeScript (`shared/geometry`); `tests/data/model_frame.json` and
+`tests/data/logits_to_mask.json` hold both to them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def scale_to_model(size: tuple[int, int], image_side: int) -> float:
+    """Model pixels per photo pixel: the photo's longest side becomes the model's input side.
+
+    Args:
+        size: (height, width) of the photo in pixels.
+    """
+    return image_side / max(size)
+
+
+def to_model_frame(points_N2: NDArray[np.float64], labels_N: NDArray[np.int64], scale: float) -> NDArray[np.float32]:
+    """Points and box corners as the prompt encoder takes them.
+
+    Ours put the first pixel's middle at 0.5; the published code takes whole pixels, scales them, and adds 0.5
+    inside. So a point goes in as (x - 0.5) * scale, and box corners as corner * scale, the way COCO boxes are passed
+    to the published code.
+
+    Args:
+        points_N2: (x, y) in pixels of the upright photo.
+        labels_N: 0 background, 1 foreground, 2 and 3 a box's corners.
+    """
+    is_corner_N1 = (np.asarray(labels_N) >= 2)[:, None]
+    points_N2 = np.asarray(points_N2, np.float64).reshape(-1, 2)
+    return (np.where(is_corner_N1, points_N2, points_N2 - 0.5) * scale).astype(np.float32)
+
+
+def logits_to_mask(logits_HW: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The photo's pixels that are inside: where the logits, read at the pixel's centre, are above 0.
+
+    Read by bilinear interpolation between the centres of the logits' cells, clamped at the edges.
+
+    Args:
+        logits_HW: of the padded square model frame, H = W.
+        size: (height, width) of the photo in pixels.
+    """
+    return resize_logits(logits_HW, size) > 0
+
+
+def resize_logits(logits_HW: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """`logits_to_mask` before the cut."""
+    side = logits_HW.shape[0]
+    scale = side / max(size)
+    rows = _interpolate(logits_HW.astype(np.float32, copy=False), size[0], scale)
+    return np.ascontiguousarray(_interpolate(rows.T, size[1], scale).T)
+
+
+def _interpolate(values_SN: NDArray[np.float32], length: int, scale: float) -> NDArray[np.float32]:
+    """Along the first axis, at the centres of `length` pixels."""
+    last = len(values_SN) - 1
+    at = np.clip((np.arange(length) + 0.5) * scale - 0.5, 0, last)
+    low = np.minimum(at.astype(np.int64), max(last - 1, 0))
+    share = (at - low).astype(np.float32)[:, None]
+    return values_SN[low] * (1 - share) + values_SN[np.minimum(low + 1, last)] * share

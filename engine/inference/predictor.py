@@ -1,0 +1,192 @@
+"""One photo, many prompts -- B prompts, N points, H = W = 4 G logits.
+
+    predictor = Predictor(load_checkpoint(path))
+    photo = predictor.embed(rgb)
+    answer = predictor.predict(photo, Prompt(points=[(120.5, 80.5)], labels=[1]))
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.errors import PromptInvalid
+from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
+from engine.model.build import Sam
+from engine.model.prompt_encoder import BOX_END, BOX_START, PADDING
+
+#: Stability compares the mask cut at these logits (SAM-p, appendix B).
+STABILITY_OFFSET = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a person said about one object.
+
+    Attributes:
+        points: (x, y) in pixels of the upright photo, the first pixel's middle at (0.5, 0.5).
+        labels: 1 foreground, 0 background, one for each point.
+        box: (x0, y0, x1, y1), far edges excluded.
+        mask: logits of an earlier answer, (H, W).
+    """
+
+    points: Sequence[tuple[float, float]] = ()
+    labels: Sequence[int] = ()
+    box: tuple[float, float, float, float] | None = None
+    mask: NDArray[np.float32] | None = None
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """A lone click or a lone box: three masks are offered (SAM-p, appendix A)."""
+        return self.mask is None and len(self.points) + (self.box is not None) == 1
+
+    def check(self, size: tuple[int, int], logits_side: int) -> None:
+        """Raises PromptInvalid where no mask can answer this."""
+        height, width = size
+        if len(self.points) != len(self.labels):
+            raise PromptInvalid(f"{len(self.points)} points have {len(self.labels)} labels")
+        if not self.points and self.box is None and self.mask is None:
+            raise PromptInvalid("a prompt needs a point, a box or a mask")
+        if any(label not in (0, 1) for label in self.labels):
+            raise PromptInvalid("a point's label is 1 (foreground) or 0 (background)")
+        for x, y in self.points:
+            if not (0 <= x <= width and 0 <= y <= height):
+                raise PromptInvalid(f"the point ({x:g}, {y:g}) is outside the photo, {width} x {height} px")
+        if self.box is not None:
+            x0, y0, x1, y1 = self.box
+            if not (x0 < x1 and y0 < y1 and 0 <= x0 and 0 <= y0 and x1 <= width and y1 <= height):
+                raise PromptInvalid(f"the box {self.box} is empty or outside the photo, {width} x {height} px")
+        if self.mask is not None and self.mask.shape != (logits_side, logits_side):
+            raise PromptInvalid(f"a mask prompt is {logits_side} x {logits_side} logits, not {self.mask.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPhoto:
+    """`embedding` is (C, G, G) float16 or float32; `size` is (height, width) in pixels."""
+
+    embedding: NDArray[np.floating]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The masks for one prompt, best first by predicted IoU: three for an ambiguous one, else one."""
+
+    logits_MHW: NDArray[np.float32]
+    predicted_iou_M: NDArray[np.float32]
+    size: tuple[int, int]
+    stability_M: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def mask(self, index: int = 0) -> NDArray[np.bool_]:
+        """In the photo's own pixels."""
+        return logits_to_mask(self.logits_MHW[index], self.size)
+
+
+class Predictor:
+    def __init__(self, model: Sam) -> None:
+        self.model = model.eval()
+        config = model.architecture.prompt
+        self.image_side, self.logits_side = config.image_side, 4 * config.grid
+
+    @torch.inference_mode()
+    def embed(self, rgb_HW3: NDArray[np.uint8]) -> EmbeddedPhoto:
+        """
+        Raises:
+            PromptInvalid: not an RGB photo of 8 bits.
+        """
+        if rgb_HW3.ndim != 3 or rgb_HW3.shape[2] != 3 or rgb_HW3.dtype != np.uint8 or not rgb_HW3.size:
+            raise PromptInvalid(f"a photo is (height, width, 3) of uint8, not {rgb_HW3.shape} of {rgb_HW3.dtype}")
+        device = self.model.pixel_mean.device
+        pixels = torch.from_numpy(fit_square(rgb_HW3, self.image_side)).permute(2, 0, 1)[None].to(device)
+        embedding = self.model.embed(pixels.float())[0]
+        return EmbeddedPhoto(embedding.to("cpu", torch.float16).numpy(), rgb_HW3.shape[:2])
+
+    def predict(self, photo: EmbeddedPhoto, prompt: Prompt) -> Answer:
+        return self.predict_many(photo, [prompt])[0]
+
+    @torch.inference_mode()
+    def predict_many(self, photo: EmbeddedPhoto, prompts: Sequence[Prompt]) -> list[Answer]:
+        """Answer each prompt by itself, all in one pass of the decoder.
+
+        Raises:
+            PromptInvalid: see `Prompt.check`.
+        """
+        if not prompts:
+            return []
+        scale = scale_to_model(photo.size, self.image_side)
+        rows = []
+        for prompt in prompts:
+            prompt.check(photo.size, self.logits_side)
+            rows.append(_tokens(prompt, scale))
+        longest = max(len(labels) for _, labels in rows)
+        points_BN2 = np.zeros((len(rows), longest, 2), np.float32)
+        labels_BN = np.full((len(rows), longest), PADDING, np.float32)
+        for index, (points, labels) in enumerate(rows):
+            points_BN2[index, : len(labels)], labels_BN[index, : len(labels)] = points, labels
+        masks_B1HW = has_mask_B = None
+        if any(prompt.mask is not None for prompt in prompts):
+            empty = np.zeros((self.logits_side, self.logits_side), np.float32)
+            masks_B1HW = torch.from_numpy(
+                np.stack([empty if p.mask is None else p.mask for p in prompts]).astype(np.float32)
+            )[:, None]
+            has_mask_B = torch.tensor([p.mask is not None for p in prompts])
+        device = self.model.pixel_mean.device
+        logits_B4HW, iou_B4 = self.model.decode(
+            torch.from_numpy(np.asarray(photo.embedding, np.float32))[None].to(device),
+            torch.from_numpy(points_BN2).to(device),
+            torch.from_numpy(labels_BN).to(device),
+            None if masks_B1HW is None else masks_B1HW.to(device),
+            None if has_mask_B is None else has_mask_B.to(device),
+        )
+        logits, ious = logits_B4HW.cpu().numpy(), iou_B4.cpu().numpy()
+        return [
+            _choose(prompt, logits[index], ious[index], photo.size) for index, prompt in enumerate(prompts)
+        ]
+
+
+def fit_square(rgb_HW3: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Longest side scaled to `side`, padded at the bottom and right with what normalises to nearly 0."""
+    height, width = rgb_HW3.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
+    resized = cv2.resize(rgb_HW3, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    square = np.empty((side, side, 3), np.uint8)
+    square[:] = (124, 116, 104)
+    square[: size[1], : size[0]] = resized
+    return square
+
+
+def stability(logits_MHW: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Share of the mask at logit -1 that is still in it at logit +1, over the part that is photo; 0 if empty."""
+    side = logits_MHW.shape[-1]
+    height, width = (int(np.ceil(length * side / max(size))) for length in size)
+    inside = logits_MHW[:, :height, :width]
+    tight = (inside > STABILITY_OFFSET).sum(axis=(1, 2))
+    loose = (inside > -STABILITY_OFFSET).sum(axis=(1, 2))
+    return (tight / np.maximum(loose, 1)).astype(np.float32)
+
+
+def _tokens(prompt: Prompt, scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points, then box corners; a padding point where there is no box, as published."""
+    places: list[tuple[float, float]] = list(prompt.points)
+    labels: list[int] = list(prompt.labels)
+    if prompt.box is not None:
+        x0, y0, x1, y1 = prompt.box
+        places += [(x0, y0), (x1, y1)]
+        labels += [BOX_START, BOX_END]
+    framed = to_model_frame(np.array(places, np.float64).reshape(-1, 2), np.array(labels), scale)
+    if prompt.box is None:
+        framed = np.concatenate([framed, np.zeros((1, 2), np.float32)])
+        labels.append(PADDING)
+    return framed, np.array(labels, np.float32)
+
+
+def _choose(
+    prompt: Prompt, logits_4HW: NDArray[np.float32], iou_4: NDArray[np.float32], size: tuple[int, int]
+) -> Answer:
+    shown = 1 + np.argsort(-iou_4[1:], kind="stable") if prompt.is_ambiguous else np.array([0])
+    logits = logits_4HW[shown]
+    return Answer(logits, iou_4[shown], size, stability(logits, size))
