@@ -1,0 +1,100 @@
+"""What the environment says, and what is missing of it.
+
+There are two ways to run. *Local*: `make run` started PostgreSQL and Redis in `var/`, and everything finds them there.
+*Production*: DATABASE_URL is given, and then everything else must be, too.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from backend.launch.places import servers_file, var
+from backend.launch.sentence import Sentence
+
+PRODUCTION_NEEDS = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY", "ALLOWED_HOSTS")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    production: bool
+    database_url: str
+    redis_url: str
+    broker_url: str
+    storage_url: str
+    secret_key: str
+    allowed_hosts: list[str]
+    work_folder: Path  # scratch space of workers; nothing in it is needed after a task
+
+
+def read_environment() -> Environment:
+    """
+    Raises:
+        Sentence: production without all it needs.
+    """
+    given = {name: os.environ.get(name, "") for name in PRODUCTION_NEEDS}
+    if os.environ.get("MASKLOOP_ENV") == "production" or (given["DATABASE_URL"] and not os.environ.get("MASKLOOP_LOCAL")):
+        if missing := [name for name, value in given.items() if not value]:
+            raise Sentence(f"Production needs {', '.join(missing)} in the environment; see \"Deploy\" in README.md.")
+        return Environment(
+            production=True,
+            database_url=given["DATABASE_URL"],
+            redis_url=given["REDIS_URL"],
+            broker_url=os.environ.get("BROKER_URL") or given["REDIS_URL"],
+            storage_url=given["STORAGE_URL"],
+            secret_key=given["SECRET_KEY"],
+            allowed_hosts=[host.strip() for host in given["ALLOWED_HOSTS"].split(",") if host.strip()],
+            work_folder=Path(os.environ.get("WORK_FOLDER") or "/tmp/maskloop"),
+        )
+    servers = _running_servers()
+    redis_url = given["REDIS_URL"] or servers.get("redis_url", "")
+    return Environment(
+        production=False,
+        database_url=given["DATABASE_URL"] or servers.get("database_url", ""),
+        redis_url=redis_url,
+        broker_url=os.environ.get("BROKER_URL") or redis_url,
+        storage_url=given["STORAGE_URL"] or f"file://{var() / 'storage'}",
+        secret_key=given["SECRET_KEY"] or _kept_secret(),
+        allowed_hosts=["127.0.0.1", "localhost", "[::1]", "testserver"],
+        work_folder=var() / "work",
+    )
+
+
+def database_settings(url: str) -> dict[str, object]:
+    """Django's settings from a postgresql:// address; none given: one that fails with a sentence."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "postgres",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", None) or parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+def _running_servers() -> dict[str, str]:
+    try:
+        servers: dict[str, str] = json.loads(servers_file().read_text())
+    except (OSError, ValueError):
+        return {}
+    return servers
+
+
+def _kept_secret() -> str:
+    """Made up at the first start, and readable by the owner only."""
+    file = var() / "secret_key"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
+                secret.write(secrets.token_urlsafe(50))
+        except FileExistsError:
+            pass  # another process was first
+    return file.read_text()

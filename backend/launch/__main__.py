@@ -1,0 +1,5 @@
+import sys
+
+from backend.launch.supervisor import main
+
+sys.exit(main())
