@@ -5,7 +5,6 @@
 `code` is for the page to act on and never changes; `message` may be shown as it is.
 """
 
-import logging
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -13,9 +12,6 @@ from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
-
-logger = logging.getLogger(__name__)
-
 
 class DomainError(Exception):
     """Something a user asked for cannot be done; everything is as it was.

@@ -10,13 +10,16 @@ A subscriber may be called twice for one event, and must leave what calling it o
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models.functions import Now
 
 from backend.common.models import Event
+from backend.common.stream import publish
 
 Subscriber = Callable[[Event], None]
 _subscribers: dict[str, list[Subscriber]] = defaultdict(list)
@@ -34,7 +37,7 @@ def subscribe(*kinds: str) -> Callable[[Subscriber], Subscriber]:
 
 
 def subscribers_of(kind: str) -> list[Subscriber]:
-    return _subscribers[kind]
+    return _subscribers.get(kind, [])
 
 
 def event_record(
@@ -54,6 +57,16 @@ def event_record(
         raise RuntimeError(f"{kind} is recorded outside the transaction of its change")
     from backend.common.tasks import deliver_event
 
-    event = Event.objects.create(kind=kind, subject_id=subject, dataset_id=dataset, by=by, data=data)
-    deliver_event.delay_on_commit(str(event.id))
+    subscribed = bool(subscribers_of(kind))
+    event = Event.objects.create(
+        kind=kind,
+        subject_id=subject,
+        dataset_id=dataset,
+        by=by,
+        data=data,
+        delivered_at=None if subscribed else Now(),
+    )
+    if subscribed:
+        deliver_event.delay_on_commit(str(event.id))
+    transaction.on_commit(partial(publish, kind, subject=subject, dataset=dataset, **data))
     return event

@@ -51,23 +51,29 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Augmentation:
-    """Large-scale jitter (SAM-p, appendix A, for small data), flips and colour.
+    """Flips and colour; how large photos are shown is a phase's.
 
     Attributes:
-        scale: of the photo's longest side relative to `full_side`, drawn log-uniformly.
         full_side: pixels; what a photo's longest side is at inference.
     """
 
-    scale: tuple[float, float] = (0.4, 1.25)
     full_side: int = 512
-    min_area_px: int = 64  # of an object, in the window
+    min_area_px: int = 48  # of an object, in the window
     colour: float = 0.25
 
 
 def draw_sample(
-    photo: Photo, side: int, objects: int, augmentation: Augmentation, rng: np.random.Generator
+    photo: Photo,
+    side: int,
+    objects: int,
+    scales: tuple[float, float],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
 ) -> Sample | None:
     """A window around a randomly chosen object, and up to `objects` objects in it.
+
+    Args:
+        scales: of the photo's longest side relative to `full_side`; see `Phase`.
 
     Returns:
         None where nothing of the photo's objects is large enough in the window.
@@ -75,7 +81,7 @@ def draw_sample(
     if not len(photo.masks):
         return None
     height, width = photo.rgb.shape[:2]
-    low, high = np.log(augmentation.scale)
+    low, high = np.log(scales)
     scale = np.exp(rng.uniform(low, high)) * augmentation.full_side / max(height, width)
     chances = photo.weights / photo.weights.sum()
     focus = photo.mask(int(rng.choice(len(photo.masks), p=chances)))

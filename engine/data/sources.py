@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from engine.training.trainer import Batch, Phase
 
 
+#: Photos are kept in memory at this times the model's input side; shown larger, they are blown up.
+LARGEST_SCALE = 1.25
+
+
 class PhotoSource:
     """Random windows of photos, which are held in memory at the size that training needs."""
 
     holds_embeddings = False
 
     def __init__(self, records: list[Record], augmentation: Augmentation) -> None:
-        longest = round(augmentation.full_side * augmentation.scale[1])
+        longest = round(augmentation.full_side * LARGEST_SCALE)
         photos = (Photo.load(record, longest) for record in records)
         self.photos = [photo for photo in photos if len(photo.masks)]
         self.augmentation = augmentation
@@ -38,7 +42,7 @@ class PhotoSource:
         images, owners, truths = [], [], []
         for _ in range(100 * phase.photos):
             photo = self.photos[int(rng.choice(len(self.photos), p=self.chances))]
-            sample = draw_sample(photo, phase.side, phase.objects, self.augmentation, rng)
+            sample = draw_sample(photo, phase.side, phase.objects, phase.scale, self.augmentation, rng)
             if sample is None:
                 continue
             for mask in sample.masks_KSS:

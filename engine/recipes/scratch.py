@@ -4,22 +4,23 @@ from engine.training.trainer import Phase, Run
 
 
 def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
-    """First the encoder alone learns what belongs together, then both learn to answer, at last at full size.
+    """Small windows first: at 128 pixels a step sees sixteen times the objects that it could at full size.
 
     Args:
         steps: in all; the phases keep their proportions.
     """
-    total = steps or 2200
-    alone, small, full = round(total * 0.45), round(total * 0.47), round(total * 0.08)
+    total = steps or 1400
+    alone, small, middle, full = (round(total * share) for share in (0.16, 0.50, 0.23, 0.11))
     return Run(
         name="scratch",
         architecture="maskloop_tiny",
         learn=("image_encoder", "prompt_encoder", "mask_decoder"),
-        learning_rate=1e-3,
+        learning_rate=5e-4,
         seed=seed,
         phases=(
-            Phase(steps=alone, side=256, photos=8, objects=10, decode=False, affinity=1.0),
-            Phase(steps=small, side=256, photos=6, objects=4, corrections=2, affinity=0.5),
-            Phase(steps=full, side=512, photos=3, objects=4, corrections=2, affinity=0.2),
+            Phase(steps=alone, side=128, photos=24, objects=8, decode=False, affinity=1.0, scale=(0.18, 0.5)),
+            Phase(steps=small, side=128, photos=20, objects=4, affinity=0.5, scale=(0.18, 0.5)),
+            Phase(steps=middle, side=256, photos=6, objects=4, affinity=0.3, scale=(0.35, 0.9)),
+            Phase(steps=full, side=512, photos=3, objects=4, affinity=0.2, scale=(0.7, 1.25)),
         ),
     )

@@ -30,6 +30,10 @@ from engine.training.affinity import Affinity
 from engine.training.losses import pass_loss
 
 
+#: How many cells of an object ask, in the affinity lesson.
+CELLS_PER_OBJECT = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Photos, or their embeddings, and objects in them.
@@ -64,6 +68,8 @@ class Phase:
         corrections: passes after the first.
         decode: whether the decoder takes part; if not, only `affinity` teaches.
         affinity: weight of the affinity lesson; 0: none.
+        scale: photos are shown with a longest side of this times the model's full input side, drawn log-uniformly
+            (large-scale jitter: SAM-p, appendix A, for small data).
     """
 
     steps: int
@@ -73,6 +79,7 @@ class Phase:
     corrections: int = 2
     decode: bool = True
     affinity: float = 0.0
+    scale: tuple[float, float] = (0.4, 1.25)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,7 +221,7 @@ class Trainer:
         embeddings = images.float() if self.source.holds_embeddings else sized.embed(images.float())
         loss, said = torch.zeros((), device=self.device), {}
         if phase.affinity:
-            lesson = self._affinity_loss(embeddings, batch, rng)
+            lesson = self._affinity_loss(sized, embeddings, batch, rng)
             loss = loss + phase.affinity * lesson
             said["affinity"] = float(lesson.detach())
         if phase.decode:
@@ -267,21 +274,22 @@ class Trainer:
         passes = 1.5 + phase.corrections
         return mask_loss / passes, iou_loss / passes, best
 
-    def _affinity_loss(self, embeddings: Tensor, batch: Batch, rng: np.random.Generator) -> Tensor:
+    def _affinity_loss(self, sized: Sam, embeddings: Tensor, batch: Batch, rng: np.random.Generator) -> Tensor:
         images, grid = len(embeddings), embeddings.shape[-1]
-        most = int(np.bincount(batch.owner, minlength=images).max())
+        most = CELLS_PER_OBJECT * int(np.bincount(batch.owner, minlength=images).max())
         share = F.adaptive_avg_pool2d(torch.from_numpy(batch.truth).float().unsqueeze(1), grid)[:, 0]
         cells = torch.zeros(images, most, dtype=torch.int64)
         truth = torch.zeros(images, most, grid, grid)
         real = torch.zeros(images, most)
         filled = [0] * images
         for owner, mine in zip(batch.owner, share, strict=True):
-            slot = filled[owner]
-            filled[owner] += 1
             inside = np.flatnonzero(mine.numpy() >= min(0.5, float(mine.max())))
-            cells[owner, slot] = int(inside[rng.integers(len(inside))])
-            truth[owner, slot], real[owner, slot] = mine, 1
-        return self.affinity(embeddings, cells.to(self.device), truth.to(self.device), real.to(self.device))
+            for cell in rng.choice(inside, CELLS_PER_OBJECT):
+                slot = filled[owner]
+                filled[owner] += 1
+                cells[owner, slot], truth[owner, slot], real[owner, slot] = int(cell), mine, 1
+        positions = sized.prompt_encoder.image_positions()
+        return self.affinity(embeddings, positions, cells.to(self.device), truth.to(self.device), real.to(self.device))
 
     @torch.no_grad()
     def _average(self) -> None:

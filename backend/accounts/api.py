@@ -1,0 +1,102 @@
+"""Logging in: a session for the browser, a token for scripts."""
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.authtoken.models import Token
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+
+from backend.accounts.errors import LoginFailed
+from backend.accounts.models import User
+
+
+class Credentials(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    password = serializers.CharField(trim_whitespace=False)
+
+
+class UserJson(serializers.ModelSerializer[User]):
+    is_admin = serializers.BooleanField(source="is_superuser", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "is_admin", "preferences"]
+        read_only_fields = ["id", "username"]
+
+
+class SessionJson(serializers.Serializer[Any]):
+    user = UserJson(allow_null=True)
+
+
+class TokenJson(serializers.Serializer[Any]):
+    token = serializers.CharField()
+
+
+class LoginThrottle(ScopedRateThrottle):
+    """Counts only attempts, not looks."""
+
+    scope = "login"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        view.throttle_scope = self.scope  # type: ignore[attr-defined]
+        return request.method != "POST" or super().allow_request(request, view)
+
+
+@method_decorator(ensure_csrf_cookie, name="dispatch")
+class SessionView(APIView):
+    permission_classes = [AllowAny]
+    throttle_classes = [LoginThrottle]
+
+    @extend_schema(operation_id="session_get", responses=SessionJson)
+    def get(self, request: Request) -> Response:
+        user = request.user if request.user.is_authenticated else None
+        return Response(SessionJson({"user": user}).data)
+
+    @extend_schema(operation_id="session_login", request=Credentials, responses=SessionJson)
+    @method_decorator(csrf_protect)
+    def post(self, request: Request) -> Response:
+        user = _user_of(request)
+        login(request, user)
+        return Response(SessionJson({"user": user}).data)
+
+    @extend_schema(operation_id="session_logout", responses={204: None})
+    def delete(self, request: Request) -> Response:
+        logout(request)
+        return Response(status=204)
+
+
+class TokenView(APIView):
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    throttle_classes = [LoginThrottle]
+
+    @extend_schema(operation_id="token_create", request=Credentials, responses=TokenJson)
+    def post(self, request: Request) -> Response:
+        token, _ = Token.objects.get_or_create(user=_user_of(request))
+        return Response(TokenJson({"token": token.key}).data)
+
+
+class PreferencesView(APIView):
+    @extend_schema(operation_id="preferences_update", request=UserJson, responses=UserJson)
+    def patch(self, request: Request) -> Response:
+        form = UserJson(request.user, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        form.save()
+        return Response(form.data)
+
+
+def _user_of(request: Request) -> User:
+    credentials = Credentials(data=request.data)
+    credentials.is_valid(raise_exception=True)
+    user = authenticate(request, **credentials.validated_data)
+    if not isinstance(user, User):
+        raise LoginFailed("The name or the password is wrong.")
+    return user

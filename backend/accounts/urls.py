@@ -1,0 +1,9 @@
+from django.urls import path
+
+from backend.accounts.api import PreferencesView, SessionView, TokenView
+
+urlpatterns = [
+    path("session/", SessionView.as_view()),
+    path("token/", TokenView.as_view()),
+    path("preferences/", PreferencesView.as_view()),
+]

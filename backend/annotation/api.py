@@ -1,0 +1,316 @@
+"""Photos with what people did to them, leases and masks over HTTP. Here, too, are datasets: their numbers are about masks."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.annotation.models import Assignment, Mask, Origin
+from backend.annotation.prompts import MAX_PROMPTS, PromptJson
+from backend.annotation.selectors import (
+    assignment_get,
+    counts_of,
+    image_status,
+    images_with_status,
+    masks_of,
+)
+from backend.annotation.services import (
+    assignment_close,
+    assignment_next,
+    assignment_renew,
+    assignment_reopen,
+    assignment_submit,
+    mask_put,
+    mask_remove,
+)
+from backend.checkpoints.api import CheckpointBrief
+from backend.checkpoints.selectors import live_checkpoint
+from backend.checkpoints.services import deployment_ensure
+from backend.datasets.api import ByCreation, ImageBrief, person
+from backend.datasets.models import Dataset, Image, Role, Stage
+from backend.datasets.selectors import dataset_get, datasets_of, image_get, role_in
+from backend.datasets.services import dataset_create, dataset_update
+
+
+class CountsJson(serializers.Serializer[Any]):
+    images = serializers.IntegerField()
+    annotated = serializers.IntegerField()
+    automatic = serializers.IntegerField()
+    masks_human = serializers.IntegerField()
+    masks_automatic = serializers.IntegerField()
+    open_assignments = serializers.IntegerField()
+    test_images_annotated = serializers.IntegerField()
+    test_masks = serializers.IntegerField()
+
+
+class DatasetJson(serializers.ModelSerializer[Dataset]):
+    role = serializers.SerializerMethodField()
+    counts = serializers.SerializerMethodField()
+    live_checkpoint = serializers.SerializerMethodField()
+    stage = serializers.ChoiceField(choices=Stage.choices, read_only=True)
+
+    class Meta:
+        model = Dataset
+        fields = [
+            "id",
+            "name",
+            "stage",
+            "guidelines",
+            "test_images_wanted",
+            "test_masks_wanted",
+            "created_at",
+            "role",
+            "counts",
+            "live_checkpoint",
+        ]
+
+    @extend_schema_field(serializers.ChoiceField(choices=Role.choices))
+    def get_role(self, dataset: Dataset) -> str | None:
+        return role_in(self.context["user"], dataset.id)
+
+    @extend_schema_field(CountsJson)
+    def get_counts(self, dataset: Dataset) -> dict[str, int]:
+        return counts_of(dataset)
+
+    @extend_schema_field(CheckpointBrief(allow_null=True))
+    def get_live_checkpoint(self, dataset: Dataset) -> dict[str, Any] | None:
+        live = live_checkpoint(dataset.id)
+        return None if live is None else CheckpointBrief(live).data
+
+
+class ImageJson(ImageBrief):
+    status = serializers.SerializerMethodField()
+    mask_count = serializers.IntegerField(read_only=True)
+
+    class Meta(ImageBrief.Meta):
+        fields = [*ImageBrief.Meta.fields, "status", "mask_count"]
+
+    @extend_schema_field(serializers.ChoiceField(choices=["waiting", "open", "annotated", "automatic"]))
+    def get_status(self, image: Image) -> str:
+        return image_status(image)
+
+
+class ImagePageJson(serializers.Serializer[Any]):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = ImageJson(many=True)
+
+
+class MaskJson(serializers.ModelSerializer[Mask]):
+    size = serializers.SerializerMethodField()
+    box = serializers.SerializerMethodField()
+    prompts = PromptJson(many=True)
+
+    class Meta:
+        model = Mask
+        fields = [
+            "id",
+            "image",
+            "size",
+            "counts",
+            "box",
+            "area",
+            "origin",
+            "state",
+            "predicted_iou",
+            "stability",
+            "prompts",
+            "author",
+            "checkpoint",
+            "replaces",
+            "created_at",
+        ]
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_size(self, mask: Mask) -> list[int]:
+        return list(mask.image.size)
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_box(self, mask: Mask) -> list[int]:
+        return list(mask.box)
+
+
+class MaskForm(serializers.Serializer[Any]):
+    assignment = serializers.UUIDField()
+    size = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+    counts = serializers.CharField(trim_whitespace=False)
+    origin = serializers.ChoiceField(choices=[Origin.ASSISTED, Origin.BRUSH])
+    prompts = PromptJson(many=True)
+    predicted_iou = serializers.FloatField(allow_null=True, default=None)
+    stability = serializers.FloatField(allow_null=True, default=None)
+    choice = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2)
+    seconds = serializers.FloatField(allow_null=True, default=None, min_value=0)
+    clicks = serializers.IntegerField(default=0, min_value=0)
+    replaces = serializers.UUIDField(allow_null=True, default=None)
+
+    def validate_prompts(self, prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len(prompts) > MAX_PROMPTS:
+            raise serializers.ValidationError(f"at most {MAX_PROMPTS} prompts")
+        return [dict(prompt) for prompt in prompts]
+
+
+class AssignmentJson(serializers.ModelSerializer[Assignment]):
+    image = ImageBrief()
+    checkpoint = CheckpointBrief()
+    masks = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Assignment
+        fields = ["id", "job", "state", "expires_at", "image", "checkpoint", "masks"]
+
+    @extend_schema_field(MaskJson(many=True))
+    def get_masks(self, assignment: Assignment) -> list[dict[str, Any]]:
+        return MaskJson(masks_of(assignment.image_id).select_related("image"), many=True).data
+
+
+class NextForm(serializers.Serializer[Any]):
+    besides = serializers.ListField(child=serializers.UUIDField(), default=list)
+
+
+class NextJson(serializers.Serializer[Any]):
+    assignment = AssignmentJson(allow_null=True)
+    reason = serializers.ChoiceField(choices=["nothing_left", "too_many_open", "all_open_elsewhere"], allow_null=True)
+
+
+class SubmitForm(serializers.Serializer[Any]):
+    masks = serializers.ListField(child=serializers.UUIDField())
+
+
+class SkipForm(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=255)
+
+
+class DatasetsView(APIView):
+    @extend_schema(operation_id="datasets_list", responses=DatasetJson(many=True))
+    def get(self, request: Request) -> Response:
+        context = {"user": person(request)}
+        return Response(DatasetJson(datasets_of(person(request)), many=True, context=context).data)
+
+    @extend_schema(operation_id="datasets_create", request=DatasetJson, responses={201: DatasetJson})
+    def post(self, request: Request) -> Response:
+        form = DatasetJson(data=request.data, context={"user": person(request)})
+        form.is_valid(raise_exception=True)
+        dataset = dataset_create(creator=person(request), **form.validated_data)
+        deployment_ensure(dataset=dataset)
+        return Response(DatasetJson(dataset, context={"user": person(request)}).data, status=201)
+
+
+class DatasetView(APIView):
+    @extend_schema(operation_id="datasets_get", responses=DatasetJson)
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        return Response(DatasetJson(dataset, context={"user": person(request)}).data)
+
+    @extend_schema(operation_id="datasets_update", request=DatasetJson, responses=DatasetJson)
+    def patch(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        form = DatasetJson(dataset, data=request.data, partial=True, context={"user": person(request)})
+        form.is_valid(raise_exception=True)
+        dataset = dataset_update(dataset_id=dataset.id, by=person(request), **form.validated_data)
+        return Response(DatasetJson(dataset, context={"user": person(request)}).data)
+
+
+class ImagesView(APIView):
+    @extend_schema(operation_id="images_list", responses=ImagePageJson)
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        pages = ByCreation()
+        page = pages.paginate_queryset(images_with_status(dataset), request)
+        return pages.get_paginated_response(ImageJson(page, many=True).data)
+
+
+class ImageMasksView(APIView):
+    @extend_schema(operation_id="image_masks", responses=MaskJson(many=True))
+    def get(self, request: Request, image_id: UUID) -> Response:
+        image = image_get(user=person(request), image_id=image_id)
+        return Response(MaskJson(masks_of(image.id).select_related("image"), many=True).data)
+
+
+class NextAssignmentView(APIView):
+    @extend_schema(operation_id="assignments_next", request=NextForm, responses=NextJson)
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        form = NextForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        found = assignment_next(dataset=dataset, holder=person(request), besides=set(form.validated_data["besides"]))
+        return Response(NextJson({"assignment": found.assignment, "reason": found.reason}).data)
+
+
+class ReopenView(APIView):
+    @extend_schema(operation_id="image_open", request=None, responses=AssignmentJson)
+    def post(self, request: Request, image_id: UUID) -> Response:
+        """Take this photo: to correct it, or to save what was drawn under a lease that ran out."""
+        image = image_get(user=person(request), image_id=image_id)
+        return Response(AssignmentJson(assignment_reopen(image=image, holder=person(request))).data)
+
+
+class AssignmentView(APIView):
+    @extend_schema(operation_id="assignments_get", responses=AssignmentJson)
+    def get(self, request: Request, assignment_id: UUID) -> Response:
+        return Response(AssignmentJson(assignment_get(user=person(request), assignment_id=assignment_id)).data)
+
+
+class RenewView(APIView):
+    @extend_schema(operation_id="assignments_renew", request=None, responses=AssignmentJson)
+    def post(self, request: Request, assignment_id: UUID) -> Response:
+        own = assignment_get(user=person(request), assignment_id=assignment_id)
+        return Response(AssignmentJson(assignment_renew(assignment_id=own.id, holder=person(request))).data)
+
+
+class SubmitView(APIView):
+    @extend_schema(operation_id="assignments_submit", request=SubmitForm, responses={204: None})
+    def post(self, request: Request, assignment_id: UUID) -> Response:
+        own = assignment_get(user=person(request), assignment_id=assignment_id)
+        form = SubmitForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        assignment_submit(assignment_id=own.id, holder=person(request), mask_ids=set(form.validated_data["masks"]))
+        return Response(status=204)
+
+
+class SkipView(APIView):
+    @extend_schema(operation_id="assignments_skip", request=SkipForm, responses={204: None})
+    def post(self, request: Request, assignment_id: UUID) -> Response:
+        own = assignment_get(user=person(request), assignment_id=assignment_id)
+        form = SkipForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        assignment_close(assignment_id=own.id, holder=person(request), skip_reason=form.validated_data["reason"])
+        return Response(status=204)
+
+
+class ReleaseView(APIView):
+    @extend_schema(operation_id="assignments_release", request=None, responses={204: None})
+    def post(self, request: Request, assignment_id: UUID) -> Response:
+        own = assignment_get(user=person(request), assignment_id=assignment_id)
+        assignment_close(assignment_id=own.id, holder=person(request), skip_reason=None)
+        return Response(status=204)
+
+
+class MaskView(APIView):
+    @extend_schema(operation_id="masks_put", request=MaskForm, responses={200: MaskJson, 201: MaskJson})
+    def put(self, request: Request, mask_id: UUID) -> Response:
+        form = MaskForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        assignment_get(user=person(request), assignment_id=form.validated_data["assignment"])
+        mask, is_new = mask_put(mask_id=mask_id, author=person(request), body=form.validated_data)
+        return Response(MaskJson(mask).data, status=201 if is_new else 200)
+
+    @extend_schema(operation_id="masks_remove", responses={204: None})
+    def delete(self, request: Request, mask_id: UUID) -> Response:
+        mask = mask_of(request, mask_id)
+        mask_remove(mask=mask, by=person(request))
+        return Response(status=204)
+
+
+def mask_of(request: Request, mask_id: UUID, role: Role = Role.ANNOTATOR) -> Mask:
+    """A mask that the person may see. Raises Http404, PermissionDenied."""
+    from django.http import Http404
+
+    mask = Mask.objects.select_related("image").filter(id=mask_id).first()
+    if mask is None:
+        raise Http404
+    dataset_get(user=person(request), dataset_id=mask.image.dataset_id, role=role)
+    return mask

@@ -1,0 +1,43 @@
+"""Refusals of this app."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+from uuid import UUID
+
+from backend.common.errors import DomainError
+
+
+class AssignmentNotHeld(DomainError):
+    """It ran out, was closed before, or is another person's."""
+
+    code: ClassVar[str] = "assignment_not_held"
+
+    def __init__(self, assignment_id: UUID) -> None:
+        super().__init__(
+            "You no longer hold this photo: the lease ran out, or it was closed in another tab. "
+            "Your work is still in the page; take the photo again to save it.",
+            assignment=str(assignment_id),
+        )
+
+
+class MasksMissing(DomainError):
+    """Names the masks to send again; the assignment stays open."""
+
+    code: ClassVar[str] = "masks_missing"
+
+    def __init__(self, missing: Iterable[UUID]) -> None:
+        names = sorted(map(str, missing))
+        super().__init__(f"{len(names)} of the photo's masks have not arrived yet.", masks=names)
+
+
+class MaskIdTaken(DomainError):
+    code: ClassVar[str] = "mask_id_taken"
+
+
+class MaskRefused(DomainError):
+    code: ClassVar[str] = "mask_invalid"
+    status: ClassVar[int] = 400
+
+
+class ReplacedAlready(DomainError):
+    code: ClassVar[str] = "replaced_already"

@@ -1,0 +1,26 @@
+"""The shape of stored prompts: what a person said about an object, in order.
+
+    {"kind": "point", "at": [x, y], "label": 1 or 0}
+    {"kind": "box", "box": [x0, y0, x1, y1]}
+
+Coordinates are in pixels of the upright photo.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+
+MAX_PROMPTS = 1000
+
+
+class PromptJson(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["point", "box"])
+    at = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, required=False)
+    label = serializers.ChoiceField(choices=[0, 1], required=False)
+    box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        wanted = {"kind", "at", "label"} if attrs["kind"] == "point" else {"kind", "box"}
+        if set(attrs) != wanted:
+            raise serializers.ValidationError(f"a {attrs['kind']} has {', '.join(sorted(wanted))}")
+        return attrs

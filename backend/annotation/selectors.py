@@ -1,0 +1,79 @@
+"""Who may see which masks, and which photo comes next."""
+
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.http import Http404
+
+from backend.accounts.models import User
+from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
+from backend.datasets.models import Dataset, Image, Split
+
+
+def assignment_get(*, user: User, assignment_id: UUID) -> Assignment:
+    """The person's own assignment, whatever its state.
+
+    Raises:
+        Http404: there is none, or it is another person's: a stranger cannot tell which.
+    """
+    found = Assignment.objects.select_related("image", "checkpoint").filter(id=assignment_id, holder=user).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def masks_of(image_id: UUID) -> QuerySet[Mask]:
+    """Those that count, largest first, so that small ones are drawn on top."""
+    return Mask.objects.filter(image_id=image_id, state=MaskState.ACTIVE).order_by("-area", "id")
+
+
+def images_with_status(dataset: Dataset) -> QuerySet[Image]:
+    """With `mask_count`, `human_masks` and `is_open`."""
+    active = Q(masks__state=MaskState.ACTIVE)
+    return Image.objects.filter(dataset=dataset).annotate(
+        mask_count=Count("masks", filter=active),
+        human_masks=Count("masks", filter=active & Q(masks__origin__in=HUMAN_ORIGINS)),
+        is_open=Exists(Assignment.objects.filter(image=OuterRef("pk"), state=State.OPEN)),
+    )
+
+
+def image_status(image: Image) -> str:
+    """One word for the gallery: open, annotated, automatic or waiting. Wants `images_with_status`."""
+    if image.annotated_at is not None:
+        return "annotated"
+    if image.is_open:  # type: ignore[attr-defined]
+        return "open"
+    return "automatic" if image.mask_count else "waiting"  # type: ignore[attr-defined]
+
+
+def has_enough_test_evidence(dataset: Dataset) -> bool:
+    """Whether people have labelled as many test photos and masks as the gate wants."""
+    images, masks = evidence_of(dataset, Split.TEST)
+    return images >= dataset.test_images_wanted and masks >= dataset.test_masks_wanted
+
+
+def evidence_of(dataset: Dataset, split: Split) -> tuple[int, int]:
+    """Photos that people finished, and their masks, in a split."""
+    images = Image.objects.filter(dataset=dataset, split=split, annotated_at__isnull=False)
+    masks = Mask.objects.filter(image__in=images, state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+    return images.count(), masks.count()
+
+
+def counts_of(dataset: Dataset) -> dict[str, int]:
+    """The dataset's numbers at a glance."""
+    images = Image.objects.filter(dataset=dataset).aggregate(
+        images=Count("id"), annotated=Count("id", filter=Q(annotated_at__isnull=False))
+    )
+    masks = Mask.objects.filter(image__dataset=dataset, state=MaskState.ACTIVE).aggregate(
+        masks_human=Count("id", filter=Q(origin__in=HUMAN_ORIGINS)),
+        masks_automatic=Count("id", filter=Q(origin=Origin.AUTOMATIC)),
+        automatic=Count("image", distinct=True, filter=Q(origin=Origin.AUTOMATIC, image__annotated_at__isnull=True)),
+    )
+    test_images, test_masks = evidence_of(dataset, Split.TEST)
+    return {
+        **images,
+        **masks,
+        "open_assignments": Assignment.objects.filter(image__dataset=dataset, state=State.OPEN).count(),
+        "test_images_annotated": test_images,
+        "test_masks": test_masks,
+    }

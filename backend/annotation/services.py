@@ -1,0 +1,270 @@
+"""Leases on photos, and the masks that people make."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.annotation.errors import AssignmentNotHeld, MaskIdTaken, MaskRefused, MasksMissing, ReplacedAlready
+from backend.annotation.models import Assignment, Job, Mask, MaskState, State
+from backend.annotation.selectors import has_enough_test_evidence
+from backend.checkpoints.services import deployment_ensure
+from backend.common.events import event_record
+from backend.datasets.models import Dataset, Image, Split
+from backend.inference.services import embedding_request
+from engine import masks as run_lengths
+from engine.errors import MaskInvalid
+
+
+def lease() -> timedelta:
+    return timedelta(minutes=settings.LEASE_MINUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class NextPhoto:
+    """An assignment, or the reason why there is none: nothing_left, too_many_open, all_open_elsewhere."""
+
+    assignment: Assignment | None
+    reason: str | None = None
+
+
+@transaction.atomic
+def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID]) -> NextPhoto:
+    """The person's open assignment that the page does not have yet, or a new one.
+
+    Test photos come first until there are enough. Two people asking at once get different photos: each locks the row that it
+    takes, and passes over rows that are locked.
+
+    Args:
+        besides: assignments that the page holds already.
+    """
+    assignments_expire()
+    own = Assignment.objects.filter(
+        holder=holder, image__dataset=dataset, job=Job.ANNOTATE, state=State.OPEN, expires_at__gt=Now()
+    )
+    resumed = own.exclude(id__in=besides).select_related("image", "checkpoint").order_by("created_at").first()
+    if resumed is not None:
+        own.filter(id=resumed.id).update(expires_at=Now() + lease())
+        resumed.refresh_from_db()
+        return NextPhoto(resumed)
+    if own.count() >= settings.MAX_OPEN_ASSIGNMENTS:
+        return NextPhoto(None, "too_many_open")
+    checkpoint = deployment_ensure(dataset=dataset)
+    skipped = Assignment.objects.filter(holder=holder, state=State.SKIPPED).values("image_id")
+    open_ones = Assignment.objects.filter(state=State.OPEN).values("image_id")
+    waiting = Image.objects.filter(dataset=dataset, annotated_at__isnull=True).exclude(id__in=skipped)
+    image = _take_one(waiting.exclude(id__in=open_ones), test_first=not has_enough_test_evidence(dataset))
+    if image is None:
+        return NextPhoto(None, "all_open_elsewhere" if waiting.exists() else "nothing_left")
+    assignment = Assignment.objects.create(
+        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease()
+    )
+    assignment.refresh_from_db()
+    embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
+    event_record("assignment.opened", subject=assignment.id, dataset=dataset.id, by=holder, image=str(image.id))
+    return NextPhoto(assignment)
+
+
+def _take_one(free: QuerySet[Image], *, test_first: bool) -> Image | None:
+    in_order = free.order_by("created_at", "id").select_for_update(skip_locked=True, of=("self",))
+    image = in_order.filter(split=Split.TEST).first() if test_first else None
+    image = image or in_order.first()
+    # Between the look and the lock somebody may have taken it and let the lock go: look again, now that it is ours.
+    if image is not None and Assignment.objects.filter(image=image, state=State.OPEN).exists():
+        return _take_one(free.exclude(id=image.id), test_first=test_first)
+    return image
+
+
+@transaction.atomic
+def assignment_reopen(*, image: Image, holder: User) -> Assignment:
+    """Take a certain photo: to correct it, or to save what was drawn under a lease that ran out.
+
+    Raises:
+        AssignmentNotHeld: somebody else works on it now.
+    """
+    assignments_expire()
+    Image.objects.select_for_update().get(id=image.id)
+    current = Assignment.objects.filter(image=image, state=State.OPEN).select_related("image", "checkpoint").first()
+    if current is not None and current.holder_id != holder.id:
+        raise AssignmentNotHeld(current.id)
+    if current is not None:
+        return current
+    checkpoint = deployment_ensure(dataset=image.dataset)
+    assignment = Assignment.objects.create(
+        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease()
+    )
+    assignment.refresh_from_db()
+    embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
+    event_record("assignment.opened", subject=assignment.id, dataset=image.dataset_id, by=holder, image=str(image.id))
+    return assignment
+
+
+def assignment_renew(*, assignment_id: UUID, holder: User) -> Assignment:
+    """
+    Raises:
+        AssignmentNotHeld: it ran out, was closed, or is another person's.
+    """
+    if not _open(assignment_id, holder).update(expires_at=Now() + lease()):
+        raise AssignmentNotHeld(assignment_id)
+    return Assignment.objects.select_related("image", "checkpoint").get(id=assignment_id)
+
+
+@transaction.atomic
+def assignment_submit(*, assignment_id: UUID, holder: User, mask_ids: set[UUID]) -> None:
+    """Close a photo's assignment, once every mask that the page made has arrived.
+
+    Raises:
+        AssignmentNotHeld: it ran out, was submitted before, or is another person's.
+        MasksMissing: names the masks to send again; the assignment stays open.
+    """
+    # One UPDATE both checks the state and changes it, so two tabs cannot both win.
+    if not _open(assignment_id, holder).update(state=State.SUBMITTED, closed_at=Now()):
+        raise AssignmentNotHeld(assignment_id)
+    arrived = Mask.objects.filter(id__in=mask_ids, assignment_id=assignment_id).values_list("id", flat=True)
+    if missing := mask_ids - set(arrived):
+        raise MasksMissing(missing)  # and the UPDATE is rolled back
+    image = Image.objects.get(assignments=assignment_id)
+    Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
+    event_record(
+        "assignment.submitted", subject=assignment_id, dataset=image.dataset_id, by=holder, image=str(image.id)
+    )
+
+
+@transaction.atomic
+def assignment_close(*, assignment_id: UUID, holder: User, skip_reason: str | None) -> None:
+    """Give a photo back. With a reason it is not offered to this person again; its masks stay.
+
+    Raises:
+        AssignmentNotHeld: see `assignment_submit`.
+    """
+    state = State.EXPIRED if skip_reason is None else State.SKIPPED
+    if not _open(assignment_id, holder).update(state=state, closed_at=Now(), skip_reason=skip_reason or ""):
+        raise AssignmentNotHeld(assignment_id)
+    image = Image.objects.get(assignments=assignment_id)
+    kind = "assignment.released" if skip_reason is None else "assignment.skipped"
+    event_record(kind, subject=assignment_id, dataset=image.dataset_id, by=holder, image=str(image.id))
+
+
+@transaction.atomic
+def assignments_expire() -> int:
+    """Let leases that ran out go. Returns how many."""
+    late = Assignment.objects.filter(state=State.OPEN, expires_at__lte=Now()).select_for_update(skip_locked=True)
+    expired = list(late.values_list("id", "image__dataset_id", "image_id"))
+    Assignment.objects.filter(id__in=[row[0] for row in expired]).update(state=State.EXPIRED, closed_at=Now())
+    for assignment_id, dataset_id, image_id in expired:
+        event_record("assignment.expired", subject=assignment_id, dataset=dataset_id, image=str(image_id))
+    return len(expired)
+
+
+def _open(assignment_id: UUID, holder: User) -> QuerySet[Assignment]:
+    return Assignment.objects.filter(id=assignment_id, holder=holder, state=State.OPEN, expires_at__gt=Now())
+
+
+@transaction.atomic
+def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask, bool]:
+    """Store a mask under the UUID that the page gave it. The same again is answered the same.
+
+    Args:
+        body: validated; assignment, size, counts, origin, prompts, predicted_iou, stability, choice, seconds, clicks,
+            replaces.
+    Returns:
+        The mask, and whether it is new.
+    Raises:
+        MaskRefused: the run lengths are not a mask of this photo, or it is empty.
+        MaskIdTaken: other content was sent under this UUID before.
+        AssignmentNotHeld: the photo is not the person's to change any more.
+        ReplacedAlready: what it corrects was corrected before, or is not on this photo.
+    """
+    content_hash = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    existing = Mask.objects.filter(id=mask_id).first()
+    if existing is not None:
+        return _same_again(existing, author, content_hash), False
+    held = _open(body["assignment"], author).select_related("image", "checkpoint").select_for_update(of=("self",)).first()
+    if held is None:
+        raise AssignmentNotHeld(body["assignment"])
+    shape = check_run_lengths(body["counts"], body["size"], held.image)
+    replaced = _replaced(body["replaces"], held.image)
+    try:
+        with transaction.atomic():
+            mask = Mask.objects.create(
+                id=mask_id,
+                image=held.image,
+                assignment=held,
+                counts=body["counts"],
+                **shape,
+                origin=body["origin"],
+                author=author,
+                checkpoint=held.checkpoint if body["predicted_iou"] is not None else None,
+                predicted_iou=body["predicted_iou"],
+                stability=body["stability"],
+                prompts=body["prompts"],
+                choice=body["choice"],
+                seconds=body["seconds"],
+                clicks=body["clicks"],
+                replaces=replaced,
+                content_hash=content_hash,
+            )
+    except IntegrityError:  # another delivery of the same request was faster
+        return _same_again(Mask.objects.get(id=mask_id), author, content_hash), False
+    if replaced is not None:
+        Mask.objects.filter(id=replaced.id).update(state=MaskState.REPLACED)
+    _open(held.id, author).update(expires_at=Now() + lease())  # activity renews
+    event_record("mask.created", subject=mask.id, dataset=held.image.dataset_id, by=author, image=str(held.image_id))
+    return mask, True
+
+
+def _same_again(existing: Mask, author: User, content_hash: str) -> Mask:
+    if existing.author_id != author.id or existing.content_hash != content_hash:
+        raise MaskIdTaken("Another mask was stored under this id; it was left as it is.")
+    return existing
+
+
+def check_run_lengths(counts: str, size: list[int], image: Image) -> dict[str, int]:
+    """Box and area of run lengths, as `Mask` stores them.
+
+    Raises:
+        MaskRefused: they are no mask of this photo, or it is empty.
+    """
+    rle = run_lengths.Rle(size=list(size), counts=counts)
+    try:
+        run_lengths.check(rle, image.size)
+    except MaskInvalid as error:
+        raise MaskRefused(f"This is not a mask of {image.file_name}: {error}.") from error
+    area = run_lengths.area(rle)
+    if not area:
+        raise MaskRefused("The mask is empty.")
+    x0, y0, x1, y1 = run_lengths.bbox(rle)
+    return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "area": area}
+
+
+def _replaced(mask_id: UUID | None, image: Image) -> Mask | None:
+    if mask_id is None:
+        return None
+    replaced = Mask.objects.select_for_update().filter(id=mask_id, image=image).first()
+    if replaced is None or replaced.state != MaskState.ACTIVE:
+        raise ReplacedAlready("The mask that this one corrects was corrected or removed before.")
+    return replaced
+
+
+@transaction.atomic
+def mask_remove(*, mask: Mask, by: User) -> None:
+    """Take a mask out of the dataset; its row stays.
+
+    Raises:
+        AssignmentNotHeld: the person holds no open assignment on its photo.
+    """
+    held = Assignment.objects.filter(
+        image=mask.image_id, holder=by, state=State.OPEN, expires_at__gt=Now()
+    ).first()
+    if held is None:
+        raise AssignmentNotHeld(mask.id)
+    if Mask.objects.filter(id=mask.id, state=MaskState.ACTIVE).update(state=MaskState.REJECTED):
+        event_record("mask.removed", subject=mask.id, dataset=mask.image.dataset_id, by=by, image=str(mask.image_id))

@@ -1,0 +1,10 @@
+"""The clock of the leases."""
+
+from celery import shared_task
+
+
+@shared_task(queue="batch")
+def expire_assignments() -> None:
+    from backend.annotation.services import assignments_expire
+
+    assignments_expire()

@@ -1,0 +1,126 @@
+"""Checkpoints and deployments over HTTP."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import FileResponse, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.checkpoints.errors import DecoderNotReady
+from backend.checkpoints.models import Checkpoint, Deployment
+from backend.checkpoints.selectors import checkpoint_get, checkpoints_of
+from backend.checkpoints.services import deployment_make, deployment_roll_back
+from backend.checkpoints.tasks import export_decoder
+from backend.common.bytes import bytes_response
+from backend.datasets.api import person
+from backend.datasets.models import Role
+from backend.datasets.selectors import dataset_get
+
+
+class CheckpointBrief(serializers.ModelSerializer[Checkpoint]):
+    decoder_url = serializers.SerializerMethodField()
+    embedding_shape = serializers.ListField(child=serializers.IntegerField())
+
+    class Meta:
+        model = Checkpoint
+        fields = [
+            "id",
+            "name",
+            "architecture",
+            "encoder_hash",
+            "decoder_hash",
+            "decoder_url",
+            "input_side",
+            "embedding_shape",
+        ]
+
+    def get_decoder_url(self, checkpoint: Checkpoint) -> str:
+        return f"/api/checkpoints/{checkpoint.id}/decoder/"
+
+
+class DeploymentJson(serializers.ModelSerializer[Deployment]):
+    class Meta:
+        model = Deployment
+        fields = ["id", "checkpoint", "role", "since", "until", "reason"]
+
+
+class ScoreJson(serializers.Serializer[Any]):
+    """What `evaluate clicks` said of a split of this dataset."""
+
+    images = serializers.IntegerField()
+    objects = serializers.IntegerField()
+    miou = serializers.DictField(child=serializers.FloatField())
+    oracle = serializers.DictField(child=serializers.FloatField())
+    noc90 = serializers.FloatField()
+
+
+class ScoresJson(serializers.Serializer[Any]):
+    test = ScoreJson(required=False)
+    holdout = ScoreJson(required=False)
+
+
+class CheckpointJson(CheckpointBrief):
+    deployments = serializers.SerializerMethodField()
+    scores = serializers.SerializerMethodField()
+
+    class Meta(CheckpointBrief.Meta):
+        fields = [*CheckpointBrief.Meta.fields, "created_at", "parent", "deployments", "scores"]
+
+    @extend_schema_field(DeploymentJson(many=True))
+    def get_deployments(self, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+        own = [d for d in checkpoint.deployments.all() if d.dataset_id == self.context["dataset"].id]
+        return DeploymentJson(sorted(own, key=lambda d: d.since), many=True).data
+
+    @extend_schema_field(ScoresJson(allow_null=True))
+    def get_scores(self, checkpoint: Checkpoint) -> dict[str, Any] | None:
+        return checkpoint.scores.get(str(self.context["dataset"].id))
+
+
+
+class DeployForm(serializers.Serializer[Any]):
+    checkpoint = serializers.UUIDField()
+
+
+class CheckpointsView(APIView):
+    @extend_schema(operation_id="checkpoints_list", responses=CheckpointJson(many=True))
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        checkpoints = checkpoints_of(dataset)
+        return Response(CheckpointJson(checkpoints, many=True, context={"dataset": dataset}).data)
+
+
+class DeploymentsView(APIView):
+    @extend_schema(operation_id="deployments_make", request=DeployForm, responses={201: DeploymentJson})
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        """Make a checkpoint live by hand."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        form = DeployForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        checkpoint = checkpoint_get(user=person(request), checkpoint_id=form.validated_data["checkpoint"])
+        made = deployment_make(dataset=dataset, checkpoint=checkpoint, reason="by hand", by=person(request))
+        return Response(DeploymentJson(made).data, status=201)
+
+
+class RollbackView(APIView):
+    @extend_schema(operation_id="deployments_roll_back", request=None, responses={201: DeploymentJson})
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        return Response(DeploymentJson(deployment_roll_back(dataset=dataset, by=person(request))).data, status=201)
+
+
+class DecoderView(APIView):
+    @extend_schema(operation_id="checkpoint_decoder", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, checkpoint_id: UUID) -> HttpResponse | FileResponse:
+        """The page's decoder, as ONNX; 202 while it is being made."""
+        checkpoint = checkpoint_get(user=person(request), checkpoint_id=checkpoint_id)
+        if not checkpoint.decoder_key:
+            export_decoder.delay(str(checkpoint.id))
+            raise DecoderNotReady("The decoder is being made; ask again in a moment.")
+        return bytes_response(
+            request, checkpoint.decoder_key, "application/octet-stream", etag=checkpoint.decoder_hash
+        )

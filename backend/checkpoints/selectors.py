@@ -1,0 +1,40 @@
+"""Which checkpoint answers where, and who may have it."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+
+from backend.accounts.models import User
+from backend.checkpoints.models import Checkpoint, Deployment, DeploymentRole
+from backend.datasets.models import Dataset
+from backend.datasets.selectors import datasets_of
+
+
+def live_checkpoint(dataset_id: UUID) -> Checkpoint | None:
+    """The one that serves the dataset now; None before its first deployment."""
+    live = Deployment.objects.filter(dataset_id=dataset_id, role=DeploymentRole.LIVE, until__isnull=True)
+    return Checkpoint.objects.filter(deployments__in=live).first()
+
+
+def checkpoints_of(dataset: Dataset) -> QuerySet[Checkpoint]:
+    """All that were made for the dataset or ever served it, newest first."""
+    return (
+        Checkpoint.objects.filter(Q(dataset=dataset) | Q(deployments__dataset=dataset))
+        .distinct()
+        .order_by("-created_at")
+        .prefetch_related("deployments")
+    )
+
+
+def checkpoint_get(*, user: User, checkpoint_id: UUID) -> Checkpoint:
+    """
+    Raises:
+        Http404: there is none, or it belongs to a dataset that is not the person's to see.
+    """
+    checkpoint = Checkpoint.objects.filter(id=checkpoint_id).first()
+    if checkpoint is None:
+        raise Http404
+    if checkpoint.dataset_id and not datasets_of(user).filter(id=checkpoint.dataset_id).exists():
+        raise Http404
+    return checkpoint

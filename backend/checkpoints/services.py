@@ -1,0 +1,141 @@
+"""Registering weights, and deciding which serve a dataset."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.checkpoints.errors import CheckpointRefused, NothingToRollBackTo
+from backend.checkpoints.models import Checkpoint, Deployment, DeploymentRole
+from backend.checkpoints.selectors import live_checkpoint
+from backend.common.events import event_record
+from backend.common.storage import get_storage
+from backend.common.stream import publish
+from backend.datasets.models import Dataset
+from engine import api as engine
+from engine.errors import CheckpointInvalid
+
+DEFAULT_NAME = "maskloop_tiny"
+
+
+def checkpoint_register(
+    *, file: Path, name: str, dataset: Dataset | None = None, parent: Checkpoint | None = None, by: User | None = None
+) -> Checkpoint:
+    """Store weights and remember them. The same file again is the same checkpoint.
+
+    Raises:
+        CheckpointRefused: not a checkpoint of ours. Nothing in the file was run.
+    """
+    try:
+        info = engine.describe_checkpoint(file)
+    except CheckpointInvalid as error:
+        raise CheckpointRefused(str(error)) from error
+    with open(file, "rb") as content:
+        file_hash = hashlib.file_digest(content, "sha256").hexdigest()
+    key = f"checkpoints/{file_hash}.safetensors"
+    get_storage().put(key, file)
+    with transaction.atomic():
+        checkpoint, is_new = Checkpoint.objects.get_or_create(
+            file_hash=file_hash,
+            defaults={
+                "name": name,
+                "architecture": info.architecture,
+                "config": info.config,
+                "storage_key": key,
+                "encoder_hash": info.encoder_hash,
+                "decoder_hash": info.decoder_hash,
+                "input_side": info.input_side,
+                "embedding_shape": list(info.embedding_shape),
+                "dataset": dataset,
+                "parent": parent,
+            },
+        )
+        if is_new:
+            event_record("checkpoint.registered", subject=checkpoint.id, dataset=checkpoint.dataset_id, by=by)
+            from backend.checkpoints.tasks import export_decoder
+
+            export_decoder.delay_on_commit(str(checkpoint.id))
+    return checkpoint
+
+
+def checkpoint_default() -> Checkpoint:
+    """The model that comes with the source."""
+    return checkpoint_register(file=engine.DEFAULT_CHECKPOINT, name=DEFAULT_NAME)
+
+
+def decoder_export(*, checkpoint_id: UUID | str) -> None:
+    """Make the page's decoder. Doing it twice leaves what doing it once leaves."""
+    checkpoint = Checkpoint.objects.get(id=checkpoint_id)
+    if checkpoint.decoder_key:
+        return
+    storage = get_storage()
+    key = f"decoders/{checkpoint.decoder_hash}.onnx"
+    if storage.size(key) is None:
+        with storage.local(checkpoint.storage_key) as weights, tempfile.TemporaryDirectory() as folder:
+            graph = Path(folder) / "decoder.onnx"
+            engine.export_decoder(weights, graph)
+            storage.put(key, graph)
+    Checkpoint.objects.filter(id=checkpoint.id).update(decoder_key=key)
+    for dataset_id in Deployment.objects.filter(checkpoint=checkpoint, until__isnull=True).values_list("dataset_id", flat=True):
+        publish("decoder.ready", subject=checkpoint.id, dataset=dataset_id)
+
+
+def decoders_sweep() -> None:
+    """Make decoders whose wake-up call was lost."""
+    for checkpoint_id in Checkpoint.objects.filter(decoder_key="").values_list("id", flat=True)[:20]:
+        decoder_export(checkpoint_id=checkpoint_id)
+
+
+@transaction.atomic
+def deployment_make(*, dataset: Dataset, checkpoint: Checkpoint, reason: str, by: User | None) -> Deployment:
+    """Let a checkpoint serve the dataset from now on. Work already leased finishes on the one it began with."""
+    Dataset.objects.select_for_update().get(id=dataset.id)  # one at a time
+    current = Deployment.objects.filter(dataset=dataset, role=DeploymentRole.LIVE, until__isnull=True).first()
+    if current is not None and current.checkpoint_id == checkpoint.id:
+        return current
+    if current is not None:
+        Deployment.objects.filter(id=current.id).update(until=Now())
+    deployment = Deployment.objects.create(dataset=dataset, checkpoint=checkpoint, reason=reason)
+    event_record(
+        "deployment.changed",
+        subject=deployment.id,
+        dataset=dataset.id,
+        by=by,
+        checkpoint=str(checkpoint.id),
+        reason=reason,
+    )
+    return deployment
+
+
+def deployment_ensure(*, dataset: Dataset) -> Checkpoint:
+    """What serves the dataset; a new one gets the default model."""
+    live = live_checkpoint(dataset.id)
+    if live is None:
+        live = checkpoint_default()
+        deployment_make(dataset=dataset, checkpoint=live, reason="the default model", by=None)
+    return live
+
+
+@transaction.atomic
+def deployment_roll_back(*, dataset: Dataset, by: User) -> Deployment:
+    """Back to what served before the present one.
+
+    Raises:
+        NothingToRollBackTo: the present one is the first.
+    """
+    Dataset.objects.select_for_update().get(id=dataset.id)
+    live = live_checkpoint(dataset.id)
+    before = (
+        Deployment.objects.filter(dataset=dataset, role=DeploymentRole.LIVE, until__isnull=False)
+        .exclude(checkpoint=live)
+        .order_by("-until")
+        .select_related("checkpoint")
+        .first()
+    )
+    if before is None:
+        raise NothingToRollBackTo("This dataset has had no other checkpoint.")
+    return deployment_make(dataset=dataset, checkpoint=before.checkpoint, reason="rolled back", by=by)

@@ -1,0 +1,17 @@
+"""Work on weights that needs torch, so not in the web process."""
+
+from celery import shared_task
+
+
+@shared_task(queue="interactive")
+def export_decoder(checkpoint_id: str) -> None:
+    from backend.checkpoints.services import decoder_export
+
+    decoder_export(checkpoint_id=checkpoint_id)
+
+
+@shared_task(queue="batch")
+def sweep_decoders() -> None:
+    from backend.checkpoints.services import decoders_sweep
+
+    decoders_sweep()

@@ -1,0 +1,175 @@
+"""Where bytes lie: a folder, or an S3 bucket. Keys name content, so nothing is ever overwritten.
+
+    file:///var/lib/maskloop        a folder
+    s3://bucket/prefix              any S3, by S3_ENDPOINT_URL; credentials as boto3 finds them
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+
+CHUNK_BYTES = 1 << 20
+
+
+class Missing(Exception):
+    """There is nothing under this key."""
+
+
+class Storage(Protocol):
+    def put(self, key: str, content: bytes | Path) -> None:
+        """Store whole or not at all. A key that is there already has the same content: nothing to do."""
+
+    def open(self, key: str) -> IO[bytes]:
+        """For reading, as a stream. Raises Missing."""
+
+    def size(self, key: str) -> int | None:
+        """Bytes, or None where there is nothing."""
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        """A file on this machine while the block runs. Raises Missing."""
+        ...
+
+    def check(self) -> None:
+        """Raises OSError where nothing can be written."""
+
+
+class FolderStorage:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, key: str, content: bytes | Path) -> None:
+        path = self._path(key)
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        try:
+            with os.fdopen(number, "wb") as file:
+                if isinstance(content, Path):
+                    with open(content, "rb") as source:
+                        shutil.copyfileobj(source, file, CHUNK_BYTES)
+                else:
+                    file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def open(self, key: str) -> IO[bytes]:
+        try:
+            return open(self._path(key), "rb")
+        except FileNotFoundError:
+            raise Missing(key) from None
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        path = self._path(key)
+        if not path.exists():
+            raise Missing(key)
+        yield path
+
+    def check(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.folder) as probe:
+            probe.write(b"probe")
+
+    def _path(self, key: str) -> Path:
+        path = (self.folder / key).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise ValueError(f"the key {key!r} leaves the storage folder")
+        return path
+
+
+class S3Storage:
+    """Objects appear whole or not at all: S3 itself sees to that."""
+
+    def __init__(self, bucket: str, prefix: str, endpoint_url: str | None = None) -> None:
+        import boto3
+
+        self.bucket, self.prefix = bucket, prefix
+        self.client: Any = boto3.client("s3", endpoint_url=endpoint_url)
+
+    def put(self, key: str, content: bytes | Path) -> None:
+        if self.size(key) is not None:
+            return
+        if isinstance(content, Path):
+            self.client.upload_file(str(content), self.bucket, self._name(key))
+        else:
+            self.client.put_object(Bucket=self.bucket, Key=self._name(key), Body=content)
+
+    def open(self, key: str) -> IO[bytes]:
+        from botocore.exceptions import ClientError
+
+        try:
+            body: IO[bytes] = self.client.get_object(Bucket=self.bucket, Key=self._name(key))["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                raise Missing(key) from None
+            raise
+        return body
+
+    def size(self, key: str) -> int | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            head = self.client.head_object(Bucket=self.bucket, Key=self._name(key))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+        return int(head["ContentLength"])
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(key).name
+            with self.open(key) as source, open(path, "wb") as file:
+                shutil.copyfileobj(source, file, CHUNK_BYTES)
+            yield path
+
+    def check(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client.put_object(Bucket=self.bucket, Key=self._name(".probe"), Body=b"probe")
+        except (BotoCoreError, ClientError) as error:
+            raise OSError(str(error)) from error
+
+    def _name(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+
+def get_storage() -> Storage:
+    return _storage(settings.STORAGE_URL, os.environ.get("S3_ENDPOINT_URL"))
+
+
+def read(key: str) -> bytes:
+    """All of it. Raises Missing."""
+    with get_storage().open(key) as file:
+        return file.read()
+
+
+@lru_cache
+def _storage(url: str, endpoint_url: str | None) -> Storage:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return FolderStorage(Path(unquote(parts.path)))
+    if parts.scheme == "s3":
+        return S3Storage(parts.netloc, parts.path.strip("/"), endpoint_url)
+    raise ValueError(f"STORAGE_URL is file:///folder or s3://bucket/prefix, not {url!r}")

@@ -1,0 +1,17 @@
+"""Events on their way from the app that wrote them to those that subscribed."""
+
+from celery import shared_task
+
+
+@shared_task(queue="batch")
+def deliver_event(event_id: str) -> None:
+    from backend.common.services import event_deliver
+
+    event_deliver(event_id=event_id)
+
+
+@shared_task(queue="batch")
+def sweep_events() -> None:
+    from backend.common.services import events_sweep
+
+    events_sweep()

@@ -1,0 +1,49 @@
+"""Who may see which dataset. Every other app asks here."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+
+from backend.accounts.models import User
+from backend.datasets.models import Dataset, Image, Membership, Role
+
+_RANK = {Role.ANNOTATOR: 0, Role.REVIEWER: 1, Role.ADMIN: 2}
+
+
+def datasets_of(user: User) -> QuerySet[Dataset]:
+    """Those that the person is a member of; all of them for a superuser."""
+    datasets = Dataset.objects.order_by("-created_at")
+    return datasets if user.is_superuser else datasets.filter(memberships__user=user)
+
+
+def role_in(user: User, dataset_id: UUID) -> Role | None:
+    if user.is_superuser:
+        return Role.ADMIN
+    role = Membership.objects.filter(user=user, dataset_id=dataset_id).values_list("role", flat=True).first()
+    return None if role is None else Role(role)
+
+
+def dataset_get(*, user: User, dataset_id: UUID, role: Role = Role.ANNOTATOR) -> Dataset:
+    """
+    Raises:
+        Http404: there is none, or the person is no member: a stranger cannot tell which.
+        PermissionDenied: a member whose role is below `role`.
+    """
+    own = role_in(user, dataset_id)
+    dataset = Dataset.objects.filter(id=dataset_id).first()
+    if own is None or dataset is None:
+        raise Http404
+    if _RANK[own] < _RANK[role]:
+        raise PermissionDenied(f"This needs the role {role} in the dataset; yours is {own}.")
+    return dataset
+
+
+def image_get(*, user: User, image_id: UUID, role: Role = Role.ANNOTATOR) -> Image:
+    """A photo of a dataset that the person may see; raises as `dataset_get` does."""
+    image = Image.objects.select_related("dataset").filter(id=image_id).first()
+    if image is None:
+        raise Http404
+    dataset_get(user=user, dataset_id=image.dataset_id, role=role)
+    return image

@@ -1,0 +1,9 @@
+from django.contrib import admin
+
+from backend.inference.models import Embedding
+
+
+@admin.register(Embedding)
+class EmbeddingAdmin(admin.ModelAdmin[Embedding]):
+    list_display = ["image", "state", "seconds", "attempts", "error"]
+    list_filter = ["state"]

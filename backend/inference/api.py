@@ -1,0 +1,42 @@
+"""Embeddings over HTTP."""
+
+from uuid import UUID
+
+from django.http import FileResponse, Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from backend.checkpoints.models import Checkpoint
+from backend.common.bytes import bytes_response
+from backend.datasets.api import person
+from backend.datasets.selectors import image_get
+from backend.inference.errors import EmbeddingFailed, EmbeddingNotReady
+from backend.inference.models import EmbeddingState
+from backend.inference.selectors import embedding_of, seconds_expected
+from backend.inference.services import embedding_request
+
+
+class EmbeddingView(APIView):
+    @extend_schema(operation_id="image_embedding", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, image_id: UUID, encoder_hash: str) -> HttpResponse | FileResponse:
+        """float16, channels x rows x columns, raw. 202 while it is being made: somebody is waiting, so it goes first."""
+        image = image_get(user=person(request), image_id=image_id)
+        checkpoint = Checkpoint.objects.filter(encoder_hash=encoder_hash).first()
+        if checkpoint is None:
+            raise Http404
+        embedding = embedding_of(image.id, encoder_hash)
+        if embedding is None or embedding.state == EmbeddingState.WAITING:
+            embedding_request(image=image, encoder_hash=encoder_hash, urgent=True)
+            seconds = seconds_expected(encoder_hash)
+            raise EmbeddingNotReady("The photo is being prepared.", expected_seconds=seconds)
+        if embedding.state == EmbeddingState.FAILED:
+            raise EmbeddingFailed(f"The model cannot read this photo: {embedding.error}")
+        return bytes_response(
+            request,
+            embedding.storage_key,
+            "application/octet-stream",
+            etag=f"{encoder_hash}-{image.content_hash}",
+            headers={"X-Embedding-Shape": ",".join(map(str, checkpoint.embedding_shape))},
+        )

@@ -1,0 +1,115 @@
+"""Making embeddings: once per photo and encoder, whoever asks and however often."""
+
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from backend.checkpoints.models import Checkpoint
+from backend.common.events import event_record
+from backend.common.storage import get_storage, read
+from backend.datasets.imaging import read_pixels
+from backend.datasets.models import Dataset, Image
+from backend.inference.errors import EmbeddingFailed
+from backend.inference.models import Embedding, EmbeddingState
+from engine import api as engine
+from engine.errors import EngineError
+
+MAX_ATTEMPTS = 3
+ASK_AGAIN_AFTER = timedelta(seconds=60)
+
+
+@transaction.atomic
+def embedding_request(*, image: Image, encoder_hash: str, urgent: bool) -> Embedding:
+    """See to it that there will be one.
+
+    Args:
+        urgent: somebody is looking at the photo.
+    """
+    from backend.inference.tasks import make_embedding
+
+    embedding, is_new = Embedding.objects.get_or_create(image=image, encoder_hash=encoder_hash)
+    stale = embedding.asked_at is None or Embedding.objects.filter(
+        id=embedding.id, asked_at__lt=Now() - ASK_AGAIN_AFTER
+    ).exists()
+    if embedding.state == EmbeddingState.WAITING and (is_new or urgent or stale):
+        Embedding.objects.filter(id=embedding.id).update(asked_at=Now())
+        queue = "interactive" if urgent else "batch"
+        transaction.on_commit(lambda: make_embedding.apply_async([str(embedding.id)], queue=queue))
+    return embedding
+
+
+def embedding_make(*, embedding_id: UUID | str) -> None:
+    """Compute and store one. Doing it twice leaves what doing it once leaves.
+
+    A photo that cannot be embedded is tried `MAX_ATTEMPTS` times, then marked as failed with the reason.
+    """
+    embedding = Embedding.objects.select_related("image").get(id=embedding_id)
+    if embedding.state != EmbeddingState.WAITING:
+        return
+    image = embedding.image
+    checkpoint = Checkpoint.objects.filter(encoder_hash=embedding.encoder_hash).order_by("created_at").first()
+    if checkpoint is None:
+        _fail(embedding, "No checkpoint has this encoder any more.", for_good=True)
+        return
+    storage, began = get_storage(), time.monotonic()
+    key = f"embeddings/{embedding.encoder_hash}/{image.content_hash}.f16"
+    if storage.size(key) is None:
+        try:
+            with storage.local(checkpoint.storage_key) as weights:
+                values = engine.embed_image(read_pixels(read(image.display_key)), checkpoint=weights)
+        except EngineError as error:
+            _fail(embedding, str(error), for_good=False)
+            return
+        storage.put(key, values.tobytes())
+    with transaction.atomic():
+        waiting = Embedding.objects.filter(id=embedding.id, state=EmbeddingState.WAITING)
+        if waiting.update(state=EmbeddingState.READY, storage_key=key, seconds=time.monotonic() - began, error=""):
+            event_record("embedding.ready", subject=image.id, dataset=image.dataset_id, encoder=embedding.encoder_hash)
+
+
+def _fail(embedding: Embedding, reason: str, *, for_good: bool) -> None:
+    tried = MAX_ATTEMPTS if for_good else F("attempts") + 1
+    Embedding.objects.filter(id=embedding.id).update(attempts=tried, error=reason)
+    Embedding.objects.filter(id=embedding.id, attempts__gte=MAX_ATTEMPTS).update(state=EmbeddingState.FAILED)
+
+
+def embedding_ready(*, image: Image, encoder_hash: str) -> Embedding:
+    """A stored embedding, made on the spot if need be; for workers, which may wait.
+
+    Raises:
+        EmbeddingFailed: it cannot be made.
+    """
+    embedding = embedding_request(image=image, encoder_hash=encoder_hash, urgent=False)
+    while embedding.state == EmbeddingState.WAITING:
+        embedding_make(embedding_id=embedding.id)
+        embedding.refresh_from_db()
+    if embedding.state == EmbeddingState.FAILED:
+        raise EmbeddingFailed(f"{image.file_name}: {embedding.error}")
+    return embedding
+
+
+def embeddings_request(*, dataset: Dataset, encoder_hash: str) -> int:
+    """Ahead of need, for every photo of a dataset that has none. Returns how many."""
+    missing = dataset.images.exclude(embeddings__encoder_hash=encoder_hash).order_by("annotated_at", "created_at")
+    return _request_all(missing.iterator(chunk_size=500), encoder_hash)
+
+
+def _request_all(images: Iterable[Image], encoder_hash: str) -> int:
+    return sum(1 for image in images if embedding_request(image=image, encoder_hash=encoder_hash, urgent=False))
+
+
+def embeddings_sweep() -> None:
+    """Repeat wake-up calls that were lost."""
+    from backend.inference.tasks import make_embedding
+
+    lost = Embedding.objects.filter(state=EmbeddingState.WAITING).filter(
+        Q(asked_at__isnull=True) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER)
+    )
+    for embedding_id in list(lost.order_by("created_at").values_list("id", flat=True)[:500]):
+        Embedding.objects.filter(id=embedding_id).update(asked_at=Now())
+        make_embedding.delay(str(embedding_id))
