@@ -1,0 +1,18 @@
+"""Refusals of this app."""
+
+from typing import ClassVar
+
+from backend.common.errors import DomainError
+
+
+class NothingToLabel(DomainError):
+    code: ClassVar[str] = "nothing_to_label"
+
+
+class AutolabelRunUnfinished(DomainError):
+    code: ClassVar[str] = "autolabel_run_unfinished"
+
+
+class SettingsRefused(DomainError):
+    code: ClassVar[str] = "settings_refused"
+    status: ClassVar[int] = 400

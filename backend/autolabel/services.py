@@ -1,0 +1,188 @@
+"""Labelling photos without people, one job a photo."""
+
+import hashlib
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.autolabel.errors import AutolabelRunUnfinished, NothingToLabel, SettingsRefused
+from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, RunState
+from backend.autolabel.selectors import images_to_label
+from backend.checkpoints.services import deployment_ensure
+from backend.common.errors import DomainError
+from backend.common.events import event_record
+from backend.common.storage import get_storage, read
+from backend.common.stream import publish
+from backend.datasets.models import Dataset, Image
+from backend.inference.services import embedding_ready
+from engine import api as engine
+from engine.errors import EngineError, PromptInvalid
+
+MAX_ATTEMPTS = 3
+ASK_AGAIN_AFTER = timedelta(minutes=10)
+_WOKEN_AT_ONCE = 1000
+
+
+@transaction.atomic
+def autolabel_run_start(*, dataset: Dataset, by: User, settings: dict[str, Any]) -> AutolabelRun:
+    """Begin a run over all photos that nobody has labelled.
+
+    Args:
+        settings: of `engine.inference.settings.EverythingSettings`.
+    Raises:
+        SettingsRefused, NothingToLabel; AutolabelRunUnfinished: one at a time per dataset.
+    """
+    try:
+        engine.everything_settings_check(settings)
+    except PromptInvalid as error:
+        raise SettingsRefused(str(error)) from error
+    images = list(images_to_label(dataset).order_by("created_at").values_list("id", flat=True))
+    if not images:
+        raise NothingToLabel("Every photo is labelled, being labelled, or kept for people to test the model with.")
+    try:
+        with transaction.atomic():
+            run = AutolabelRun.objects.create(
+                dataset=dataset, checkpoint=deployment_ensure(dataset=dataset), requested_by=by, settings=settings
+            )
+    except IntegrityError:
+        raise AutolabelRunUnfinished("A run is on its way already.") from None
+    jobs = AutolabelJob.objects.bulk_create([AutolabelJob(run=run, image_id=image) for image in images], batch_size=1000)
+    event_record("autolabel_run.started", subject=run.id, dataset=dataset.id, by=by, images=len(images))
+    _wake([job.id for job in jobs[:_WOKEN_AT_ONCE]])
+    return run
+
+
+def _wake(job_ids: list[UUID]) -> None:
+    from backend.autolabel.tasks import label_image
+
+    AutolabelJob.objects.filter(id__in=job_ids).update(asked_at=Now())
+    for job_id in job_ids:
+        label_image.delay_on_commit(str(job_id))
+
+
+def autolabel_job_run(*, job_id: UUID | str) -> None:
+    """Label one photo. Running this twice leaves exactly what running it once leaves."""
+    job = AutolabelJob.objects.select_related("image", "run__checkpoint").get(id=job_id)
+    if job.state != JobState.WAITING or job.run.state != RunState.RUNNING:
+        return
+    AutolabelJob.objects.filter(id=job.id).update(attempts=F("attempts") + 1, asked_at=Now())
+    image, checkpoint, began = job.image, job.run.checkpoint, time.monotonic()
+    try:
+        # Seconds of model time: no transaction is open and no row is locked meanwhile.
+        embedding = embedding_ready(image=image, encoder_hash=checkpoint.encoder_hash)
+        values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
+        with get_storage().local(checkpoint.storage_key) as weights:
+            proposals = engine.label_everything(values, image.size, checkpoint=weights, settings=job.run.settings)
+    except (EngineError, DomainError) as error:
+        _job_failed(job, str(error))
+        return
+    with transaction.atomic():
+        # The photo's row decides between us and a person who takes it in this moment.
+        Image.objects.select_for_update().get(id=image.id)
+        waiting = AutolabelJob.objects.filter(id=job.id, state=JobState.WAITING, run__state=RunState.RUNNING)
+        if _a_person_was_faster(image):
+            waiting.update(state=JobState.SKIPPED, finished_at=Now())
+        elif waiting.update(
+            state=JobState.DONE, finished_at=Now(), mask_count=len(proposals), seconds=time.monotonic() - began
+        ):  # else another delivery was faster; its masks stand
+            Mask.objects.bulk_create([_mask_of(proposal, job) for proposal in proposals], batch_size=500)
+    _run_close(job.run)
+
+
+def _mask_of(proposal: Any, job: AutolabelJob) -> Mask:
+    x0, y0, x1, y1 = proposal.box
+    counts = proposal.rle["counts"]
+    return Mask(
+        image=job.image,
+        counts=counts,
+        x0=x0,
+        y0=y0,
+        x1=x1,
+        y1=y1,
+        area=proposal.area,
+        origin=Origin.AUTOMATIC,
+        checkpoint=job.run.checkpoint,
+        predicted_iou=proposal.predicted_iou,
+        stability=proposal.stability_score,
+        crop_box=list(proposal.crop_box),
+        prompts=[{"kind": "point", "at": list(proposal.point), "label": 1}],
+        content_hash=hashlib.sha256(counts.encode()).hexdigest(),
+    )
+
+
+def _a_person_was_faster(image: Image) -> bool:
+    return (
+        Image.objects.filter(id=image.id, annotated_at__isnull=False).exists()
+        or Assignment.objects.filter(image=image, state=State.OPEN).exists()
+        or Mask.objects.filter(image=image, state=MaskState.ACTIVE).exists()
+    )
+
+
+def _job_failed(job: AutolabelJob, reason: str) -> None:
+    AutolabelJob.objects.filter(id=job.id).update(error=reason)
+    failed = AutolabelJob.objects.filter(id=job.id, state=JobState.WAITING, attempts__gte=MAX_ATTEMPTS)
+    if not failed.update(state=JobState.FAILED, finished_at=Now()):
+        with transaction.atomic():
+            _wake([job.id])
+    _run_close(job.run)
+
+
+@transaction.atomic
+def _run_close(run: AutolabelRun) -> None:
+    """Done when no job waits any more. One UPDATE decides who says so."""
+    unfinished = AutolabelJob.objects.filter(run=OuterRef("pk"), state=JobState.WAITING)
+    closed = AutolabelRun.objects.filter(~Exists(unfinished), id=run.id, state=RunState.RUNNING).update(
+        state=RunState.DONE, finished_at=Now()
+    )
+    if closed:
+        event_record("autolabel_run.finished", subject=run.id, dataset=run.dataset_id)
+    else:
+        transaction.on_commit(lambda: publish("autolabel_run.changed", subject=run.id, dataset=run.dataset_id))
+
+
+@transaction.atomic
+def autolabel_run_cancel(*, run: AutolabelRun, by: User) -> None:
+    """What is done stays; the rest is passed over."""
+    if AutolabelRun.objects.filter(id=run.id, state=RunState.RUNNING).update(
+        state=RunState.CANCELLED, finished_at=Now()
+    ):
+        run.jobs.filter(state=JobState.WAITING).update(state=JobState.SKIPPED, finished_at=Now())
+        event_record("autolabel_run.cancelled", subject=run.id, dataset=run.dataset_id, by=by)
+
+
+@transaction.atomic
+def autolabel_run_retry(*, run: AutolabelRun, by: User) -> None:
+    """Try the failed photos again.
+
+    Raises:
+        NothingToLabel: none failed. AutolabelRunUnfinished: another run is on its way.
+    """
+    failed = list(run.jobs.filter(state=JobState.FAILED).values_list("id", flat=True))
+    if not failed:
+        raise NothingToLabel("No photo of this run failed.")
+    try:
+        with transaction.atomic():
+            AutolabelRun.objects.filter(id=run.id).update(state=RunState.RUNNING, finished_at=None)
+    except IntegrityError:
+        raise AutolabelRunUnfinished("Another run is on its way; wait for it, or cancel it.") from None
+    run.jobs.filter(id__in=failed).update(state=JobState.WAITING, attempts=0, error="", finished_at=None)
+    event_record("autolabel_run.retried", subject=run.id, dataset=run.dataset_id, by=by, images=len(failed))
+    _wake(failed[:_WOKEN_AT_ONCE])
+
+
+@transaction.atomic
+def autolabel_jobs_sweep() -> None:
+    """Wake jobs that were not woken yet, or whose worker died; close runs that are done."""
+    waiting = AutolabelJob.objects.filter(state=JobState.WAITING, run__state=RunState.RUNNING)
+    lost = waiting.filter(asked_at__isnull=True) | waiting.filter(asked_at__lt=Now() - ASK_AGAIN_AFTER)
+    _wake(list(lost.order_by("id").values_list("id", flat=True)[:_WOKEN_AT_ONCE]))
+    for run in AutolabelRun.objects.filter(state=RunState.RUNNING):
+        _run_close(run)

@@ -1,0 +1,17 @@
+"""Automatic labelling, photo by photo."""
+
+from celery import shared_task
+
+
+@shared_task(queue="batch")
+def label_image(job_id: str) -> None:
+    from backend.autolabel.services import autolabel_job_run
+
+    autolabel_job_run(job_id=job_id)
+
+
+@shared_task(queue="batch")
+def sweep_autolabel_jobs() -> None:
+    from backend.autolabel.services import autolabel_jobs_sweep
+
+    autolabel_jobs_sweep()

@@ -1,0 +1,38 @@
+"""Releases that a person may see, and what frozen sets hold."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+
+from backend.accounts.models import User
+from backend.annotation.models import Mask
+from backend.datasets.models import Image, Role
+from backend.datasets.selectors import dataset_get
+from backend.releases.models import FrozenSet, Release
+
+
+def release_get(*, user: User, release_id: UUID, role: Role = Role.ANNOTATOR) -> Release:
+    """Raises Http404 or PermissionDenied as `dataset_get` does."""
+    release = Release.objects.select_related("frozen_set").filter(id=release_id).first()
+    if release is None:
+        raise Http404
+    dataset_get(user=user, dataset_id=release.dataset_id, role=role)
+    return release
+
+
+def masks_in(frozen_set: FrozenSet) -> QuerySet[Mask]:
+    return Mask.objects.filter(id__in=frozen_set.members.values("mask_id"))
+
+
+def images_in(frozen_set: FrozenSet) -> QuerySet[Image]:
+    """In the order of their arrival, which never changes."""
+    return Image.objects.filter(masks__in=masks_in(frozen_set)).distinct().order_by("created_at", "id")
+
+
+def photos_with_masks(frozen_set: FrozenSet) -> Iterator[tuple[Image, list[Mask]]]:
+    """Photo after photo with its masks, few in memory at a time."""
+    for image in images_in(frozen_set).iterator(chunk_size=200):
+        masks = masks_in(frozen_set).filter(image=image).select_related("checkpoint").order_by("created_at", "id")
+        yield image, list(masks)

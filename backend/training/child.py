@@ -1,0 +1,100 @@
+"""The engine as a child process of the training worker: told by its JSON lines, stopped with its children."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from queue import Empty, Queue
+from typing import IO, Any
+
+from backend.launch.places import ROOT
+
+PATIENCE_SECONDS = 30  # for a TERM: the engine saves its state
+
+
+class ChildFailed(Exception):
+    """The engine ended with an error; the message is its last words."""
+
+
+class ChildStopped(Exception):
+    """It was stopped because nobody wants it any more."""
+
+
+def run_engine(
+    arguments: list[str], *, tell: Callable[[dict[str, Any]], None], wanted: Callable[[], bool], beat_seconds: float = 2
+) -> None:
+    """Run `python -m engine` to its end.
+
+    Args:
+        tell: called with each JSON line of its output.
+        wanted: asked every `beat_seconds`; once it says no, the child is stopped.
+    Raises:
+        ChildFailed, ChildStopped.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("DJANGO_")}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "engine", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_niced_and_bound,
+    )
+    lines: Queue[str] = Queue()
+    last_words: list[str] = []
+    readers = [
+        threading.Thread(target=_each_line, args=(child.stdout, lines.put), daemon=True),
+        threading.Thread(target=_each_line, args=(child.stderr, last_words.append), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        while child.poll() is None or not lines.empty() or readers[0].is_alive():
+            try:
+                _relay(lines.get(timeout=beat_seconds), tell)
+            except Empty:
+                pass
+            if not wanted():
+                raise ChildStopped
+        readers[1].join(5)
+        if child.returncode:
+            raise ChildFailed("".join(last_words[-5:]).strip() or f"the engine ended with status {child.returncode}")
+    finally:
+        _stop(child)
+
+
+def _each_line(output: IO[str] | None, take: Callable[[str], object]) -> None:
+    for line in output or ():
+        take(line)
+
+
+def _relay(line: str, tell: Callable[[dict[str, Any]], None]) -> None:
+    try:
+        tell(json.loads(line))
+    except ValueError:
+        pass  # a word that is not for us
+
+
+def _stop(child: subprocess.Popen[str]) -> None:
+    for number, patience in ((signal.SIGTERM, PATIENCE_SECONDS), (signal.SIGKILL, 5)):
+        if child.poll() is not None:
+            return
+        try:
+            os.killpg(child.pid, number)
+            child.wait(patience)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+
+
+def _niced_and_bound() -> None:
+    """Leave the cores to those who answer people; go when the worker is gone, even by kill -9."""
+    from backend.launch.embedded import die_with_parent
+
+    os.nice(10)
+    die_with_parent()
+

@@ -1,0 +1,43 @@
+"""What the engine's child reads: a folder with `manifest.jsonl` and links to stored embeddings."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from backend.annotation.models import HUMAN_ORIGINS, Mask
+from backend.common.storage import get_storage
+from backend.datasets.models import Image
+from backend.inference.services import embedding_ready
+
+#: Human masks are drawn ten times as often as the model's own (SAM-p, 7.6).
+HUMAN_WEIGHT = 10.0
+
+
+def write_manifest(
+    folder: Path, photos: Iterable[tuple[Image, list[Mask]]], *, encoder_hash: str, human_weight: float = HUMAN_WEIGHT
+) -> None:
+    """Copy the embeddings beside a manifest of the masks; those that are missing are made.
+
+    Raises:
+        EmbeddingFailed: a photo cannot be embedded.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = get_storage()
+    unfinished = folder / "manifest.jsonl.part"
+    with open(unfinished, "w", encoding="utf-8") as manifest:
+        for image, masks in photos:
+            name = f"{image.content_hash}.f16"
+            if not (folder / name).exists():
+                embedding = embedding_ready(image=image, encoder_hash=encoder_hash)
+                with storage.local(embedding.storage_key) as stored:
+                    (folder / name).write_bytes(stored.read_bytes())
+            entry = {
+                "id": str(image.id),
+                "image": None,
+                "embedding": name,
+                "size": list(image.size),
+                "masks": [{"size": list(image.size), "counts": mask.counts} for mask in masks],
+                "weights": [human_weight if mask.origin in HUMAN_ORIGINS else 1.0 for mask in masks],
+            }
+            manifest.write(json.dumps(entry) + "\n")
+    unfinished.rename(folder / "manifest.jsonl")

@@ -1,0 +1,24 @@
+"""Training, and the clock that starts it."""
+
+from celery import shared_task
+
+
+@shared_task(queue="training")
+def work_on_training_run(run_id: str) -> None:
+    from backend.training.services import training_run_work
+
+    training_run_work(run_id=run_id)
+
+
+@shared_task(queue="batch")
+def sweep_training_runs() -> None:
+    from backend.training.services import training_runs_sweep
+
+    training_runs_sweep()
+
+
+@shared_task(queue="batch")
+def run_due_policies() -> None:
+    from backend.training.services import policies_run
+
+    policies_run()
