@@ -18,12 +18,12 @@ from backend.accounts.errors import LoginFailed
 from backend.accounts.models import User
 
 
-class Credentials(serializers.Serializer[Any]):
+class Credentials(serializers.Serializer):
     username = serializers.CharField()
     password = serializers.CharField(trim_whitespace=False)
 
 
-class UserJson(serializers.ModelSerializer[User]):
+class UserJson(serializers.ModelSerializer):
     is_admin = serializers.BooleanField(source="is_superuser", read_only=True)
 
     class Meta:
@@ -32,11 +32,11 @@ class UserJson(serializers.ModelSerializer[User]):
         read_only_fields = ["id", "username"]
 
 
-class SessionJson(serializers.Serializer[Any]):
+class SessionJson(serializers.Serializer):
     user = UserJson(allow_null=True)
 
 
-class TokenJson(serializers.Serializer[Any]):
+class TokenJson(serializers.Serializer):
     token = serializers.CharField()
 
 

@@ -36,7 +36,7 @@ from backend.datasets.selectors import dataset_get, datasets_of, image_get, role
 from backend.datasets.services import dataset_create, dataset_update
 
 
-class CountsJson(serializers.Serializer[Any]):
+class CountsJson(serializers.Serializer):
     images = serializers.IntegerField()
     annotated = serializers.IntegerField()
     automatic = serializers.IntegerField()
@@ -47,7 +47,7 @@ class CountsJson(serializers.Serializer[Any]):
     test_masks = serializers.IntegerField()
 
 
-class DatasetJson(serializers.ModelSerializer[Dataset]):
+class DatasetJson(serializers.ModelSerializer):
     role = serializers.SerializerMethodField()
     counts = serializers.SerializerMethodField()
     live_checkpoint = serializers.SerializerMethodField()
@@ -94,13 +94,13 @@ class ImageJson(ImageBrief):
         return image_status(image)
 
 
-class ImagePageJson(serializers.Serializer[Any]):
+class ImagePageJson(serializers.Serializer):
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
     results = ImageJson(many=True)
 
 
-class MaskJson(serializers.ModelSerializer[Mask]):
+class MaskJson(serializers.ModelSerializer):
     size = serializers.SerializerMethodField()
     box = serializers.SerializerMethodField()
     prompts = PromptJson(many=True)
@@ -134,7 +134,7 @@ class MaskJson(serializers.ModelSerializer[Mask]):
         return list(mask.box)
 
 
-class MaskForm(serializers.Serializer[Any]):
+class MaskForm(serializers.Serializer):
     assignment = serializers.UUIDField()
     size = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
     counts = serializers.CharField(trim_whitespace=False)
@@ -153,7 +153,7 @@ class MaskForm(serializers.Serializer[Any]):
         return [dict(prompt) for prompt in prompts]
 
 
-class AssignmentJson(serializers.ModelSerializer[Assignment]):
+class AssignmentJson(serializers.ModelSerializer):
     image = ImageBrief()
     checkpoint = CheckpointBrief()
     masks = serializers.SerializerMethodField()
@@ -167,20 +167,20 @@ class AssignmentJson(serializers.ModelSerializer[Assignment]):
         return MaskJson(masks_of(assignment.image_id).select_related("image"), many=True).data
 
 
-class NextForm(serializers.Serializer[Any]):
+class NextForm(serializers.Serializer):
     besides = serializers.ListField(child=serializers.UUIDField(), default=list)
 
 
-class NextJson(serializers.Serializer[Any]):
+class NextJson(serializers.Serializer):
     assignment = AssignmentJson(allow_null=True)
     reason = serializers.ChoiceField(choices=["nothing_left", "too_many_open", "all_open_elsewhere"], allow_null=True)
 
 
-class SubmitForm(serializers.Serializer[Any]):
+class SubmitForm(serializers.Serializer):
     masks = serializers.ListField(child=serializers.UUIDField())
 
 
-class SkipForm(serializers.Serializer[Any]):
+class SkipForm(serializers.Serializer):
     reason = serializers.CharField(max_length=255)
 
 

@@ -13,7 +13,7 @@ from rest_framework import serializers
 MAX_PROMPTS = 1000
 
 
-class PromptJson(serializers.Serializer[Any]):
+class PromptJson(serializers.Serializer):
     kind = serializers.ChoiceField(choices=["point", "box"])
     at = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, required=False)
     label = serializers.ChoiceField(choices=[0, 1], required=False)

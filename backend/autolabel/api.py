@@ -17,20 +17,20 @@ from backend.datasets.models import Role
 from backend.datasets.selectors import dataset_get
 
 
-class JobCountsJson(serializers.Serializer[Any]):
+class JobCountsJson(serializers.Serializer):
     waiting = serializers.IntegerField()
     done = serializers.IntegerField()
     failed = serializers.IntegerField()
     skipped = serializers.IntegerField()
 
 
-class FailureJson(serializers.Serializer[Any]):
+class FailureJson(serializers.Serializer):
     image = serializers.UUIDField()
     file_name = serializers.CharField()
     error = serializers.CharField()
 
 
-class AutolabelRunJson(serializers.ModelSerializer[AutolabelRun]):
+class AutolabelRunJson(serializers.ModelSerializer):
     counts = JobCountsJson()
     masks = serializers.IntegerField()
     failures = FailureJson(many=True)
@@ -57,7 +57,7 @@ class AutolabelRunJson(serializers.ModelSerializer[AutolabelRun]):
         return super().to_representation(run)
 
 
-class AutolabelForm(serializers.Serializer[Any]):
+class AutolabelForm(serializers.Serializer):
     settings = serializers.DictField(default=dict)
 
 

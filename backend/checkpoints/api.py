@@ -22,7 +22,7 @@ from backend.datasets.models import Role
 from backend.datasets.selectors import dataset_get
 
 
-class CheckpointBrief(serializers.ModelSerializer[Checkpoint]):
+class CheckpointBrief(serializers.ModelSerializer):
     decoder_url = serializers.SerializerMethodField()
     embedding_shape = serializers.ListField(child=serializers.IntegerField())
 
@@ -43,13 +43,13 @@ class CheckpointBrief(serializers.ModelSerializer[Checkpoint]):
         return f"/api/checkpoints/{checkpoint.id}/decoder/"
 
 
-class DeploymentJson(serializers.ModelSerializer[Deployment]):
+class DeploymentJson(serializers.ModelSerializer):
     class Meta:
         model = Deployment
         fields = ["id", "checkpoint", "role", "since", "until", "reason"]
 
 
-class ScoreJson(serializers.Serializer[Any]):
+class ScoreJson(serializers.Serializer):
     """What `evaluate clicks` said of a split of this dataset."""
 
     images = serializers.IntegerField()
@@ -59,7 +59,7 @@ class ScoreJson(serializers.Serializer[Any]):
     noc90 = serializers.FloatField()
 
 
-class ScoresJson(serializers.Serializer[Any]):
+class ScoresJson(serializers.Serializer):
     test = ScoreJson(required=False)
     holdout = ScoreJson(required=False)
 
@@ -82,7 +82,7 @@ class CheckpointJson(CheckpointBrief):
 
 
 
-class DeployForm(serializers.Serializer[Any]):
+class DeployForm(serializers.Serializer):
     checkpoint = serializers.UUIDField()
 
 

@@ -42,7 +42,7 @@ def read_environment() -> Environment:
             production=True,
             database_url=given["DATABASE_URL"],
             redis_url=given["REDIS_URL"],
-            broker_url=os.environ.get("BROKER_URL") or given["REDIS_URL"],
+            broker_url=os.environ.get("BROKER_URL") or _as_broker(given["REDIS_URL"]),
             storage_url=given["STORAGE_URL"],
             secret_key=given["SECRET_KEY"],
             allowed_hosts=[host.strip() for host in given["ALLOWED_HOSTS"].split(",") if host.strip()],
@@ -54,7 +54,7 @@ def read_environment() -> Environment:
         production=False,
         database_url=given["DATABASE_URL"] or servers.get("database_url", ""),
         redis_url=redis_url,
-        broker_url=os.environ.get("BROKER_URL") or redis_url,
+        broker_url=os.environ.get("BROKER_URL") or _as_broker(redis_url),
         storage_url=given["STORAGE_URL"] or f"file://{var() / 'storage'}",
         secret_key=given["SECRET_KEY"] or _kept_secret(),
         allowed_hosts=["127.0.0.1", "localhost", "[::1]", "testserver"],
@@ -77,6 +77,13 @@ def database_settings(url: str) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
+
+
+def _as_broker(redis_url: str) -> str:
+    """Celery has its own way of writing a socket."""
+    if redis_url.startswith("unix://"):
+        return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+    return redis_url
 
 
 def _running_servers() -> dict[str, str]:

@@ -25,7 +25,7 @@ from backend.datasets.selectors import dataset_get, image_get
 from backend.datasets.services import images_import, member_remove, member_set
 
 
-class MembershipJson(serializers.ModelSerializer[Membership]):
+class MembershipJson(serializers.ModelSerializer):
     user = serializers.UUIDField(source="user_id", read_only=True)
     username = serializers.CharField(source="user.username")
 
@@ -34,7 +34,7 @@ class MembershipJson(serializers.ModelSerializer[Membership]):
         fields = ["user", "username", "role"]
 
 
-class ImageBrief(serializers.ModelSerializer[Image]):
+class ImageBrief(serializers.ModelSerializer):
     """A photo as far as this app knows it; what people did with it is added by `annotation`."""
 
     pixels_url = serializers.SerializerMethodField()
@@ -64,19 +64,19 @@ class ImageBrief(serializers.ModelSerializer[Image]):
         return f"/api/images/{image.id}/thumbnail/"
 
 
-class RefusalJson(serializers.Serializer[Any]):
+class RefusalJson(serializers.Serializer):
     file_name = serializers.CharField()
     code = serializers.CharField()
     message = serializers.CharField()
 
 
-class ImportReportJson(serializers.Serializer[Any]):
+class ImportReportJson(serializers.Serializer):
     imported = ImageBrief(many=True)
     already_there = ImageBrief(many=True)
     refused = RefusalJson(many=True)
 
 
-class UploadForm(serializers.Serializer[Any]):
+class UploadForm(serializers.Serializer):
     files = serializers.ListField(child=serializers.FileField(allow_empty_file=True), allow_empty=False)
     licence = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
     attribution = serializers.CharField(required=False, default="", allow_blank=True)

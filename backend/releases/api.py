@@ -20,14 +20,14 @@ from backend.releases.selectors import release_get
 from backend.releases.services import release_request
 
 
-class ReleaseFileJson(serializers.Serializer[Any]):
+class ReleaseFileJson(serializers.Serializer):
     name = serializers.CharField()
     bytes = serializers.IntegerField()
     sha256 = serializers.CharField()
     url = serializers.CharField()
 
 
-class ReleaseJson(serializers.ModelSerializer[Release]):
+class ReleaseJson(serializers.ModelSerializer):
     image_count = serializers.IntegerField(source="frozen_set.image_count")
     mask_count = serializers.IntegerField(source="frozen_set.mask_count")
     digest = serializers.CharField(source="frozen_set.digest")
@@ -61,7 +61,7 @@ class ReleaseJson(serializers.ModelSerializer[Release]):
         ]
 
 
-class ReleaseForm(serializers.Serializer[Any]):
+class ReleaseForm(serializers.Serializer):
     format = serializers.ChoiceField(choices=Format.choices)
 
 

@@ -4,5 +4,5 @@ from backend.review.models import Verdict
 
 
 @admin.register(Verdict)
-class VerdictAdmin(admin.ModelAdmin[Verdict]):
+class VerdictAdmin(admin.ModelAdmin):
     list_display = ["mask", "by", "answer", "created_at"]

@@ -15,7 +15,7 @@ from backend.review.models import Verdict
 from backend.review.services import verdict_give
 
 
-class VerdictJson(serializers.ModelSerializer[Verdict]):
+class VerdictJson(serializers.ModelSerializer):
     class Meta:
         model = Verdict
         fields = ["id", "mask", "by", "answer", "seconds", "created_at"]

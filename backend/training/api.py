@@ -17,19 +17,19 @@ from backend.training.selectors import policy_due, training_run_get
 from backend.training.services import policy_set, training_run_cancel, training_run_request
 
 
-class ProgressJson(serializers.Serializer[Any]):
+class ProgressJson(serializers.Serializer):
     step = serializers.IntegerField()
     steps = serializers.IntegerField()
     loss = serializers.FloatField()
     seconds_left = serializers.FloatField()
 
 
-class LossJson(serializers.Serializer[Any]):
+class LossJson(serializers.Serializer):
     step = serializers.IntegerField()
     loss = serializers.FloatField()
 
 
-class FigureJson(serializers.Serializer[Any]):
+class FigureJson(serializers.Serializer):
     key = serializers.CharField()
     name = serializers.CharField()
     live = serializers.FloatField()
@@ -39,14 +39,14 @@ class FigureJson(serializers.Serializer[Any]):
     high = serializers.FloatField()
 
 
-class EvidenceJson(serializers.Serializer[Any]):
+class EvidenceJson(serializers.Serializer):
     images = serializers.IntegerField()
     masks = serializers.IntegerField()
     images_wanted = serializers.IntegerField()
     masks_wanted = serializers.IntegerField()
 
 
-class VerdictOfGateJson(serializers.Serializer[Any]):
+class VerdictOfGateJson(serializers.Serializer):
     reason = serializers.CharField()
     chance_better = serializers.FloatField(allow_null=True)
     figures = FigureJson(many=True)
@@ -54,7 +54,7 @@ class VerdictOfGateJson(serializers.Serializer[Any]):
     holdout = FigureJson(many=True)
 
 
-class TrainingRunJson(serializers.ModelSerializer[TrainingRun]):
+class TrainingRunJson(serializers.ModelSerializer):
     mask_count = serializers.IntegerField(source="frozen_set.mask_count")
     image_count = serializers.IntegerField(source="frozen_set.image_count")
     progress = serializers.SerializerMethodField()
@@ -90,12 +90,12 @@ class TrainingRunJson(serializers.ModelSerializer[TrainingRun]):
         return run.verdict or None
 
 
-class TrainingRunForm(serializers.Serializer[Any]):
+class TrainingRunForm(serializers.Serializer):
     recipe = serializers.CharField(default="decoder")
     seed = serializers.IntegerField(default=0, min_value=0)
 
 
-class PolicyJson(serializers.ModelSerializer[RetrainPolicy]):
+class PolicyJson(serializers.ModelSerializer):
     due_at = serializers.SerializerMethodField()
     why = serializers.SerializerMethodField()
 

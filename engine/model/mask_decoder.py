@@ -13,6 +13,10 @@ from torch import Tensor, nn
 from engine.model.layers import MLP, LayerNorm2d
 
 
+#: Of the shared first projection: sharp enough that a click attends to a few cells around it.
+LIKENESS_GAIN = 2.0
+
+
 class Attention(nn.Module):
     """Multi-head attention that may work at a narrower width than its inputs."""
 
@@ -26,6 +30,18 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(channels, inner)
         self.v_proj = nn.Linear(channels, inner)
         self.out_proj = nn.Linear(inner, channels)
+
+    def begin_by_likeness(self) -> None:
+        """Let queries and keys start from one projection: then what is alike, or in the same place, attends to each other.
+
+        From two unrelated projections, training from nothing stays for thousands of steps at the empty mask,
+        until attention has found out what position codes are.
+        """
+        with torch.no_grad():
+            nn.init.orthogonal_(self.q_proj.weight, gain=LIKENESS_GAIN)
+            self.k_proj.weight.copy_(self.q_proj.weight)
+            self.q_proj.bias.zero_()
+            self.k_proj.bias.zero_()
 
     def forward(self, q_BTC: Tensor, k_BSC: Tensor, v_BSC: Tensor) -> Tensor:
         q, k, v = (
@@ -130,6 +146,9 @@ class MaskDecoder(nn.Module):
             MLP(channels, channels, channels // 8, 3) for _ in range(self.MASKS)
         )
         self.iou_prediction_head = MLP(channels, config.iou_hidden, self.MASKS, config.iou_depth)
+        for name, module in self.named_modules():
+            if isinstance(module, Attention) and "self_attn" not in name:
+                module.begin_by_likeness()
 
     def forward(
         self, embedding_BCGG: Tensor, positions_1CGG: Tensor, tokens_BNC: Tensor, dense_BCGG: Tensor

@@ -9,8 +9,8 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
     Args:
         steps: in all; the phases keep their proportions.
     """
-    total = steps or 1400
-    alone, small, middle, full = (round(total * share) for share in (0.16, 0.50, 0.23, 0.11))
+    total = steps or 1150
+    alone, small, middle, full = (round(total * share) for share in (0.04, 0.54, 0.27, 0.15))
     return Run(
         name="scratch",
         architecture="maskloop_tiny",
