@@ -124,6 +124,7 @@ class MaskJson(serializers.ModelSerializer):
             "replaces",
             "created_at",
         ]
+        read_only_fields = fields
 
     @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
     def get_size(self, mask: Mask) -> list[int]:
@@ -161,6 +162,7 @@ class AssignmentJson(serializers.ModelSerializer):
     class Meta:
         model = Assignment
         fields = ["id", "job", "state", "expires_at", "image", "checkpoint", "masks"]
+        read_only_fields = fields
 
     @extend_schema_field(MaskJson(many=True))
     def get_masks(self, assignment: Assignment) -> list[dict[str, Any]]:

@@ -50,6 +50,7 @@ class AutolabelRunJson(serializers.ModelSerializer):
             "failures",
             "seconds_left",
         ]
+        read_only_fields = fields
 
     def to_representation(self, run: AutolabelRun) -> dict[str, Any]:
         for name, value in progress_of(run).items():

@@ -38,6 +38,7 @@ class CheckpointBrief(serializers.ModelSerializer):
             "input_side",
             "embedding_shape",
         ]
+        read_only_fields = fields
 
     def get_decoder_url(self, checkpoint: Checkpoint) -> str:
         return f"/api/checkpoints/{checkpoint.id}/decoder/"
@@ -47,6 +48,7 @@ class DeploymentJson(serializers.ModelSerializer):
     class Meta:
         model = Deployment
         fields = ["id", "checkpoint", "role", "since", "until", "reason"]
+        read_only_fields = fields
 
 
 class ScoreJson(serializers.Serializer):

@@ -133,6 +133,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "AssignmentState": "backend.annotation.models.State",
         "MaskState": "backend.annotation.models.MaskState",
         "AutolabelRunState": "backend.autolabel.models.RunState",
+        "MemberRole": "backend.datasets.models.Role.choices",
         "TrainingRunState": "backend.training.models.RunState",
         "ReleaseState": "backend.releases.models.ReleaseState",
     },

@@ -56,6 +56,7 @@ class ImageBrief(serializers.ModelSerializer):
             "pixels_url",
             "thumbnail_url",
         ]
+        read_only_fields = fields
 
     def get_pixels_url(self, image: Image) -> str:
         return f"/api/images/{image.id}/pixels/"

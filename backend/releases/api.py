@@ -49,6 +49,7 @@ class ReleaseJson(serializers.ModelSerializer):
             "digest",
             "files",
         ]
+        read_only_fields = fields
 
     @extend_schema_field(ReleaseFileJson(many=True))
     def get_files(self, release: Release) -> list[dict[str, Any]]:

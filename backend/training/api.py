@@ -80,6 +80,7 @@ class TrainingRunJson(serializers.ModelSerializer):
             "candidate",
             "requested_by",
         ]
+        read_only_fields = fields
 
     @extend_schema_field(ProgressJson(allow_null=True))
     def get_progress(self, run: TrainingRun) -> dict[str, Any] | None:

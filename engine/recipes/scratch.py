@@ -6,11 +6,13 @@ from engine.training.trainer import Phase, Run
 def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
     """Small windows first: at 128 pixels a step sees sixteen times the objects that it could at full size.
 
+    The published loss comes in when the features mean something; see `pass_loss`.
+
     Args:
         steps: in all; the phases keep their proportions.
     """
-    total = steps or 1150
-    alone, small, middle, full = (round(total * share) for share in (0.04, 0.54, 0.27, 0.15))
+    total = steps or 3000
+    alone, small, middle, full = (round(total * share) for share in (0.03, 0.62, 0.2, 0.15))
     return Run(
         name="scratch",
         architecture="maskloop_tiny",
@@ -19,7 +21,9 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
         seed=seed,
         phases=(
             Phase(steps=alone, side=128, photos=24, objects=8, decode=False, affinity=1.0, scale=(0.18, 0.5)),
-            Phase(steps=small, side=128, photos=20, objects=4, affinity=0.5, scale=(0.18, 0.5)),
+            Phase(
+                steps=small, side=128, photos=14, objects=4, corrections=1, affinity=0.5, from_nothing=True, scale=(0.18, 0.5)
+            ),
             Phase(steps=middle, side=256, photos=6, objects=4, affinity=0.3, scale=(0.35, 0.9)),
             Phase(steps=full, side=512, photos=3, objects=4, affinity=0.2, scale=(0.7, 1.25)),
         ),

@@ -37,6 +37,13 @@ def dice_loss(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
     return 1 - (2 * both + 1) / (either + 1)
 
 
+def even_loss(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
+    """(B, M): cross-entropy in which object and background weigh the same, whatever their sizes."""
+    cross_entropy = F.binary_cross_entropy_with_logits(logits_BMHW, truth_B1HW.expand_as(logits_BMHW), reduction="none")
+    sides = [(cross_entropy * side).sum(dim=(2, 3)) / side.sum(dim=(2, 3)).clamp(min=1) for side in (truth_B1HW, 1 - truth_B1HW)]
+    return (sides[0] + sides[1]) / 2
+
+
 @torch.no_grad()
 def true_iou(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
     """(B, M): IoU of the masks cut at 0."""
@@ -45,12 +52,19 @@ def true_iou(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
     return both / (inside | truth).sum(dim=(2, 3)).clamp(min=1)
 
 
-def pass_loss(logits_BMHW: Tensor, predicted_iou_BM: Tensor, truth_B1HW: Tensor) -> PassLoss:
+def pass_loss(
+    logits_BMHW: Tensor, predicted_iou_BM: Tensor, truth_B1HW: Tensor, *, from_nothing: bool = False
+) -> PassLoss:
     """Of several masks, only the one with the smallest loss is taught its pixels.
 
     The IoU head is taught on all of them (SAM 2's change): ranking is learnt from the bad ones too.
+
+    Args:
+        from_nothing: `even_loss` in the focal loss's place. The published loss was made for a pretrained encoder: with
+            features that still mean nothing its cheapest answer is the empty mask, and there dice has no slope left.
     """
-    losses_BM = FOCAL_WEIGHT * focal_loss(logits_BMHW, truth_B1HW) + DICE_WEIGHT * dice_loss(logits_BMHW, truth_B1HW)
+    pixels_BM = even_loss(logits_BMHW, truth_B1HW) if from_nothing else FOCAL_WEIGHT * focal_loss(logits_BMHW, truth_B1HW)
+    losses_BM = pixels_BM + DICE_WEIGHT * dice_loss(logits_BMHW, truth_B1HW)
     iou_BM = true_iou(logits_BMHW, truth_B1HW)
     return PassLoss(
         mask=losses_BM.min(dim=1).values.mean(),

@@ -68,6 +68,7 @@ class Phase:
         corrections: passes after the first.
         decode: whether the decoder takes part; if not, only `affinity` teaches.
         affinity: weight of the affinity lesson; 0: none.
+        from_nothing: of the loss, for the first phases of a model without pretraining; see `pass_loss`.
         scale: photos are shown with a longest side of this times the model's full input side, drawn log-uniformly
             (large-scale jitter: SAM-p, appendix A, for small data).
     """
@@ -79,6 +80,7 @@ class Phase:
     corrections: int = 2
     decode: bool = True
     affinity: float = 0.0
+    from_nothing: bool = False
     scale: tuple[float, float] = (0.4, 1.25)
 
 
@@ -262,12 +264,12 @@ class Trainer:
             )
             # The three ambiguity masks answer the first prompt, the single one all that follow.
             shown = slice(1, 4) if index == 0 else slice(0, 1)
-            result = pass_loss(logits_B4HW[:, shown], iou_B4[:, shown], truth_B1HW)
+            result = pass_loss(logits_B4HW[:, shown], iou_B4[:, shown], truth_B1HW, from_nothing=phase.from_nothing)
             mask_loss, iou_loss = mask_loss + result.mask, iou_loss + result.iou
             best.append(float(result.best_iou.detach()))
             if index == 0:
                 # The single-mask token learns from the first prompt too: it has to answer two points.
-                single = pass_loss(logits_B4HW[:, :1], iou_B4[:, :1], truth_B1HW)
+                single = pass_loss(logits_B4HW[:, :1], iou_B4[:, :1], truth_B1HW, from_nothing=phase.from_nothing)
                 mask_loss, iou_loss = mask_loss + 0.5 * single.mask, iou_loss + 0.5 * single.iou
             carried = iou_B4[:, shown].detach().argmax(1)
             logits_B1HW = logits_B4HW[:, shown].detach()[torch.arange(len(carried)), carried].unsqueeze(1)
