@@ -904,7 +904,7 @@ export interface components {
             /** Format: double */
             seconds?: number | null;
             /** @default 0 */
-            clicks: number;
+            clicks?: number;
             /** Format: uuid */
             replaces?: string | null;
         };
@@ -1130,9 +1130,9 @@ export interface components {
         };
         TrainingRunFormRequest: {
             /** @default decoder */
-            recipe: string;
+            recipe?: string;
             /** @default 0 */
-            seed: number;
+            seed?: number;
         };
         TrainingRunJson: {
             /** Format: uuid */
@@ -1170,9 +1170,9 @@ export interface components {
         UploadFormRequest: {
             files: string[];
             /** @default  */
-            licence: string;
+            licence?: string;
             /** @default  */
-            attribution: string;
+            attribution?: string;
             group?: string;
         };
         UserJson: {

@@ -1,0 +1,44 @@
+import { Anchor, Button, Group, Text } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { Link, Outlet } from 'react-router'
+import { answer, api, type Schemas } from '@/shared/api/client'
+import { tellError } from '@/shared/ui/notify'
+import classes from './Shell.module.css'
+import { useLiveChanges } from './useLiveChanges'
+
+/** The frame of every page but the workspace. */
+export function Shell({ user }: { user: Schemas['UserJson'] }) {
+  const queries = useQueryClient()
+  useLiveChanges()
+  const logOut = async () => {
+    try {
+      await answer(api.DELETE('/api/session/'))
+      queries.clear()
+      queries.setQueryData(['session'], null)
+    } catch (error) {
+      tellError(error)
+    }
+  }
+  return (
+    <>
+      <Group component="header" className={classes.bar} justify="space-between">
+        <Anchor component={Link} to="/" underline="never" c="inherit" fw={700}>
+          <Group gap={8}>
+            <img src="/favicon.svg" alt="" width={22} height={22} />
+            Maskloop
+          </Group>
+        </Anchor>
+        <Group gap="md">
+          <Anchor href="/api/docs/" size="sm" c="dimmed">
+            API
+          </Anchor>
+          <Text size="sm">{user.username}</Text>
+          <Button size="compact-sm" variant="default" onClick={() => void logOut()}>
+            Log out
+          </Button>
+        </Group>
+      </Group>
+      <Outlet />
+    </>
+  )
+}

@@ -1,0 +1,12 @@
+import '@mantine/core/styles.css'
+import '@mantine/notifications/styles.css'
+import './global.css'
+import { createRoot } from 'react-dom/client'
+import { Providers } from './providers'
+import { Routes } from './routes'
+
+createRoot(document.getElementById('root')!).render(
+  <Providers>
+    <Routes />
+  </Providers>,
+)

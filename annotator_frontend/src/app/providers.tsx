@@ -1,0 +1,34 @@
+import { MantineProvider } from '@mantine/core'
+import { Notifications } from '@mantine/notifications'
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
+import { BrowserRouter } from 'react-router'
+import { ApiError } from '@/shared/api/client'
+import { theme } from './theme'
+
+export function Providers({ children }: { children: ReactNode }) {
+  const [queries] = useState(makeQueries)
+  return (
+    <MantineProvider theme={theme} forceColorScheme="dark">
+      <Notifications position="bottom-center" />
+      <QueryClientProvider client={queries}>
+        <BrowserRouter>{children}</BrowserRouter>
+      </QueryClientProvider>
+    </MantineProvider>
+  )
+}
+
+function makeQueries(): QueryClient {
+  const queries: QueryClient = new QueryClient({
+    queryCache: new QueryCache({
+      onError: error => {
+        // The login ran out: whoever is asked next asks for it.
+        if (error instanceof ApiError && error.status === 401) queries.setQueryData(['session'], null)
+      },
+    }),
+    defaultOptions: {
+      queries: { staleTime: 5000, retry: (times, error) => !(error instanceof ApiError) && times < 3 },
+    },
+  })
+  return queries
+}

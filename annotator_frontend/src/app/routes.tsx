@@ -1,0 +1,35 @@
+import { Center, Loader } from '@mantine/core'
+import { lazy, Suspense } from 'react'
+import { Navigate, Route, Routes as Table } from 'react-router'
+import { DatasetsPage } from '@/features/datasets/DatasetsPage'
+import { LoginPage } from '@/features/session/LoginPage'
+import { useCurrentUser } from '@/shared/api/useCurrentUser'
+import { DatasetScreen } from './DatasetScreen'
+import { Shell } from './Shell'
+
+// The decoder's runtime is only for those who label.
+const WorkspaceScreen = lazy(() => import('./WorkspaceScreen'))
+
+const waiting = (
+  <Center mih="100dvh">
+    <Loader aria-label="Loading" />
+  </Center>
+)
+
+export function Routes() {
+  const { data: user, isPending } = useCurrentUser()
+  if (isPending) return waiting
+  if (!user) return <LoginPage />
+  return (
+    <Suspense fallback={waiting}>
+      <Table>
+        <Route element={<Shell user={user} />}>
+          <Route index element={<DatasetsPage />} />
+          <Route path="datasets/:dataset" element={<DatasetScreen />} />
+        </Route>
+        <Route path="datasets/:dataset/label" element={<WorkspaceScreen user={user} />} />
+        <Route path="*" element={<Navigate to="/" replace />} />
+      </Table>
+    </Suspense>
+  )
+}

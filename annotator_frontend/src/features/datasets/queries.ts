@@ -1,0 +1,66 @@
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { answer, api, type Schemas } from '@/shared/api/client'
+
+export type Dataset = Schemas['DatasetJson']
+export type Photo = Schemas['ImageJson']
+
+export function useDatasets() {
+  return useQuery({ queryKey: ['datasets'], queryFn: () => answer(api.GET('/api/datasets/')) })
+}
+
+export function useDataset(id: string) {
+  return useQuery({
+    queryKey: ['dataset', id],
+    queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/', { params: { path: { dataset_id: id } } })),
+  })
+}
+
+export function usePhotos(dataset: string) {
+  return useInfiniteQuery({
+    queryKey: ['dataset', dataset, 'photos'],
+    initialPageParam: '',
+    queryFn: ({ pageParam }) =>
+      answer(
+        api.GET('/api/datasets/{dataset_id}/images/', {
+          params: { path: { dataset_id: dataset }, query: { cursor: pageParam || undefined } as never },
+        }),
+      ),
+    getNextPageParam: page => (page.next ? new URL(page.next).searchParams.get('cursor') : null),
+  })
+}
+
+/** The masks of one photo; asked for only where the photo is seen. */
+export function useMasks(photo: Photo) {
+  return useQuery({
+    queryKey: ['dataset', photo.dataset, 'masks', photo.id],
+    queryFn: () =>
+      answer(api.GET('/api/images/{image_id}/masks/', { params: { path: { image_id: photo.id } } })),
+    enabled: photo.mask_count > 0,
+  })
+}
+
+export function useCreateDataset() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (name: string) => answer(api.POST('/api/datasets/', { body: { name } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['datasets'] }),
+  })
+}
+
+export function useUpload(dataset: string) {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (files: readonly File[]) => {
+      const form = new FormData()
+      for (const file of files) form.append('files', file)
+      return answer(
+        api.POST('/api/datasets/{dataset_id}/upload/', {
+          params: { path: { dataset_id: dataset } },
+          body: form as never,
+          bodySerializer: body => body as unknown as FormData,
+        }),
+      )
+    },
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset] }),
+  })
+}

@@ -1,0 +1,95 @@
+import { Badge, Button, Group, Table, Text } from '@mantine/core'
+import { tellError } from '@/shared/ui/notify'
+import { Plot } from '@/shared/ui/Plot'
+import { Section } from '@/shared/ui/Section'
+import { when } from '@/shared/ui/words'
+import { type Checkpoint, useCheckpoints, useRollBack } from './queries'
+
+const SHOWN = [
+  ['1', '1 click', '#63b3ed'],
+  ['3', '3 clicks', '#f6ad55'],
+  ['5', '5 clicks', '#4fd1c5'],
+] as const
+
+/** Which models served this dataset, and how good each was on the test photos. */
+export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdmin: boolean }) {
+  const checkpoints = useCheckpoints(dataset)
+  const rollBack = useRollBack(dataset)
+  const all = [...(checkpoints.data ?? [])].sort((a, b) => a.created_at.localeCompare(b.created_at))
+  const scored = all.filter(checkpoint => checkpoint.scores?.test)
+  const deployments = all.flatMap(checkpoint => checkpoint.deployments)
+  return (
+    <Section
+      title="Models"
+      about="Mean IoU on the human masks of the test photos."
+      action={
+        isAdmin &&
+        deployments.length > 1 && (
+          <Button variant="default" onClick={() => rollBack.mutate(undefined, { onError: tellError })}>
+            Roll back
+          </Button>
+        )
+      }
+    >
+      {scored.length > 0 && (
+        <Plot
+          series={SHOWN.map(([clicks, name, colour]) => ({
+            name,
+            colour,
+            points: scored.map(
+              (checkpoint, index) => [index + 1, checkpoint.scores!.test!.miou[clicks] ?? 0] as const,
+            ),
+          }))}
+          summary={scored.map(inWords).join('; ')}
+          low={0}
+          high={1}
+          label={y => y.toFixed(1)}
+        />
+      )}
+      <Table verticalSpacing={6} fz="sm">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Model</Table.Th>
+            {SHOWN.map(([clicks, name]) => (
+              <Table.Th key={clicks} ta="right">
+                {name}
+              </Table.Th>
+            ))}
+            <Table.Th>Made</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {all.toReversed().map(checkpoint => (
+            <Table.Tr key={checkpoint.id}>
+              <Table.Td>
+                <Group gap="xs" wrap="nowrap">
+                  <Text size="sm">{checkpoint.name}</Text>
+                  {isLive(checkpoint) && (
+                    <Badge size="sm" color="teal" variant="light">
+                      Live
+                    </Badge>
+                  )}
+                </Group>
+              </Table.Td>
+              {SHOWN.map(([clicks]) => (
+                <Table.Td key={clicks} ta="right">
+                  {checkpoint.scores?.test?.miou[clicks]?.toFixed(3) ?? '–'}
+                </Table.Td>
+              ))}
+              <Table.Td c="dimmed">{when(checkpoint.created_at)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Section>
+  )
+}
+
+function isLive(checkpoint: Checkpoint): boolean {
+  return checkpoint.deployments.some(({ until, role }) => until === null && role === 'live')
+}
+
+function inWords(checkpoint: Checkpoint): string {
+  const { miou } = checkpoint.scores!.test!
+  return `${checkpoint.name}: ${SHOWN.map(([clicks, name]) => `${miou[clicks]?.toFixed(2)} after ${name}`).join(', ')}`
+}

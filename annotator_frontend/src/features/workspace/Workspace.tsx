@@ -1,0 +1,285 @@
+import { Alert, Anchor, Button, Group, Kbd, Loader, Menu, Text, Tooltip } from '@mantine/core'
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
+import { useStore } from 'zustand'
+import { Stage } from './canvas/Stage'
+import { DecoderClient } from './decoder/client'
+import { ActiveClock } from './editor/activeClock'
+import { Editor } from './editor/editor'
+import type { Command } from './keys'
+import { KeySheet } from './panels/KeySheet'
+import { SidePanel } from './panels/SidePanel'
+import { StatusLine } from './panels/StatusLine'
+import { type Assignment, PhotoShelf } from './photoShelf'
+import { bodyOf, masksOf } from './saving/maskBody'
+import type { Outbox } from './saving/outbox'
+import { useWorkspaceKeys } from './useWorkspaceKeys'
+import classes from './workspace.module.css'
+
+const SKIP_REASONS = ['Blurred or too dark', 'Too difficult', 'Not for me'] as const
+
+export interface WorkspaceProps {
+  title: string
+  current: Assignment | null
+  next: Assignment | null
+  outbox: Outbox
+  /** What to show where there is no photo. */
+  empty: React.ReactNode
+  onBack: () => void
+  onSubmit: (assignment: Assignment) => void
+  onSkip: (assignment: Assignment, reason: string) => void
+  onError: (message: string) => void
+}
+
+/** Where masks are made: one photo fills the window, and the next one is there already. */
+export function Workspace({
+  title,
+  current,
+  next,
+  outbox,
+  empty,
+  onBack,
+  onSubmit,
+  onSkip,
+  onError,
+}: WorkspaceProps) {
+  const [decoder] = useState(() => new DecoderClient())
+  const [shelf] = useState(() => new PhotoShelf(decoder))
+  const [clock] = useState(() => new ActiveClock())
+  const [lastMilliseconds, setLastMilliseconds] = useState<number | null>(null)
+  const [isSheetOpen, setSheetOpen] = useState(false)
+  const assignment = useRef(current)
+  assignment.current = current
+
+  const editor = useMemo(
+    () =>
+      new Editor({
+        ask: (photo, revision, prompts, fedBack) => decoder.prompt(photo, revision, prompts, fedBack),
+        put: mask => {
+          const { id, image } = assignment.current!
+          outbox.add({ kind: 'put', id: mask.id, image: image.id, assignment: id, body: bodyOf(mask, id) })
+        },
+        remove: id => {
+          const { id: own, image } = assignment.current!
+          outbox.add({ kind: 'remove', id, image: image.id, assignment: own })
+        },
+        newId: () => crypto.randomUUID(),
+        secondsSpent: () => clock.take(performance.now()),
+      }),
+    [decoder, outbox, clock],
+  )
+
+  useEffect(() => {
+    decoder.listen({
+      onAnswer: (photo, revision, candidates, milliseconds) => {
+        setLastMilliseconds(milliseconds)
+        editor.answered(photo, revision, candidates)
+      },
+      onFailure: (_, message) => {
+        editor.failed()
+        onError(message)
+      },
+    })
+  }, [decoder, editor, onError])
+  useEffect(() => {
+    shelf.hold([current, next].filter(held => held !== null))
+  }, [shelf, current, next])
+  useEffect(() => {
+    if (current) editor.open(current.image.id, masksOf(current.masks, outbox.unsentFor(current.image.id)))
+    clock.take(performance.now())
+  }, [editor, current, outbox, clock])
+  useEffect(() => {
+    const onVisibility = () => document.hidden && clock.pause()
+    document.addEventListener('visibilitychange', onVisibility)
+    return () => document.removeEventListener('visibilitychange', onVisibility)
+  }, [clock])
+
+  const photo = useSyncExternalStore(shelf.subscribe, () => shelf.get(current?.image.id))
+  const { past, future, candidates, selected, isWaiting } = useStore(editor.store)
+  const escapeRef = useRef(() => false)
+  const fitRef = useRef(() => {})
+  const touch = useCallback(() => clock.touch(performance.now()), [clock])
+
+  const submit = () => {
+    const { prompts } = editor.state
+    // An object in work is not thrown away: what is on show is taken, and where nothing is yet, the person is told.
+    if (!current || (prompts.length && !editor.accept())) {
+      if (current) onError('The object in work has no mask yet: wait for it, or press Escape.')
+      return
+    }
+    const masks = editor.state.masks.filter(mask => mask.isNew).map(mask => mask.id)
+    outbox.add({ kind: 'submit', image: current.image.id, assignment: current.id, masks })
+    onSubmit(current)
+  }
+
+  const run = (command: Command): boolean => {
+    touch()
+    switch (command) {
+      case 'accept':
+        return editor.accept()
+      case 'submit':
+        submit()
+        return true
+      case 'escape':
+        if (escapeRef.current() || editor.clear()) return true
+        editor.select(null)
+        return false
+      case 'undo':
+        editor.undo()
+        return true
+      case 'redo':
+        editor.redo()
+        return true
+      case 'next candidate':
+      case 'previous candidate':
+        if (candidates.length < 2) return false
+        editor.cycle(command === 'next candidate' ? 1 : -1)
+        return true
+      case 'candidate 1':
+      case 'candidate 2':
+      case 'candidate 3':
+        editor.choose(Number(command.at(-1)) - 1)
+        return true
+      case 'delete':
+        if (selected) editor.remove(selected)
+        return selected !== null
+      case 'fit':
+        fitRef.current()
+        return true
+      case 'help':
+        setSheetOpen(true)
+        return true
+    }
+  }
+  const { isHidden, isSpaceDown } = useWorkspaceKeys(run)
+
+  return (
+    <div className={classes.workspace}>
+      <Group className={classes.bar} justify="space-between" wrap="nowrap" component="header">
+        <Group gap="md" wrap="nowrap" miw={0}>
+          <Anchor component="button" size="sm" onClick={onBack} c="dimmed">
+            ← {title}
+          </Anchor>
+          {current && (
+            <Text size="sm" truncate>
+              {current.image.file_name}
+              <Text span c="dimmed" size="xs" ml={8}>
+                {current.image.width} × {current.image.height}
+                {current.image.split === 'test' &&
+                  ' · test photo: label it with care, it decides which model is better'}
+              </Text>
+            </Text>
+          )}
+        </Group>
+        <Group gap={8} wrap="nowrap">
+          <Button
+            size="xs"
+            variant="subtle"
+            color="gray"
+            onClick={() => editor.undo()}
+            disabled={!past.length}
+          >
+            Undo
+          </Button>
+          <Button
+            size="xs"
+            variant="subtle"
+            color="gray"
+            onClick={() => editor.redo()}
+            disabled={!future.length}
+          >
+            Redo
+          </Button>
+          <Tooltip label="Keys">
+            <Button
+              size="xs"
+              variant="subtle"
+              color="gray"
+              aria-label="Keys"
+              onClick={() => setSheetOpen(true)}
+            >
+              ?
+            </Button>
+          </Tooltip>
+          <Menu position="bottom-end" disabled={!current}>
+            <Menu.Target>
+              <Button size="xs" variant="default" disabled={!current}>
+                Skip
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Label>Why?</Menu.Label>
+              {SKIP_REASONS.map(reason => (
+                <Menu.Item key={reason} onClick={() => current && onSkip(current, reason)}>
+                  {reason}
+                </Menu.Item>
+              ))}
+            </Menu.Dropdown>
+          </Menu>
+          <Button
+            size="xs"
+            onClick={submit}
+            disabled={!current}
+            rightSection={<Kbd size="xs">Ctrl Enter</Kbd>}
+          >
+            Submit
+          </Button>
+        </Group>
+      </Group>
+
+      <div className={classes.middle}>
+        <main className={classes.pane}>
+          {current ? (
+            <Stage
+              editor={editor}
+              picture={photo.picture}
+              photo={current.image}
+              name={current.image.file_name}
+              canPrompt={photo.isReady}
+              isHidden={isHidden}
+              isSpaceDown={isSpaceDown}
+              onTouch={touch}
+              escapeRef={escapeRef}
+              fitRef={fitRef}
+            />
+          ) : (
+            <div className={classes.centre}>{empty}</div>
+          )}
+          {current && <Preparation photo={photo} />}
+        </main>
+        <SidePanel editor={editor} />
+      </div>
+      <StatusLine
+        outbox={outbox}
+        decoder={inWords(photo.isReady, isWaiting, decoder.threads, lastMilliseconds)}
+      />
+      <KeySheet isOpen={isSheetOpen} onClose={() => setSheetOpen(false)} />
+    </div>
+  )
+}
+
+function Preparation({ photo }: { photo: ReturnType<PhotoShelf['get']> }) {
+  if (photo.problem) {
+    return (
+      <Alert className={classes.notice} color="red" title="This photo cannot be shown or prepared">
+        {photo.problem}
+      </Alert>
+    )
+  }
+  if (photo.isReady && photo.picture) return null
+  return (
+    <Group className={classes.notice} gap="xs" role="status">
+      <Loader size="xs" />
+      <Text size="sm">
+        {photo.picture ? 'The model is looking at the photo' : 'The photo is coming'}
+        {photo.expectedSeconds !== null && `, about ${Math.max(1, Math.round(photo.expectedSeconds))} s`}
+      </Text>
+    </Group>
+  )
+}
+
+function inWords(isReady: boolean, isWaiting: boolean, threads: number, milliseconds: number | null): string {
+  const where = `in this browser, WebAssembly, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+  if (!isReady) return 'Model: getting ready'
+  if (isWaiting) return `Model: answering, ${where}`
+  return milliseconds === null ? `Model: ready, ${where}` : `Model: ${Math.round(milliseconds)} ms, ${where}`
+}

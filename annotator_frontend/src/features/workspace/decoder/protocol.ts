@@ -1,0 +1,46 @@
+import type { Bitmask } from '@/shared/geometry/bitmask'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import type { Size } from '@/shared/geometry/points'
+
+/** Side of the mask logits: four times the embedding's grid. */
+export function logitsSide(embeddingShape: readonly number[]): number {
+  return 4 * embeddingShape[1]!
+}
+
+/** What the decoder needs to know of a photo before its first click. */
+export interface PhotoForDecoder {
+  photo: string
+  size: Size
+  inputSide: number
+  embeddingShape: number[]
+  /** float16, raw. */
+  embedding: ArrayBuffer
+  decoderHash: string
+}
+
+/** One of the masks that answer a prompt. */
+export interface Candidate {
+  /** Which of the three ambiguity masks; null: the single mask. */
+  index: 0 | 1 | 2 | null
+  predictedIou: number
+  stability: number
+  logits: Float32Array
+  mask: Bitmask
+}
+
+export type ToWorker =
+  | { kind: 'load'; decoderHash: string; model: ArrayBuffer; threads: number }
+  | { kind: 'photo'; photo: PhotoForDecoder }
+  | { kind: 'forget'; photo: string }
+  | {
+      kind: 'prompt'
+      photo: string
+      revision: number
+      prompts: readonly Prompt[]
+      fedBack: Float32Array | null
+    }
+
+export type FromWorker =
+  | { kind: 'loaded'; decoderHash: string; threads: number }
+  | { kind: 'answer'; photo: string; revision: number; candidates: Candidate[]; milliseconds: number }
+  | { kind: 'failed'; photo: string | null; revision: number | null; message: string }

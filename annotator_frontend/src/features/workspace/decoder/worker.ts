@@ -1,0 +1,117 @@
+/**
+ * The mask decoder, away from the page's main thread: ONNX Runtime in WebAssembly. It answers prompts in the order in which
+ * they come, and leaves out those that a newer prompt for the same photo has overtaken.
+ */
+
+import loaderUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
+import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
+import * as ort from 'onnxruntime-web/wasm'
+import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
+import { isAmbiguous, scaleToModel, toModelFrame } from '@/shared/geometry/modelFrame'
+import { floatsOf } from './float16'
+import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
+
+ort.env.wasm.wasmPaths = { mjs: loaderUrl, wasm: wasmUrl }
+
+interface Loaded {
+  about: Omit<PhotoForDecoder, 'embedding'>
+  embedding: ort.Tensor
+}
+
+const sessions = new Map<string, Promise<ort.InferenceSession>>()
+const photos = new Map<string, Loaded>()
+const newest = new Map<string, number>()
+let queue: Promise<void> = Promise.resolve()
+
+function tell(message: FromWorker, transfer: Transferable[] = []): void {
+  ;(self as unknown as Worker).postMessage(message, transfer)
+}
+
+self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  if (data.kind === 'prompt') newest.set(data.photo, data.revision)
+  queue = queue.then(() => handle(data)).catch((error: unknown) => fail(data, error))
+}
+
+function fail(data: ToWorker, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  if (data.kind === 'load') sessions.delete(data.decoderHash)
+  tell(
+    data.kind === 'prompt'
+      ? { kind: 'failed', photo: data.photo, revision: data.revision, message }
+      : { kind: 'failed', photo: null, revision: null, message },
+  )
+}
+
+async function handle(message: ToWorker): Promise<void> {
+  switch (message.kind) {
+    case 'load':
+      return load(message.decoderHash, message.model, message.threads)
+    case 'photo': {
+      const { embedding, ...about } = message.photo
+      const tensor = new ort.Tensor('float32', floatsOf(embedding), [1, ...about.embeddingShape])
+      photos.set(about.photo, { about, embedding: tensor })
+      return
+    }
+    case 'forget':
+      photos.delete(message.photo)
+      newest.delete(message.photo)
+      return
+    case 'prompt':
+      if (newest.get(message.photo) === message.revision) await decode(message)
+  }
+}
+
+async function load(decoderHash: string, model: ArrayBuffer, threads: number): Promise<void> {
+  ort.env.wasm.numThreads = threads
+  let session = sessions.get(decoderHash)
+  if (!session) {
+    session = ort.InferenceSession.create(new Uint8Array(model), {
+      executionProviders: ['wasm'],
+      graphOptimizationLevel: 'all',
+    })
+    sessions.set(decoderHash, session)
+  }
+  await session
+  tell({ kind: 'loaded', decoderHash, threads })
+}
+
+async function decode({
+  photo,
+  revision,
+  prompts,
+  fedBack,
+}: Extract<ToWorker, { kind: 'prompt' }>): Promise<void> {
+  const loaded = photos.get(photo)
+  const session = await sessions.get(loaded?.about.decoderHash ?? '')
+  if (!loaded || !session) throw new Error('The photo is not ready yet.')
+  const began = performance.now()
+  const { about, embedding } = loaded
+  const side = logitsSide(about.embeddingShape)
+  const { coords, labels } = toModelFrame(prompts, scaleToModel(about.size, about.inputSide))
+  const result = await session.run({
+    image_embedding: embedding,
+    point_coords: new ort.Tensor('float32', coords, [1, labels.length, 2]),
+    point_labels: new ort.Tensor('float32', labels, [1, labels.length]),
+    mask_input: new ort.Tensor('float32', fedBack ?? new Float32Array(side * side), [1, 1, side, side]),
+    has_mask_input: new ort.Tensor('float32', new Float32Array([fedBack ? 1 : 0]), [1]),
+  })
+  const logits = result.low_res_logits!.data as Float32Array
+  const ious = result.iou_predictions!.data as Float32Array
+  const shown = isAmbiguous(prompts) && !fedBack ? [1, 2, 3] : [0]
+  const candidates = shown.map((channel): Candidate => {
+    const own = logits.slice(channel * side * side, (channel + 1) * side * side)
+    return {
+      index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
+      predictedIou: ious[channel]!,
+      stability: stabilityOf(own),
+      logits: own,
+      mask: logitsToMask(own, side, about.size),
+    }
+  })
+  candidates.sort((a, b) => b.predictedIou - a.predictedIou)
+  const milliseconds = performance.now() - began
+  const transfer = candidates.flatMap(
+    ({ logits: own, mask }) => [own.buffer, mask.bits.buffer] as ArrayBuffer[],
+  )
+  tell({ kind: 'answer', photo, revision, candidates, milliseconds }, transfer)
+}

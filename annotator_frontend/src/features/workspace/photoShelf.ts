@@ -1,0 +1,93 @@
+import { bytesOf, type Schemas } from '@/shared/api/client'
+import type { DecoderClient } from './decoder/client'
+
+export type Assignment = Schemas['AssignmentJson']
+
+export interface ShelvedPhoto {
+  picture: ImageBitmap | null
+  /** Whether clicks can be answered. */
+  isReady: boolean
+  /** How long its embedding should take still, where the server knows. */
+  expectedSeconds: number | null
+  problem: string | null
+}
+
+const EMPTY: ShelvedPhoto = { picture: null, isReady: false, expectedSeconds: null, problem: null }
+
+/** The photo at hand and the next one, with what the decoder needs of them, fetched before they are asked for. */
+export class PhotoShelf {
+  private readonly photos = new Map<string, ShelvedPhoto>()
+  private readonly aborts = new Map<string, AbortController>()
+  private readonly listeners = new Set<() => void>()
+
+  constructor(private readonly decoder: DecoderClient) {}
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  get(image: string | undefined): ShelvedPhoto {
+    return (image && this.photos.get(image)) || EMPTY
+  }
+
+  /** Have these, in this order, and nothing else. */
+  hold(assignments: readonly Assignment[]): void {
+    const wanted = new Set(assignments.map(({ image }) => image.id))
+    for (const image of [...this.photos.keys()]) if (!wanted.has(image)) this.drop(image)
+    for (const assignment of assignments) if (!this.photos.has(assignment.image.id)) this.fetch(assignment)
+  }
+
+  private drop(image: string): void {
+    this.aborts.get(image)?.abort()
+    this.aborts.delete(image)
+    this.photos.get(image)?.picture?.close()
+    this.photos.delete(image)
+    this.decoder.forgetPhoto(image)
+  }
+
+  private change(image: string, change: Partial<ShelvedPhoto>): void {
+    const now = this.photos.get(image)
+    if (!now) return
+    this.photos.set(image, { ...now, ...change })
+    for (const listener of this.listeners) listener()
+  }
+
+  private fetch({ image, checkpoint }: Assignment): void {
+    const abort = new AbortController()
+    const { signal } = abort
+    this.aborts.set(image.id, abort)
+    this.photos.set(image.id, EMPTY)
+    const failed = (error: unknown) => {
+      if (signal.aborted) return
+      this.change(image.id, { problem: error instanceof Error ? error.message : String(error) })
+    }
+    const loadPicture = async () => {
+      const blob = await (await bytesOf(image.pixels_url, { signal })).blob()
+      const picture = await createImageBitmap(blob)
+      if (signal.aborted) picture.close()
+      else this.change(image.id, { picture })
+    }
+    const loadEmbedding = async () => {
+      const url = `/api/images/${image.id}/embedding/${checkpoint.encoder_hash}/`
+      const onWait = (expectedSeconds: number | null) => this.change(image.id, { expectedSeconds })
+      const [response] = await Promise.all([
+        bytesOf(url, { signal, onWait }),
+        this.decoder.load(checkpoint.decoder_hash, checkpoint.decoder_url),
+      ])
+      const embedding = await response.arrayBuffer()
+      if (signal.aborted) return
+      this.decoder.addPhoto({
+        photo: image.id,
+        size: { height: image.height, width: image.width },
+        inputSide: checkpoint.input_side,
+        embeddingShape: checkpoint.embedding_shape,
+        embedding,
+        decoderHash: checkpoint.decoder_hash,
+      })
+      this.change(image.id, { isReady: true, expectedSeconds: null })
+    }
+    loadPicture().catch(failed)
+    loadEmbedding().catch(failed)
+  }
+}

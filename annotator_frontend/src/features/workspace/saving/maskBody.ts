@@ -1,0 +1,74 @@
+import type { Schemas } from '@/shared/api/client'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import { decode } from '@/shared/geometry/runLengths'
+import type { AcceptedMask } from '../editor/editor'
+import type { Operation } from './outbox'
+
+/** What `PUT /api/masks/UUID/` is told of a mask. */
+export function bodyOf(mask: AcceptedMask, assignment: string): Record<string, unknown> {
+  return {
+    assignment,
+    size: [mask.mask.size.height, mask.mask.size.width],
+    counts: mask.counts,
+    origin: mask.origin === 'brush' ? 'brush' : 'assisted',
+    prompts: mask.prompts.map(prompt =>
+      prompt.kind === 'box'
+        ? { kind: 'box', box: [...prompt.box] }
+        : { kind: 'point', at: [prompt.at.x, prompt.at.y], label: prompt.label },
+    ),
+    predicted_iou: mask.predictedIou,
+    stability: mask.stability,
+    choice: mask.choice,
+    seconds: mask.seconds,
+    clicks: mask.clicks,
+    replaces: null,
+  }
+}
+
+type StoredPrompt = Schemas['PromptJson']
+
+function promptOf({ kind, at, label, box }: StoredPrompt): Prompt {
+  return kind === 'box'
+    ? { kind: 'box', box: box as [number, number, number, number] }
+    : { kind: 'point', at: { x: at![0]!, y: at![1]! }, label: label! }
+}
+
+/** The masks that a photo has: the server's, and those of the journal that the server does not have yet. */
+export function masksOf(
+  stored: readonly Schemas['MaskJson'][],
+  unsent: readonly Operation[],
+): AcceptedMask[] {
+  const removed = new Set(unsent.flatMap(operation => (operation.kind === 'remove' ? [operation.id] : [])))
+  const known = new Set(stored.map(({ id }) => id))
+  const confirmed = stored.map(mask => acceptedOf(mask.id, mask, mask.origin, false))
+  const journalled = unsent.flatMap(operation => {
+    if (operation.kind !== 'put' || known.has(operation.id)) return []
+    const body = operation.body as unknown as Schemas['MaskFormRequest']
+    return [acceptedOf(operation.id, body, body.origin, true)]
+  })
+  return [...confirmed, ...journalled].filter(({ id }) => !removed.has(id))
+}
+
+function acceptedOf(
+  id: string,
+  from: Pick<Schemas['MaskFormRequest'], 'size' | 'counts' | 'predicted_iou' | 'stability'> & {
+    prompts: StoredPrompt[]
+  },
+  origin: AcceptedMask['origin'],
+  isNew: boolean,
+): AcceptedMask {
+  const size = { height: from.size[0]!, width: from.size[1]! }
+  return {
+    id,
+    mask: decode(from.counts, size),
+    counts: from.counts,
+    origin,
+    prompts: from.prompts.map(promptOf),
+    predictedIou: from.predicted_iou ?? null,
+    stability: from.stability ?? null,
+    choice: null,
+    seconds: null,
+    clicks: from.prompts.length,
+    isNew,
+  }
+}

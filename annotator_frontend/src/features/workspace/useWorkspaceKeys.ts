@@ -1,0 +1,50 @@
+import { useEffect, useRef, useState } from 'react'
+import { type Command, commandOf } from './keys'
+
+export interface HeldKeys {
+  isHidden: boolean
+  isSpaceDown: boolean
+}
+
+/** Keys for as long as the workspace is shown. Typing into a field, and dialogs, keep their own keys. */
+export function useWorkspaceKeys(run: (command: Command) => boolean): HeldKeys {
+  const newest = useRef(run)
+  newest.current = run
+  const [held, setHeld] = useState<HeldKeys>({ isHidden: false, isSpaceDown: false })
+
+  useEffect(() => {
+    const isElsewhere = (target: EventTarget | null) =>
+      target instanceof Element && target.closest('input, textarea, select, [role="dialog"]') !== null
+    const isButton = (target: EventTarget | null) =>
+      target instanceof Element && target.closest('button, a') !== null
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (isElsewhere(event.target)) return
+      if (event.key === ' ' && !isButton(event.target)) {
+        event.preventDefault()
+        setHeld(now => (now.isSpaceDown ? now : { ...now, isSpaceDown: true }))
+        return
+      }
+      if (event.key.toLowerCase() === 'h' && !event.ctrlKey && !event.metaKey) {
+        setHeld(now => (now.isHidden ? now : { ...now, isHidden: true }))
+        return
+      }
+      const command = commandOf(event)
+      if (!command || (command === 'accept' && isButton(event.target))) return
+      if (newest.current(command)) event.preventDefault()
+    }
+    const onKeyUp = (event: KeyboardEvent) => {
+      if (event.key === ' ') setHeld(now => ({ ...now, isSpaceDown: false }))
+      if (event.key.toLowerCase() === 'h') setHeld(now => ({ ...now, isHidden: false }))
+    }
+    const letGo = () => setHeld({ isHidden: false, isSpaceDown: false })
+    window.addEventListener('keydown', onKeyDown)
+    window.addEventListener('keyup', onKeyUp)
+    window.addEventListener('blur', letGo)
+    return () => {
+      window.removeEventListener('keydown', onKeyDown)
+      window.removeEventListener('keyup', onKeyUp)
+      window.removeEventListener('blur', letGo)
+    }
+  }, [])
+  return held
+}

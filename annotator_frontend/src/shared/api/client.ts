@@ -1,0 +1,86 @@
+import createClient, { type Middleware } from 'openapi-fetch'
+import type { components, paths } from './schema'
+
+export type Schemas = components['schemas']
+
+/** A refusal: `code` is for us to act on, `message` may be shown as it is. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly extra: Record<string, unknown> = {},
+  ) {
+    super(message)
+  }
+}
+
+/** The server was not reached at all: try again later. */
+export class Unreachable extends Error {
+  constructor() {
+    super('The server cannot be reached.')
+  }
+}
+
+const csrf: Middleware = {
+  onRequest({ request }) {
+    if (request.method !== 'GET') request.headers.set('X-CSRFToken', cookie('csrftoken'))
+    return request
+  },
+}
+
+export const api = createClient<paths>({ baseUrl: '/', fetch: request => reach(() => fetch(request)) })
+api.use(csrf)
+
+function cookie(name: string): string {
+  const found = document.cookie.split('; ').find(pair => pair.startsWith(`${name}=`))
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : ''
+}
+
+async function reach(ask: () => Promise<Response>): Promise<Response> {
+  try {
+    return await ask()
+  } catch {
+    throw new Unreachable()
+  }
+}
+
+/** The data of an answer, or the refusal thrown. */
+export async function answer<T>(
+  asked: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
+  const { data, error, response } = await asked
+  if (!response.ok) throw refusal(response.status, error)
+  return data as T
+}
+
+function refusal(status: number, body: unknown): ApiError {
+  const said = (typeof body === 'object' && body !== null ? body : {}) as Partial<ApiError>
+  const message = fieldsOf(said.extra) ?? said.message ?? `The server answered ${status}.`
+  return new ApiError(status, said.code ?? 'fault', message, said.extra ?? {})
+}
+
+function fieldsOf(extra: unknown): string | undefined {
+  const fields = (extra as { fields?: Record<string, string[]> } | undefined)?.fields
+  const lines = fields && Object.entries(fields).map(([name, said]) => `${name}: ${[said].flat().join(' ')}`)
+  return lines?.length ? lines.join(' ') : undefined
+}
+
+/** Bytes that may still be in the making (202): asks again until they are there. */
+export async function bytesOf(
+  url: string,
+  { signal, onWait }: { signal?: AbortSignal; onWait?: (expectedSeconds: number | null) => void } = {},
+): Promise<Response> {
+  for (;;) {
+    const response = await reach(() => fetch(url, { signal }))
+    if (signal?.aborted) throw new DOMException('aborted', 'AbortError')
+    if (response.status === 202) {
+      const body = (await response.json().catch(() => ({}))) as { extra?: { expected_seconds?: number } }
+      onWait?.(body.extra?.expected_seconds ?? null)
+      await new Promise(resolve => setTimeout(resolve, 250))
+      continue
+    }
+    if (!response.ok) throw refusal(response.status, await response.json().catch(() => null))
+    return response
+  }
+}

@@ -1,0 +1,65 @@
+import { type Bitmask, cropped } from './bitmask'
+import type { Size } from './points'
+
+/** Stability compares the mask cut this far above and below 0 (SAM, appendix B). */
+export const STABILITY_OFFSET = 1
+
+interface Taps {
+  low: Int32Array
+  high: Int32Array
+  share: Float32Array
+}
+
+/** Where each photo pixel's centre lies between the centres of the logits' cells, along one axis. */
+function taps(length: number, side: number, scale: number): Taps {
+  const [low, high, share] = [new Int32Array(length), new Int32Array(length), new Float32Array(length)]
+  for (let i = 0; i < length; i++) {
+    const at = Math.min(Math.max((i + 0.5) * scale - 0.5, 0), side - 1)
+    low[i] = Math.min(Math.floor(at), Math.max(side - 2, 0))
+    high[i] = Math.min(low[i]! + 1, side - 1)
+    share[i] = at - low[i]!
+  }
+  return { low, high, share }
+}
+
+/**
+ * The photo's pixels that are inside: where the logits, read bilinearly at the pixel's centre and clamped at the edges, are
+ * above 0. The same rule as `engine/inference/frame.py`.
+ *
+ * @param logits of the padded square model frame, `side` x `side`, row by row.
+ */
+export function logitsToMask(logits: Float32Array, side: number, size: Size): Bitmask {
+  const { height, width } = size
+  const scale = side / Math.max(height, width)
+  const rows = taps(height, side, scale)
+  const columns = taps(width, side, scale)
+  const bits = new Uint8Array(height * width)
+  const blended = new Float32Array(side)
+  for (let y = 0; y < height; y++) {
+    const share = rows.share[y]!
+    const [above, below] = [rows.low[y]! * side, rows.high[y]! * side]
+    let anyInside = false
+    for (let i = 0; i < side; i++) {
+      const value = logits[above + i]! * (1 - share) + logits[below + i]! * share
+      blended[i] = value
+      anyInside ||= value > 0
+    }
+    if (!anyInside) continue // between two cells outside there is nothing inside
+    const at = y * width
+    for (let x = 0; x < width; x++) {
+      const part = columns.share[x]!
+      if (blended[columns.low[x]!]! * (1 - part) + blended[columns.high[x]!]! * part > 0) bits[at + x] = 1
+    }
+  }
+  return cropped(bits, size)
+}
+
+/** IoU of the mask cut high and the mask cut low, in the logits' own pixels; 1 where nothing is inside. */
+export function stabilityOf(logits: Float32Array): number {
+  let [inside, outside] = [0, 0]
+  for (const value of logits) {
+    if (value > STABILITY_OFFSET) inside++
+    if (value > -STABILITY_OFFSET) outside++
+  }
+  return outside ? inside / outside : 1
+}
