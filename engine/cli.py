@@ -105,7 +105,9 @@ def _predict(options: argparse.Namespace) -> None:
         ),
     )
     masks = [answer.mask(index) for index in range(len(answer.logits_MHW))]
-    point = (points[0][0], points[0][1]) if points else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) if box else (0, 0)
+    point = (
+        (points[0][0], points[0][1]) if points else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) if box else (0, 0)
+    )
     annotations = [
         _annotation(i, mask, float(answer.predicted_iou_M[i]), float(answer.stability_M[i]), point)
         for i, mask in enumerate(masks)
@@ -139,13 +141,14 @@ def _everything(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> int:
     import torch
 
+    from engine.data.batches import Source
     from engine.data.records import read_records
     from engine.data.samples import Augmentation
     from engine.data.sources import EmbeddingSource, PhotoSource
     from engine.model.build import build_model
     from engine.model.checkpoint import load_checkpoint
     from engine.recipes import RECIPES
-    from engine.training.trainer import Source, Trainer
+    from engine.training.trainer import Trainer
 
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -156,7 +159,9 @@ def _train(options: argparse.Namespace) -> int:
     records = [record for source in options.data for record in read_records(source, leave_out=leave_out)]
     torch.manual_seed(run.seed)
     if "image_encoder" in run.learn:
-        model = load_checkpoint(_find(options.init), run.architecture) if options.init else build_model(run.architecture)
+        model = (
+            load_checkpoint(_find(options.init), run.architecture) if options.init else build_model(run.architecture)
+        )
         side = model.architecture.prompt.image_side
         smallest = max(4, 64 * side * side // 512**2)
         source: Source = PhotoSource(records, Augmentation(full_side=side, min_area_px=smallest))
@@ -309,4 +314,3 @@ def _write_photo(folder: Path, path: Path, rgb: Any, annotations: list[dict[str,
         edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(drawn, edges, -1, (255, 255, 255), 1)
     write_whole(folder / f"{path.stem}_overlay.jpg", cv2.imencode(".jpg", drawn)[1].tobytes())
-

@@ -1,7 +1,5 @@
 """Logging in: a session for the browser, a token for scripts."""
 
-from typing import Any
-
 from django.contrib.auth import authenticate, login, logout
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie

@@ -39,9 +39,7 @@ class Assignment(Row):
     class Meta:
         constraints = [
             # The database itself refuses to hand a photo to two people.
-            models.UniqueConstraint(
-                fields=["image"], condition=Q(state="open"), name="one_open_assignment_per_image"
-            ),
+            models.UniqueConstraint(fields=["image"], condition=Q(state="open"), name="one_open_assignment_per_image"),
         ]
         indexes = [
             models.Index(fields=["holder", "state"], name="assignment_of_holder"),
@@ -90,9 +88,7 @@ class Mask(Row):
     choice = models.PositiveSmallIntegerField(null=True)  # which of the three masks was picked, 0..2
     seconds = models.FloatField(null=True)  # of a person's time, idle time taken out
     clicks = models.PositiveIntegerField(default=0)
-    replaces = models.OneToOneField(
-        "self", models.RESTRICT, null=True, blank=True, related_name="replaced_by"
-    )
+    replaces = models.OneToOneField("self", models.RESTRICT, null=True, blank=True, related_name="replaced_by")
     content_hash = models.CharField(max_length=64)  # of everything the author sent: same again or not
 
     class Meta:

@@ -187,7 +187,9 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask
     existing = Mask.objects.filter(id=mask_id).first()
     if existing is not None:
         return _same_again(existing, author, content_hash), False
-    held = _open(body["assignment"], author).select_related("image", "checkpoint").select_for_update(of=("self",)).first()
+    held = (
+        _open(body["assignment"], author).select_related("image", "checkpoint").select_for_update(of=("self",)).first()
+    )
     if held is None:
         raise AssignmentNotHeld(body["assignment"])
     shape = check_run_lengths(body["counts"], body["size"], held.image)
@@ -261,9 +263,7 @@ def mask_remove(*, mask: Mask, by: User) -> None:
     Raises:
         AssignmentNotHeld: the person holds no open assignment on its photo.
     """
-    held = Assignment.objects.filter(
-        image=mask.image_id, holder=by, state=State.OPEN, expires_at__gt=Now()
-    ).first()
+    held = Assignment.objects.filter(image=mask.image_id, holder=by, state=State.OPEN, expires_at__gt=Now()).first()
     if held is None:
         raise AssignmentNotHeld(mask.id)
     if Mask.objects.filter(id=mask.id, state=MaskState.ACTIVE).update(state=MaskState.REJECTED):

@@ -54,7 +54,9 @@ def autolabel_run_start(*, dataset: Dataset, by: User, settings: dict[str, Any])
             )
     except IntegrityError:
         raise AutolabelRunUnfinished("A run is on its way already.") from None
-    jobs = AutolabelJob.objects.bulk_create([AutolabelJob(run=run, image_id=image) for image in images], batch_size=1000)
+    jobs = AutolabelJob.objects.bulk_create(
+        [AutolabelJob(run=run, image_id=image) for image in images], batch_size=1000
+    )
     event_record("autolabel_run.started", subject=run.id, dataset=dataset.id, by=by, images=len(images))
     _wake([job.id for job in jobs[:_WOKEN_AT_ONCE]])
     return run

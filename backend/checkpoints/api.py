@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -83,7 +83,6 @@ class CheckpointJson(CheckpointBrief):
         return checkpoint.scores.get(str(self.context["dataset"].id))
 
 
-
 class DeployForm(serializers.Serializer):
     checkpoint = serializers.UUIDField()
 
@@ -116,13 +115,13 @@ class RollbackView(APIView):
 
 
 class DecoderView(APIView):
-    @extend_schema(operation_id="checkpoint_decoder", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    def get(self, request: Request, checkpoint_id: UUID) -> HttpResponse | FileResponse:
+    @extend_schema(
+        operation_id="checkpoint_decoder", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}
+    )
+    def get(self, request: Request, checkpoint_id: UUID) -> HttpResponse | StreamingHttpResponse:
         """The page's decoder, as ONNX; 202 while it is being made."""
         checkpoint = checkpoint_get(user=person(request), checkpoint_id=checkpoint_id)
         if not checkpoint.decoder_key:
             export_decoder.delay(str(checkpoint.id))
             raise DecoderNotReady("The decoder is being made; ask again in a moment.")
-        return bytes_response(
-            request, checkpoint.decoder_key, "application/octet-stream", etag=checkpoint.decoder_hash
-        )
+        return bytes_response(request, checkpoint.decoder_key, "application/octet-stream", etag=checkpoint.decoder_hash)

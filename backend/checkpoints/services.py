@@ -80,7 +80,9 @@ def decoder_export(*, checkpoint_id: UUID | str) -> None:
             engine.export_decoder(weights, graph)
             storage.put(key, graph)
     Checkpoint.objects.filter(id=checkpoint.id).update(decoder_key=key)
-    for dataset_id in Deployment.objects.filter(checkpoint=checkpoint, until__isnull=True).values_list("dataset_id", flat=True):
+    for dataset_id in Deployment.objects.filter(checkpoint=checkpoint, until__isnull=True).values_list(
+        "dataset_id", flat=True
+    ):
         publish("decoder.ready", subject=checkpoint.id, dataset=dataset_id)
 
 

@@ -13,6 +13,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+
 class DomainError(Exception):
     """Something a user asked for cannot be done; everything is as it was.
 

@@ -1,7 +1,7 @@
 """Where bytes lie: a folder, or an S3 bucket. Keys name content, so nothing is ever overwritten.
 
-    file:///var/lib/maskloop        a folder
-    s3://bucket/prefix              any S3, by S3_ENDPOINT_URL; credentials as boto3 finds them
+file:///var/lib/maskloop        a folder
+s3://bucket/prefix              any S3, by S3_ENDPOINT_URL; credentials as boto3 finds them
 """
 
 import os

@@ -35,9 +35,11 @@ def read_environment() -> Environment:
         Sentence: production without all it needs.
     """
     given = {name: os.environ.get(name, "") for name in PRODUCTION_NEEDS}
-    if os.environ.get("MASKLOOP_ENV") == "production" or (given["DATABASE_URL"] and not os.environ.get("MASKLOOP_LOCAL")):
+    if os.environ.get("MASKLOOP_ENV") == "production" or (
+        given["DATABASE_URL"] and not os.environ.get("MASKLOOP_LOCAL")
+    ):
         if missing := [name for name, value in given.items() if not value]:
-            raise Sentence(f"Production needs {', '.join(missing)} in the environment; see \"Deploy\" in README.md.")
+            raise Sentence(f'Production needs {", ".join(missing)} in the environment; see "Deploy" in README.md.')
         return Environment(
             production=True,
             database_url=given["DATABASE_URL"],

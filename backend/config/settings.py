@@ -95,7 +95,6 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS] if environm
 X_FRAME_OPTIONS = "DENY"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = ROOT / "var" / "static"
 WHITENOISE_USE_FINDERS = True  # the few files of the admin and the API's page; no collecting step
 FRONTEND_FOLDER = ROOT / "annotator_frontend" / "dist"
 if FRONTEND_FOLDER.is_dir():

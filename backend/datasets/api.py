@@ -1,11 +1,10 @@
 """Datasets, members and photos over HTTP."""
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -104,7 +103,9 @@ class MembersView(APIView):
         form = MembershipJson(data=request.data)
         form.is_valid(raise_exception=True)
         username = form.validated_data["user"]["username"]
-        membership = member_set(dataset=dataset, username=username, role=form.validated_data["role"], by=person(request))
+        membership = member_set(
+            dataset=dataset, username=username, role=form.validated_data["role"], by=person(request)
+        )
         return Response(MembershipJson(membership).data, status=201)
 
 
@@ -127,7 +128,10 @@ class UploadView(APIView):
         """Photos, and zip files of photos, together. One bad file does not lose the others."""
         dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
         form = UploadForm(
-            data={**{key: request.data[key] for key in request.data if key != "files"}, "files": request.FILES.getlist("files")}
+            data={
+                **{key: request.data[key] for key in request.data if key != "files"},
+                "files": request.FILES.getlist("files"),
+            }
         )
         form.is_valid(raise_exception=True)
         fields = form.validated_data
@@ -160,14 +164,14 @@ def _each_file(files: list[UploadedFile]) -> Iterator[tuple[str, bytes | DomainE
 
 class PixelsView(APIView):
     @extend_schema(operation_id="image_pixels", responses={(200, "image/*"): OpenApiTypes.BINARY})
-    def get(self, request: Request, image_id: UUID) -> HttpResponse | FileResponse:
+    def get(self, request: Request, image_id: UUID) -> HttpResponse | StreamingHttpResponse:
         image = image_get(user=person(request), image_id=image_id)
         return bytes_response(request, image.display_key, image.media_type, etag=image.content_hash)
 
 
 class ThumbnailView(APIView):
     @extend_schema(operation_id="image_thumbnail", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
-    def get(self, request: Request, image_id: UUID) -> HttpResponse | FileResponse:
+    def get(self, request: Request, image_id: UUID) -> HttpResponse | StreamingHttpResponse:
         image = image_get(user=person(request), image_id=image_id)
         return bytes_response(request, image.thumbnail_key, "image/jpeg", etag=f"{image.content_hash}-256")
 

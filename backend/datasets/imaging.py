@@ -54,7 +54,9 @@ def read_photo(content: bytes, name: str) -> Photo:
         _check_size(picture, name)
         frames = getattr(picture, "n_frames", 1)
         if frames > 1:
-            raise PhotoRefused(f"{name} is animated, or has {frames} pages; save the one that is meant as its own file.")
+            raise PhotoRefused(
+                f"{name} is animated, or has {frames} pages; save the one that is meant as its own file."
+            )
         as_it_is = (
             picture.format in ("JPEG", "PNG")
             and picture.mode in ("RGB", "L")

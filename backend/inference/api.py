@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -20,7 +20,7 @@ from backend.inference.services import embedding_request
 
 class EmbeddingView(APIView):
     @extend_schema(operation_id="image_embedding", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    def get(self, request: Request, image_id: UUID, encoder_hash: str) -> HttpResponse | FileResponse:
+    def get(self, request: Request, image_id: UUID, encoder_hash: str) -> HttpResponse | StreamingHttpResponse:
         """float16, channels x rows x columns, raw. 202 while it is being made: somebody is waiting, so it goes first."""
         image = image_get(user=person(request), image_id=image_id)
         checkpoint = Checkpoint.objects.filter(encoder_hash=encoder_hash).first()

@@ -33,9 +33,10 @@ def embedding_request(*, image: Image, encoder_hash: str, urgent: bool) -> Embed
     from backend.inference.tasks import make_embedding
 
     embedding, is_new = Embedding.objects.get_or_create(image=image, encoder_hash=encoder_hash)
-    stale = embedding.asked_at is None or Embedding.objects.filter(
-        id=embedding.id, asked_at__lt=Now() - ASK_AGAIN_AFTER
-    ).exists()
+    stale = (
+        embedding.asked_at is None
+        or Embedding.objects.filter(id=embedding.id, asked_at__lt=Now() - ASK_AGAIN_AFTER).exists()
+    )
     if embedding.state == EmbeddingState.WAITING and (is_new or urgent or stale):
         Embedding.objects.filter(id=embedding.id).update(asked_at=Now())
         queue = "interactive" if urgent else "batch"

@@ -1,6 +1,5 @@
 """Figures over HTTP."""
 
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema

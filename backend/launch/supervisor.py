@@ -85,7 +85,9 @@ class Supervisor:
         environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL", "BROKER_URL")}
         # Two cores are soon full: a worker that computes leaves room for the one that answers clicks.
         threads = str(max(1, (os.cpu_count() or 2) - 1))
-        return {"OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1", **environment}
+        # Celery warns of root each time; on a machine where everything runs as root that is known.
+        quiet = "ignore::UserWarning:celery.platforms"
+        return {"OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": quiet, **environment}
 
     def _prepare(self, environment: dict[str, str]) -> None:
         """Tables, the first admin and the demo. Raises Sentence where that fails."""
@@ -94,7 +96,11 @@ class Supervisor:
             password = secrets.token_urlsafe(12)
             environment = {**environment, "FIRST_ADMIN_PASSWORD": password}
         done = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), "prepare"], cwd=ROOT, env=environment, capture_output=True, text=True
+            [sys.executable, str(ROOT / "manage.py"), "prepare"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
@@ -149,7 +155,9 @@ class Supervisor:
         return next((name for name, process in self.processes.items() if process.poll() is not None), None)
 
     def _tell(self, name: str) -> int:
-        print(f"Maskloop stops: {name} ended or does not answer; its last lines are above.", file=sys.stderr, flush=True)
+        print(
+            f"Maskloop stops: {name} ended or does not answer; its last lines are above.", file=sys.stderr, flush=True
+        )
         return 1
 
     def _stop_all(self) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -92,7 +92,7 @@ class ReleaseView(APIView):
 
 class ReleaseFileView(APIView):
     @extend_schema(operation_id="releases_file", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    def get(self, request: Request, release_id: UUID, name: str) -> HttpResponse | FileResponse:
+    def get(self, request: Request, release_id: UUID, name: str) -> HttpResponse | StreamingHttpResponse:
         release = release_get(user=person(request), release_id=release_id)
         file = next((file for file in release.files if file["name"] == name), None)
         if file is None:

@@ -191,7 +191,12 @@ def write_coco(
             file.write(("," if image_id > 1 else "") + json.dumps(image, separators=(",", ":")))
             for mask in masks:
                 number += 1
-                entry = {**annotation(number, mask, photo, secret), "image_id": image_id, "category_id": 1, "iscrowd": 0}
+                entry = {
+                    **annotation(number, mask, photo, secret),
+                    "image_id": image_id,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                }
                 later.write(("," if number > 1 else "") + json.dumps(entry, separators=(",", ":")) + "\n")
             shards.add([(f"{image_id:012d}.jpg", as_jpeg(read_pixels(photo), photo.media_type))])
             _count(counted, photo, masks)

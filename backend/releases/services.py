@@ -100,7 +100,11 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
     write = write_sa1b if release.format == Format.SA1B else write_coco
     secret = hashlib.sha256(f"{settings.SECRET_KEY}:{release.dataset_id}".encode()).digest()
     paths, counted = write(
-        photos_with_masks(frozen), lambda photo: read(photo.display_key), folder, secret, tell  # type: ignore[arg-type]
+        photos_with_masks(frozen),
+        lambda photo: read(photo.display_key),
+        folder,
+        secret,
+        tell,  # type: ignore[arg-type]
     )
     sheet = folder / "datasheet.md"
     format_name = Format(release.format).label
@@ -115,9 +119,7 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
     for path in paths:
         key = f"releases/{sums[path.name]}/{path.name}"  # by content: served again byte for byte
         get_storage().put(key, path)
-        files.append(
-            {"name": path.name, "storage_key": key, "bytes": path.stat().st_size, "sha256": sums[path.name]}
-        )
+        files.append({"name": path.name, "storage_key": key, "bytes": path.stat().st_size, "sha256": sums[path.name]})
     return files
 
 

@@ -1,5 +1,6 @@
 """The engine as a child process of the training worker: told by its JSON lines, stopped with its children."""
 
+import contextlib
 import json
 import os
 import signal
@@ -55,10 +56,8 @@ def run_engine(
         reader.start()
     try:
         while child.poll() is None or not lines.empty() or readers[0].is_alive():
-            try:
+            with contextlib.suppress(Empty):
                 _relay(lines.get(timeout=beat_seconds), tell)
-            except Empty:
-                pass
             if not wanted():
                 raise ChildStopped
         readers[1].join(5)
@@ -97,4 +96,3 @@ def _niced_and_bound() -> None:
 
     os.nice(10)
     die_with_parent()
-

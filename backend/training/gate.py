@@ -140,7 +140,10 @@ def _paired(live: dict[str, Any], candidate: dict[str, Any]) -> tuple[np.ndarray
 
     def rows(report: dict[str, Any]) -> np.ndarray:
         return np.array(
-            [[*(report["per_image"][n]["miou"][k] for k in ("1", "3", "5")), report["per_image"][n]["noc90"]] for n in names]
+            [
+                [*(report["per_image"][n]["miou"][k] for k in ("1", "3", "5")), report["per_image"][n]["noc90"]]
+                for n in names
+            ]
         )
 
     return rows(live), rows(candidate), np.array([live["per_image"][n]["objects"] for n in names], float)

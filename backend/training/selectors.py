@@ -55,7 +55,9 @@ def policy_due(policy: RetrainPolicy) -> Due:
     fresh = masks.filter(created_at__gt=last.created_at).count() if last else masks.count()
     if policy.after_new_masks and fresh >= policy.after_new_masks:
         return Due(True, None, f"{fresh} new masks since the last run.")
-    waits = f"{fresh} of {policy.after_new_masks} new masks." if policy.after_new_masks else "No number of masks is set."
+    waits = (
+        f"{fresh} of {policy.after_new_masks} new masks." if policy.after_new_masks else "No number of masks is set."
+    )
     if not policy.crontab:
         return Due(False, None, waits)
     is_due, seconds = crontab_of(policy.crontab).is_due(last.created_at if last else policy.created_at)

@@ -184,7 +184,16 @@ class _Work:
             write_manifest(data, self._beating(iter(photos)), encoder_hash=checkpoint.encoder_hash)
             out = self.folder / f"{split}-{role}.json"
             with get_storage().local(checkpoint.storage_key) as weights:
-                arguments = ["evaluate", "clicks", "--data", str(data), "--checkpoint", str(weights), "--json", str(out)]
+                arguments = [
+                    "evaluate",
+                    "clicks",
+                    "--data",
+                    str(data),
+                    "--checkpoint",
+                    str(weights),
+                    "--json",
+                    str(out),
+                ]
                 run_engine([*arguments, "--clicks", str(EVALUATED_CLICKS)], tell=self._tell, wanted=self._wanted)
             reports[role] = json.loads(out.read_text())
             _remember_scores(checkpoint, self.run.dataset, split, reports[role])
@@ -212,7 +221,9 @@ class _Work:
             if not mine:
                 raise ChildStopped
             if verdict.decision == Decision.PROMOTED:
-                deployment_make(dataset=dataset, checkpoint=candidate, reason="promoted by the gate", by=run.requested_by)
+                deployment_make(
+                    dataset=dataset, checkpoint=candidate, reason="promoted by the gate", by=run.requested_by
+                )
             event_record(
                 "training_run.finished",
                 subject=run.id,

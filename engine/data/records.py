@@ -64,7 +64,9 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def read_records(source: Path, *, leave_out: frozenset[str] = frozenset(), only: frozenset[str] | None = None) -> list[Record]:
+def read_records(
+    source: Path, *, leave_out: frozenset[str] = frozenset(), only: frozenset[str] | None = None
+) -> list[Record]:
     """List a source's photos, sorted by name.
 
     Args:
@@ -147,7 +149,9 @@ def _sa1b(folder: Path) -> Iterator[Record]:
     for path in folder.glob("sa_*.json"):
         photo = path.with_suffix(".jpg")
         if photo.is_file():
-            yield Record(path.stem, photo, lambda path=path: _annotated(json.loads(path.read_text())["annotations"], None))
+            yield Record(
+                path.stem, photo, lambda path=path: _annotated(json.loads(path.read_text())["annotations"], None)
+            )
 
 
 def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> list[NDArray[np.bool_]]:

@@ -111,7 +111,9 @@ def draw_sample(
     plain = to_window.copy()
     plain[:, 2] += to_window[:, :2].sum(1) * 0.5 - 0.5
     chosen = []
-    for index in rng.choice(len(photo.masks), len(photo.masks), replace=False, p=chances if (chances > 0).all() else None):
+    for index in rng.choice(
+        len(photo.masks), len(photo.masks), replace=False, p=chances if (chances > 0).all() else None
+    ):
         mask = cv2.warpAffine(photo.mask(int(index)), plain, (side, side), flags=cv2.INTER_NEAREST).astype(bool)
         if mask.sum() >= augmentation.min_area_px and not mask.all():
             chosen.append(mask)

@@ -1,20 +1,16 @@
 """Batches for the trainer: windows of photos, or stored embeddings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.data.batches import Batch, Wanted
 from engine.data.records import Record
 from engine.data.samples import Augmentation, Photo, draw_sample
 from engine.errors import DataInvalid
-
-if TYPE_CHECKING:
-    from engine.training.trainer import Batch, Phase
-
 
 #: Photos are kept in memory at this times the model's input side; shown larger, they are blown up.
 LARGEST_SCALE = 1.25
@@ -36,13 +32,11 @@ class PhotoSource:
         weight = np.sqrt([photo.weights.sum() for photo in self.photos])
         self.chances = weight / weight.sum()
 
-    def batch(self, phase: "Phase", rng: np.random.Generator) -> "Batch":
-        from engine.training.trainer import Batch
-
+    def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch:
         images, owners, truths = [], [], []
-        for _ in range(100 * phase.photos):
+        for _ in range(100 * wanted.photos):
             photo = self.photos[int(rng.choice(len(self.photos), p=self.chances))]
-            sample = draw_sample(photo, phase.side, phase.objects, phase.scale, self.augmentation, rng)
+            sample = draw_sample(photo, wanted.side, wanted.objects, wanted.scale, self.augmentation, rng)
             if sample is None:
                 continue
             for mask in sample.masks_KSS:
@@ -51,7 +45,7 @@ class PhotoSource:
                     owners.append(len(images))
                     truths.append(half.astype(bool))
             images.append(sample.rgb_SS3)
-            if len(images) == phase.photos and truths:
+            if len(images) == wanted.photos and truths:
                 break
         else:
             raise DataInvalid("the photos' objects are too small to learn from")
@@ -94,16 +88,14 @@ class EmbeddingSource:
         self.chances = np.array(chances) / np.sum(chances)
         self.objects_of = [np.flatnonzero(np.array(self.of_object) == i) for i in range(len(self.embeddings))]
 
-    def batch(self, phase: "Phase", rng: np.random.Generator) -> "Batch":
-        from engine.training.trainer import Batch
-
+    def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch:
         images, owners, truths = [], [], []
-        for number in range(phase.photos):
+        for number in range(wanted.photos):
             photo = self.of_object[int(rng.choice(len(self.truths), p=self.chances))]
             images.append(read_embedding(self.embeddings[photo], self.shape))
             own = self.objects_of[photo]
             weights = self.chances[own] / self.chances[own].sum()
-            for index in rng.choice(own, min(phase.objects, np.count_nonzero(weights)), replace=False, p=weights):
+            for index in rng.choice(own, min(wanted.objects, np.count_nonzero(weights)), replace=False, p=weights):
                 owners.append(number)
                 truths.append(np.unpackbits(self.truths[index], axis=1, count=self.side).astype(bool))
         return Batch(torch.from_numpy(np.stack(images)), np.array(owners), np.stack(truths))
@@ -125,7 +117,9 @@ def at_logits(mask_HW: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     height, width = mask_HW.shape
     scale = side / max(height, width)
     size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
-    shrunk = cv2.resize(mask_HW.astype(np.float32), size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    shrunk = cv2.resize(
+        mask_HW.astype(np.float32), size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
     square = np.zeros((side, side), bool)
     square[: size[1], : size[0]] = shrunk >= 0.5
     if not square.any() and mask_HW.any():  # thinner than half a cell: keep its densest cell

@@ -125,7 +125,11 @@ def _by_size(results: list[ObjectResult]) -> dict[str, dict[str, float]]:
     classes = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1 << 62)}
     found = {name: [r for r in results if low <= r.area < high] for name, (low, high) in classes.items()}
     return {
-        name: {"objects": len(rs), "1": float(np.mean([r.after(1) for r in rs])), "5": float(np.mean([r.after(5) for r in rs]))}
+        name: {
+            "objects": len(rs),
+            "1": float(np.mean([r.after(1) for r in rs])),
+            "5": float(np.mean([r.after(5) for r in rs])),
+        }
         for name, rs in found.items()
         if rs
     }
@@ -140,7 +144,10 @@ def _interval(results: dict[str, list[ObjectResult]], value: Any, resamples: int
 
 
 def evaluate_clicks(
-    predictor: Predictor, photos: Iterable[tuple[str, EmbeddedPhoto, list[NDArray[np.bool_]]]], *, clicks: int = MAX_CLICKS
+    predictor: Predictor,
+    photos: Iterable[tuple[str, EmbeddedPhoto, list[NDArray[np.bool_]]]],
+    *,
+    clicks: int = MAX_CLICKS,
 ) -> dict[str, Any]:
     """Click through every object of every photo; see `summarise`."""
     import time

@@ -119,4 +119,3 @@ def _logits_box(logits_HW: NDArray[np.float16], size: tuple[int, int]) -> tuple[
     if not len(ys):
         return 0.0, 0.0, 0.0, 0.0
     return xs[0] * scale, ys[0] * scale, (xs[-1] + 1) * scale, (ys[-1] + 1) * scale
-

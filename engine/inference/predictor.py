@@ -1,8 +1,8 @@
 """One photo, many prompts -- B prompts, N points, H = W = 4 G logits.
 
-    predictor = Predictor(load_checkpoint(path))
-    photo = predictor.embed(rgb)
-    answer = predictor.predict(photo, Prompt(points=[(120.5, 80.5)], labels=[1]))
+predictor = Predictor(load_checkpoint(path))
+photo = predictor.embed(rgb)
+answer = predictor.predict(photo, Prompt(points=[(120.5, 80.5)], labels=[1]))
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Prompt:
                 raise PromptInvalid(f"the point ({x:g}, {y:g}) is outside the photo, {width} x {height} px")
         if self.box is not None:
             x0, y0, x1, y1 = self.box
-            if not (x0 < x1 and y0 < y1 and 0 <= x0 and 0 <= y0 and x1 <= width and y1 <= height):
+            if not (x0 < x1 and y0 < y1 and x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height):
                 raise PromptInvalid(f"the box {self.box} is empty or outside the photo, {width} x {height} px")
         if self.mask is not None and self.mask.shape != (logits_side, logits_side):
             raise PromptInvalid(f"a mask prompt is {logits_side} x {logits_side} logits, not {self.mask.shape}")
@@ -142,9 +142,7 @@ class Predictor:
             None if has_mask_B is None else has_mask_B.to(device),
         )
         logits, ious = logits_B4HW.cpu().numpy(), iou_B4.cpu().numpy()
-        return [
-            _choose(prompt, logits[index], ious[index], photo.size) for index, prompt in enumerate(prompts)
-        ]
+        return [_choose(prompt, logits[index], ious[index], photo.size) for index, prompt in enumerate(prompts)]
 
 
 def fit_square(rgb_HW3: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

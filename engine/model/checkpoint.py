@@ -109,11 +109,13 @@ def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Ap
     from safetensors.torch import save
 
     tensors = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in model.state_dict().items()
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in model.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
     tensors |= {
-        name: tensor.detach().to("cpu", torch.int32) for name, tensor in model.state_dict().items()
+        name: tensor.detach().to("cpu", torch.int32)
+        for name, tensor in model.state_dict().items()
         if name.endswith("num_batches_tracked")
     }
     config = model.architecture.as_dict()

@@ -1,5 +1,7 @@
 """Small layers that encoder and decoder share -- B batch, C channels, H x W grid."""
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +29,7 @@ class MLP(nn.Module):
     def __init__(self, channels_in: int, hidden: int, channels_out: int, depth: int) -> None:
         super().__init__()
         widths = [channels_in] + [hidden] * (depth - 1) + [channels_out]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from engine.model.layers import MLP, LayerNorm2d
 
-
 #: Of the shared first projection: sharp enough that a click attends to a few cells around it.
 LIKENESS_GAIN = 2.0
 
@@ -99,9 +98,7 @@ class TwoWayLayer(nn.Module):
 class TwoWayTransformer(nn.Module):
     def __init__(self, channels: int, heads: int, hidden: int, depth: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            TwoWayLayer(channels, heads, hidden, is_first=index == 0) for index in range(depth)
-        )
+        self.layers = nn.ModuleList(TwoWayLayer(channels, heads, hidden, is_first=index == 0) for index in range(depth))
         self.final_attn_token_to_image = Attention(channels, heads, narrowing=2)
         self.norm_final_attn = nn.LayerNorm(channels)
 
@@ -166,9 +163,7 @@ class MaskDecoder(nn.Module):
         own_BTC = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(batch, -1, -1)
         image_BPC = (embedding_BCGG + dense_BCGG).flatten(2).transpose(1, 2)
         positions_1PC = positions_1CGG.flatten(2).transpose(1, 2)
-        tokens_BTC, image_BPC = self.transformer(
-            image_BPC, positions_1PC, torch.cat([own_BTC, tokens_BNC], dim=1)
-        )
+        tokens_BTC, image_BPC = self.transformer(image_BPC, positions_1PC, torch.cat([own_BTC, tokens_BNC], dim=1))
         fine_BcHW = self.output_upscaling(image_BPC.transpose(1, 2).unflatten(2, (grid, grid)))
         classifiers_B4c = torch.stack(
             [mlp(tokens_BTC[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1

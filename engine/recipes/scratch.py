@@ -22,7 +22,14 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
         phases=(
             Phase(steps=alone, side=128, photos=24, objects=8, decode=False, affinity=1.0, scale=(0.18, 0.5)),
             Phase(
-                steps=small, side=128, photos=14, objects=4, corrections=1, affinity=0.5, from_nothing=True, scale=(0.18, 0.5)
+                steps=small,
+                side=128,
+                photos=14,
+                objects=4,
+                corrections=1,
+                affinity=0.5,
+                from_nothing=True,
+                scale=(0.18, 0.5),
             ),
             Phase(steps=middle, side=256, photos=6, objects=4, affinity=0.3, scale=(0.35, 0.9)),
             Phase(steps=full, side=512, photos=3, objects=4, affinity=0.2, scale=(0.7, 1.25)),

@@ -37,7 +37,9 @@ class Affinity(nn.Module):
         asking_BKC = torch.gather(embedding_BPC, 1, cells_BK.unsqueeze(-1).expand(-1, -1, embedding_BPC.shape[-1]))
         query_BKC, bias_BK1 = self.query(asking_BKC).split([embedding_BPC.shape[-1], 1], dim=-1)
         scale = 1 / math.sqrt(embedding_BPC.shape[-1])
-        logits_BKGG = (scale * query_BKC @ self.key(embedding_BPC).transpose(1, 2) + bias_BK1).unflatten(2, (grid, grid))
+        logits_BKGG = (scale * query_BKC @ self.key(embedding_BPC).transpose(1, 2) + bias_BK1).unflatten(
+            2, (grid, grid)
+        )
         pixels_BK = F.binary_cross_entropy_with_logits(logits_BKGG, truth_BKGG, reduction="none").mean(dim=(2, 3))
         shape_BK = dice_loss(logits_BKGG.flatten(0, 1)[:, None], truth_BKGG.flatten(0, 1)[:, None]).view_as(real_BK)
         return ((pixels_BK + shape_BK) * real_BK).sum() / real_BK.sum().clamp(min=1)

@@ -40,7 +40,10 @@ def dice_loss(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
 def even_loss(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
     """(B, M): cross-entropy in which object and background weigh the same, whatever their sizes."""
     cross_entropy = F.binary_cross_entropy_with_logits(logits_BMHW, truth_B1HW.expand_as(logits_BMHW), reduction="none")
-    sides = [(cross_entropy * side).sum(dim=(2, 3)) / side.sum(dim=(2, 3)).clamp(min=1) for side in (truth_B1HW, 1 - truth_B1HW)]
+    sides = [
+        (cross_entropy * side).sum(dim=(2, 3)) / side.sum(dim=(2, 3)).clamp(min=1)
+        for side in (truth_B1HW, 1 - truth_B1HW)
+    ]
     return (sides[0] + sides[1]) / 2
 
 
@@ -63,7 +66,9 @@ def pass_loss(
         from_nothing: `even_loss` in the focal loss's place. The published loss was made for a pretrained encoder: with
             features that still mean nothing its cheapest answer is the empty mask, and there dice has no slope left.
     """
-    pixels_BM = even_loss(logits_BMHW, truth_B1HW) if from_nothing else FOCAL_WEIGHT * focal_loss(logits_BMHW, truth_B1HW)
+    pixels_BM = (
+        even_loss(logits_BMHW, truth_B1HW) if from_nothing else FOCAL_WEIGHT * focal_loss(logits_BMHW, truth_B1HW)
+    )
     losses_BM = pixels_BM + DICE_WEIGHT * dice_loss(logits_BMHW, truth_B1HW)
     iou_BM = true_iou(logits_BMHW, truth_B1HW)
     return PassLoss(

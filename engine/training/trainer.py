@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.data.batches import Batch, Source
 from engine.data.simulated_clicks import correction, noisy_box, random_point
 from engine.errors import DataInvalid
 from engine.model.build import Sam
@@ -29,32 +30,8 @@ from engine.model.prompt_encoder import BACKGROUND, BOX_END, BOX_START, FOREGROU
 from engine.training.affinity import Affinity
 from engine.training.losses import pass_loss
 
-
 #: How many cells of an object ask, in the affinity lesson.
 CELLS_PER_OBJECT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Photos, or their embeddings, and objects in them.
-
-    Attributes:
-        images: (I, 3, S, S) RGB 0..255, or (I, C, G, G) embeddings.
-        owner: which image each object is in, (B,).
-        truth: (B, H, W) booleans at the logits' resolution.
-    """
-
-    images: Tensor
-    owner: NDArray[np.int64]
-    truth: NDArray[np.bool_]
-
-
-class Source(Protocol):
-    """Where batches come from. Must depend on nothing but its arguments."""
-
-    holds_embeddings: bool
-
-    def batch(self, phase: "Phase", rng: np.random.Generator) -> Batch: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +116,7 @@ class Prompts:
     def tensors(self) -> tuple[Tensor, Tensor]:
         """(B, N, 2) and (B, N), filled up with padding; prompts without a box have at least one."""
         rows = [
-            list(row) if any(label == BOX_START for *_, label in row) else row + [(0.0, 0.0, PADDING)]
+            list(row) if any(label == BOX_START for *_, label in row) else [*row, (0.0, 0.0, PADDING)]
             for row in self.points
         ]
         longest = max(map(len, rows))
@@ -218,7 +195,9 @@ class Trainer:
             self.model.image_encoder.eval()
         for group in self.optimizer.param_groups:
             group["lr"] = run.rate_at(self.step)
-        sized = self.model if phase.side == self.model.architecture.prompt.image_side else self.model.at_side(phase.side)
+        sized = (
+            self.model if phase.side == self.model.architecture.prompt.image_side else self.model.at_side(phase.side)
+        )
         images = batch.images.to(self.device)
         embeddings = images.float() if self.source.holds_embeddings else sized.embed(images.float())
         loss, said = torch.zeros((), device=self.device), {}
@@ -229,7 +208,12 @@ class Trainer:
         if phase.decode:
             masks, ious, best = self._annotate(sized, embeddings, batch, phase, rng)
             loss = loss + masks + ious
-            said |= {"mask": float(masks.detach()), "iou": float(ious.detach()), "first_iou": best[0], "last_iou": best[-1]}
+            said |= {
+                "mask": float(masks.detach()),
+                "iou": float(ious.detach()),
+                "first_iou": best[0],
+                "last_iou": best[-1],
+            }
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.learnt, run.clip)
@@ -259,9 +243,7 @@ class Trainer:
                         (x, y), label = correction(truth, answer, rng)
                         row.append((x * to_frame - 0.5, y * to_frame - 0.5, FOREGROUND if label else BACKGROUND))
             points, labels = prompts.tensors()
-            logits_B4HW, iou_B4 = sized.decode(
-                embeddings, points.to(self.device), labels.to(self.device), logits_B1HW
-            )
+            logits_B4HW, iou_B4 = sized.decode(embeddings, points.to(self.device), labels.to(self.device), logits_B1HW)
             # The three ambiguity masks answer the first prompt, the single one all that follow.
             shown = slice(1, 4) if index == 0 else slice(0, 1)
             result = pass_loss(logits_B4HW[:, shown], iou_B4[:, shown], truth_B1HW, from_nothing=phase.from_nothing)
@@ -333,7 +315,9 @@ class Trainer:
         self.step = state["step"]
 
 
-def _first_prompt(truth: NDArray[np.bool_], to_frame: float, rng: np.random.Generator) -> list[tuple[float, float, int]]:
+def _first_prompt(
+    truth: NDArray[np.bool_], to_frame: float, rng: np.random.Generator
+) -> list[tuple[float, float, int]]:
     """A point or a box, by the toss of a coin; in the model frame."""
     if rng.random() < 0.5:
         x, y = random_point(truth, rng)

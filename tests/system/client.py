@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import uuid4
 
-
 T = TypeVar("T")
 
 
@@ -54,7 +53,9 @@ class Client:
         boundary = uuid4().hex
         parts = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
-            f"Content-Type: application/octet-stream\r\n\r\n".encode() + content + b"\r\n"
+            f"Content-Type: application/octet-stream\r\n\r\n".encode()
+            + content
+            + b"\r\n"
             for name, content in files.items()
         ]
         body = b"".join(parts) + f"--{boundary}--\r\n".encode()

@@ -13,7 +13,6 @@ export function Shell({ user }: { user: Schemas['UserJson'] }) {
   const logOut = async () => {
     try {
       await answer(api.DELETE('/api/session/'))
-      queries.clear()
       queries.setQueryData(['session'], null)
     } catch (error) {
       tellError(error)

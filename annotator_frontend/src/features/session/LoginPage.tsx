@@ -10,7 +10,7 @@ export function LoginPage() {
   const login = useMutation({
     mutationFn: () => answer(api.POST('/api/session/', { body: { username, password } })),
     onSuccess: ({ user }) => {
-      queries.clear()
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
       queries.setQueryData(['session'], user)
     },
   })

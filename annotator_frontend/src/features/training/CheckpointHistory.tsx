@@ -51,11 +51,11 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
           <Table.Tr>
             <Table.Th>Model</Table.Th>
             {SHOWN.map(([clicks, name]) => (
-              <Table.Th key={clicks} ta="right">
+              <Table.Th key={clicks} ta="right" style={{ whiteSpace: 'nowrap' }}>
                 {name}
               </Table.Th>
             ))}
-            <Table.Th>Made</Table.Th>
+            <Table.Th visibleFrom="sm">Made</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -65,7 +65,7 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
                 <Group gap="xs" wrap="nowrap">
                   <Text size="sm">{checkpoint.name}</Text>
                   {isLive(checkpoint) && (
-                    <Badge size="sm" color="teal" variant="light">
+                    <Badge size="sm" color="teal" variant="light" style={{ flex: 'none' }}>
                       Live
                     </Badge>
                   )}
@@ -76,7 +76,9 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
                   {checkpoint.scores?.test?.miou[clicks]?.toFixed(3) ?? '–'}
                 </Table.Td>
               ))}
-              <Table.Td c="dimmed">{when(checkpoint.created_at)}</Table.Td>
+              <Table.Td c="dimmed" visibleFrom="sm">
+                {when(checkpoint.created_at)}
+              </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

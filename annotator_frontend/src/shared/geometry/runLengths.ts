@@ -9,6 +9,7 @@ export function encode({ size: { height, width }, box: [x0, y0, x1, y1], bits }:
   const runs: number[] = []
   let [value, run] = [0, 0]
   const add = (bit: number, length: number) => {
+    if (!length) return // only the first run may be empty
     if (bit !== value) {
       runs.push(run)
       value = bit

@@ -1,4 +1,4 @@
-import { Group, Paper, Stack, Text, Title } from '@mantine/core'
+import { Box, Group, Paper, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 
 interface SectionProps {
@@ -25,7 +25,7 @@ export function Section({ title, about, action, children }: SectionProps) {
               </Text>
             )}
           </div>
-          {action}
+          {action && <Box style={{ flex: 'none' }}>{action}</Box>}
         </Group>
         {children}
       </Stack>

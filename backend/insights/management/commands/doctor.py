@@ -23,8 +23,6 @@ class Problem(Exception):
 
 
 def python() -> str:
-    if sys.version_info < (3, 11):
-        raise Problem(f"Python {sys.version.split()[0]} is too old; Maskloop needs 3.11 or newer.")
     return f"Python {sys.version.split()[0]}"
 
 

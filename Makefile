@@ -1,0 +1,38 @@
+# The only commands to remember: run  test  soak  check  fix  bench
+# PYTHON=python3.12   another Python      PORT=8000 VAR=var OPEN=1   for run      TORCH=cpu|cuda   which build of torch
+
+PYTHON ?= python3
+BIN := .venv/bin
+FRONTEND := annotator_frontend
+WITH_NODE = PATH="$$($(PYTHON) -m backend.launch.install node-path)"
+export PYTHONDONTWRITEBYTECODE := $(PYTHONDONTWRITEBYTECODE)
+
+.PHONY: run test soak check fix bench dev
+
+run:
+	@$(PYTHON) -m backend.launch.install run && exec $(BIN)/python -m backend.launch
+
+dev:
+	@$(PYTHON) -m backend.launch.install dev
+
+test: dev
+	@$(WITH_NODE) && cd $(FRONTEND) && npm run --silent test
+	@$(BIN)/python -m pytest -m "not soak"
+
+soak: dev
+	@$(BIN)/python -m pytest -m soak
+
+check: dev
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(WITH_NODE) && cd $(FRONTEND) && npm run --silent check
+	@$(BIN)/python -m tests.checks
+
+fix: dev
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	@$(BIN)/python -m tests.checks --write
+	@$(WITH_NODE) && cd $(FRONTEND) && npm run --silent fix
+
+bench: dev
+	@$(BIN)/python -m tests.bench

@@ -1,0 +1,47 @@
+"""What the trainer takes, and who gives it -- I photos, B objects, S input side, C channels, G = grid, H = W = 4 G."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Photos, or their embeddings, and objects in them.
+
+    Attributes:
+        images: (I, 3, S, S) RGB 0..255, or (I, C, G, G) embeddings.
+        owner: which image each object is in, (B,).
+        truth: (B, H, W) booleans at the logits' resolution.
+    """
+
+    images: Tensor
+    owner: NDArray[np.int64]
+    truth: NDArray[np.bool_]
+
+
+class Wanted(Protocol):
+    """What a batch shall hold: `photos` windows of `side` pixels, with at most `objects` in each.
+
+    Photos are shown with a longest side of `scale` (low, high) times the model's full input side.
+    """
+
+    @property
+    def side(self) -> int: ...
+    @property
+    def photos(self) -> int: ...
+    @property
+    def objects(self) -> int: ...
+    @property
+    def scale(self) -> tuple[float, float]: ...
+
+
+class Source(Protocol):
+    """Where batches come from. Must depend on nothing but its arguments."""
+
+    holds_embeddings: bool
+
+    def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch: ...

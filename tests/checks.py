@@ -1,0 +1,74 @@
+"""What `make check` asks besides the linters: no migration is missing, and the page's API client is that of this API.
+
+python -m tests.checks [--write]
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+from backend.launch.install import FRONTEND, node_path
+
+SCHEMA = FRONTEND / "schema.json"
+CLIENT = FRONTEND / "src" / "shared" / "api" / "schema.d.ts"
+
+
+def generated(folder: Path) -> dict[Path, bytes]:
+    """The schema and the client as this code makes them."""
+    from django.core.management import call_command
+
+    schema, client = folder / "schema.json", folder / "schema.d.ts"
+    call_command("spectacular", format="openapi-json", file=str(schema), fail_on_warn=True)
+    environment = {**os.environ, "PATH": node_path()}
+    command = [
+        "npx",
+        "--no-install",
+        "openapi-typescript",
+        str(schema),
+        "--default-non-nullable=false",
+        "-o",
+        str(client),
+    ]
+    subprocess.run(command, cwd=FRONTEND, env=environment, check=True, capture_output=True)
+    return {SCHEMA: schema.read_bytes(), CLIENT: client.read_bytes()}
+
+
+def migrations_missing() -> bool:
+    from django.core.management import call_command
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is no database here to compare with
+        try:
+            call_command("makemigrations", check=True, dry_run=True)
+        except SystemExit:
+            return True
+    return False
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
+    os.environ.setdefault("SECRET_KEY", "only for checks")
+    import django
+
+    django.setup()
+    problems = []
+    if migrations_missing():
+        problems.append("a migration is missing: ./manage.py makemigrations")
+    with tempfile.TemporaryDirectory() as folder:
+        for path, content in generated(Path(folder)).items():
+            if path.exists() and path.read_bytes() == content:
+                continue
+            if "--write" in sys.argv:
+                path.write_bytes(content)
+            else:
+                problems.append(f"{path.relative_to(FRONTEND.parent)} is not of this API: make fix")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
