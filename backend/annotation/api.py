@@ -148,7 +148,7 @@ class MaskForm(serializers.Serializer):
     clicks = serializers.IntegerField(default=0, min_value=0)
     replaces = serializers.UUIDField(allow_null=True, default=None)
 
-    def validate_prompts(self, prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def validate_prompts(self, prompts: list[dict[str, Any]]) -> Any:
         if len(prompts) > MAX_PROMPTS:
             raise serializers.ValidationError(f"at most {MAX_PROMPTS} prompts")
         return [dict(prompt) for prompt in prompts]
@@ -165,7 +165,7 @@ class AssignmentJson(serializers.ModelSerializer):
         read_only_fields = fields
 
     @extend_schema_field(MaskJson(many=True))
-    def get_masks(self, assignment: Assignment) -> list[dict[str, Any]]:
+    def get_masks(self, assignment: Assignment) -> Any:
         return MaskJson(masks_of(assignment.image_id).select_related("image"), many=True).data
 
 

@@ -16,7 +16,7 @@ MAX_PROMPTS = 1000
 class PromptJson(serializers.Serializer):
     kind = serializers.ChoiceField(choices=["point", "box"])
     at = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, required=False)
-    label = serializers.ChoiceField(choices=[0, 1], required=False)
+    label = serializers.ChoiceField(choices=[0, 1], required=False)  # type: ignore[assignment]
     box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

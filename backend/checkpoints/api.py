@@ -74,7 +74,7 @@ class CheckpointJson(CheckpointBrief):
         fields = [*CheckpointBrief.Meta.fields, "created_at", "parent", "deployments", "scores"]
 
     @extend_schema_field(DeploymentJson(many=True))
-    def get_deployments(self, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    def get_deployments(self, checkpoint: Checkpoint) -> Any:
         own = [d for d in checkpoint.deployments.all() if d.dataset_id == self.context["dataset"].id]
         return DeploymentJson(sorted(own, key=lambda d: d.since), many=True).data
 

@@ -39,6 +39,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     if isinstance(exception, DomainError):
         set_rollback()
         return _reply(exception.status, exception.code, exception.message, exception.extra)
+    refusal: tuple[int, str, str, dict[str, Any]]
     match exception:
         case Http404() | exceptions.NotFound():
             refusal = (404, "not_found", "There is nothing here, or it is not for you to see.", {})

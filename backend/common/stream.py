@@ -74,5 +74,5 @@ async def _messages(channels: list[str]) -> AsyncIterator[bytes]:
             message = await subscription.get_message(ignore_subscribe_messages=True, timeout=SILENCE_SECONDS)
             yield b":\n\n" if message is None else b"event: change\ndata: " + message["data"] + b"\n\n"
     finally:
-        await subscription.aclose()
+        await subscription.aclose()  # type: ignore[no-untyped-call]
         await client.aclose()

@@ -1,6 +1,7 @@
 """Datasets, members and photos over HTTP."""
 
 from collections.abc import Iterator
+from typing import IO, cast
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
@@ -127,12 +128,8 @@ class UploadView(APIView):
     def post(self, request: Request, dataset_id: UUID) -> Response:
         """Photos, and zip files of photos, together. One bad file does not lose the others."""
         dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
-        form = UploadForm(
-            data={
-                **{key: request.data[key] for key in request.data if key != "files"},
-                "files": request.FILES.getlist("files"),
-            }
-        )
+        fields = {key: request.POST[key] for key in request.POST if key != "files"}
+        form = UploadForm(data={**fields, "files": request.FILES.getlist("files")})
         form.is_valid(raise_exception=True)
         fields = form.validated_data
         report = images_import(
@@ -157,7 +154,7 @@ def _each_file(files: list[UploadedFile]) -> Iterator[tuple[str, bytes | DomainE
             yield name, file.read()
             continue
         try:
-            yield from read_archive(file.file, name)
+            yield from read_archive(cast(IO[bytes], file.file), name)
         except ArchiveRefused as refusal:
             yield name, refusal
 

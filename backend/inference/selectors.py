@@ -1,11 +1,13 @@
 """Embeddings that there are."""
 
+from uuid import UUID
+
 from django.db.models import Avg
 
 from backend.inference.models import Embedding, EmbeddingState
 
 
-def embedding_of(image_id: object, encoder_hash: str) -> Embedding | None:
+def embedding_of(image_id: UUID, encoder_hash: str) -> Embedding | None:
     return Embedding.objects.filter(image_id=image_id, encoder_hash=encoder_hash).first()
 
 

@@ -101,7 +101,7 @@ def embeddings_request(*, dataset: Dataset, encoder_hash: str) -> int:
 
 
 def _request_all(images: Iterable[Image], encoder_hash: str) -> int:
-    return sum(1 for image in images if embedding_request(image=image, encoder_hash=encoder_hash, urgent=False))
+    return len([embedding_request(image=image, encoder_hash=encoder_hash, urgent=False) for image in images])
 
 
 def embeddings_sweep() -> None:

@@ -19,7 +19,7 @@ def embed_ahead_of_need(event: Event) -> None:
 @subscribe("deployment.changed")
 def embed_again_for_another_encoder(event: Event) -> None:
     """The usual retraining keeps the encoder: then nothing is missing, and nothing is done."""
-    dataset = Dataset.objects.filter(id=event.dataset_id).first()
+    dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
     checkpoint = live_checkpoint(dataset.id) if dataset else None
     if dataset is not None and checkpoint is not None:
         embeddings_request(dataset=dataset, encoder_hash=checkpoint.encoder_hash)

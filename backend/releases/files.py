@@ -25,27 +25,45 @@ JPEG_QUALITY = 95  # of photos that are not JPEG
 
 
 class PhotoRow(Protocol):
-    file_name: str
-    width: int
-    height: int
-    media_type: str
-    licence: str
-    attribution: str
+    @property
+    def file_name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def attribution(self) -> str: ...
 
 
 class MaskRow(Protocol):
-    id: UUID
-    counts: str
-    box: tuple[int, int, int, int]
-    area: int
-    origin: str
-    predicted_iou: float | None
-    stability: float | None
-    crop_box: list[int] | None
-    prompts: list[dict[str, Any]]
-    author_id: UUID | None
-    seconds: float | None
-    clicks: int
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def counts(self) -> str: ...
+    @property
+    def box(self) -> tuple[int, int, int, int]: ...
+    @property
+    def area(self) -> int: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def predicted_iou(self) -> float | None: ...
+    @property
+    def stability(self) -> float | None: ...
+    @property
+    def crop_box(self) -> list[int] | None: ...
+    @property
+    def prompts(self) -> list[dict[str, Any]]: ...
+    @property
+    def author_id(self) -> UUID | None: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def clicks(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -127,7 +145,7 @@ class TarShards:
             entry = tarfile.TarInfo(name)  # its time is 0 and its owner nobody: the same bytes each time
             entry.size = len(content)
             self._tar.addfile(entry, io.BytesIO(content))
-            self._tar.members.clear()  # tarfile remembers all of them otherwise
+            self._tar.members.clear()  # type: ignore[attr-defined]  # tarfile remembers all of them otherwise
 
     def close(self) -> None:
         if self._tar is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from backend.common.storage import get_storage, read
 from backend.common.stream import publish
 from backend.datasets.models import Dataset
 from backend.releases.errors import NothingToRelease
-from backend.releases.files import datasheet, sha256_of, write_coco, write_sa1b
+from backend.releases.files import Counted, datasheet, sha256_of, write_coco, write_sa1b
 from backend.releases.models import Format, FrozenMask, FrozenSet, Release, ReleaseState
 from backend.releases.selectors import photos_with_masks
 
@@ -97,14 +98,14 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
             Release.objects.filter(id=release.id).update(progress=progress, asked_at=Now())
             publish("release.changed", subject=release.id, dataset=release.dataset_id)
 
-    write = write_sa1b if release.format == Format.SA1B else write_coco
+    write: Callable[..., tuple[list[Path], Counted]] = write_sa1b if release.format == Format.SA1B else write_coco
     secret = hashlib.sha256(f"{settings.SECRET_KEY}:{release.dataset_id}".encode()).digest()
     paths, counted = write(
         photos_with_masks(frozen),
         lambda photo: read(photo.display_key),
         folder,
         secret,
-        tell,  # type: ignore[arg-type]
+        tell,
     )
     sheet = folder / "datasheet.md"
     format_name = Format(release.format).label

@@ -11,6 +11,7 @@ They are listed, not loaded: a record reads its photo and masks when asked.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def _label_maps(folder: Path) -> Iterator[Record]:
     photos = {path.stem: path for path in (folder / "images").iterdir()}
     for labels in (folder / "masks").glob("*.png"):
         if labels.stem in photos:
-            yield Record(labels.stem, photos[labels.stem], lambda labels=labels: split_label_map(labels))
+            yield Record(labels.stem, photos[labels.stem], partial(split_label_map, labels))
 
 
 def split_label_map(path: Path) -> list[NDArray[np.bool_]]:
@@ -117,7 +118,7 @@ def _manifest(folder: Path) -> Iterator[Record]:
                 yield Record(
                     name,
                     folder / entry["image"] if entry.get("image") else None,
-                    lambda rles=entry["masks"]: [decode(rle) for rle in rles],
+                    partial(_decoded, entry["masks"]),
                     embedding=folder / entry["embedding"] if entry.get("embedding") else None,
                     size=(int(entry["size"][0]), int(entry["size"][1])),
                     weights=tuple(entry["weights"]) if entry.get("weights") else None,
@@ -142,16 +143,22 @@ def _coco(file: Path) -> Iterator[Record]:
             raise DataInvalid(f"{file}: the photo {photo['file_name']} is not beside it")
         size = (photo["height"], photo["width"])
         own = of_image.get(photo["id"], [])
-        yield Record(Path(photo["file_name"]).stem, path, lambda own=own, size=size: _annotated(own, size), size=size)
+        yield Record(Path(photo["file_name"]).stem, path, partial(_annotated, own, size), size=size)
 
 
 def _sa1b(folder: Path) -> Iterator[Record]:
     for path in folder.glob("sa_*.json"):
         photo = path.with_suffix(".jpg")
         if photo.is_file():
-            yield Record(
-                path.stem, photo, lambda path=path: _annotated(json.loads(path.read_text())["annotations"], None)
-            )
+            yield Record(path.stem, photo, partial(_annotated_in, path))
+
+
+def _decoded(rles: list[dict[str, Any]]) -> list[NDArray[np.bool_]]:
+    return [decode(rle) for rle in rles]
+
+
+def _annotated_in(path: Path) -> list[NDArray[np.bool_]]:
+    return _annotated(json.loads(path.read_text())["annotations"], None)
 
 
 def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> list[NDArray[np.bool_]]:

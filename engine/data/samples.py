@@ -34,7 +34,7 @@ class Photo:
         ]
         weights = np.ones(len(masks)) if record.weights is None else np.asarray(record.weights, np.float64)
         return cls(
-            cv2.resize(rgb, size, interpolation=cv2.INTER_AREA),
+            np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
             np.packbits(np.stack(masks).astype(bool), axis=2) if masks else np.zeros((0, size[1], 0), np.uint8),
             weights,
         )
@@ -103,11 +103,11 @@ def draw_sample(
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     source = photo.rgb
     if scale < 0.6:  # warpAffine does not average: halve first, or thin things flicker
-        source = cv2.resize(source, None, fx=0.5, fy=0.5, interpolation=smooth)
+        source = np.asarray(cv2.resize(source, None, fx=0.5, fy=0.5, interpolation=smooth), np.uint8)
         centred = to_window @ np.array([[2, 0, 0], [0, 2, 0], [0, 0, 1]])
         centred[:, 2] += centred[:, :2].sum(1) * 0.5 - 0.5
     mean = (124, 116, 104)  # what padding is after normalising: nothing
-    rgb = cv2.warpAffine(source, centred, (side, side), flags=cv2.INTER_LINEAR, borderValue=mean)
+    drawn = cv2.warpAffine(source, centred, (side, side), flags=cv2.INTER_LINEAR, borderValue=mean)
     plain = to_window.copy()
     plain[:, 2] += to_window[:, :2].sum(1) * 0.5 - 0.5
     chosen = []
@@ -121,7 +121,7 @@ def draw_sample(
             break
     if not chosen:
         return None
-    return Sample(_recolour(rgb, augmentation.colour, rng), np.stack(chosen))
+    return Sample(_recolour(np.asarray(drawn, np.uint8), augmentation.colour, rng), np.stack(chosen))
 
 
 def _window_start(focus: int, length: int, extent: float, rng: np.random.Generator) -> float:

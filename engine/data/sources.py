@@ -1,6 +1,7 @@
 """Batches for the trainer: windows of photos, or stored embeddings."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +34,9 @@ class PhotoSource:
         self.chances = weight / weight.sum()
 
     def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch:
-        images, owners, truths = [], [], []
+        images: list[NDArray[Any]] = []
+        owners: list[int] = []
+        truths: list[NDArray[np.bool_]] = []
         for _ in range(100 * wanted.photos):
             photo = self.photos[int(rng.choice(len(self.photos), p=self.chances))]
             sample = draw_sample(photo, wanted.side, wanted.objects, wanted.scale, self.augmentation, rng)
@@ -89,13 +92,15 @@ class EmbeddingSource:
         self.objects_of = [np.flatnonzero(np.array(self.of_object) == i) for i in range(len(self.embeddings))]
 
     def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch:
-        images, owners, truths = [], [], []
+        images: list[NDArray[Any]] = []
+        owners: list[int] = []
+        truths: list[NDArray[np.bool_]] = []
         for number in range(wanted.photos):
             photo = self.of_object[int(rng.choice(len(self.truths), p=self.chances))]
             images.append(read_embedding(self.embeddings[photo], self.shape))
             own = self.objects_of[photo]
             weights = self.chances[own] / self.chances[own].sum()
-            for index in rng.choice(own, min(wanted.objects, np.count_nonzero(weights)), replace=False, p=weights):
+            for index in rng.choice(own, min(wanted.objects, int(np.count_nonzero(weights))), replace=False, p=weights):
                 owners.append(number)
                 truths.append(np.unpackbits(self.truths[index], axis=1, count=self.side).astype(bool))
         return Batch(torch.from_numpy(np.stack(images)), np.array(owners), np.stack(truths))

@@ -61,7 +61,7 @@ def export_decoder_onnx(model: Sam, out: Path) -> None:
         torch.onnx.export(
             DecoderGraph(model.eval()),
             example,
-            content,
+            content,  # type: ignore[arg-type]  # a file will do, too
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
             dynamic_axes={"point_coords": {1: "points"}, "point_labels": {1: "points"}},

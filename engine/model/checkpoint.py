@@ -81,13 +81,16 @@ def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
     import torch
     from safetensors.torch import load_file
 
-    from engine.model.build import Architecture, MaskDecoder, PromptEncoder, Sam, TinyEncoder
+    from engine.model.build import Architecture, Sam
+    from engine.model.mask_decoder import MaskDecoder
+    from engine.model.prompt_encoder import PromptEncoder
+    from engine.model.tiny_encoder import TinyEncoder
 
     info = describe_checkpoint(path)
     if architecture is not None and info.architecture != architecture:
         raise CheckpointInvalid(f"{path} is a {info.architecture}, a {architecture} was asked for")
     config = info.config
-    encoder = {k: tuple(v) if isinstance(v, list) else v for k, v in config["encoder"].items()}
+    encoder: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["encoder"].items()}
     try:
         model = Sam(
             Architecture(
@@ -152,7 +155,7 @@ def _read(path: Path) -> tuple[dict[str, Any], memoryview]:
         content = memoryview(path.read_bytes())
     except OSError as error:
         raise CheckpointInvalid(f"{path}: {error.strerror}") from error
-    if len(content) < 8 or content[8:9] != b"{":
+    if len(content) < 8 or bytes(content[8:9]) != b"{":
         raise CheckpointInvalid(f"{path} is not a safetensors file; nothing in it was run")
     (length,) = struct.unpack("<Q", content[:8])
     if length > min(MAX_HEADER_BYTES, len(content) - 8):

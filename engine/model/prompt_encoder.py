@@ -75,6 +75,7 @@ class PromptEncoder(nn.Module):
         is_padding_BN1 = (labels_BN == PADDING).to(where_BNC).unsqueeze(-1)
         tokens_BNC = where_BNC * (1 - is_padding_BN1) + is_padding_BN1 * self.not_a_point_embed.weight
         for label, meaning in enumerate(self.point_embeddings):
+            assert isinstance(meaning, nn.Embedding)
             tokens_BNC = tokens_BNC + (labels_BN == label).to(where_BNC).unsqueeze(-1) * meaning.weight
         return tokens_BNC
 

@@ -26,7 +26,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = convolution(channels, channels)
         self.second = convolution(channels, channels)
-        nn.init.zeros_(self.second[1].weight)  # starts as the identity: deep stacks learn at once
+        norm = self.second[1]
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.zeros_(norm.weight)  # starts as the identity: deep stacks learn at once
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         return torch.relu(x_BCHW + self.second(torch.relu(self.first(x_BCHW))))

@@ -215,7 +215,7 @@ class Trainer:
                 "last_iou": best[-1],
             }
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.learnt, run.clip)
         self.optimizer.step()
         self.step += 1
@@ -281,8 +281,8 @@ class Trainer:
         for mean, current in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             if current.requires_grad:
                 mean.lerp_(current, 1 - decay)
-        for kept, current in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
-            kept.copy_(current)
+        for kept, buffer in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            kept.copy_(buffer)
 
     def _save_state(self) -> None:
         unfinished = self.state_file.with_name(self.state_file.name + ".part")

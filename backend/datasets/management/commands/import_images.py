@@ -41,8 +41,8 @@ class Command(BaseCommand):
             )
         except DomainError as refusal:
             raise CommandError(refusal.message) from refusal
-        for _, refusal in report.refused:
-            self.stderr.write(refusal.message)
+        for path, reason in report.refused:
+            self.stderr.write(f"{path}: {reason.message}")
         self.stdout.write(
             f"{len(report.imported)} photos imported, {len(report.already_there)} were there already, "
             f"{len(report.refused)} refused."
