@@ -128,7 +128,7 @@ def assignment_submit(*, assignment_id: UUID, holder: User, mask_ids: set[UUID])
     # One UPDATE both checks the state and changes it, so two tabs cannot both win.
     if not _open(assignment_id, holder).update(state=State.SUBMITTED, closed_at=Now()):
         raise AssignmentNotHeld(assignment_id)
-    arrived = Mask.objects.filter(id__in=mask_ids, assignment_id=assignment_id).values_list("id", flat=True)
+    arrived = Mask.objects.filter(id__in=mask_ids, image__assignments=assignment_id).values_list("id", flat=True)
     if missing := mask_ids - set(arrived):
         raise MasksMissing(missing)  # and the UPDATE is rolled back
     image = Image.objects.get(assignments=assignment_id)
@@ -183,7 +183,9 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask
         AssignmentNotHeld: the photo is not the person's to change any more.
         ReplacedAlready: what it corrects was corrected before, or is not on this photo.
     """
-    content_hash = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    # Not the assignment: the same mask may be sent again under a new lease, when the old one ran out on the way.
+    content = {name: value for name, value in body.items() if name != "assignment"}
+    content_hash = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     existing = Mask.objects.filter(id=mask_id).first()
     if existing is not None:
         return _same_again(existing, author, content_hash), False

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 
-@shared_task(queue="batch")
+@shared_task
 def expire_assignments() -> None:
     from backend.annotation.services import assignments_expire
 

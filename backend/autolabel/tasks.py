@@ -3,14 +3,14 @@
 from celery import shared_task
 
 
-@shared_task(queue="batch")
+@shared_task
 def label_image(job_id: str) -> None:
     from backend.autolabel.services import autolabel_job_run
 
     autolabel_job_run(job_id=job_id)
 
 
-@shared_task(queue="batch")
+@shared_task
 def sweep_autolabel_jobs() -> None:
     from backend.autolabel.services import autolabel_jobs_sweep
 

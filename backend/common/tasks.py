@@ -3,14 +3,14 @@
 from celery import shared_task
 
 
-@shared_task(queue="batch")
+@shared_task
 def deliver_event(event_id: str) -> None:
     from backend.common.services import event_deliver
 
     event_deliver(event_id=event_id)
 
 
-@shared_task(queue="batch")
+@shared_task
 def sweep_events() -> None:
     from backend.common.services import events_sweep
 

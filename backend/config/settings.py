@@ -143,6 +143,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_DEFAULT_QUEUE = "batch"
+CELERY_TASK_ROUTES = {
+    "backend.checkpoints.tasks.export_decoder": {"queue": "interactive"},
+    "backend.training.tasks.work_on_training_run": {"queue": "training"},
+}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -3,14 +3,14 @@
 from celery import shared_task
 
 
-@shared_task(queue="batch")
+@shared_task
 def make_embedding(embedding_id: str) -> None:
     from backend.inference.services import embedding_make
 
     embedding_make(embedding_id=embedding_id)
 
 
-@shared_task(queue="batch")
+@shared_task
 def sweep_embeddings() -> None:
     from backend.inference.services import embeddings_sweep
 

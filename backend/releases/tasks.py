@@ -3,7 +3,7 @@
 from celery import shared_task
 
 
-@shared_task(queue="batch")
+@shared_task
 def write_release(release_id: str) -> None:
     from backend.common.storage import Missing
     from backend.releases.services import release_fail, release_write
@@ -16,7 +16,7 @@ def write_release(release_id: str) -> None:
         release_fail(release_id=release_id, reason=f"It could not be written: {error.strerror or error}.")
 
 
-@shared_task(queue="batch")
+@shared_task
 def sweep_releases() -> None:
     from backend.releases.services import releases_sweep
 

@@ -13,7 +13,7 @@ from backend.datasets.api import person
 from backend.datasets.models import Dataset, Role
 from backend.datasets.selectors import dataset_get
 from backend.training.models import RetrainPolicy, TrainingRun
-from backend.training.selectors import policy_due, training_run_get
+from backend.training.selectors import policy_due, policy_of, training_run_get
 from backend.training.services import policy_set, training_run_cancel, training_run_request
 
 
@@ -92,7 +92,7 @@ class TrainingRunJson(serializers.ModelSerializer):
 
 
 class TrainingRunForm(serializers.Serializer):
-    recipe = serializers.CharField(default="decoder")
+    recipe = serializers.CharField(required=False)
     seed = serializers.IntegerField(default=0, min_value=0)
 
 
@@ -147,7 +147,7 @@ class PolicyView(APIView):
     @extend_schema(operation_id="retrain_policy_get", responses=PolicyJson)
     def get(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
-        return Response(PolicyJson(_policy_of(dataset)).data)
+        return Response(PolicyJson(policy_of(dataset)).data)
 
     @extend_schema(operation_id="retrain_policy_set", request=PolicyJson, responses=PolicyJson)
     def patch(self, request: Request, dataset_id: UUID) -> Response:
@@ -155,7 +155,3 @@ class PolicyView(APIView):
         form = PolicyJson(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         return Response(PolicyJson(policy_set(dataset=dataset, by=person(request), **form.validated_data)).data)
-
-
-def _policy_of(dataset: Dataset) -> RetrainPolicy:
-    return RetrainPolicy.objects.filter(dataset=dataset).first() or RetrainPolicy(dataset=dataset)

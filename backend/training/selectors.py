@@ -76,3 +76,8 @@ def crontab_of(text: str) -> crontab:
         return crontab(minute=minute, hour=hour, day_of_month=day, month_of_year=month, day_of_week=weekday)
     except (ValueError, ParseException) as error:
         raise PolicyInvalid(f"{text!r} is not a schedule of five fields, such as 0 3 * * 1: {error}") from None
+
+
+def policy_of(dataset: Dataset) -> RetrainPolicy:
+    """The dataset's policy, or what holds where none was set."""
+    return RetrainPolicy.objects.filter(dataset=dataset).first() or RetrainPolicy(dataset=dataset)

@@ -32,7 +32,7 @@ from backend.training.errors import NothingToTrainOn, RecipeUnknown, TrainingRun
 from backend.training.gate import GateRule, Verdict, compare, decide
 from backend.training.manifest import write_manifest
 from backend.training.models import UNFINISHED, Decision, RetrainPolicy, RunState, TrainingRun
-from backend.training.selectors import crontab_of, masks_to_learn, policy_due
+from backend.training.selectors import crontab_of, masks_to_learn, policy_due, policy_of
 from engine import api as engine
 
 MAX_ATTEMPTS = 3
@@ -43,14 +43,18 @@ EVALUATED_CLICKS = 9  # the gate's figures end at 5; clicks to 90% need some mor
 
 
 @transaction.atomic
-def training_run_request(*, dataset: Dataset, by: User | None, recipe: str = "decoder", seed: int = 0) -> TrainingRun:
+def training_run_request(*, dataset: Dataset, by: User | None, recipe: str | None = None, seed: int = 0) -> TrainingRun:
     """Freeze what there is to learn from, and have it learnt.
 
+    Args:
+        recipe: None: the one that the dataset's policy names.
     Raises:
         RecipeUnknown, NothingToTrainOn; TrainingRunUnfinished: one at a time per dataset.
     """
     from backend.training.tasks import work_on_training_run
 
+    if recipe is None:
+        recipe = policy_of(dataset).recipe
     if recipe not in engine.recipes():
         raise RecipeUnknown(f"There is no recipe {recipe}; there are {', '.join(engine.recipes())}.")
     masks = masks_to_learn(dataset)

@@ -3,21 +3,21 @@
 from celery import shared_task
 
 
-@shared_task(queue="training")
+@shared_task
 def work_on_training_run(run_id: str) -> None:
     from backend.training.services import training_run_work
 
     training_run_work(run_id=run_id)
 
 
-@shared_task(queue="batch")
+@shared_task
 def sweep_training_runs() -> None:
     from backend.training.services import training_runs_sweep
 
     training_runs_sweep()
 
 
-@shared_task(queue="batch")
+@shared_task
 def run_due_policies() -> None:
     from backend.training.services import policies_run
 

@@ -83,7 +83,7 @@ def _iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_], counted: NDArray[np.
     if counted is not None:
         mask, truth = mask & counted, truth & counted
     either = np.count_nonzero(mask | truth)
-    return np.count_nonzero(mask & truth) / either if either else 1.0
+    return float(np.count_nonzero(mask & truth) / either) if either else 1.0
 
 
 def summarise(results: dict[str, list[ObjectResult]], seconds_per_image: float) -> dict[str, Any]:

@@ -1129,7 +1129,6 @@ export interface components {
             token: string;
         };
         TrainingRunFormRequest: {
-            /** @default decoder */
             recipe?: string;
             /** @default 0 */
             seed?: number;

@@ -154,11 +154,6 @@ export class Outbox {
       if (operation.assignment !== from) continue
       operation.assignment = to
       if (operation.kind === 'put') operation.body = { ...operation.body, assignment: to }
-      // What arrived under the old lease is there already; the new one can name only what arrives under it.
-      if (operation.kind === 'submit') {
-        const unsent = new Set(this.operations.flatMap(other => (other.kind === 'put' ? [other.id] : [])))
-        operation.masks = operation.masks.filter(id => unsent.has(id))
-      }
     }
     this.save()
   }

@@ -1,0 +1,158 @@
+"""Who works on which photo."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.annotation.models import Assignment, State
+from backend.annotation.services import assignment_next, assignments_expire
+from backend.common.models import Event
+from backend.datasets.models import Split
+from tests.backend.conftest import mask_body
+
+
+def let_expire(assignment: Assignment) -> None:
+    Assignment.objects.filter(id=assignment.id).update(expires_at=Now() - timedelta(seconds=1))
+
+
+def ask(client, dataset, besides=()):
+    reply = client.post(f"/api/datasets/{dataset.id}/assignments/", {"besides": list(besides)}, format="json")
+    assert reply.status_code == 200, reply.content
+    return reply.json()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_asking_at_once_get_different_photos(dataset, admin, add_photo):
+    for seed in range(12):
+        add_photo(seed)
+    people = [User.objects.create_user(f"person {n}", password="some long password") for n in range(12)]
+
+    def one(person):
+        try:
+            return assignment_next(dataset=dataset, holder=person, besides=set()).assignment.image_id
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as threads:
+        given = list(threads.map(one, people))
+    assert len(set(given)) == 12
+
+
+def test_test_photos_come_first_until_there_are_enough(dataset, annotator, add_photo, label):
+    train, test = add_photo(1), add_photo(2, split=Split.TEST)
+    assert label(annotator).id == test.id
+    later_test = add_photo(3, split=Split.TEST)
+    assert label(annotator).id == train.id  # one test photo with one mask was all that the dataset wants
+    assert label(annotator).id == later_test.id
+
+
+def test_a_reload_gets_the_same_photo_again(dataset, annotator, add_photo, take):
+    add_photo(1), add_photo(2)
+    assert take(annotator).id == take(annotator).id
+
+
+def test_the_page_fetches_ahead_but_not_without_end(dataset, annotator, add_photo, as_user):
+    for seed in range(5):
+        add_photo(seed)
+    held = []
+    for _ in range(3):
+        held.append(ask(as_user(annotator), dataset, held)["assignment"]["id"])
+    assert len(set(held)) == 3
+    assert ask(as_user(annotator), dataset, held) == {"assignment": None, "reason": "too_many_open"}
+
+
+def test_the_queue_says_why_it_has_nothing(dataset, annotator, reviewer, photo, take, as_user, label):
+    take(reviewer)
+    assert ask(as_user(annotator), dataset)["reason"] == "all_open_elsewhere"
+    label(reviewer)
+    assert ask(as_user(annotator), dataset)["reason"] == "nothing_left"
+
+
+def test_a_lease_that_ran_out_goes_to_the_next_one_and_its_holder_is_told(annotator, reviewer, photo, take, as_user):
+    lost = take(annotator)
+    let_expire(lost)
+    assert take(reviewer).image_id == photo.id
+    body = mask_body(lost)
+    reply = as_user(annotator).put("/api/masks/0192d3a0-0000-7000-8000-000000000001/", body, format="json")
+    assert (reply.status_code, reply.json()["code"]) == (409, "assignment_not_held")
+    reply = as_user(annotator).post(f"/api/assignments/{lost.id}/submit/", {"masks": []}, format="json")
+    assert reply.json()["code"] == "assignment_not_held"
+    lost.refresh_from_db()
+    assert lost.state == State.EXPIRED
+
+
+def test_work_under_a_lease_that_ran_out_can_be_saved_by_taking_the_photo_again(annotator, photo, take, as_user):
+    lost, client = take(annotator), as_user(annotator)
+    mask_id = "0192d3a0-0000-7000-8000-000000000002"
+    assert client.put(f"/api/masks/{mask_id}/", mask_body(lost), format="json").status_code == 201
+    let_expire(lost)
+    again = client.post(f"/api/images/{photo.id}/open/").json()
+    assert again["id"] != str(lost.id)
+    # The page does not know whether the mask had arrived: it sends it again, under the new lease.
+    body = mask_body(lost, assignment=again["id"])
+    assert client.put(f"/api/masks/{mask_id}/", body, format="json").status_code == 200
+    reply = client.post(f"/api/assignments/{again['id']}/submit/", {"masks": [mask_id]}, format="json")
+    assert reply.status_code == 204
+
+
+def test_nobody_takes_a_photo_that_somebody_works_on(annotator, reviewer, photo, take, as_user):
+    take(annotator)
+    reply = as_user(reviewer).post(f"/api/images/{photo.id}/open/")
+    assert (reply.status_code, reply.json()["code"]) == (409, "assignment_not_held")
+
+
+def test_renewal_moves_the_end_by_the_databases_clock(annotator, photo, take, as_user):
+    own = take(annotator)
+    Assignment.objects.filter(id=own.id).update(expires_at=Now() + timedelta(seconds=5))
+    assert as_user(annotator).post(f"/api/assignments/{own.id}/renew/").status_code == 200
+    assert Assignment.objects.filter(id=own.id, expires_at__gt=Now() + timedelta(minutes=10)).exists()
+
+
+def test_two_tabs_submitting_close_the_photo_once(annotator, photo, take, as_user):
+    own = take(annotator)
+    replies = [as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": []}, format="json") for _ in "ab"]
+    assert [reply.status_code for reply in replies] == [204, 409]
+    assert replies[1].json()["code"] == "assignment_not_held"
+    assert Event.objects.filter(kind="assignment.submitted").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_submitting_at_the_same_moment_close_the_photo_once(annotator, photo, take, as_user):
+    own = take(annotator)
+
+    def submit(_):
+        try:
+            return as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": []}, format="json").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(submit, range(4))) == [204, 409, 409, 409]
+
+
+def test_a_stranger_cannot_tell_whether_an_assignment_exists(annotator, stranger, photo, take, as_user):
+    own = take(annotator)
+    for assignment_id in (own.id, "0192d3a0-0000-7000-8000-000000000009"):
+        for verb in ("submit", "renew", "skip", "release"):
+            body = {"masks": [], "reason": "x"}
+            reply = as_user(stranger).post(f"/api/assignments/{assignment_id}/{verb}/", body, format="json")
+            assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+    own.refresh_from_db()
+    assert own.state == State.OPEN
+
+
+def test_a_photo_that_was_skipped_is_not_offered_to_this_person_again(annotator, reviewer, photo, take, as_user):
+    own = take(annotator)
+    as_user(annotator).post(f"/api/assignments/{own.id}/skip/", {"reason": "Too difficult"}, format="json")
+    assert ask(as_user(annotator), photo.dataset)["assignment"] is None
+    assert take(reviewer).image_id == photo.id
+
+
+def test_the_sweep_lets_go_what_ran_out_and_says_so_once(annotator, photo, take):
+    let_expire(take(annotator))
+    assert (assignments_expire(), assignments_expire()) == (1, 0)
+    assert Event.objects.filter(kind="assignment.expired").count() == 1

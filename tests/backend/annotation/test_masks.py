@@ -1,0 +1,147 @@
+"""Every mask that people make arrives once, whole, and is never changed."""
+
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from backend.annotation.models import Mask, MaskState
+from backend.common.models import Event
+from engine import masks as run_lengths
+from tests.backend.conftest import disc, mask_body
+
+
+@pytest.fixture
+def put(annotator, as_user):
+    def send(mask_id, body):
+        return as_user(annotator).put(f"/api/masks/{mask_id}/", body, format="json")
+
+    return send
+
+
+@pytest.fixture
+def own(photo, annotator, take):
+    return take(annotator)
+
+
+def test_a_mask_is_stored_as_it_was_sent(put, own, photo):
+    drawn = disc(photo)
+    assert put(uuid4(), mask_body(own, drawn)).status_code == 201
+    mask = Mask.objects.get()
+    rle = run_lengths.Rle(size=list(photo.size), counts=mask.counts)
+    np.testing.assert_array_equal(run_lengths.decode(rle), drawn)
+    ys, xs = np.nonzero(drawn)
+    assert list(mask.box) == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+    assert mask.area == drawn.sum()
+    assert Event.objects.filter(kind="mask.created", subject_id=mask.id).count() == 1
+
+
+def test_the_same_bytes_again_are_answered_the_same(put, own):
+    mask_id = uuid4()
+    first, second = put(mask_id, mask_body(own)), put(mask_id, mask_body(own))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json() == second.json()
+    assert Mask.objects.count() == 1
+
+
+def test_a_uuid_sent_twice_with_different_content_is_refused_and_the_first_stays(put, own, photo):
+    mask_id = uuid4()
+    put(mask_id, mask_body(own))
+    before = Mask.objects.get().counts
+    reply = put(mask_id, mask_body(own, disc(photo, x=0.3)))
+    assert (reply.status_code, reply.json()["code"]) == (409, "mask_id_taken")
+    assert Mask.objects.get().counts == before
+
+
+def test_another_persons_uuid_cannot_be_taken_over(put, own, reviewer, as_user, add_photo, take):
+    mask_id = uuid4()
+    put(mask_id, mask_body(own))
+    add_photo(5)
+    theirs = take(reviewer)
+    reply = as_user(reviewer).put(f"/api/masks/{mask_id}/", mask_body(theirs), format="json")
+    assert (reply.status_code, reply.json()["code"]) == (409, "mask_id_taken")
+
+
+def too_short(photo):
+    whole = run_lengths.encode(disc(photo))
+    return {"counts": run_lengths.encode(np.zeros((photo.height, photo.width - 1), bool))["counts"], "size": whole["size"]}
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("run lengths that do not add up to the photo", lambda p: {"counts": too_short(p)["counts"]}),
+        (
+            "another photo's size",
+            lambda p: {
+                "size": [p.width, p.height],
+                "counts": run_lengths.encode(disc(p).T)["counts"],
+            },
+        ),
+        ("text that is no run lengths", lambda _: {"counts": "hello world"}),
+        ("no run lengths at all", lambda _: {"counts": ""}),
+        ("signs outside the alphabet", lambda _: {"counts": "\x01é\u2028"}),
+        ("a run that never ends", lambda _: {"counts": "o" * 4000}),
+        ("an empty mask", lambda p: {"counts": run_lengths.encode(np.zeros(p.size, bool))["counts"]}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_mask_that_is_none_of_this_photo_is_refused(put, own, photo, what, changes):
+    reply = put(uuid4(), mask_body(own, **changes(photo)))
+    assert reply.status_code == 400, what
+    assert reply.json()["code"] in ("mask_invalid", "invalid_input")
+    assert Mask.objects.count() == 0
+
+
+def test_submitting_names_its_masks_and_a_missing_one_keeps_the_photo_open(put, own, annotator, as_user):
+    here, missing = uuid4(), uuid4()
+    put(here, mask_body(own))
+    submit = f"/api/assignments/{own.id}/submit/"
+    reply = as_user(annotator).post(submit, {"masks": [str(here), str(missing)]}, format="json")
+    assert (reply.status_code, reply.json()["code"]) == (409, "masks_missing")
+    assert reply.json()["extra"]["masks"] == [str(missing)]
+    put(missing, mask_body(own))
+    reply = as_user(annotator).post(submit, {"masks": [str(here), str(missing)]}, format="json")
+    assert reply.status_code == 204
+
+
+def test_a_correction_is_a_new_row_and_the_old_one_keeps_its_geometry(put, own, photo):
+    old, new = uuid4(), uuid4()
+    put(old, mask_body(own))
+    counts = Mask.objects.get(id=old).counts
+    assert put(new, mask_body(own, disc(photo, radius=0.3), replaces=str(old))).status_code == 201
+    before, after = Mask.objects.get(id=old), Mask.objects.get(id=new)
+    assert (before.state, before.counts) == (MaskState.REPLACED, counts)
+    assert (after.state, after.replaces_id) == (MaskState.ACTIVE, old)
+
+
+def test_one_mask_cannot_be_corrected_twice(put, own, photo):
+    old = uuid4()
+    put(old, mask_body(own))
+    put(uuid4(), mask_body(own, disc(photo, radius=0.3), replaces=str(old)))
+    reply = put(uuid4(), mask_body(own, disc(photo, radius=0.1), replaces=str(old)))
+    assert (reply.status_code, reply.json()["code"]) == (409, "replaced_already")
+
+
+def test_a_removal_keeps_the_row(put, own, annotator, as_user):
+    mask_id = uuid4()
+    put(mask_id, mask_body(own))
+    for _ in range(2):
+        assert as_user(annotator).delete(f"/api/masks/{mask_id}/").status_code == 204
+    assert Mask.objects.get().state == MaskState.REJECTED
+    assert Event.objects.filter(kind="mask.removed").count() == 1
+
+
+def test_a_stranger_can_neither_see_nor_remove_nor_add_masks(put, own, stranger, as_user):
+    mask_id = uuid4()
+    put(mask_id, mask_body(own))
+    assert as_user(stranger).delete(f"/api/masks/{mask_id}/").status_code == 404
+    assert as_user(stranger).put(f"/api/masks/{uuid4()}/", mask_body(own), format="json").status_code == 404
+    assert Mask.objects.get().state == MaskState.ACTIVE
+
+
+def test_prompts_are_checked(put, own):
+    for prompts in ([{"kind": "point"}], [{"kind": "box", "box": [1, 2, 3]}], [{"kind": "scribble"}], "no list"):
+        reply = put(uuid4(), mask_body(own, prompts=prompts))
+        assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+    assert Mask.objects.count() == 0

@@ -1,0 +1,79 @@
+"""The gate's arithmetic, on cases that can be worked out by hand."""
+
+import numpy as np
+import pytest
+
+from backend.training.gate import GateRule, compare, decide
+
+RULE = GateRule(images_wanted=4, masks_wanted=8)
+
+
+def report(ious: list[float], objects: int = 2, noc: float = 6.0) -> dict:
+    """Each photo has the same mIoU at 1, 3 and 5 clicks."""
+    per_image = {
+        f"photo {n}": {"objects": objects, "miou": {"1": iou, "3": iou, "5": iou}, "noc90": noc}
+        for n, iou in enumerate(ious)
+    }
+    return {"images": len(ious), "objects": objects * len(ious), "per_image": per_image}
+
+
+def test_better_on_every_photo_is_promoted():
+    verdict = decide(report([0.5, 0.6, 0.7, 0.8]), report([0.55, 0.65, 0.75, 0.85]), RULE)
+    assert verdict.decision == "promoted"
+    assert verdict.chance_better == 1.0
+    figure = verdict.figures[0]
+    assert (figure.live, figure.candidate) == (pytest.approx(0.65), pytest.approx(0.70))
+    assert (figure.low, figure.high) == (pytest.approx(0.05), pytest.approx(0.05))
+
+
+def test_the_same_figures_are_refused():
+    verdict = decide(report([0.5, 0.6, 0.7, 0.8]), report([0.5, 0.6, 0.7, 0.8]), RULE)
+    assert verdict.decision == "refused"
+    assert verdict.chance_better == 0.0
+
+
+def test_worse_is_refused_and_the_figure_is_named():
+    verdict = decide(report([0.5, 0.6, 0.7, 0.8]), report([0.4, 0.5, 0.6, 0.7]), RULE)
+    assert verdict.decision == "refused"
+    assert verdict.reason == "mIoU after 1 click went from 0.650 to 0.550."
+
+
+def test_more_clicks_to_90_percent_are_refused_whatever_the_mious_say():
+    verdict = decide(report([0.5] * 4, noc=5), report([0.6] * 4, noc=6), RULE)
+    assert verdict.decision == "refused"
+    assert verdict.reason == "clicks to 90% IoU went from 5.000 to 6.000."
+
+
+def test_a_gain_on_one_photo_of_many_is_not_enough():
+    live = [0.5] * 10
+    candidate = [0.6] + [0.495] * 9
+    verdict = decide(report(live), report(candidate), RULE)
+    assert np.mean(candidate) > np.mean(live)
+    assert verdict.decision == "refused"
+    # Without the one photo in a resample, (9/10)^10 = 35% of them, there is only loss.
+    assert verdict.chance_better == pytest.approx(1 - 0.9**10, abs=0.02)
+
+
+def test_too_little_evidence_says_what_is_missing_and_decides_nothing():
+    verdict = decide(report([0.5, 0.6]), report([0.9, 0.9]), RULE)
+    assert verdict.decision == "insufficient_evidence"
+    assert verdict.reason == "The gate wants 2 more test photos and 4 more test masks before it decides."
+
+
+def test_no_evidence_at_all_is_insufficient_too():
+    nothing = {"images": 0, "objects": 0, "per_image": {}}
+    verdict = decide(nothing, nothing, RULE)
+    assert (verdict.decision, verdict.figures) == ("insufficient_evidence", ())
+
+
+def test_photos_count_by_their_objects():
+    live, candidate = report([0.5, 0.5]), report([0.6, 0.9])
+    for one in (live, candidate):
+        one["per_image"]["photo 0"]["objects"] = 9
+        one["per_image"]["photo 1"]["objects"] = 1
+    assert compare(live, candidate)[0].candidate == pytest.approx(0.63)
+
+
+def test_reports_of_different_photos_are_not_compared():
+    with pytest.raises(ValueError, match="not of the same photos"):
+        decide(report([0.5] * 4), report([0.5] * 5), RULE)

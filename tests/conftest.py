@@ -1,0 +1,41 @@
+"""What every test may ask for."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+#: Real photos with masks; a test that wants them skips where they are not (see CONTRIBUTING.md).
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def jpeg() -> Callable[..., bytes]:
+    """The bytes of a photo made up of shapes; another `seed`, another photo."""
+
+    def make(width: int = 60, height: int = 40, seed: int = 0, format: str = "JPEG", **options: object) -> bytes:
+        out = io.BytesIO()
+        Pillow.fromarray(scene(height, width, seed)[0]).save(out, format, **options)
+        return out.getvalue()
+
+    return make
+
+
+def scene(height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coloured discs on a ground: (H, W, 3) uint8, and masks (N, H, W) of what is seen of each."""
+    rng = np.random.default_rng(seed)
+    rgb = np.tile(rng.integers(30, 90, 3).astype(np.uint8), (height, width, 1))
+    ys, xs = np.mgrid[:height, :width]
+    owner = np.zeros((height, width), int)
+    for number in range(1, 4):
+        y, x = rng.uniform(0.2, 0.8, 2) * (height, width)
+        radius = rng.uniform(0.1, 0.25) * min(height, width)
+        inside = (ys - y) ** 2 + (xs - x) ** 2 < radius**2
+        rgb[inside] = rng.integers(110, 255, 3)
+        owner[inside] = number
+    noise = rng.integers(-6, 7, rgb.shape)
+    masks = np.stack([owner == number for number in range(1, 4) if (owner == number).any()])
+    return np.clip(rgb.astype(int) + noise, 0, 255).astype(np.uint8), masks
