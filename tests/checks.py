@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from backend.launch.install import FRONTEND, node_path
+from tests.data import make_vectors
 
 SCHEMA = FRONTEND / "schema.json"
 CLIENT = FRONTEND / "src" / "shared" / "api" / "schema.d.ts"
@@ -55,6 +56,8 @@ def main() -> int:
 
     django.setup()
     problems = []
+    if make_vectors.main([] if "--write" in sys.argv else ["--check"]):
+        problems.append("the shared test vectors are not of this engine: make fix")
     if migrations_missing():
         problems.append("a migration is missing: ./manage.py makemigrations")
     with tempfile.TemporaryDirectory() as folder:

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
+import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -14,7 +16,7 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.errors import AssignmentNotHeld, MaskIdTaken, MaskRefused, MasksMissing, ReplacedAlready
-from backend.annotation.models import Assignment, Job, Mask, MaskState, State
+from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin, State
 from backend.annotation.selectors import has_enough_test_evidence
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
@@ -270,3 +272,43 @@ def mask_remove(*, mask: Mask, by: User) -> None:
         raise AssignmentNotHeld(mask.id)
     if Mask.objects.filter(id=mask.id, state=MaskState.ACTIVE).update(state=MaskState.REJECTED):
         event_record("mask.removed", subject=mask.id, dataset=mask.image.dataset_id, by=by, image=str(mask.image_id))
+
+
+@transaction.atomic
+def masks_import(*, image: Image, masks: Sequence[np.ndarray], complete: bool) -> int:
+    """Store masks that came with a photo. Their ids follow from their pixels, so a second import adds nothing.
+
+    Args:
+        masks: (height, width) booleans each; empty ones are passed over.
+        complete: nothing on the photo is left to label.
+    Returns:
+        How many are new.
+    Raises:
+        MaskRefused: one is of another size than the photo; none is stored then.
+    """
+    rows = []
+    for mask in masks:
+        if not mask.any():
+            continue
+        rle = run_lengths.encode(mask)
+        shape = check_run_lengths(rle["counts"], rle["size"], image)
+        mask_id = uuid5(image.id, rle["counts"])
+        content_hash = hashlib.sha256(rle["counts"].encode()).hexdigest()
+        rows.append(
+            Mask(
+                id=mask_id,
+                image=image,
+                counts=rle["counts"],
+                **shape,
+                origin=Origin.IMPORTED,
+                content_hash=content_hash,
+            )
+        )
+    known = set(Mask.objects.filter(id__in=[row.id for row in rows]).values_list("id", flat=True))
+    new = [row for row in rows if row.id not in known]
+    Mask.objects.bulk_create(new, ignore_conflicts=True)
+    if complete:
+        Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
+    if new:
+        event_record("masks.imported", subject=image.id, dataset=image.dataset_id, masks=len(new))
+    return len(new)

@@ -149,7 +149,7 @@ class S3Storage:
         try:
             self.client.put_object(Bucket=self.bucket, Key=self._name(".probe"), Body=b"probe")
         except (BotoCoreError, ClientError) as error:
-            raise OSError(str(error)) from error
+            raise OSError(f"the bucket {self.bucket}: {error}") from error
 
     def _name(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key

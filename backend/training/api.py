@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.datasets.api import person
-from backend.datasets.models import Dataset, Role
+from backend.datasets.models import Role
 from backend.datasets.selectors import dataset_get
 from backend.training.models import RetrainPolicy, TrainingRun
 from backend.training.selectors import policy_due, policy_of, training_run_get

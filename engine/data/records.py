@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataInvalid
-from engine.masks import decode
+from engine.masks import decode, from_coco, from_label_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,9 @@ def _label_maps(folder: Path) -> Iterator[Record]:
 def split_label_map(path: Path) -> list[NDArray[np.bool_]]:
     """One boolean mask for each value above 0, in order of value."""
     labels_HW = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels_HW is None or labels_HW.ndim != 2:
-        raise DataInvalid(f"{path} is not a one-channel PNG")
-    return [labels_HW == value for value in np.unique(labels_HW) if value]
+    if labels_HW is None:
+        raise DataInvalid(f"{path} is not a PNG that can be read")
+    return from_label_map(np.asarray(labels_HW))
 
 
 def _manifest(folder: Path) -> Iterator[Record]:
@@ -162,15 +162,4 @@ def _annotated_in(path: Path) -> list[NDArray[np.bool_]]:
 
 
 def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> list[NDArray[np.bool_]]:
-    masks = []
-    for annotation in annotations:
-        shape = annotation["segmentation"]
-        if isinstance(shape, list):  # polygons
-            assert size is not None
-            filled = np.zeros(size, np.uint8)
-            rings = [np.asarray(ring, np.float64).reshape(-1, 2).round().astype(np.int32) for ring in shape]
-            cv2.fillPoly(filled, rings, 1)
-            masks.append(filled.astype(bool))
-        else:
-            masks.append(decode(shape))
-    return masks
+    return [from_coco(annotation["segmentation"], size) for annotation in annotations]

@@ -5,6 +5,7 @@ photo = predictor.embed(rgb)
 answer = predictor.predict(photo, Prompt(points=[(120.5, 80.5)], labels=[1]))
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -109,23 +110,34 @@ class Predictor:
 
     @torch.inference_mode()
     def predict_many(self, photo: EmbeddedPhoto, prompts: Sequence[Prompt]) -> list[Answer]:
-        """Answer each prompt by itself, all in one pass of the decoder.
+        """Answer each prompt as if it were alone. Those of the same length go through the decoder together.
 
         Raises:
             PromptInvalid: see `Prompt.check`.
         """
-        if not prompts:
-            return []
         scale = scale_to_model(photo.size, self.image_side)
         rows = []
         for prompt in prompts:
             prompt.check(photo.size, self.logits_side)
             rows.append(_tokens(prompt, scale))
-        longest = max(len(labels) for _, labels in rows)
-        points_BN2 = np.zeros((len(rows), longest, 2), np.float32)
-        labels_BN = np.full((len(rows), longest), PADDING, np.float32)
-        for index, (points, labels) in enumerate(rows):
-            points_BN2[index, : len(labels)], labels_BN[index, : len(labels)] = points, labels
+        # Padding takes part in attention: filled up to another's length, a prompt would get another answer.
+        of_length: dict[int, list[int]] = defaultdict(list)
+        for index, (_, labels) in enumerate(rows):
+            of_length[len(labels)].append(index)
+        answers: dict[int, Answer] = {}
+        for indices in of_length.values():
+            together = self._decode(photo, [prompts[i] for i in indices], [rows[i] for i in indices])
+            answers |= zip(indices, together, strict=True)
+        return [answers[index] for index in range(len(prompts))]
+
+    def _decode(
+        self,
+        photo: EmbeddedPhoto,
+        prompts: Sequence[Prompt],
+        rows: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    ) -> list[Answer]:
+        points_BN2 = np.stack([points for points, _ in rows]).astype(np.float32)
+        labels_BN = np.stack([labels for _, labels in rows]).astype(np.float32)
         masks_B1HW = has_mask_B = None
         if any(prompt.mask is not None for prompt in prompts):
             empty = np.zeros((self.logits_side, self.logits_side), np.float32)

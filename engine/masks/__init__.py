@@ -1,5 +1,6 @@
 """Run lengths, boxes and IoU of masks. NumPy and pycocotools only, so a web process may use it."""
 
+from engine.masks.foreign import from_coco, from_label_map
 from engine.masks.rle import MAX_SIDE_PX, Rle, area, bbox, check, decode, encode, iou
 
-__all__ = ["MAX_SIDE_PX", "Rle", "area", "bbox", "check", "decode", "encode", "iou"]
+__all__ = ["MAX_SIDE_PX", "Rle", "area", "bbox", "check", "decode", "encode", "from_coco", "from_label_map", "iou"]

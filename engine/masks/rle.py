@@ -76,7 +76,7 @@ def run_lengths(counts: str | bytes) -> NDArray[np.int64]:
     """
     try:
         letters = np.frombuffer(counts.encode("ascii") if isinstance(counts, str) else counts, np.uint8)
-    except (AttributeError, UnicodeEncodeError) as error:
+    except (AttributeError, TypeError, UnicodeEncodeError) as error:
         raise MaskInvalid("run lengths are ASCII text") from error
     values = letters.astype(np.int64) - 48
     if len(values) == 0 or (values < 0).any() or (values > 63).any():

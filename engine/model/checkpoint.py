@@ -132,8 +132,18 @@ def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Ap
         "licence": licence,
         "recipe": recipe,
     }
-    write_whole(path, save(tensors, metadata))
+    write_whole(path, _in_order(save(tensors, metadata)))
     return describe_checkpoint(path)
+
+
+def _in_order(content: bytes) -> bytes:
+    """The library writes the header's metadata in another order each time; files are known by their content."""
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
+    return struct.pack("<Q", len(text)) + text + content[8 + length :]
 
 
 def write_whole(path: Path, content: bytes) -> None:

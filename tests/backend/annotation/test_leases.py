@@ -114,7 +114,9 @@ def test_renewal_moves_the_end_by_the_databases_clock(annotator, photo, take, as
 
 def test_two_tabs_submitting_close_the_photo_once(annotator, photo, take, as_user):
     own = take(annotator)
-    replies = [as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": []}, format="json") for _ in "ab"]
+    replies = [
+        as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": []}, format="json") for _ in "ab"
+    ]
     assert [reply.status_code for reply in replies] == [204, 409]
     assert replies[1].json()["code"] == "assignment_not_held"
     assert Event.objects.filter(kind="assignment.submitted").count() == 1
@@ -126,7 +128,9 @@ def test_two_tabs_submitting_at_the_same_moment_close_the_photo_once(annotator, 
 
     def submit(_):
         try:
-            return as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": []}, format="json").status_code
+            return (
+                as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": []}, format="json").status_code
+            )
         finally:
             connection.close()
 

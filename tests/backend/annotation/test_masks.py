@@ -64,7 +64,10 @@ def test_another_persons_uuid_cannot_be_taken_over(put, own, reviewer, as_user, 
 
 def too_short(photo):
     whole = run_lengths.encode(disc(photo))
-    return {"counts": run_lengths.encode(np.zeros((photo.height, photo.width - 1), bool))["counts"], "size": whole["size"]}
+    return {
+        "counts": run_lengths.encode(np.zeros((photo.height, photo.width - 1), bool))["counts"],
+        "size": whole["size"],
+    }
 
 
 @pytest.mark.parametrize(

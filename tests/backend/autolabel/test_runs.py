@@ -72,7 +72,9 @@ def test_a_photo_that_a_person_took_meanwhile_is_left_to_them(photo, annotator, 
     assert not Mask.objects.exists()
 
 
-def test_a_broken_photo_fails_with_its_reason_and_can_be_tried_again(photo, admin, start, as_user, monkeypatch, dataset):
+def test_a_broken_photo_fails_with_its_reason_and_can_be_tried_again(
+    photo, admin, start, as_user, monkeypatch, dataset
+):
     from backend.autolabel import services
     from engine.errors import PromptInvalid
 

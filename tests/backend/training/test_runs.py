@@ -173,8 +173,8 @@ def test_a_policy_starts_a_run_after_so_many_new_masks(dataset, labelled, admin,
 def test_a_candidate_that_is_a_pickle_is_refused_and_nothing_of_it_runs(tmp_path, dataset):
     import pickle
 
-    from backend.checkpoints.services import checkpoint_register
     from backend.checkpoints.errors import CheckpointRefused
+    from backend.checkpoints.services import checkpoint_register
 
     proof = tmp_path / "ran"
 

@@ -54,12 +54,17 @@ export function logitsToMask(logits: Float32Array, side: number, size: Size): Bi
   return cropped(bits, size)
 }
 
-/** IoU of the mask cut high and the mask cut low, in the logits' own pixels; 1 where nothing is inside. */
-export function stabilityOf(logits: Float32Array): number {
-  let [inside, outside] = [0, 0]
-  for (const value of logits) {
-    if (value > STABILITY_OFFSET) inside++
-    if (value > -STABILITY_OFFSET) outside++
+/** Share of the mask at logit -1 that is still in it at logit +1, over the part that is photo; 0 if it is empty. */
+export function stabilityOf(logits: Float32Array, side: number, { height, width }: Size): number {
+  const longest = Math.max(height, width)
+  const [rows, columns] = [Math.ceil((height * side) / longest), Math.ceil((width * side) / longest)]
+  let [tight, loose] = [0, 0]
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      const value = logits[y * side + x]!
+      if (value > STABILITY_OFFSET) tight++
+      if (value > -STABILITY_OFFSET) loose++
+    }
   }
-  return outside ? inside / outside : 1
+  return loose ? tight / loose : 0
 }

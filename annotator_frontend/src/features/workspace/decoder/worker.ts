@@ -103,7 +103,7 @@ async function decode({
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: ious[channel]!,
-      stability: stabilityOf(own),
+      stability: stabilityOf(own, side, about.size),
       logits: own,
       mask: logitsToMask(own, side, about.size),
     }

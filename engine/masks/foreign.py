@@ -1,0 +1,61 @@
+"""Masks as others write them -- H x W pixels."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+
+from engine.errors import MaskInvalid
+from engine.masks.rle import Rle, check, decode
+
+
+def from_label_map(labels_HW: NDArray[np.integer[Any]]) -> list[NDArray[np.bool_]]:
+    """One mask for each value above 0, in order of value.
+
+    Raises:
+        MaskInvalid: more than one channel, or no whole numbers.
+    """
+    if labels_HW.ndim != 2 or not np.issubdtype(labels_HW.dtype, np.integer):
+        raise MaskInvalid(f"a label map has one channel of whole numbers, not {labels_HW.shape} of {labels_HW.dtype}")
+    return [labels_HW == value for value in np.unique(labels_HW) if value]
+
+
+def from_coco(segmentation: Any, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
+    """COCO's `segmentation`: polygons, run lengths as text, or run lengths as numbers.
+
+    Args:
+        size: (height, width) of the image; polygons do not say it.
+    Raises:
+        MaskInvalid: none of the three, or of another size.
+    """
+    if isinstance(segmentation, dict):
+        rle = segmentation
+        if isinstance(rle.get("counts"), list):
+            rle = _compressed(rle)
+        check(rle, size)
+        return decode(rle)
+    if size is None:
+        raise MaskInvalid("polygons need the image's size")
+    if not isinstance(segmentation, list) or not segmentation:
+        raise MaskInvalid("a segmentation is a list of polygons, or run lengths")
+    try:
+        rings = [np.asarray(ring, np.float64).ravel().tolist() for ring in segmentation]
+    except (TypeError, ValueError) as error:
+        raise MaskInvalid("a polygon is a list of numbers: x, y, x, y, ...") from error
+    if any(len(ring) < 6 or len(ring) % 2 or not np.isfinite(ring).all() for ring in rings):
+        raise MaskInvalid("a polygon has at least three corners, x and y of each")
+    merged = coco.merge(coco.frPyObjects(rings, *size))
+    return coco.decode(merged).view(np.bool_)
+
+
+def _compressed(rle: dict[str, Any]) -> Rle:
+    try:
+        height, width = (int(side) for side in rle["size"])
+        runs = [int(run) for run in rle["counts"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise MaskInvalid("a mask is {'size': [height, width], 'counts': numbers}") from error
+    if min(runs, default=-1) < 0 or sum(runs) != height * width:
+        raise MaskInvalid(f"the run lengths do not add up to {height} x {width} px")
+    packed = coco.frPyObjects({"size": [height, width], "counts": runs}, height, width)
+    return Rle(size=[height, width], counts=packed["counts"].decode())

@@ -1,0 +1,192 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Candidate } from '@/features/workspace/decoder/protocol'
+import { ActiveClock } from '@/features/workspace/editor/activeClock'
+import { type AcceptedMask, Editor } from '@/features/workspace/editor/editor'
+import { cropped } from '@/shared/geometry/bitmask'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+
+const click = (x: number, label: 0 | 1 = 1): Prompt => ({ kind: 'point', at: { x, y: 1 }, label })
+const box = (x: number): Prompt => ({ kind: 'box', box: [x, 0, x + 2, 2] })
+
+function candidate(index: Candidate['index'], predictedIou: number, bits = '0110'): Candidate {
+  const mask = cropped(Uint8Array.from(bits, Number), { height: 1, width: bits.length })
+  return { index, predictedIou, stability: 0.9, logits: new Float32Array([predictedIou]), mask }
+}
+
+interface Asked {
+  photo: string
+  revision: number
+  prompts: readonly Prompt[]
+  fedBack: Float32Array | null
+}
+
+let asked: Asked[]
+let told: string[]
+let editor: Editor
+
+beforeEach(() => {
+  asked = []
+  told = []
+  let ids = 0
+  editor = new Editor({
+    ask: (photo, revision, prompts, fedBack) => asked.push({ photo, revision, prompts, fedBack }),
+    put: (mask: AcceptedMask) => told.push(`put ${mask.id}`),
+    remove: id => told.push(`remove ${id}`),
+    newId: () => `new-${++ids}`,
+    secondsSpent: () => 2.5,
+  })
+  editor.open('photo', [])
+})
+
+function answer(...candidates: Candidate[]) {
+  editor.answered('photo', asked.at(-1)!.revision, candidates)
+}
+
+describe('prompts and answers', () => {
+  test('the masks of a first click can be cycled, both ways', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(1, 0.9), candidate(0, 0.7), candidate(2, 0.2))
+    const chosen = [0, 1, 2].map(() => {
+      editor.cycle()
+      return editor.state.chosen
+    })
+    expect(chosen).toEqual([1, 2, 0])
+    editor.cycle(-1)
+    expect(editor.state.chosen).toBe(2)
+  })
+
+  test('with a further prompt the logits of the mask on show go back in', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(1, 0.9), candidate(0, 0.7))
+    editor.choose(1)
+    editor.addPrompt(click(2, 0))
+    expect(asked[0]!.fedBack).toBeNull()
+    expect(asked[1]!.fedBack).toEqual(new Float32Array([0.7]))
+    expect(asked[1]!.prompts).toHaveLength(2)
+  })
+
+  test('an answer to an older revision, or for another photo, is dropped', () => {
+    editor.addPrompt(click(1))
+    const older = asked[0]!.revision
+    editor.addPrompt(click(2))
+    editor.answered('photo', older, [candidate(0, 0.1)])
+    editor.answered('another', asked[1]!.revision, [candidate(0, 0.1)])
+    expect(editor.state.candidates).toEqual([])
+    answer(candidate(null, 0.8))
+    expect(editor.state.candidates).toHaveLength(1)
+  })
+
+  test('a second box takes the place of the first', () => {
+    editor.addPrompt(box(1))
+    editor.addPrompt(click(2))
+    editor.addPrompt(box(5))
+    expect(editor.state.prompts).toEqual([click(2), box(5)])
+  })
+})
+
+describe('accepting', () => {
+  test('keeps prompts, predicted IoU, the choice, seconds and clicks', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(2, 0.9))
+    expect(editor.accept()).toBe(true)
+    expect(editor.state.masks[0]).toMatchObject({
+      id: 'new-1',
+      origin: 'assisted',
+      prompts: [click(1)],
+      predictedIou: 0.9,
+      choice: 2,
+      seconds: 2.5,
+      clicks: 1,
+    })
+    expect(told).toEqual(['put new-1'])
+    expect(editor.state.prompts).toEqual([])
+  })
+
+  test('waits for the answer, and takes no empty mask', () => {
+    expect(editor.accept()).toBe(false)
+    editor.addPrompt(click(1))
+    expect(editor.accept()).toBe(false)
+    answer(candidate(0, 0.9, '0000'))
+    expect(editor.accept()).toBe(false)
+    expect(told).toEqual([])
+  })
+})
+
+describe('undo', () => {
+  test('takes one prompt back with its mask, without asking the decoder again', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    editor.addPrompt(click(2))
+    answer(candidate(null, 0.95))
+    editor.undo()
+    expect(editor.state.prompts).toEqual([click(1)])
+    expect(editor.state.candidates[0]!.predictedIou).toBe(0.9)
+    editor.redo()
+    expect(editor.state.candidates[0]!.predictedIou).toBe(0.95)
+    expect(asked).toHaveLength(2)
+  })
+
+  test('asks again where the answer had not come before the next prompt', () => {
+    editor.addPrompt(click(1))
+    editor.addPrompt(click(2))
+    answer(candidate(null, 0.95))
+    editor.undo()
+    expect(editor.state.isWaiting).toBe(true)
+    expect(asked.at(-1)!.prompts).toEqual([click(1)])
+    answer(candidate(0, 0.5))
+    expect(editor.state.candidates[0]!.predictedIou).toBe(0.5)
+  })
+
+  test('of an accepted object removes it on the server, and redo is a new row', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    editor.accept()
+    editor.undo()
+    expect(editor.state.prompts).toEqual([click(1)])
+    editor.redo()
+    expect(told).toEqual(['put new-1', 'remove new-1', 'put new-2'])
+    expect(editor.state.masks.map(({ id }) => id)).toEqual(['new-2'])
+    editor.undo()
+    editor.redo()
+    expect(told.slice(3)).toEqual(['remove new-2', 'put new-3'])
+  })
+
+  test('of a removal brings the object back', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    editor.accept()
+    editor.remove('new-1')
+    expect(editor.state.masks).toEqual([])
+    editor.undo()
+    expect(told).toEqual(['put new-1', 'remove new-1', 'put new-2'])
+    expect(editor.state.masks).toHaveLength(1)
+  })
+
+  test('does not go back beyond the opening of the photo', () => {
+    editor.addPrompt(click(1))
+    editor.open('photo 2', [])
+    editor.undo()
+    expect(editor.state.prompts).toEqual([])
+    expect(editor.state.photo).toBe('photo 2')
+  })
+
+  test('brings a given-up object back', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    expect(editor.clear()).toBe(true)
+    expect(editor.clear()).toBe(false)
+    editor.undo()
+    expect(editor.state.candidates).toHaveLength(1)
+  })
+})
+
+test('seconds count what the hand does, long pauses only up to ten, and nothing while the tab is hidden', () => {
+  const clock = new ActiveClock()
+  clock.take(0)
+  clock.touch(3000)
+  clock.touch(63_000)
+  expect(clock.take(64_000)).toBeCloseTo(3 + 10 + 1)
+  clock.touch(65_000)
+  clock.pause()
+  expect(clock.take(200_000)).toBeCloseTo(1)
+})

@@ -1,0 +1,44 @@
+"""What a web process is made of."""
+
+import subprocess
+import sys
+
+CODE = """
+import sys, os
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
+from backend.config.asgi import application
+from django.urls import get_resolver
+get_resolver().url_patterns
+from django.test import Client
+assert Client().get("/api/health/").status_code == 200
+assert Client().get("/api/schema/?format=json").status_code == 200
+loaded = sorted(name for name in sys.modules if name.split(".")[0] in ("torch", "onnx", "onnxruntime", "skimage"))
+print(loaded)
+"""
+
+
+def test_the_web_process_loads_no_torch():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_answer_carries_the_isolation_headers(client, db):
+    reply = client.get("/api/health/")
+    assert reply["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert reply["Cross-Origin-Embedder-Policy"] == "require-corp"
+    assert "default-src 'self'" in reply["Content-Security-Policy"]
+    assert "unsafe-eval'" not in reply["Content-Security-Policy"].replace("wasm-unsafe-eval'", "")
+
+
+def test_a_missing_page_under_api_has_the_one_shape_of_errors(admin, as_user, dataset):
+    reply = as_user(admin).get("/api/datasets/0192d3a0-0000-7000-8000-000000000009/")
+    assert reply.json() == {
+        "code": "not_found",
+        "message": "There is nothing here, or it is not for you to see.",
+        "extra": {},
+    }
+
+
+def test_health_needs_no_login_and_gives_no_details(client, db):
+    assert client.get("/api/health/").json() == {"web": True, "database": True, "redis": True}

@@ -1,0 +1,97 @@
+"""Test vectors that Python and TypeScript share: python -m tests.data.make_vectors [--check]
+
+Numbers come from the engine, so the TypeScript tests hold the page to it; the Python tests hold the engine to plain second
+writings of the same rules.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engine import masks as run_lengths
+from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
+
+FOLDER = Path(__file__).parent
+
+
+def blobs(height: int, width: int, seed: int) -> np.ndarray:
+    """A smooth random mask; other seeds, other shares of it inside."""
+    rng = np.random.default_rng(seed)
+    ys, xs = np.mgrid[:height, :width]
+    waves = sum(np.sin(xs * a + ys * b + c) for a, b, c in rng.uniform(-1.5, 1.5, (4, 3)))
+    return np.asarray(waves > rng.uniform(-1, 1.5))
+
+
+def rle() -> list[dict]:
+    cases = [blobs(h, w, seed) for seed, (h, w) in enumerate([(5, 7), (1, 9), (9, 1), (40, 33), (64, 64), (3, 200)])]
+    cases += [np.zeros((4, 6), bool), np.ones((4, 6), bool), np.eye(17, dtype=bool), np.pad(np.ones((1, 1), bool), 40)]
+    return [
+        {"size": list(mask.shape), "rows": ["".join(map(str, row.astype(int))) for row in mask], **_encoded(mask)}
+        for mask in cases
+    ]
+
+
+def _encoded(mask: np.ndarray) -> dict:
+    encoded = run_lengths.encode(mask)
+    return {"counts": encoded["counts"], "area": int(mask.sum()), "box": list(run_lengths.bbox(encoded))}
+
+
+def model_frame() -> list[dict]:
+    rng = np.random.default_rng(0)
+    cases = []
+    for size in [(480, 640), (640, 480), (1000, 1500), (37, 91), (512, 512)]:
+        height, width = size
+        prompts = [{"kind": "point", "at": [0.5, 0.5], "label": 1}]
+        prompts += [
+            {"kind": "point", "at": [float(v) for v in rng.uniform(0, (width, height)).round(2)], "label": int(n % 2)}
+            for n in range(3)
+        ]
+        for chosen in (
+            prompts[:1],
+            prompts,
+            [*prompts[:2], {"kind": "box", "box": [1.0, 2.5, width - 3.0, height * 1.0]}],
+        ):
+            scale = scale_to_model(size, 512)
+            points = [p["at"] for p in chosen if p["kind"] == "point"]
+            labels = [p["label"] for p in chosen if p["kind"] == "point"]
+            box = next((p["box"] for p in chosen if p["kind"] == "box"), None)
+            if box:
+                points, labels = [*points, box[:2], box[2:]], [*labels, 2, 3]
+            coords = to_model_frame(np.array(points), np.array(labels), scale).tolist()
+            if not box:
+                coords, labels = [*coords, [0.0, 0.0]], [*labels, -1]
+            cases.append({"size": list(size), "input_side": 512, "prompts": chosen, "coords": coords, "labels": labels})
+    return cases
+
+
+def logits() -> list[dict]:
+    cases = []
+    for seed, (side, size) in enumerate([(8, (8, 8)), (8, (20, 31)), (16, (50, 37)), (16, (7, 11)), (4, (1, 13))]):
+        rng = np.random.default_rng(seed)
+        # In float16's grid, so that the text is short and means the same in both languages.
+        values = rng.normal(0, 2, (side, side)).astype(np.float16).astype(np.float32)
+        mask = logits_to_mask(values, size)
+        cases.append({"side": side, "size": list(size), "logits": [float(v) for v in values.ravel()], **_encoded(mask)})
+    return cases
+
+
+def main(arguments: list[str]) -> int:
+    stale = []
+    for name, make in (("rle", rle), ("model_frame", model_frame), ("logits_to_mask", logits)):
+        file = FOLDER / f"{name}.json"
+        text = json.dumps(make(), separators=(",", ":")).replace("},{", "},\n{") + "\n"
+        if file.exists() and file.read_text() == text:
+            continue
+        stale.append(file.name)
+        if "--check" not in arguments:
+            file.write_text(text)
+    if stale and "--check" in arguments:
+        print(f"not of this code: {', '.join(stale)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""python -m engine: what it writes, and its exit status."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from pycocotools import mask as coco
+
+
+@pytest.fixture
+def engine(weights, tmp_path):
+    def run(*arguments, checkpoint=True):
+        more = ["--checkpoint", str(weights)] if checkpoint else []
+        command = [sys.executable, "-m", "engine", *map(str, arguments), *more]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_predict_writes_an_sa1b_json_and_an_overlay(engine, label_maps, tmp_path):
+    photo = label_maps / "images" / "1.png"
+    done = engine("predict", photo, "--point", "30.5,20.5", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "out" / "1.json").read_text())
+    assert (content["image"]["width"], content["image"]["height"]) == (64, 48)
+    assert len(content["annotations"]) == 3
+    for annotation in content["annotations"]:
+        assert coco.decode(annotation["segmentation"]).sum() == annotation["area"]
+    assert (tmp_path / "out" / "1_overlay.jpg").stat().st_size > 100
+
+
+def test_everything_writes_one_json_a_photo(engine, label_maps, tmp_path):
+    photos = [label_maps / "images" / f"{n}.png" for n in (0, 1)]
+    done = engine("everything", *photos, "--points-per-side", 4, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "0.json").exists()
+    assert (tmp_path / "out" / "1.json").exists()
+
+
+def test_evaluate_clicks_writes_the_report(engine, label_maps, tmp_path):
+    out = tmp_path / "report.json"
+    done = engine("evaluate", "clicks", "--data", label_maps, "--json", out, "--limit", 2, "--clicks", 9)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(out.read_text())
+    assert {"checkpoint", "data", "images", "objects", "miou", "oracle", "noc85", "noc90", "failures90"} < set(report)
+    assert report["images"] == 2
+    assert set(report["miou"]) == {"1", "2", "3", "5", "9"}
+    assert 0 <= report["miou"]["1"] <= report["oracle"]["1"] <= 1
+
+
+def test_export_onnx_names_the_decoder_by_its_hash(engine, weights, tmp_path):
+    from engine.api import describe_checkpoint
+
+    done = engine("export-onnx", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / f"{describe_checkpoint(weights).decoder_hash}.onnx").stat().st_size > 1000
+
+
+def test_checkpoints_lists_the_default_one(engine):
+    done = engine("checkpoints", checkpoint=False)
+    assert done.returncode == 0
+    assert "maskloop_tiny" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "no such photo.jpg", "--point", "1,1", "--out", "{tmp}"),
+        ("predict", "{photo}", "--point", "1;1", "--out", "{tmp}"),
+        ("predict", "{photo}", "--point", "9999,1", "--out", "{tmp}"),
+        ("predict", "{photo}", "--out", "{tmp}"),
+        ("evaluate", "clicks", "--data", "{tmp}/nothing"),
+        ("everything", "{photo}", "--points-per-side", "0", "--out", "{tmp}"),
+        ("no-such-verb",),
+    ],
+)
+def test_bad_input_is_status_2_and_one_sentence(engine, label_maps, tmp_path, arguments):
+    photo = label_maps / "images" / "1.png"
+    done = engine(*(a.format(photo=photo, tmp=tmp_path / "out") for a in arguments))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_a_missing_checkpoint_is_status_2(engine, label_maps, tmp_path):
+    photo = label_maps / "images" / "1.png"
+    arguments = ("predict", photo, "--point", "1,1", "--out", tmp_path, "--checkpoint", "nobody")
+    done = engine(*arguments, checkpoint=False)
+    assert done.returncode == 2
+    assert done.stderr == "engine: there is no checkpoint 'nobody', neither as a file nor as a name\n"
