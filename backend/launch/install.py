@@ -46,6 +46,17 @@ def install(kind: str) -> None:
     node = _node()
     _frontend_packages(node)
     _page(node)
+    if kind == "dev":
+        _browser()
+
+
+def chromium() -> "str | None":
+    """A browser for the tests: the system's."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        found = shutil.which(name)
+        if found:
+            return found
+    return None
 
 
 def node_path() -> str:
@@ -199,6 +210,31 @@ def _page(environment: "dict[str, str]") -> None:
         folder=FRONTEND,
     )
     stamp.write_text(wanted)
+
+
+def _browser() -> None:
+    stamp = VENV / "browser.stamp"  # one that Playwright brought lies in a folder of its own
+    if chromium() or stamp.exists():
+        return
+    _say("Fetching Chromium for the tests")
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        try:
+            _run(["apt-get", "update", "-qq"], failed="", environment=quiet)
+            _run(
+                ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"], failed="", environment=quiet
+            )
+            return
+        except Sentence:
+            _say("apt-get has none: asking Playwright")
+    try:
+        _run([str(BIN / "python"), "-m", "playwright", "install", "chromium"], failed="")
+    except Sentence:
+        raise Sentence(
+            "The tests need Chromium, and it could not be fetched: install it (Debian: apt-get install chromium) "
+            "and try again. The log is {}".format(LOG)
+        ) from None
+    stamp.write_text("playwright")
 
 
 def _digest(files: "list[Path]", extra: str = "") -> str:

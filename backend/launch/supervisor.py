@@ -226,7 +226,9 @@ def main() -> int:
         try:
             port = int(os.environ.get("PORT") or 8000)
         except ValueError:
-            raise Sentence(f"PORT is a number, not {os.environ['PORT']!r}.") from None
+            port = 0
+        if not 0 < port < 65536:
+            raise Sentence(f"PORT is a number from 1 to 65535, not {os.environ['PORT']!r}.")
         wants_browser = os.environ.get("OPEN", "1") != "0" and sys.stdout.isatty()
         return Supervisor(port).run(open_browser=wants_browser)
     except Sentence as problem:

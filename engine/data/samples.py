@@ -57,7 +57,7 @@ class Augmentation:
         full_side: pixels; what a photo's longest side is at inference.
     """
 
-    full_side: int = 512
+    full_side: int = 384
     min_area_px: int = 48  # of an object, in the window
     colour: float = 0.25
 

@@ -30,9 +30,9 @@ def from_coco(segmentation: Any, size: tuple[int, int] | None = None) -> NDArray
         MaskInvalid: none of the three, or of another size.
     """
     if isinstance(segmentation, dict):
-        rle = segmentation
-        if isinstance(rle.get("counts"), list):
-            rle = _compressed(rle)
+        rle: Rle | dict[str, Any] = segmentation
+        if isinstance(segmentation.get("counts"), list):
+            rle = _compressed(segmentation)
         check(rle, size)
         return decode(rle)
     if size is None:

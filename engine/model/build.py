@@ -35,8 +35,8 @@ ARCHITECTURES = {
     for architecture in [
         Architecture(
             name="maskloop_tiny",
-            encoder=TinyEncoder.Config(),
-            prompt=PromptEncoder.Config(channels=128, grid=64, image_side=512),
+            encoder=TinyEncoder.Config(image_side=384),
+            prompt=PromptEncoder.Config(channels=128, grid=48, image_side=384),
             decoder=MaskDecoder.Config(channels=128, hidden=512, iou_hidden=128),
         ),
         # For tests and for the `debug` recipe: the same parts, as small as they go.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from engine.recipes.debug import debug, debug_decoder
 from engine.recipes.decoder import decoder
-from engine.recipes.scratch import scratch
+from engine.recipes.scratch import longer, scratch
 from engine.training.trainer import Run
 
 #: Each takes seed and, where given, the number of steps.
@@ -12,5 +12,6 @@ RECIPES: dict[str, Callable[..., Run]] = {
     "debug": debug,
     "debug_decoder": debug_decoder,
     "decoder": decoder,
+    "longer": longer,
     "scratch": scratch,
 }

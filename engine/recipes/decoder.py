@@ -14,5 +14,5 @@ def decoder(*, seed: int = 0, steps: int | None = None) -> Run:
         average=0.99,
         save_every_steps=20,
         log_every_steps=2,
-        phases=(Phase(steps=steps or 150, side=512, photos=2, objects=4, corrections=3),),
+        phases=(Phase(steps=steps or 150, side=384, photos=2, objects=4, corrections=3),),
     )

@@ -1,5 +1,7 @@
 """The default model, from nothing."""
 
+from dataclasses import replace
+
 from engine.training.trainer import Phase, Run
 
 
@@ -20,7 +22,7 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
         learning_rate=5e-4,
         seed=seed,
         phases=(
-            Phase(steps=alone, side=128, photos=24, objects=8, decode=False, affinity=1.0, scale=(0.18, 0.5)),
+            Phase(steps=alone, side=128, photos=24, objects=8, decode=False, affinity=1.0, scale=(0.24, 0.67)),
             Phase(
                 steps=small,
                 side=128,
@@ -29,9 +31,21 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
                 corrections=1,
                 affinity=0.5,
                 from_nothing=True,
-                scale=(0.18, 0.5),
+                scale=(0.24, 0.67),
             ),
-            Phase(steps=middle, side=256, photos=6, objects=4, affinity=0.3, scale=(0.35, 0.9)),
-            Phase(steps=full, side=512, photos=3, objects=4, affinity=0.2, scale=(0.7, 1.25)),
+            Phase(steps=middle, side=256, photos=6, objects=4, affinity=0.3, scale=(0.47, 1.2)),
+            Phase(steps=full, side=384, photos=4, objects=4, affinity=0.2, scale=(0.7, 1.25)),
         ),
+    )
+
+
+def longer(*, seed: int = 1, steps: int | None = None) -> Run:
+    """`scratch` once more, on weights that have been through it."""
+    total = steps or 3400
+    small, middle, full = (round(total * share) for share in (0.3, 0.38, 0.32))
+    first = scratch(seed=seed)
+    return replace(
+        first,
+        name="longer",
+        phases=tuple(replace(p, steps=n) for p, n in zip(first.phases[1:], (small, middle, full), strict=True)),
     )

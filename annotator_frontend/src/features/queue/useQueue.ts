@@ -82,9 +82,9 @@ export function useQueue(dataset: string, image: string | null, onError: (error:
   }, [])
 
   useEffect(() => {
-    // What was fetched ahead goes back to the others when the page is left.
+    // When the page is left, photos go back to the others. Masks that were made stay; the photo comes again.
     const giveBack = () => {
-      for (const { id } of heldNow.current.slice(1)) {
+      for (const { id } of heldNow.current) {
         const path = { assignment_id: id }
         void api.POST('/api/assignments/{assignment_id}/release/', { params: { path } }).catch(() => {})
       }

@@ -1,0 +1,144 @@
+"""All of Maskloop as `make run` starts it: supervisor, servers, web, workers, beat. And a browser."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from backend.launch.install import chromium
+from backend.launch.places import ROOT
+from tests.system.client import Client
+
+READY = re.compile(r"^Maskloop is ready: (http://127\.0\.0\.1:\d+)$", re.MULTILINE)
+SWITCHES = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
+ARGUMENTS = [f"--{switch}" for switch in (*SWITCHES, "disable-component-update", "disable-sync")]
+
+
+@dataclass
+class Running:
+    """A Maskloop of its own, on a folder of its own."""
+
+    var: Path
+    port: int
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def password(self) -> str:
+        found = re.search(r"^password: (\S+)$", (self.var / "admin.txt").read_text(), re.MULTILINE)
+        assert found
+        return found.group(1)
+
+    def wait_until_ready(self, seconds: float = 120) -> float:
+        """Returns the seconds it took."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            if READY.search(self.output):
+                return time.monotonic() - began
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError(f"not ready:\n{self.output}")
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def admin(self) -> Client:
+        return Client(self.address, "admin", self.password)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(var: Path, port: int | None = None, **environment: str) -> Running:
+    """Start one without waiting."""
+    port = port or free_port()
+    kept = {k: v for k, v in os.environ.items() if k not in TEST_SERVERS}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backend.launch"],
+        cwd=ROOT,
+        env={**kept, "VAR": str(var), "PORT": str(port), "OPEN": "0", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    running = Running(var, port, process)
+    assert process.stdout is not None
+
+    def read() -> None:
+        for line in process.stdout or ():
+            running.lines.append(line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return running
+
+
+#: What `tests.environment` says is for tests of the backend alone.
+TEST_SERVERS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "STORAGE_URL",
+    "SECRET_KEY",
+    "MASKLOOP_LOCAL",
+    "VAR",
+    "DJANGO_SETTINGS_MODULE",
+)
+
+
+def world_readable(folder: Path) -> Path:
+    """PostgreSQL does not run as root: its user has to get through to the folder."""
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def maskloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    var = world_readable(tmp_path_factory.mktemp("maskloop"))
+    running = start(var)
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.stop()
+        artefact("maskloop.log").write_text(running.output)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+def artefact(name: str) -> Path:
+    """A file to look at after the tests."""
+    folder = ROOT / "tests" / "artefacts"
+    folder.mkdir(exist_ok=True)
+    return folder / name
