@@ -36,6 +36,8 @@ def run_engine(
         ChildFailed, ChildStopped.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("DJANGO_")}
+    # Threads that spin while they wait starve when others want the cores, and this child is the last in line.
+    environment.setdefault("OMP_WAIT_POLICY", "passive")
     child = subprocess.Popen(
         [sys.executable, "-m", "engine", *arguments],
         cwd=ROOT,
