@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     evaluate = verbs.add_parser("evaluate", parents=[common], help="how good a checkpoint is")
-    evaluate.add_argument("what", choices=["clicks"])
+    evaluate.add_argument("what", choices=["clicks", "magic-wand"], help="magic-wand: what there is without a model")
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR")
     evaluate.add_argument("--only", type=Path, metavar="FILE", help="names to use, one a line or a json list")
     evaluate.add_argument("--json", type=Path, metavar="FILE")
@@ -191,8 +191,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     from engine.evaluation.clicks import evaluate_clicks
     from engine.model.checkpoint import write_whole
 
-    predictor = _predictor(options)
     records = read_records(options.data, only=_names(options.only) if options.only else None)[: options.limit]
+    if options.what == "magic-wand":
+        _evaluate_magic_wand(options, records)
+        return
+    predictor = _predictor(options)
     report = evaluate_clicks(predictor, _photos(records, predictor), clicks=options.clicks)
     report = {"checkpoint": str(options.checkpoint), "data": str(options.data), **report}
     if options.json:
@@ -204,6 +207,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"  mIoU, oracle  {report['oracle']['1']:.3f}   best of the three masks of 1 click")
     print(f"  NoC@85 {report['noc85']:.2f}   NoC@90 {report['noc90']:.2f}   never 90%: {report['failures90']}")
     print(f"  clicks that lowered IoU by over 0.05: {100 * report['worse_by_a_click']:.1f}%")
+
+
+def _evaluate_magic_wand(options: argparse.Namespace, records: "list[Record]") -> None:
+    from engine.evaluation.baselines import evaluate_magic_wand
+    from engine.model.checkpoint import write_whole
+
+    report = evaluate_magic_wand((r.pixels(), [m for m in r.read_masks() if m.any()]) for r in records)
+    if options.json:
+        write_whole(options.json, json.dumps({"data": str(options.data), **report}, indent=1).encode())
+    print(f"{report['objects']} objects, best tolerance {report['tolerance']}: mIoU, 1 click {report['miou']['1']:.3f}")
 
 
 def _photos(records: "list[Record]", predictor: "Predictor") -> Iterator[tuple[str, Any, list[Any]]]:
