@@ -41,8 +41,8 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
 
 def longer(*, seed: int = 1, steps: int | None = None) -> Run:
     """`scratch` once more, on weights that have been through it."""
-    total = steps or 3400
-    small, middle, full = (round(total * share) for share in (0.3, 0.38, 0.32))
+    total = steps or 2720
+    small, middle, full = (round(total * share) for share in (0.375, 0.37, 0.255))
     first = scratch(seed=seed)
     return replace(
         first,

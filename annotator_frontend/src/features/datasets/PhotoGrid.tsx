@@ -44,12 +44,11 @@ function Tile({ photo }: { photo: Photo }) {
     <Link
       to={`/datasets/${photo.dataset}/label?image=${photo.id}`}
       className={classes.tile}
-      aria-label={`${photo.file_name}: ${STATUS[photo.status]}${masks}`}
       title={photo.attribution || undefined}
       ref={ref}
     >
       <div className={classes.frame}>
-        <img src={photo.thumbnail_url} alt="" className={classes.photo} loading="lazy" />
+        <img src={photo.thumbnail_url} alt={`${photo.file_name}:`} className={classes.photo} loading="lazy" />
         {entry?.isIntersecting && photo.mask_count > 0 && <Outlines photo={photo} />}
       </div>
       <div className={classes.caption}>

@@ -1,0 +1,64 @@
+"""Every page, as axe sees it: no violation of WCAG 2.1 A or AA."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.launch.install import FRONTEND
+from tests.system.conftest import Running, artefact
+
+AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
+RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}"
+
+
+@pytest.fixture
+def page(browser, maskloop: Running):
+    # The page's own policy lets no foreign script in, axe included.
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, bypass_csp=True)
+    page = context.new_page()
+    page.goto(maskloop.address)
+    yield page
+    context.close()
+
+
+def violations(page: Page) -> list[str]:
+    page.add_script_tag(path=AXE)
+    found = page.evaluate(f"axe.run(document, {RULES})")["violations"]
+    return [f"{v['id']}: {v['help']}: {n['html'][:160]}" for v in found for n in v["nodes"]]
+
+
+def test_no_page_has_a_violation(page: Page, maskloop: Running):
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_label("Name").fill("admin")
+    page.locator("input[type=password]").fill(maskloop.password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("link", name="Demo")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("link", name="Demo").click()
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    expect(page.get_by_text("maskloop_tiny")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("link", name="Label photos").click()
+    expect(page.get_by_test_id("decoder")).to_contain_text("in this browser", timeout=120_000)
+    assert violations(page) == []
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_page_is_readable_on_a_4k_screen(browser, maskloop: Running):
+    context = browser.new_context(viewport={"width": 3840, "height": 2160})
+    page = context.new_page()
+    page.goto(maskloop.address)
+    page.get_by_label("Name").fill("admin")
+    page.locator("input[type=password]").fill(maskloop.password)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Demo").click()
+    expect(page.get_by_role("link", name="chelsea.png: Waiting")).to_be_visible()
+    page.screenshot(path=artefact("dataset-4k.png"))
+    page.get_by_role("link", name="Label photos").click()
+    expect(page.get_by_test_id("decoder")).to_contain_text("in this browser", timeout=120_000)
+    page.screenshot(path=artefact("workspace-4k.png"))
+    size = page.get_by_text("Next object").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    assert size > 20, f"{size} px on 2160 lines"
+    context.close()
