@@ -4,10 +4,9 @@ import { useCallback, useEffect, useState } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
 import { useDataset } from '@/features/datasets/queries'
 import { type Assignment, type Reason, useQueue } from '@/features/queue/useQueue'
-import { Outbox } from '@/features/workspace/saving/outbox'
-import { journalOf, server } from '@/features/workspace/saving/server'
+import { outboxOf } from '@/features/workspace/saving/server'
 import { Workspace } from '@/features/workspace/Workspace'
-import { answer, api, type Schemas } from '@/shared/api/client'
+import type { Schemas } from '@/shared/api/client'
 import { tellError } from '@/shared/ui/notify'
 
 const EMPTY: Record<Reason, string> = {
@@ -23,7 +22,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   const navigate = useNavigate()
   const queries = useQueryClient()
   const { data: dataset } = useDataset(id)
-  const [outbox] = useState(() => new Outbox(server, journalOf(user.id)))
+  const outbox = outboxOf(user.id)
   const [isResumed, setResumed] = useState(false)
   useEffect(() => {
     void outbox.resume().finally(() => setResumed(true))
@@ -32,33 +31,41 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     return () => window.removeEventListener('online', kick)
   }, [outbox])
 
-  const { current, next, reason, advance } = useQueue(id, search.get('image'), tellError)
+  // Behind the masks that are still on their way, so that they arrive under this lease.
+  const giveBack = (held: readonly Assignment[]) => {
+    for (const { id: assignment, image } of held) outbox.add({ kind: 'release', assignment, image: image.id })
+  }
+  const queue = useQueue({
+    dataset: id,
+    image: search.get('image'),
+    // What an earlier page left unsent belongs to the photos, too: read it before they are asked for.
+    isEnabled: isResumed,
+    isClosing: assignment => outbox.closing().includes(assignment),
+    onLeave: giveBack,
+    onError: tellError,
+  })
+  const { current, next, reason, advance, rename } = queue
+  useEffect(() => {
+    outbox.onMoved = rename
+  }, [outbox, rename])
   const back = useCallback(() => {
     void queries.invalidateQueries({ queryKey: ['dataset', id] })
     void navigate(`/datasets/${id}`)
   }, [navigate, queries, id])
-  const skip = async (assignment: Assignment, why: string) => {
-    const path = { assignment_id: assignment.id }
-    try {
-      await answer(
-        api.POST('/api/assignments/{assignment_id}/skip/', { params: { path }, body: { reason: why } }),
-      )
-      advance(assignment)
-    } catch (error) {
-      tellError(error)
-    }
+  const skip = (assignment: Assignment, why: string) => {
+    outbox.add({ kind: 'skip', assignment: assignment.id, image: assignment.image.id, reason: why })
+    advance(assignment)
   }
   return (
     <Workspace
       title={dataset?.name ?? ''}
-      // What an earlier page left unsent belongs to the photo, too: read it before the photo is shown.
-      current={isResumed ? current : null}
+      current={current}
       next={next}
       outbox={outbox}
       empty={<Nothing reason={reason} onBack={back} />}
       onBack={back}
       onSubmit={advance}
-      onSkip={(assignment, why) => void skip(assignment, why)}
+      onSkip={skip}
       onError={tellError}
     />
   )

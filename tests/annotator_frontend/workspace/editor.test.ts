@@ -112,6 +112,29 @@ describe('accepting', () => {
   })
 })
 
+test('after a failed answer the mask of the prompts before is not taken for these', () => {
+  editor.addPrompt(click(1))
+  answer(candidate(0, 0.9))
+  editor.addPrompt(click(2, 0))
+  editor.failed('photo', asked[1]!.revision - 1)
+  expect(editor.state.isWaiting).toBe(true)
+  editor.failed('photo', asked[1]!.revision)
+  expect(editor.state.isWaiting).toBe(false)
+  expect(editor.accept()).toBe(false)
+  expect(told).toEqual([])
+})
+
+test('without a photo there is nothing to undo or to remove', () => {
+  editor.addPrompt(click(1))
+  answer(candidate(0, 0.9))
+  editor.accept()
+  editor.close()
+  editor.undo()
+  editor.remove('new-1')
+  expect(editor.state.masks).toEqual([])
+  expect(told).toEqual(['put new-1'])
+})
+
 describe('undo', () => {
   test('takes one prompt back with its mask, without asking the decoder again', () => {
     editor.addPrompt(click(1))

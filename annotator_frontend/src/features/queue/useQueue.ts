@@ -8,6 +8,19 @@ const HELD_AHEAD = 2
 const RENEW_EVERY_MS = 4 * 60_000
 const ASK_AGAIN_MS = 1500
 
+export interface QueueOptions {
+  dataset: string
+  /** The photo to begin with; null: whichever comes. */
+  image: string | null
+  /** Whether to ask already. */
+  isEnabled: boolean
+  /** Assignments that are as good as closed, though the server may not know yet. */
+  isClosing: (assignment: string) => boolean
+  /** When the page is left, photos go back to the others; masks that were made stay. */
+  onLeave: (held: readonly Assignment[]) => void
+  onError: (error: unknown) => void
+}
+
 export interface Queue {
   current: Assignment | null
   next: Assignment | null
@@ -15,54 +28,70 @@ export interface Queue {
   reason: Reason | null
   /** Done with this one: the next takes its place at once. */
   advance: (finished: Assignment) => void
+  /** A lease that ran out was taken again under another id. */
+  rename: (from: string, to: string) => void
 }
 
 /** The photo at hand and the one after it, both leased, for as long as the page is open. */
-export function useQueue(dataset: string, image: string | null, onError: (error: unknown) => void): Queue {
+export function useQueue({ dataset, image, isEnabled, ...options }: QueueOptions): Queue {
   const [held, setHeld] = useState<Assignment[]>([])
   const [reason, setReason] = useState<Reason | null>(null)
   const finished = useRef(new Set<string>())
-  const heldNow = useRef(held)
+  const [heldNow, optionsNow] = [useRef(held), useRef(options)]
   heldNow.current = held
-  const isAsking = useRef(false)
+  optionsNow.current = options
+  const asking = useRef<{ isBusy: boolean; isGone: boolean; timer?: ReturnType<typeof setTimeout> }>({
+    isBusy: false,
+    isGone: false,
+  })
   const wantsImage = useRef(image)
 
   const fill = useCallback(async () => {
-    if (isAsking.current || heldNow.current.length >= HELD_AHEAD) return
-    isAsking.current = true
-    let [again, tooMany] = [false, false]
+    const own = asking.current
+    if (own.isBusy || own.isGone || heldNow.current.length >= HELD_AHEAD) return
+    own.isBusy = true
+    clearTimeout(own.timer)
+    let pauseMs = 0
     try {
       const found = await ask(dataset, wantsImage.current, [
         ...heldNow.current.map(({ id }) => id),
         ...finished.current,
       ])
       wantsImage.current = null
-      if (found.assignment) {
-        const { assignment } = found
-        setHeld(now => (now.some(({ id }) => id === assignment.id) ? now : [...now, assignment]))
+      const { assignment } = found
+      if (assignment && own.isGone) optionsNow.current.onLeave([assignment])
+      else if (assignment && optionsNow.current.isClosing(assignment.id)) {
+        finished.current.add(assignment.id)
+        pauseMs = 1
+      } else if (assignment) {
+        setHeld(now =>
+          now.some(({ image: { id } }) => id === assignment.image.id) ? now : [...now, assignment],
+        )
         setReason(null)
       } else {
-        // The photo just submitted may still count as open until the server has heard of it.
-        tooMany = found.reason === 'too_many_open'
-        if (!tooMany && !heldNow.current.length) setReason(found.reason)
-        again = tooMany || found.reason === 'all_open_elsewhere'
+        if (!heldNow.current.length) setReason(found.reason)
+        // The photo just submitted counts as open until the server has heard of it.
+        if (found.reason === 'too_many_open') pauseMs = ASK_AGAIN_MS
+        if (found.reason === 'all_open_elsewhere') pauseMs = 10 * ASK_AGAIN_MS
       }
     } catch (error) {
-      if (wantsImage.current) wantsImage.current = null
-      else again = true
-      onError(error)
+      pauseMs = wantsImage.current ? 1 : 10 * ASK_AGAIN_MS
+      wantsImage.current = null // somebody else has it: then whichever comes
+      if (!own.isGone) optionsNow.current.onError(error)
     } finally {
-      isAsking.current = false
+      own.isBusy = false
     }
-    if (again) setTimeout(() => void fill(), tooMany ? ASK_AGAIN_MS : 10 * ASK_AGAIN_MS)
-  }, [dataset, onError])
+    if (pauseMs && !own.isGone) own.timer = setTimeout(() => void fill(), pauseMs)
+  }, [dataset, heldNow, optionsNow])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever there is room
   useEffect(() => {
-    void fill()
-  }, [fill, held.length])
+    if (isEnabled) void fill()
+  }, [fill, isEnabled, held.length])
 
   useEffect(() => {
+    const own = asking.current
+    own.isGone = false
     const renew = () => {
       for (const { id } of heldNow.current) {
         const path = { assignment_id: id }
@@ -78,26 +107,25 @@ export function useQueue(dataset: string, image: string | null, onError: (error:
       }
     }
     const timer = setInterval(renew, RENEW_EVERY_MS)
-    return () => clearInterval(timer)
-  }, [])
-
-  useEffect(() => {
-    // When the page is left, photos go back to the others. Masks that were made stay; the photo comes again.
-    const giveBack = () => {
-      for (const { id } of heldNow.current) {
-        const path = { assignment_id: id }
-        void api.POST('/api/assignments/{assignment_id}/release/', { params: { path } }).catch(() => {})
-      }
+    return () => {
+      own.isGone = true
+      clearInterval(timer)
+      clearTimeout(own.timer)
+      optionsNow.current.onLeave(heldNow.current)
     }
-    return giveBack
-  }, [])
+  }, [heldNow, optionsNow])
 
   const advance = useCallback((done: Assignment) => {
     finished.current.add(done.id)
     setHeld(now => now.filter(({ id }) => id !== done.id))
   }, [])
 
-  return { current: held[0] ?? null, next: held[1] ?? null, reason, advance }
+  const rename = useCallback((from: string, to: string) => {
+    finished.current.add(to) // whoever asks next is not to get it a second time
+    setHeld(now => now.map(one => (one.id === from ? { ...one, id: to } : one)))
+  }, [])
+
+  return { current: held[0] ?? null, next: held[1] ?? null, reason, advance, rename }
 }
 
 async function ask(dataset: string, image: string | null, besides: string[]): Promise<Schemas['NextJson']> {

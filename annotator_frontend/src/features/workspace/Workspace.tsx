@@ -15,6 +15,9 @@ import type { Outbox } from './saving/outbox'
 import { useWorkspaceKeys } from './useWorkspaceKeys'
 import classes from './workspace.module.css'
 
+/** Nobody has looked at a photo before it has been there for this long. */
+const LOOK_MS = 400
+
 const SKIP_REASONS = ['Blurred or too dark', 'Too difficult', 'Not for me'] as const
 
 export interface WorkspaceProps {
@@ -74,8 +77,8 @@ export function Workspace({
         setLastMilliseconds(milliseconds)
         editor.answered(photo, revision, candidates)
       },
-      onFailure: (_, message) => {
-        editor.failed()
+      onFailure: (photo, revision, message) => {
+        editor.failed(photo, revision)
         onError(message)
       },
     })
@@ -83,10 +86,23 @@ export function Workspace({
   useEffect(() => {
     shelf.hold([current, next].filter(held => held !== null))
   }, [shelf, current, next])
+  useEffect(
+    () => () => {
+      shelf.hold([])
+      decoder.stop()
+    },
+    [shelf, decoder],
+  )
+  const openedAt = useRef(0)
+  const opened = current?.image.id
+  // Not whenever the assignment changes: a lease that was taken again goes on with the same photo, undo and all.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {
-    if (current) editor.open(current.image.id, masksOf(current.masks, outbox.unsentFor(current.image.id)))
+    if (current) editor.open(current.image.id, masksOf(current.masks, outbox.operationsOn(current.image.id)))
+    else editor.close()
+    openedAt.current = performance.now()
     clock.take(performance.now())
-  }, [editor, current, outbox, clock])
+  }, [editor, opened, outbox, clock])
   useEffect(() => {
     const onVisibility = () => document.hidden && clock.pause()
     document.addEventListener('visibilitychange', onVisibility)
@@ -101,6 +117,8 @@ export function Workspace({
 
   const submit = () => {
     const { prompts } = editor.state
+    // A double click, or a photo that nobody has seen yet: not an empty photo in the dataset.
+    if (!photo.picture || performance.now() - openedAt.current < LOOK_MS) return
     // An object in work is not thrown away: what is on show is taken, and where nothing is yet, the person is told.
     if (!current || (prompts.length && !editor.accept())) {
       if (current) onError('The object in work has no mask yet: wait for it, or press Escape.')
@@ -218,7 +236,7 @@ export function Workspace({
           <Button
             size="xs"
             onClick={submit}
-            disabled={!current}
+            disabled={!current || !photo.picture}
             rightSection={<Kbd size="xs">Ctrl Enter</Kbd>}
           >
             Submit

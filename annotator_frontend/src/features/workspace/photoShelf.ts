@@ -1,4 +1,4 @@
-import { bytesOf, type Schemas } from '@/shared/api/client'
+import { ApiError, bytesOf, type Schemas, Unreachable } from '@/shared/api/client'
 import type { DecoderClient } from './decoder/client'
 
 export type Assignment = Schemas['AssignmentJson']
@@ -10,6 +10,13 @@ export interface ShelvedPhoto {
   /** How long its embedding should take still, where the server knows. */
   expectedSeconds: number | null
   problem: string | null
+}
+
+const TRY_AGAIN_MS = 2000
+
+/** Whether waiting may help: the network, or a server that restarts. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof ApiError && error.status >= 500)
 }
 
 const EMPTY: ShelvedPhoto = { picture: null, isReady: false, expectedSeconds: null, problem: null }
@@ -66,7 +73,7 @@ export class PhotoShelf {
       const blob = await (await bytesOf(image.pixels_url, { signal })).blob()
       const picture = await createImageBitmap(blob)
       if (signal.aborted) picture.close()
-      else this.change(image.id, { picture })
+      else this.change(image.id, { picture, problem: null })
     }
     const loadEmbedding = async () => {
       const url = `/api/images/${image.id}/embedding/${checkpoint.encoder_hash}/`
@@ -85,9 +92,20 @@ export class PhotoShelf {
         embedding,
         decoderHash: checkpoint.decoder_hash,
       })
-      this.change(image.id, { isReady: true, expectedSeconds: null })
+      this.change(image.id, { isReady: true, expectedSeconds: null, problem: null })
     }
-    loadPicture().catch(failed)
-    loadEmbedding().catch(failed)
+    const persist = async (load: () => Promise<void>) => {
+      while (!signal.aborted) {
+        try {
+          return await load()
+        } catch (error) {
+          failed(error)
+          if (!isPassing(error)) return
+          await new Promise(resolve => setTimeout(resolve, TRY_AGAIN_MS))
+        }
+      }
+    }
+    void persist(loadPicture)
+    void persist(loadEmbedding)
   }
 }

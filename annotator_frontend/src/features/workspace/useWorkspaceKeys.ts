@@ -30,7 +30,9 @@ export function useWorkspaceKeys(run: (command: Command) => boolean): HeldKeys {
       }
       const command = commandOf(event)
       if (!command || (command === 'accept' && isButton(event.target))) return
-      if (newest.current(command)) event.preventDefault()
+      // A key held down submits once.
+      if (command === 'submit' && event.repeat) event.preventDefault()
+      else if (newest.current(command)) event.preventDefault()
     }
     const onKeyUp = (event: KeyboardEvent) => {
       if (event.key === ' ') setHeld(now => ({ ...now, isSpaceDown: false }))

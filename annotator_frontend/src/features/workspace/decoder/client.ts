@@ -4,14 +4,15 @@ import type { Candidate, FromWorker, PhotoForDecoder, ToWorker } from './protoco
 
 export interface DecoderListener {
   onAnswer: (photo: string, revision: number, candidates: Candidate[], milliseconds: number) => void
-  onFailure: (photo: string | null, message: string) => void
+  onFailure: (photo: string | null, revision: number | null, message: string) => void
 }
 
 /** The page's side of the Web Worker. */
 export class DecoderClient {
   private readonly worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
   private readonly loading = new Map<string, Promise<void>>()
-  private readonly resolvers = new Map<string, () => void>()
+  private readonly pending = new Map<string, { resolve: () => void; reject: (error: Error) => void }>()
+  private broken: Error | null = null
   private listener: DecoderListener | null = null
 
   /** Threads need the isolation headers; one core stays with the page. */
@@ -19,8 +20,12 @@ export class DecoderClient {
 
   constructor() {
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.hear(data)
-    this.worker.onerror = event =>
-      this.listener?.onFailure(null, event.message || 'The decoder could not be started.')
+    this.worker.onerror = event => {
+      this.broken = new Error(event.message || 'The decoder could not be started.')
+      for (const { reject } of this.pending.values()) reject(this.broken)
+      this.pending.clear()
+      this.listener?.onFailure(null, null, this.broken.message)
+    }
   }
 
   listen(listener: DecoderListener): void {
@@ -40,7 +45,8 @@ export class DecoderClient {
 
   private async fetchModel(decoderHash: string, url: string): Promise<void> {
     const model = await (await bytesOf(url)).arrayBuffer()
-    const loaded = new Promise<void>(resolve => this.resolvers.set(decoderHash, resolve))
+    if (this.broken) throw this.broken
+    const loaded = new Promise<void>((resolve, reject) => this.pending.set(decoderHash, { resolve, reject }))
     this.send({ kind: 'load', decoderHash, model, threads: this.threads }, [model])
     await loaded
   }
@@ -66,9 +72,20 @@ export class DecoderClient {
   }
 
   private hear(message: FromWorker): void {
-    if (message.kind === 'loaded') this.resolvers.get(message.decoderHash)?.()
-    else if (message.kind === 'answer') {
-      this.listener?.onAnswer(message.photo, message.revision, message.candidates, message.milliseconds)
-    } else this.listener?.onFailure(message.photo, message.message)
+    switch (message.kind) {
+      case 'loaded':
+        this.pending.get(message.decoderHash)?.resolve()
+        this.pending.delete(message.decoderHash)
+        break
+      case 'not loaded':
+        this.pending.get(message.decoderHash)?.reject(new Error(message.message))
+        this.pending.delete(message.decoderHash)
+        break
+      case 'answer':
+        this.listener?.onAnswer(message.photo, message.revision, message.candidates, message.milliseconds)
+        break
+      case 'failed':
+        this.listener?.onFailure(message.photo, message.revision, message.message)
+    }
   }
 }

@@ -43,4 +43,5 @@ export type ToWorker =
 export type FromWorker =
   | { kind: 'loaded'; decoderHash: string; threads: number }
   | { kind: 'answer'; photo: string; revision: number; candidates: Candidate[]; milliseconds: number }
-  | { kind: 'failed'; photo: string | null; revision: number | null; message: string }
+  | { kind: 'failed'; photo: string; revision: number; message: string }
+  | { kind: 'not loaded'; decoderHash: string; message: string }

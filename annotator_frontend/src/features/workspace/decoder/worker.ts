@@ -34,12 +34,12 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 
 function fail(data: ToWorker, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
-  if (data.kind === 'load') sessions.delete(data.decoderHash)
-  tell(
-    data.kind === 'prompt'
-      ? { kind: 'failed', photo: data.photo, revision: data.revision, message }
-      : { kind: 'failed', photo: null, revision: null, message },
-  )
+  if (data.kind === 'load') {
+    sessions.delete(data.decoderHash)
+    tell({ kind: 'not loaded', decoderHash: data.decoderHash, message })
+  } else if (data.kind === 'prompt') {
+    tell({ kind: 'failed', photo: data.photo, revision: data.revision, message })
+  }
 }
 
 async function handle(message: ToWorker): Promise<void> {

@@ -84,6 +84,11 @@ export class Editor {
     })
   }
 
+  /** No photo is there. */
+  close(): void {
+    this.store.setState({ ...EMPTY, photo: null, isWaiting: false, past: [], future: [], selected: null })
+  }
+
   get state(): EditorState {
     return this.store.getState()
   }
@@ -109,8 +114,9 @@ export class Editor {
   }
 
   /** The decoder could not answer. */
-  failed(): void {
-    this.store.setState({ isWaiting: false })
+  failed(photo: string | null, revision: number | null): void {
+    const state = this.state
+    if (photo === state.photo && revision === state.revision) this.store.setState({ isWaiting: false })
   }
 
   choose(index: number): void {
@@ -125,9 +131,9 @@ export class Editor {
 
   /** Take the mask on show as an object. Returns whether there was one. */
   accept(): boolean {
-    const { candidates, chosen, prompts, masks, isWaiting, revision } = this.state
+    const { candidates, answers, chosen, prompts, masks, isWaiting, revision } = this.state
     const candidate = candidates[chosen]
-    if (!candidate || isWaiting || areaOf(candidate.mask) === 0) return false
+    if (!candidate || isWaiting || answers !== prompts || areaOf(candidate.mask) === 0) return false
     const accepted: AcceptedMask = {
       id: this.effects.newId(),
       mask: candidate.mask,

@@ -33,20 +33,17 @@ function promptOf({ kind, at, label, box }: StoredPrompt): Prompt {
     : { kind: 'point', at: { x: at![0]!, y: at![1]! }, label: label! }
 }
 
-/** The masks that a photo has: the server's, and those of the journal that the server does not have yet. */
-export function masksOf(
-  stored: readonly Schemas['MaskJson'][],
-  unsent: readonly Operation[],
-): AcceptedMask[] {
-  const removed = new Set(unsent.flatMap(operation => (operation.kind === 'remove' ? [operation.id] : [])))
+/** The masks that a photo has: the server's, as it told of them when the photo was leased, and what was done since. */
+export function masksOf(stored: readonly Schemas['MaskJson'][], since: readonly Operation[]): AcceptedMask[] {
+  const removed = new Set(since.flatMap(operation => (operation.kind === 'remove' ? [operation.id] : [])))
   const known = new Set(stored.map(({ id }) => id))
   const confirmed = stored.map(mask => acceptedOf(mask.id, mask, mask.origin, false))
-  const journalled = unsent.flatMap(operation => {
+  const added = since.flatMap(operation => {
     if (operation.kind !== 'put' || known.has(operation.id)) return []
     const body = operation.body as unknown as Schemas['MaskFormRequest']
     return [acceptedOf(operation.id, body, body.origin, true)]
   })
-  return [...confirmed, ...journalled].filter(({ id }) => !removed.has(id))
+  return [...confirmed, ...added].filter(({ id }) => !removed.has(id))
 }
 
 function acceptedOf(
