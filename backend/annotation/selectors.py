@@ -8,17 +8,19 @@ from django.http import Http404
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
 from backend.datasets.models import Dataset, Image, Split
+from backend.datasets.selectors import dataset_get
 
 
 def assignment_get(*, user: User, assignment_id: UUID) -> Assignment:
     """The person's own assignment, whatever its state.
 
     Raises:
-        Http404: there is none, or it is another person's: a stranger cannot tell which.
+        Http404: there is none, it is another person's, or the person is no member any more: nobody can tell which.
     """
     found = Assignment.objects.select_related("image", "checkpoint").filter(id=assignment_id, holder=user).first()
     if found is None:
         raise Http404
+    dataset_get(user=user, dataset_id=found.image.dataset_id)
     return found
 
 

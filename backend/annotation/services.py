@@ -219,7 +219,10 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask
                 content_hash=content_hash,
             )
     except IntegrityError:  # another delivery of the same request was faster
-        return _same_again(Mask.objects.get(id=mask_id), author, content_hash), False
+        faster = Mask.objects.filter(id=mask_id).first()
+        if faster is None:
+            raise
+        return _same_again(faster, author, content_hash), False
     if replaced is not None:
         Mask.objects.filter(id=replaced.id).update(state=MaskState.REPLACED)
     _open(held.id, author).update(expires_at=Now() + lease())  # activity renews

@@ -1,6 +1,7 @@
 """Labelling photos without people, one job a photo."""
 
 import hashlib
+import logging
 import time
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,8 @@ from backend.datasets.models import Dataset, Image
 from backend.inference.services import embedding_ready
 from engine import api as engine
 from engine.errors import EngineError, PromptInvalid
+
+logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 ASK_AGAIN_AFTER = timedelta(minutes=10)
@@ -75,6 +78,9 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
     job = AutolabelJob.objects.select_related("image", "run__checkpoint").get(id=job_id)
     if job.state != JobState.WAITING or job.run.state != RunState.RUNNING:
         return
+    if job.attempts >= MAX_ATTEMPTS:  # each of them took its worker along
+        _job_failed(job, job.error or "The worker died each time with this photo.")
+        return
     AutolabelJob.objects.filter(id=job.id).update(attempts=F("attempts") + 1, asked_at=Now())
     image, checkpoint, began = job.image, job.run.checkpoint, time.monotonic()
     try:
@@ -83,8 +89,10 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
         values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
         with get_storage().local(checkpoint.storage_key) as weights:
             proposals = engine.label_everything(values, image.size, checkpoint=weights, settings=job.run.settings)
-    except (EngineError, DomainError) as error:
-        _job_failed(job, str(error))
+    except Exception as error:  # whatever it is: a job that raises would be asked for again without end
+        if not isinstance(error, EngineError | DomainError):
+            logger.exception("automatic labelling of %s", image.id)
+        _job_failed(job, str(error) or type(error).__name__)
         return
     with transaction.atomic():
         # The photo's row decides between us and a person who takes it in this moment.

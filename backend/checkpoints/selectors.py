@@ -35,6 +35,8 @@ def checkpoint_get(*, user: User, checkpoint_id: UUID) -> Checkpoint:
     checkpoint = Checkpoint.objects.filter(id=checkpoint_id).first()
     if checkpoint is None:
         raise Http404
-    if checkpoint.dataset_id and not datasets_of(user).filter(id=checkpoint.dataset_id).exists():
+    # It may have been made for one dataset and serve another.
+    own = datasets_of(user).filter(Q(id=checkpoint.dataset_id) | Q(deployments__checkpoint=checkpoint))
+    if checkpoint.dataset_id and not own.exists():
         raise Http404
     return checkpoint

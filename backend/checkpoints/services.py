@@ -87,9 +87,11 @@ def decoder_export(*, checkpoint_id: UUID | str) -> None:
 
 
 def decoders_sweep() -> None:
-    """Make decoders whose wake-up call was lost."""
+    """Ask again for decoders whose wake-up call was lost."""
+    from backend.checkpoints.tasks import export_decoder
+
     for checkpoint_id in Checkpoint.objects.filter(decoder_key="").values_list("id", flat=True)[:20]:
-        decoder_export(checkpoint_id=checkpoint_id)
+        export_decoder.delay(str(checkpoint_id))
 
 
 @transaction.atomic

@@ -1,11 +1,14 @@
 """Delivering events."""
 
+import logging
 from datetime import timedelta
 
 from django.db.models.functions import Now
 
 from backend.common.events import subscribers_of
 from backend.common.models import Event
+
+logger = logging.getLogger(__name__)
 
 
 def event_deliver(*, event_id: str) -> None:
@@ -23,5 +26,8 @@ def events_sweep() -> int:
     late = Event.objects.filter(delivered_at__isnull=True, created_at__lt=Now() - timedelta(minutes=1))
     ids = list(late.order_by("created_at").values_list("id", flat=True)[:1000])
     for event_id in ids:
-        event_deliver(event_id=str(event_id))
+        try:
+            event_deliver(event_id=str(event_id))
+        except Exception:  # one that cannot be delivered must not keep the others waiting
+            logger.exception("event %s", event_id)
     return len(ids)

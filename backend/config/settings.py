@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 MIGRATION_MODULES = {app: f"migrations.{app}" for app in APPS}
 MIDDLEWARE = [
     "backend.config.headers.IsolationHeaders",
+    "backend.config.limits.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -104,6 +105,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 << 20  # bytes of one JSON body: the run length
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 << 20  # larger files go to disk while they arrive
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 MAX_IMAGE_PIXELS = 200_000_000
+MAX_PHOTO_BYTES = 512 << 20  # of one file, packed
 MAX_ARCHIVE_BYTES = 20 << 30  # unpacked
 LEASE_MINUTES = 15
 MAX_OPEN_ASSIGNMENTS = 3  # per person and dataset: the one in work, and those fetched ahead
@@ -118,6 +120,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "backend.common.errors.exception_handler",
     "DEFAULT_THROTTLE_RATES": {"login": "10/minute"},
+    "NUM_PROXIES": 1 if environment.production else 0,  # whose X-Forwarded-For is believed
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
@@ -144,6 +147,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_DEFAULT_QUEUE = "batch"
 CELERY_TASK_ROUTES = {
+    # Short ones, which must not wait behind hours of work.
+    **{
+        f"backend.*.tasks.{name}": {"queue": "interactive"}
+        for name in ("sweep_*", "expire_*", "run_due_*", "deliver_*")
+    },
     "backend.checkpoints.tasks.export_decoder": {"queue": "interactive"},
     "backend.training.tasks.work_on_training_run": {"queue": "training"},
 }
@@ -157,7 +165,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds}
+    name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for name, task, seconds in [
         ("expire leases", "backend.annotation.tasks.expire_assignments", 30),
         ("sweep embeddings", "backend.inference.tasks.sweep_embeddings", 60),

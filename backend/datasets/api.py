@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import IO, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -19,7 +20,7 @@ from backend.accounts.models import User
 from backend.common.bytes import bytes_response
 from backend.common.errors import DomainError, InvalidInput
 from backend.datasets.archives import is_archive, read_archive
-from backend.datasets.errors import ArchiveRefused
+from backend.datasets.errors import ArchiveRefused, PhotoRefused
 from backend.datasets.models import Image, Membership, Role
 from backend.datasets.selectors import dataset_get, image_get
 from backend.datasets.services import images_import, member_remove, member_set
@@ -151,7 +152,9 @@ def _each_file(files: list[UploadedFile]) -> Iterator[tuple[str, bytes | DomainE
         head = file.read(4)
         file.seek(0)
         if not is_archive(head):
-            yield name, file.read()
+            too_large = (file.size or 0) > settings.MAX_PHOTO_BYTES
+            most = settings.MAX_PHOTO_BYTES >> 20
+            yield name, PhotoRefused(f"{name} is larger than {most} MB.") if too_large else file.read()
             continue
         try:
             yield from read_archive(cast(IO[bytes], file.file), name)

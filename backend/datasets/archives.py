@@ -1,7 +1,9 @@
 """Zip files from outside: read member by member, never unpacked to disk."""
 
+import lzma
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO
@@ -14,6 +16,8 @@ MAX_MEMBERS = 100_000
 MAX_MEMBER_BYTES = 1 << 30
 MAX_RATIO = 200  # unpacked to packed, of one member; photos hardly shrink at all
 _RATIO_MATTERS_FROM = 10 << 20  # bytes
+#: All that zipfile and its decompressors raise on members that are damaged, or packed in a way they do not know.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError)
 
 
 def is_archive(head: bytes) -> bool:
@@ -29,7 +33,7 @@ def read_archive(file: IO[bytes], name: str) -> Iterator[tuple[str, bytes | Arch
     """
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise ArchiveRefused(f"{name} is not a zip file, or is damaged.") from None
     with archive:
         members = [info for info in archive.infolist() if not info.is_dir() and not _is_noise(info.filename)]
@@ -46,7 +50,7 @@ def read_archive(file: IO[bytes], name: str) -> Iterator[tuple[str, bytes | Arch
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
     path = PurePosixPath(info.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if path.is_absolute() or not path.parts or ".." in path.parts or ":" in path.parts[0]:
         raise ArchiveRefused(f"{info.filename} in {name} points outside the archive.")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise ArchiveRefused(f"{info.filename} in {name} is a link, not a file.")
@@ -59,7 +63,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> 
     try:
         with archive.open(info) as member:
             content = member.read(info.file_size + 1)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+    except _UNREADABLE as error:
         raise ArchiveRefused(f"{info.filename} in {name} cannot be unpacked: {error}.") from error
     if len(content) != info.file_size:
         raise ArchiveRefused(f"{info.filename} in {name} is not as long as the archive says.")

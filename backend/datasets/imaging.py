@@ -52,21 +52,23 @@ def read_photo(content: bytes, name: str) -> Photo:
         raise PhotoRefused(f"{name} cannot be read: {error}.") from error
     with picture:
         _check_size(picture, name)
-        frames = getattr(picture, "n_frames", 1)
-        if frames > 1:
-            raise PhotoRefused(
-                f"{name} is animated, or has {frames} pages; save the one that is meant as its own file."
-            )
-        as_it_is = (
-            picture.format in ("JPEG", "PNG")
-            and picture.mode in ("RGB", "L")
-            and picture.getexif().get(_EXIF_ORIENTATION, 1) == 1
-        )
-        media_type = "image/jpeg" if picture.format == "JPEG" else "image/png"
         try:
+            frames = getattr(picture, "n_frames", 1)
+            if frames > 1:
+                raise PhotoRefused(
+                    f"{name} is animated, or has {frames} pages; save the one that is meant as its own file."
+                )
+            as_it_is = (
+                picture.format in ("JPEG", "PNG")
+                and picture.mode in ("RGB", "L")
+                and picture.getexif().get(_EXIF_ORIENTATION, 1) == 1
+            )
+            media_type = "image/jpeg" if picture.format == "JPEG" else "image/png"
             picture.load()
             upright = _to_rgb(ImageOps.exif_transpose(picture))
-        except (OSError, ValueError, SyntaxError, MemoryError) as error:
+        except PhotoRefused:
+            raise
+        except Exception as error:  # readers of damaged files raise nearly anything
             raise PhotoRefused(f"{name} is damaged or cut short: {error}.") from error
     display = None
     if not as_it_is:

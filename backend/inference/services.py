@@ -1,5 +1,6 @@
 """Making embeddings: once per photo and encoder, whoever asks and however often."""
 
+import logging
 import time
 from collections.abc import Iterable
 from datetime import timedelta
@@ -19,8 +20,10 @@ from backend.inference.models import Embedding, EmbeddingState
 from engine import api as engine
 from engine.errors import EngineError
 
+logger = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = 3
-ASK_AGAIN_AFTER = timedelta(seconds=60)
+ASK_AGAIN_AFTER = timedelta(minutes=10)  # many may wait in the queue, each behind all the others
 
 
 @transaction.atomic
@@ -63,8 +66,10 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
         try:
             with storage.local(checkpoint.storage_key) as weights:
                 values = engine.embed_image(read_pixels(read(image.display_key)), checkpoint=weights)
-        except EngineError as error:
-            _fail(embedding, str(error), for_good=False)
+        except Exception as error:  # whatever it is: one that raises would be asked for again without end
+            if not isinstance(error, EngineError):
+                logger.exception("embedding of %s", image.id)
+            _fail(embedding, str(error) or type(error).__name__, for_good=False)
             return
         storage.put(key, values.tobytes())
     with transaction.atomic():

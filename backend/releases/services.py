@@ -120,6 +120,7 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
     for path in paths:
         key = f"releases/{sums[path.name]}/{path.name}"  # by content: served again byte for byte
         get_storage().put(key, path)
+        Release.objects.filter(id=release.id).update(asked_at=Now())  # still at it: uploading takes its time
         files.append({"name": path.name, "storage_key": key, "bytes": path.stat().st_size, "sha256": sums[path.name]})
     return files
 
@@ -127,7 +128,9 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
 def release_fail(*, release_id: UUID | str, reason: str) -> None:
     with transaction.atomic():
         release = Release.objects.get(id=release_id)
-        Release.objects.filter(id=release_id).update(state=ReleaseState.FAILED, error=reason, finished_at=Now())
+        unfinished = Release.objects.filter(id=release_id, state__in=(ReleaseState.WAITING, ReleaseState.WRITING))
+        if not unfinished.update(state=ReleaseState.FAILED, error=reason, finished_at=Now()):
+            return  # another delivery was faster, and its files stand
         event_record("release.failed", subject=release.id, dataset=release.dataset_id, reason=reason)
 
 

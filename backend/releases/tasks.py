@@ -1,6 +1,10 @@
 """Writing releases."""
 
+import logging
+
 from celery import shared_task
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -14,6 +18,9 @@ def write_release(release_id: str) -> None:
         release_fail(release_id=release_id, reason=f"A stored file is gone: {error}.")
     except OSError as error:
         release_fail(release_id=release_id, reason=f"It could not be written: {error.strerror or error}.")
+    except Exception as error:
+        logger.exception("release %s", release_id)
+        release_fail(release_id=release_id, reason=f"It could not be written: {error or type(error).__name__}.")
 
 
 @shared_task

@@ -43,7 +43,7 @@ class TrainingRun(Row):
     attempts = models.PositiveSmallIntegerField(default=0)
     progress = models.JSONField(default=dict)  # {"step", "steps", "loss", "seconds_left"}
     history = models.JSONField(default=list)  # [{"step", "loss"}], thinned for the plot
-    candidate = models.OneToOneField(Checkpoint, models.RESTRICT, null=True, related_name="made_by_run")
+    candidate = models.ForeignKey(Checkpoint, models.RESTRICT, null=True, related_name="made_by_runs")
     decision = models.CharField(max_length=21, choices=Decision.choices, blank=True)
     verdict = models.JSONField(default=dict)  # figures of both and the sentence that names the reason
     error = models.TextField(blank=True)

@@ -1,11 +1,13 @@
 """Training runs from the button to the gate."""
 
 import json
+import logging
 import os
 import shutil
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from django.db.models.functions import Now
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
 from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import checkpoint_register, decoder_export, deployment_ensure, deployment_make
 from backend.common.errors import DomainError
 from backend.common.events import event_record
@@ -27,7 +30,7 @@ from backend.common.stream import publish
 from backend.datasets.models import Dataset, Image, Split
 from backend.releases.selectors import photos_with_masks
 from backend.releases.services import frozen_set_make
-from backend.training.child import ChildFailed, ChildStopped, run_engine
+from backend.training.child import ChildStopped, run_engine
 from backend.training.errors import NothingToTrainOn, RecipeUnknown, TrainingRunUnfinished
 from backend.training.gate import GateRule, Verdict, compare, decide
 from backend.training.manifest import write_manifest
@@ -35,10 +38,13 @@ from backend.training.models import UNFINISHED, Decision, RetrainPolicy, RunStat
 from backend.training.selectors import crontab_of, masks_to_learn, policy_due, policy_of
 from engine import api as engine
 
+logger = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = 3
 HEARTBEAT_STALE_AFTER = timedelta(seconds=60)
 TELL_EVERY_SECONDS = 1.0
 MAX_HISTORY = 400
+MAX_NAME = 100  # letters of the dataset's name in the checkpoint's
 EVALUATED_CLICKS = 9  # the gate's figures end at 5; clicks to 90% need some more
 
 
@@ -98,17 +104,19 @@ def training_run_work(*, run_id: UUID | str) -> None:
     if not claimed:
         return
     run = TrainingRun.objects.select_related("dataset", "base", "frozen_set").get(id=run_id)
-    if run.attempts > MAX_ATTEMPTS:
-        _finish(run, RunState.FAILED, error=f"The worker died {MAX_ATTEMPTS} times in this run.")
-        return
     folder = settings.WORK_FOLDER / "training" / str(run.id)
-    try:
-        _Work(run, worker, folder).do()
-    except ChildStopped:
-        return  # cancelled, or another worker has taken over
-    except (ChildFailed, DomainError, OSError) as error:
-        _finish(run, RunState.FAILED, error=str(error))
-    shutil.rmtree(folder, ignore_errors=True)
+    if run.attempts > MAX_ATTEMPTS:
+        _fail(run, worker, f"The worker died {MAX_ATTEMPTS} times in this run.")
+    else:
+        try:
+            _Work(run, worker, folder).do()
+        except ChildStopped:
+            pass  # cancelled, or another worker has taken over
+        except Exception as error:  # whatever it is: a run that raises would be tried until its attempts are used up
+            logger.exception("training run %s", run.id)
+            _fail(run, worker, str(error))
+    if not TrainingRun.objects.filter(id=run.id, state__in=UNFINISHED).exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Work:
@@ -148,14 +156,13 @@ class _Work:
         number = TrainingRun.objects.filter(dataset=run.dataset, created_at__lte=run.created_at).count()
         candidate = checkpoint_register(
             file=out,
-            name=f"{run.dataset.name} {number}",
+            name=f"{run.dataset.name[:MAX_NAME]} {number}",
             dataset=run.dataset,
             parent=run.base,
             by=run.requested_by,
         )
         decoder_export(checkpoint_id=candidate.id)
-        if not TrainingRun.objects.filter(candidate=candidate).exclude(id=run.id).exists():
-            self._mine().update(candidate=candidate)
+        self._mine().update(candidate=candidate)  # the same masks again make the same file: the same checkpoint
         return candidate
 
     def _beating(self, photos: Iterator[Any]) -> Iterator[Any]:
@@ -216,8 +223,17 @@ class _Work:
         test, holdout = reports[Split.TEST], reports[Split.HOLDOUT]
         nothing = {"images": 0, "objects": 0, "per_image": {}}
         verdict = decide(test["live"], test["candidate"], rule) if test else decide(nothing, nothing, rule)
-        told = _as_json(verdict, rule, test, holdout)
         with transaction.atomic():
+            Dataset.objects.select_for_update().get(id=dataset.id)
+            live = live_checkpoint(dataset.id)
+            # What it was compared with serves no more: somebody has decided otherwise meanwhile, and that stands.
+            overtaken = live is not None and live.id != run.base_id
+            if overtaken and verdict.decision == Decision.PROMOTED:
+                reason = (
+                    f"{verdict.reason} But another model was made live meanwhile; it stays until you say otherwise."
+                )
+                verdict = replace(verdict, decision=str(Decision.INSUFFICIENT_EVIDENCE), reason=reason)
+            told = _as_json(verdict, rule, test, holdout)
             # First the claim: a second worker must not promote twice.
             mine = self._mine().update(
                 state=RunState.DONE, decision=verdict.decision, verdict=told, finished_at=Now(), candidate=candidate
@@ -271,8 +287,10 @@ def _remember_scores(checkpoint: Checkpoint, dataset: Dataset, split: Split, rep
 
 
 @transaction.atomic
-def _finish(run: TrainingRun, state: RunState, *, error: str) -> None:
-    if TrainingRun.objects.filter(id=run.id, state__in=UNFINISHED).update(state=state, error=error, finished_at=Now()):
+def _fail(run: TrainingRun, worker: str, error: str) -> None:
+    """Only the worker that has the claim may say so."""
+    own = TrainingRun.objects.filter(id=run.id, worker=worker, state__in=UNFINISHED)
+    if own.update(state=RunState.FAILED, error=error, finished_at=Now()):
         event_record("training_run.failed", subject=run.id, dataset=run.dataset_id, error=error)
 
 

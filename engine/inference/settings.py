@@ -19,9 +19,20 @@ class EverythingSettings:
     max_masks: int = 1000
 
     def check(self) -> None:
-        """Raises PromptInvalid where a setting is out of range."""
-        if not 1 <= self.points_per_side <= 128:
-            raise PromptInvalid(f"points_per_side is 1 to 128, not {self.points_per_side}")
-        for name in ("min_predicted_iou", "min_stability", "max_area_share", "nms_iou"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise PromptInvalid(f"{name} is 0 to 1, not {getattr(self, name)}")
+        """Raises PromptInvalid where a setting is of another kind, or out of range."""
+        ranges: dict[str, tuple[type, float, float]] = {
+            "points_per_side": (int, 1, 128),
+            "points_per_batch": (int, 1, 1024),
+            "min_predicted_iou": (float, 0, 1),
+            "min_stability": (float, 0, 1),
+            "max_area_share": (float, 0, 1),
+            "nms_iou": (float, 0, 1),
+            "min_region_px": (int, 0, 1_000_000),
+            "max_masks": (int, 1, 100_000),
+        }
+        for name, (kind, low, high) in ranges.items():
+            value = getattr(self, name)
+            is_number = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+            if not is_number or not low <= value <= high:
+                what = "a whole number" if kind is int else "a number"
+                raise PromptInvalid(f"{name} is {what} from {low:g} to {high:g}, not {value!r}")

@@ -64,6 +64,8 @@ def check(rle: Rle | dict[str, Any], size: tuple[int, int] | None = None) -> Non
     runs = run_lengths(counts)
     if (runs < 0).any() or (runs[1:] == 0).any():
         raise MaskInvalid("run lengths below zero, or an empty run that is not the first")
+    if (runs > height * width).any():  # before they are added: a sum of 64 bits may come round to the right number
+        raise MaskInvalid("a run is longer than the image")
     if (total := int(runs.sum())) != height * width:
         raise MaskInvalid(f"the run lengths add up to {total} px, the image has {height * width}")
 

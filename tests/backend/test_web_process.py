@@ -42,3 +42,10 @@ def test_a_missing_page_under_api_has_the_one_shape_of_errors(admin, as_user, da
 
 def test_health_needs_no_login_and_gives_no_details(client, db):
     assert client.get("/api/health/").json() == {"web": True, "database": True, "redis": True}
+
+
+def test_a_body_that_would_fill_the_memory_is_refused_unread(client, db, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    body = {"username": "x" * 2000, "password": "y"}
+    reply = client.post("/api/token/", body, content_type="application/json")
+    assert (reply.status_code, reply.json()["code"]) == (413, "too_large")

@@ -160,3 +160,13 @@ def test_the_sweep_lets_go_what_ran_out_and_says_so_once(annotator, photo, take)
     let_expire(take(annotator))
     assert (assignments_expire(), assignments_expire()) == (1, 0)
     assert Event.objects.filter(kind="assignment.expired").count() == 1
+
+
+def test_who_is_no_member_any_more_loses_the_lease(dataset, annotator, admin, photo, take, as_user):
+    own = take(annotator)
+    assert as_user(admin).delete(f"/api/datasets/{dataset.id}/members/{annotator.id}/").status_code == 204
+    client = as_user(annotator)
+    assert client.get(f"/api/assignments/{own.id}/").status_code == 404
+    assert client.post(f"/api/assignments/{own.id}/renew/").status_code == 404
+    reply = client.put("/api/masks/0192d3a0-0000-7000-8000-000000000003/", mask_body(own), format="json")
+    assert reply.status_code == 404

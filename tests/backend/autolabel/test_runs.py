@@ -104,7 +104,13 @@ def test_a_cancelled_run_labels_nothing_more(photo, admin, start, as_user):
 
 
 def test_settings_out_of_range_are_refused(photo, start):
-    for settings in ({"points_per_side": 0}, {"min_stability": 2}, {"no_such": 1}):
+    for settings in (
+        {"points_per_side": 0},
+        {"min_stability": 2},
+        {"no_such": 1},
+        {"points_per_batch": 0},
+        {"max_masks": "x"},
+    ):
         reply = start(settings)
         assert (reply.status_code, reply.json()["code"]) == (400, "settings_refused")
     assert not AutolabelRun.objects.exists()
@@ -131,3 +137,26 @@ def test_automatic_masks_that_count_are_active(photo, start):
     start()
     work()
     assert set(Mask.objects.values_list("state", flat=True)) == {MaskState.ACTIVE}
+
+
+def test_a_fault_that_nobody_foresaw_fails_the_photo_and_ends_the_run(photo, start, monkeypatch):
+    from backend.autolabel import services
+
+    monkeypatch.setattr(services.engine, "label_everything", lambda *_, **__: 1 / 0)
+    start()
+    for _ in range(services.MAX_ATTEMPTS):
+        work()
+    job = AutolabelJob.objects.get()
+    assert (job.state, job.error) == (JobState.FAILED, "division by zero")
+    assert AutolabelRun.objects.get().state == RunState.DONE
+
+
+def test_a_photo_that_kills_every_worker_is_given_up(photo, start):
+    from backend.autolabel import services
+
+    start()
+    AutolabelJob.objects.update(attempts=services.MAX_ATTEMPTS)
+    work()
+    job = AutolabelJob.objects.get()
+    assert job.state == JobState.FAILED
+    assert "died" in job.error

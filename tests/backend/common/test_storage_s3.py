@@ -79,3 +79,13 @@ def test_a_whole_import_works_on_s3(s3, endpoint, settings, monkeypatch, dataset
     reply = client.post(f"/api/datasets/{dataset.id}/upload/", {"files": files}, format="multipart")
     image = reply.json()["imported"][0]
     assert client.get(image["pixels_url"]).content == content
+
+
+def test_weights_are_fetched_once_to_each_machine(s3, settings, tmp_path):
+    settings.WORK_FOLDER = tmp_path
+    s3.put("checkpoints/abc.safetensors", b"weights")
+    with s3.local("checkpoints/abc.safetensors") as first, s3.local("checkpoints/abc.safetensors") as second:
+        assert first == second
+        assert first.read_bytes() == b"weights"
+    assert first.exists()
+    assert [p.name for p in first.parent.iterdir()] == ["abc.safetensors"]

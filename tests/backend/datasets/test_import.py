@@ -230,3 +230,30 @@ def test_the_page_gets_a_photo_with_an_etag_and_keeps_it(photo, admin, as_user):
     assert client.get(f"/api/images/{photo.id}/pixels/", HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 304
     assert get_storage().size(photo.original_key) == photo.byte_size
     assert Path(photo.file_name).suffix == ".jpg"
+
+
+def test_a_zip_with_a_flipped_bit_loses_that_member_and_no_other(upload, jpeg):
+    content = jpeg(width=300, height=200, seed=4)
+    whole = bytearray(zipped(**{"a.jpg": content, "b.jpg": jpeg(seed=5)}))
+    whole[200] ^= 0xFF
+    whole[260] ^= 0xFF
+    report = upload(a__zip=bytes(whole), c__jpg=jpeg(seed=6))
+    assert sorted(i["file_name"] for i in report["imported"]) == ["b.jpg", "c.jpg"]
+    assert [r["file_name"] for r in report["refused"]] == ["a.jpg"]
+
+
+def test_a_zip_member_without_a_name_is_refused(upload, jpeg):
+    assert "outside the archive" in refusal_of(upload(a__zip=zipped(**{".": jpeg()})))
+
+
+def test_a_damaged_tiff_is_refused(upload):
+    out = io.BytesIO()
+    Pillow.fromarray(scene(20, 30, 1)[0]).save(out, "TIFF")
+    whole = bytearray(out.getvalue())
+    for damage in (bytes(whole[:60]), bytes(whole).replace(struct.pack("<H", 256), struct.pack("<H", 65000), 1)):
+        refusal_of(upload(a__tif=damage))
+
+
+def test_a_photo_larger_than_is_taken_is_refused_unread(upload, jpeg, settings):
+    settings.MAX_PHOTO_BYTES = 100
+    assert "larger than" in refusal_of(upload(a__jpg=jpeg()))

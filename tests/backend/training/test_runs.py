@@ -199,3 +199,43 @@ def test_the_request_freezes_what_is_learnt(dataset, admin, labelled, annotator,
     add_photo(9)
     label(annotator)
     assert run.frozen_set.mask_count == run.frozen_set.members.count() == 4
+
+
+def test_retraining_on_the_same_masks_makes_the_same_checkpoint_and_still_gets_a_verdict(labelled, start):
+    runs = []
+    for _ in range(2):
+        run_id = start().json()["id"]
+        training_run_work(run_id=run_id)
+        runs.append(TrainingRun.objects.get(id=run_id))
+        Deployment.objects.filter(until__isnull=True).update(checkpoint=runs[0].base)  # the same beginning
+    assert [run.state for run in runs] == [RunState.DONE, RunState.DONE], runs[-1].error
+    assert runs[0].candidate_id == runs[1].candidate_id
+
+
+def test_what_an_admin_made_live_meanwhile_is_not_replaced(dataset, labelled, start, admin, as_user, monkeypatch, live):
+    from backend.checkpoints.services import deployment_make
+    from backend.training.gate import Verdict
+
+    monkeypatch.setattr(services, "decide", lambda *_: Verdict("promoted", "Better.", (), 1.0))
+    first = start().json()["id"]
+    training_run_work(run_id=first)
+    better = TrainingRun.objects.get(id=first).candidate
+    serving = Deployment.objects.filter(dataset=dataset, until__isnull=True)
+    assert serving.get().checkpoint == better
+    second = as_user(admin).post(
+        f"/api/datasets/{dataset.id}/training-runs/", {"recipe": "debug_decoder", "seed": 5}, format="json"
+    )
+    deployment_make(dataset=dataset, checkpoint=live, reason="by hand", by=admin)
+    training_run_work(run_id=second.json()["id"])
+    run = TrainingRun.objects.get(id=second.json()["id"])
+    assert run.decision == Decision.INSUFFICIENT_EVIDENCE
+    assert "another model was made live" in run.verdict["reason"]
+    assert serving.get().checkpoint == live
+
+
+def test_a_fault_in_the_worker_fails_the_run_with_the_reason(labelled, start, monkeypatch):
+    run_id = start().json()["id"]
+    monkeypatch.setattr(services._Work, "do", lambda _: 1 / 0)
+    training_run_work(run_id=run_id)
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.state, run.error) == (RunState.FAILED, "division by zero")

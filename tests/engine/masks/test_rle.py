@@ -111,3 +111,28 @@ def test_a_label_map_is_one_mask_a_value():
 def test_a_coco_segmentation_that_is_none_is_refused(segmentation):
     with pytest.raises(MaskInvalid):
         from_coco(segmentation, (4, 4))
+
+
+def text_of(runs: list[int]) -> str:
+    """COCO's compressed text of any numbers, however large."""
+    letters = []
+    for index, run in enumerate(runs):
+        rest = run - runs[index - 2] if index > 2 else run
+        while True:
+            group = rest & 31
+            rest >>= 5
+            more = rest != -1 if group & 16 else rest != 0
+            letters.append(chr((group | 32 if more else group) + 48))
+            if not more:
+                break
+    return "".join(letters)
+
+
+def test_run_lengths_whose_sum_overflows_are_refused():
+    assert text_of([2, 3, 4]) == encode(np.array([[0, 0, 1, 1, 1, 0, 0, 0, 0]], bool))["counts"]
+    huge = 2**33
+    runs = [huge] * (2**64 // huge // 2**17) + [100]
+    with pytest.raises(MaskInvalid):
+        check({"size": [10, 10], "counts": text_of(runs)})
+    with pytest.raises(MaskInvalid, match="longer than the image"):
+        check({"size": [10, 10], "counts": text_of([101, 1])})
