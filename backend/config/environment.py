@@ -67,7 +67,7 @@ def read_environment() -> Environment:
 def database_settings(url: str) -> dict[str, object]:
     """Django's settings from a postgresql:// address; none given: one that fails with a sentence."""
     parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
+    options: dict[str, object] = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "postgres",
@@ -75,9 +75,8 @@ def database_settings(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", None) or parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
+        # Under ASGI each request runs in a thread of its own: only a pool lets one go on with another's connection.
+        "OPTIONS": {**options, "pool": {"min_size": 1, "max_size": 20}},
     }
 
 
