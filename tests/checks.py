@@ -4,6 +4,7 @@ python -m tests.checks [--write]
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -49,13 +50,35 @@ def migrations_missing() -> bool:
     return False
 
 
+def wrong_imports(source: Path) -> list[str]:
+    """Imports of the page that point the wrong way: app -> features -> shared, and two features meet only in app."""
+    found = []
+    for file in sorted(source.rglob("*.ts*")):
+        own = _part(file.relative_to(source))
+        for path in re.findall(r"""(?:from|import)\s*\(?['"]([^'"]+)['"]""", file.read_text(encoding="utf-8")):
+            if path.startswith("@/"):
+                target = Path(path.removeprefix("@/"))
+            elif path.startswith("."):
+                target = (file.parent / path).resolve().relative_to(source.resolve())
+            else:
+                continue
+            other = _part(target)
+            if own != other and not other.startswith("shared") and not (own == "app" and other.startswith("features/")):
+                found.append(f"{file.relative_to(source)} imports {path}: {own} may not use {other}")
+    return found
+
+
+def _part(path: Path) -> str:
+    return "/".join(path.parts[:2]) if path.parts[0] == "features" else path.parts[0]
+
+
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
     os.environ.setdefault("SECRET_KEY", "only for checks")
     import django
 
     django.setup()
-    problems = []
+    problems = wrong_imports(FRONTEND / "src")
     if make_vectors.main([] if "--write" in sys.argv else ["--check"]):
         problems.append("the shared test vectors are not of this engine: make fix")
     if migrations_missing():
