@@ -17,6 +17,10 @@ from backend.launch.sentence import Sentence
 PRODUCTION_NEEDS = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY", "ALLOWED_HOSTS")
 
 
+POOL = {"min_size": 1, "max_size": 20, "timeout": 5}  # seconds that a request waits for a connection
+KEPT_OPEN = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     production: bool
@@ -64,8 +68,13 @@ def read_environment() -> Environment:
     )
 
 
-def database_settings(url: str) -> dict[str, object]:
-    """Django's settings from a postgresql:// address; none given: one that fails with a sentence."""
+def database_settings(url: str, *, pooled: bool) -> dict[str, object]:
+    """Django's settings from a postgresql:// address; none given: one that fails with a sentence.
+
+    Args:
+        pooled: for the web process. Under ASGI each request runs in a thread of its own, and only a pool lets it go on with
+            another one's connection. Elsewhere one connection is all there is.
+    """
     parts = urlsplit(url)
     options: dict[str, object] = dict(parse_qsl(parts.query))
     return {
@@ -75,8 +84,7 @@ def database_settings(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", None) or parts.hostname or "",
         "PORT": str(parts.port or ""),
-        # Under ASGI each request runs in a thread of its own: only a pool lets one go on with another's connection.
-        "OPTIONS": {**options, "pool": {"min_size": 1, "max_size": 20}},
+        **({"OPTIONS": {**options, "pool": POOL}} if pooled else {"OPTIONS": options, **KEPT_OPEN}),
     }
 
 

@@ -1,5 +1,6 @@
 """Django's settings. What differs between machines comes from `environment`."""
 
+import os
 from typing import Any
 
 from backend.config.environment import database_settings, read_environment
@@ -68,7 +69,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": database_settings(environment.database_url)}
+DATABASES = {"default": database_settings(environment.database_url, pooled=bool(os.environ.get("DATABASE_POOL")))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": environment.redis_url}
