@@ -8,7 +8,6 @@ const GATHER_MS = 400
 /** Which parts of a dataset's page a kind of change is about. */
 const PARTS: Record<string, readonly string[]> = {
   training_run: ['training-runs', 'checkpoints', 'policy'],
-  autolabel_run: ['autolabel-runs'],
   release: ['releases'],
   deployment: ['checkpoints'],
   checkpoint: ['checkpoints'],
@@ -24,7 +23,7 @@ export function useLiveChanges(): void {
       timer = undefined
       for (const [dataset, kinds] of waiting) {
         const parts = [...kinds].map(kind => PARTS[kind])
-        // What is not listed, masks and photos above all, shows everywhere.
+        // What is not listed, masks and automatic runs above all, shows everywhere.
         if (parts.includes(undefined)) void queries.invalidateQueries({ queryKey: ['dataset', dataset] })
         else {
           for (const part of new Set(parts.flat()))
