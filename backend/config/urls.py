@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backend.config.settings import APPS
 from backend.config.views import health, page
@@ -10,7 +10,7 @@ from backend.config.views import health, page
 urlpatterns = [
     path("api/health/", health),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema")),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
     *(path("api/", include(f"backend.{app}.urls")) for app in APPS),
     path("admin/", admin.site.urls),
     # Everything else is a place inside the page, which finds it by itself.
