@@ -33,7 +33,7 @@ def read_archive(file: IO[bytes], name: str) -> Iterator[tuple[str, bytes | Arch
     """
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except _UNREADABLE:
         raise ArchiveRefused(f"{name} is not a zip file, or is damaged.") from None
     with archive:
         members = [info for info in archive.infolist() if not info.is_dir() and not _is_noise(info.filename)]
