@@ -40,12 +40,17 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
 
 
 def longer(*, seed: int = 1, steps: int | None = None) -> Run:
-    """`scratch` once more, on weights that have been through it."""
-    total = steps or 2720
-    small, middle, full = (round(total * share) for share in (0.375, 0.37, 0.255))
-    first = scratch(seed=seed)
+    """On weights that have been through `scratch`: more of it on larger windows, where what is small can be seen."""
+    total = steps or 4000
+    small, middle, full = (round(total * share) for share in (0.45, 0.33, 0.22))
     return replace(
-        first,
+        scratch(seed=seed),
         name="longer",
-        phases=tuple(replace(p, steps=n) for p, n in zip(first.phases[1:], (small, middle, full), strict=True)),
+        learning_rate=6e-4,
+        precision="bfloat16",
+        phases=(
+            Phase(steps=small, side=192, photos=8, objects=4, affinity=0.3, box_share=0.35, scale=(0.35, 0.9)),
+            Phase(steps=middle, side=256, photos=6, objects=4, affinity=0.2, box_share=0.35, scale=(0.47, 1.2)),
+            Phase(steps=full, side=384, photos=4, objects=4, affinity=0.1, box_share=0.35, scale=(0.7, 1.25)),
+        ),
     )

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.data.batches import Batch, Source
-from engine.data.simulated_clicks import correction, noisy_box, random_point
+from engine.data.simulated_clicks import correction, innermost_point, noisy_box, random_point
 from engine.errors import DataInvalid
 from engine.model.build import Sam
 from engine.model.checkpoint import save_checkpoint
@@ -46,6 +46,8 @@ class Phase:
         decode: whether the decoder takes part; if not, only `affinity` teaches.
         affinity: weight of the affinity lesson; 0: none.
         from_nothing: of the loss, for the first phases of a model without pretraining; see `pass_loss`.
+        box_share: of first prompts that are a box; the others are a point, every other one of them in the object's middle,
+            where people click, the rest anywhere inside.
         scale: photos are shown with a longest side of this times the model's full input side, drawn log-uniformly
             (large-scale jitter: SAM-p, appendix A, for small data).
     """
@@ -58,6 +60,7 @@ class Phase:
     decode: bool = True
     affinity: float = 0.0
     from_nothing: bool = False
+    box_share: float = 0.5
     scale: tuple[float, float] = (0.4, 1.25)
 
 
@@ -68,6 +71,7 @@ class Run:
     Attributes:
         learn: names of the model's parts that change: image_encoder, prompt_encoder, mask_decoder.
         average: decay of the moving average of the weights, which is what gets saved.
+        precision: of the forward pass: float32, or bfloat16 with float32 weights and losses.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Run:
     weight_decay: float = 0.05
     clip: float = 1.0
     average: float = 0.998
+    precision: str = "float32"
     save_every_steps: int = 100
     log_every_steps: int = 10
 
@@ -199,7 +204,11 @@ class Trainer:
             self.model if phase.side == self.model.architecture.prompt.image_side else self.model.at_side(phase.side)
         )
         images = batch.images.to(self.device)
-        embeddings = images.float() if self.source.holds_embeddings else sized.embed(images.float())
+        embeddings = images.float()
+        if not self.source.holds_embeddings:
+            with self._autocast():
+                embeddings = sized.embed(embeddings)
+            embeddings = embeddings.float()
         loss, said = torch.zeros((), device=self.device), {}
         if phase.affinity:
             lesson = self._affinity_loss(sized, embeddings, batch, rng)
@@ -222,6 +231,9 @@ class Trainer:
         self._average()
         return {"loss": float(loss.detach()), **said}
 
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.run.precision == "bfloat16")
+
     def _annotate(
         self, sized: Sam, embeddings: Tensor, batch: Batch, phase: Phase, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor, list[float]]:
@@ -233,7 +245,7 @@ class Trainer:
         mask_loss, iou_loss, best = torch.zeros(()), torch.zeros(()), []
         for index in range(1 + phase.corrections):
             if logits_B1HW is None:
-                prompts.points = [_first_prompt(truth, to_frame, rng) for truth in batch.truth]
+                prompts.points = [_first_prompt(truth, to_frame, phase.box_share, rng) for truth in batch.truth]
             else:
                 answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
                 # One correction most of the time; several at once reach the late clicks without more passes.
@@ -243,7 +255,11 @@ class Trainer:
                         (x, y), label = correction(truth, answer, rng)
                         row.append((x * to_frame - 0.5, y * to_frame - 0.5, FOREGROUND if label else BACKGROUND))
             points, labels = prompts.tensors()
-            logits_B4HW, iou_B4 = sized.decode(embeddings, points.to(self.device), labels.to(self.device), logits_B1HW)
+            with self._autocast():
+                logits_B4HW, iou_B4 = sized.decode(
+                    embeddings, points.to(self.device), labels.to(self.device), logits_B1HW
+                )
+            logits_B4HW, iou_B4 = logits_B4HW.float(), iou_B4.float()
             # The three ambiguity masks answer the first prompt, the single one all that follow.
             shown = slice(1, 4) if index == 0 else slice(0, 1)
             result = pass_loss(logits_B4HW[:, shown], iou_B4[:, shown], truth_B1HW, from_nothing=phase.from_nothing)
@@ -316,11 +332,11 @@ class Trainer:
 
 
 def _first_prompt(
-    truth: NDArray[np.bool_], to_frame: float, rng: np.random.Generator
+    truth: NDArray[np.bool_], to_frame: float, box_share: float, rng: np.random.Generator
 ) -> list[tuple[float, float, int]]:
     """A point or a box, by the toss of a coin; in the model frame."""
-    if rng.random() < 0.5:
-        x, y = random_point(truth, rng)
+    if rng.random() >= box_share:
+        x, y = random_point(truth, rng) if rng.random() < 0.5 else innermost_point(truth)[0]
         return [(x * to_frame - 0.5, y * to_frame - 0.5, FOREGROUND)]
     x0, y0, x1, y1 = (edge * to_frame for edge in noisy_box(truth, rng))
     return [(x0, y0, BOX_START), (x1, y1, BOX_END)]

@@ -1,0 +1,40 @@
+"""The engine alone: python -m engine predict | everything | train | evaluate | export-onnx | checkpoints.
+
+Exit status: 0; 1 failed; 2 bad input or usage, with one sentence on stderr. Each verb is a module here, with `add`, which
+declares its options, and `run`, which loads torch only once they are read.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from engine.cli import checkpoints, evaluate, everything, export_onnx, predict, train
+from engine.cli.common import common_options
+from engine.errors import EngineError
+
+VERBS = (predict, everything, train, evaluate, export_onnx, checkpoints)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    if options.threads:
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before torch is loaded
+    try:
+        return options.run(options) or 0
+    except EngineError as error:
+        print(f"engine: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"engine: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(prog="python -m engine", description="Maskloop's engine, without the platform.")
+    verbs = whole.add_subparsers(required=True, metavar="VERB")
+    for verb in VERBS:
+        verb.add(verbs, common_options())
+    return whole

@@ -1,0 +1,119 @@
+"""What the verbs share: options, and where checkpoints, names and pictures come from and go to."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.api import DEFAULT_CHECKPOINT
+from engine.errors import CheckpointInvalid, PromptInvalid
+
+if TYPE_CHECKING:
+    from engine.data.records import Record
+    from engine.inference.predictor import Predictor
+    from engine.model.build import Sam
+
+#: What `ArgumentParser.add_subparsers` returns.
+Verbs = Any
+
+
+def common_options() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--checkpoint", default="maskloop_tiny", metavar="FILE_OR_NAME")
+    common.add_argument("--device", default="cpu", help="cpu, cuda, mps")
+    common.add_argument("--threads", type=int, help="of the CPU; default: all")
+    return common
+
+
+def predictor(options: argparse.Namespace) -> "Predictor":
+    import torch
+
+    from engine.inference.predictor import Predictor
+    from engine.model.checkpoint import load_checkpoint
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    model: Sam = load_checkpoint(find(options.checkpoint))
+    try:
+        return Predictor(model.to(options.device))
+    except (RuntimeError, AssertionError) as error:
+        raise PromptInvalid(f"the device {options.device!r} cannot be used: {str(error).splitlines()[0]}") from error
+
+
+def find(name: str) -> Path:
+    """A file, or the name of weights that come with the source."""
+    for path in (Path(name), DEFAULT_CHECKPOINT.parent / f"{name}.safetensors"):
+        if path.is_file():
+            return path
+    raise CheckpointInvalid(f"there is no checkpoint {name!r}, neither as a file nor as a name")
+
+
+def names(path: Path) -> frozenset[str]:
+    text = path.read_text(encoding="utf-8")
+    return frozenset(map(str, json.loads(text)) if text.lstrip().startswith("[") else text.split())
+
+
+def numbers(text: str, counts: tuple[int, ...], wanted: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in counts:
+        raise PromptInvalid(f"{text!r} is not {wanted}")
+    return numbers
+
+
+def photos(records: "list[Record]", predictor: "Predictor") -> Iterator[tuple[str, Any, list[Any]]]:
+    from engine.data.sources import read_embedding
+    from engine.inference.predictor import EmbeddedPhoto
+
+    config = predictor.model.architecture.prompt
+    for record in records:
+        if record.embedding is not None and record.size is not None:
+            stored = read_embedding(record.embedding, (config.channels, config.grid, config.grid))
+            yield record.name, EmbeddedPhoto(stored, record.size), record.read_masks()
+        else:
+            yield record.name, predictor.embed(record.pixels()), record.read_masks()
+
+
+def annotation(number: int, mask: Any, predicted_iou: float, stability: float, point: Any) -> dict[str, Any]:
+    """One of SA-1B's annotations. Boxes are (x, y, width, height), as COCO's `toBbox` gives them."""
+    from engine.masks import bbox, encode
+
+    rle = encode(mask)
+    x0, y0, x1, y1 = bbox(rle)
+    height, width = mask.shape
+    return {
+        "id": number,
+        "segmentation": rle,
+        "bbox": [float(v) for v in (x0, y0, x1 - x0, y1 - y0)],
+        "area": int(mask.sum()),
+        "predicted_iou": predicted_iou,
+        "stability_score": stability,
+        "crop_box": [0.0, 0.0, float(width), float(height)],
+        "point_coords": [[float(v) for v in point]],
+    }
+
+
+def write_photo(folder: Path, path: Path, rgb: Any, annotations: list[dict[str, Any]], masks: list[Any]) -> None:
+    """ID.json as in SA-1B, and ID_overlay.jpg to look at."""
+    import colorsys
+
+    import cv2
+    import numpy as np
+
+    from engine.model.checkpoint import write_whole
+
+    height, width = rgb.shape[:2]
+    image = {"image_id": 0, "width": width, "height": height, "file_name": path.name}
+    write_whole(folder / f"{path.stem}.json", json.dumps({"image": image, "annotations": annotations}).encode())
+    overlay = rgb.astype(np.float32)
+    for index, mask in sorted(enumerate(masks), key=lambda pair: -pair[1].sum()):
+        colour = np.array(colorsys.hsv_to_rgb(index * 0.381966 % 1, 0.75, 1.0)) * 255
+        overlay[mask] = 0.5 * overlay[mask] + 0.5 * colour
+    drawn = cv2.cvtColor(overlay.astype(np.uint8), cv2.COLOR_RGB2BGR)
+    for mask in masks:
+        edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(drawn, edges, -1, (255, 255, 255), 1)
+    write_whole(folder / f"{path.stem}_overlay.jpg", cv2.imencode(".jpg", drawn)[1].tobytes())

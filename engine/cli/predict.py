@@ -1,0 +1,45 @@
+"""python -m engine predict"""
+
+import argparse
+from pathlib import Path
+
+from engine.cli.common import Verbs, annotation, numbers, predictor, write_photo
+
+
+def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    predict = verbs.add_parser("predict", parents=[common], help="masks for prompts on one photo")
+    predict.add_argument("image", type=Path)
+    predict.add_argument("--point", action="append", default=[], metavar="X,Y[,0]", help="0: not this")
+    predict.add_argument("--box", metavar="X0,Y0,X1,Y1")
+    predict.add_argument("--out", type=Path, required=True, metavar="DIR")
+    predict.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from engine.data.records import read_rgb
+    from engine.inference.predictor import Prompt
+
+    points = [numbers(text, (2, 3), "--point X,Y or X,Y,0") for text in options.point]
+    box = numbers(options.box, (4,), "--box X0,Y0,X1,Y1") if options.box else None
+    rgb = read_rgb(options.image)
+    model = predictor(options)
+    photo = model.embed(rgb)
+    answer = model.predict(
+        photo,
+        Prompt(
+            points=[(p[0], p[1]) for p in points],
+            labels=[int(p[2]) if len(p) == 3 else 1 for p in points],
+            box=(box[0], box[1], box[2], box[3]) if box else None,
+        ),
+    )
+    masks = [answer.mask(index) for index in range(len(answer.logits_MHW))]
+    point = (
+        (points[0][0], points[0][1]) if points else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) if box else (0, 0)
+    )
+    annotations = [
+        annotation(i, mask, float(answer.predicted_iou_M[i]), float(answer.stability_M[i]), point)
+        for i, mask in enumerate(masks)
+    ]
+    write_photo(options.out, options.image, rgb, annotations, masks[:1])
+    for found in annotations:
+        print(f"mask {found['id']}: predicted IoU {found['predicted_iou']:.2f}, {found['area']} px")
