@@ -77,13 +77,16 @@ def photos(records: "list[Record]", predictor: "Predictor") -> Iterator[tuple[st
             yield record.name, predictor.embed(record.pixels()), record.read_masks()
 
 
-def annotation(number: int, mask: Any, predicted_iou: float, stability: float, point: Any) -> dict[str, Any]:
+def annotation(
+    number: int, mask: Any, predicted_iou: float, stability: float, point: Any, crop: Any = None
+) -> dict[str, Any]:
     """One of SA-1B's annotations. Boxes are (x, y, width, height), as COCO's `toBbox` gives them."""
     from engine.masks import bbox, encode
 
     rle = encode(mask)
     x0, y0, x1, y1 = bbox(rle)
     height, width = mask.shape
+    left, top, right, bottom = crop or (0, 0, width, height)
     return {
         "id": number,
         "segmentation": rle,
@@ -91,7 +94,7 @@ def annotation(number: int, mask: Any, predicted_iou: float, stability: float, p
         "area": int(mask.sum()),
         "predicted_iou": predicted_iou,
         "stability_score": stability,
-        "crop_box": [0.0, 0.0, float(width), float(height)],
+        "crop_box": [float(v) for v in (left, top, right - left, bottom - top)],
         "point_coords": [[float(v) for v in point]],
     }
 

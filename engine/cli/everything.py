@@ -1,34 +1,47 @@
 """python -m engine everything"""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from engine.cli.common import Verbs, annotation, predictor, write_photo
+from engine.inference.settings import MODES, PRESETS
 
 
 def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     everything = verbs.add_parser("everything", parents=[common], help="every object of photos")
     everything.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     everything.add_argument("--out", type=Path, required=True, metavar="DIR")
-    everything.add_argument("--points-per-side", type=int, default=32)
+    everything.add_argument("--preset", choices=sorted(PRESETS), default="maskloop", help="of the settings")
+    everything.add_argument("--mode", choices=MODES, help="adaptive asks fewer points, and misses a few masks")
+    everything.add_argument("--crops", type=int, choices=[0, 1, 2], help="layers of crops: 2 x 2, then 4 x 4")
+    everything.add_argument("--points-per-side", type=int)
+    everything.add_argument("--min-predicted-iou", type=float)
+    everything.add_argument("--min-stability", type=float)
     everything.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     from engine.data.records import read_rgb
     from engine.inference.everything import label_everything
-    from engine.inference.settings import EverythingSettings
     from engine.masks import decode
 
-    settings = EverythingSettings(points_per_side=options.points_per_side)
+    wanted = {
+        "mode": options.mode,
+        "crop_layers": options.crops,
+        "points_per_side": options.points_per_side,
+        "min_predicted_iou": options.min_predicted_iou,
+        "min_stability": options.min_stability,
+    }
+    settings = replace(PRESETS[options.preset], **{name: v for name, v in wanted.items() if v is not None})
     settings.check()
     model = predictor(options)
     for path in options.images:
         rgb = read_rgb(path)
-        found = label_everything(model, model.embed(rgb), settings)
+        found = label_everything(model, model.embed(rgb), settings, rgb_HW3=rgb)
         masks = [decode(one.rle) for one in found]
         annotations = [
-            annotation(i, mask, one.predicted_iou, one.stability_score, one.point)
+            annotation(i, mask, one.predicted_iou, one.stability_score, one.point, one.crop_box)
             for i, (one, mask) in enumerate(zip(found, masks, strict=True))
         ]
         write_photo(options.out, path, rgb, annotations, masks)

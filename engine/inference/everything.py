@@ -1,19 +1,33 @@
 """Every object of a photo without a prompt: a grid of clicks, and what is left of their masks.
 
-The published algorithm (SAM-p, appendix B) on the whole photo, without crops: three masks for each point, kept if
-confident and stable and not nearly the whole photo, best first, without near-duplicates, cleaned of specks.
+The published algorithm (SAM-p, appendix B): a grid of points on the photo and on overlapping crops of it, three masks for each
+point, kept if confident and stable, not nearly the whole photo and not cut by a crop's edge; the best of those with much
+the same box, within each crop and across them; small pieces dropped and small holes filled.
+
+*exact* finds what a plain writing of that finds (tests/engine/inference/plain_everything.py), in less time: see
+`engine.model.shared_decoder` for the decoder, `engine.inference.measure` for all that need not be drawn. *adaptive* asks
+fewer points.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from engine.inference.frame import logits_to_mask
-from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
+from engine.errors import PromptInvalid
+from engine.inference.crops import Box, crop_boxes, grid_points, touches_inner_edge
+from engine.inference.frame import bilinear, interpolate, scale_to_model, to_model_frame
+from engine.inference.measure import Photo
+from engine.inference.predictor import EmbeddedPhoto, Predictor
 from engine.inference.settings import EverythingSettings
-from engine.masks import Rle, bbox, encode
+from engine.masks import Rle, bbox
+from engine.masks.rle import encode_region
+from engine.model.prompt_encoder import FOREGROUND, PADDING
+from engine.model.shared_decoder import ImageSide, SharedDecoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,61 +40,275 @@ class ProposedMask:
     """
 
     rle: Rle
-    box: tuple[int, int, int, int]
+    box: Box
     area: int
     predicted_iou: float
     stability_score: float
-    crop_box: tuple[int, int, int, int]
+    crop_box: Box
     point: tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A mask that was not drawn yet: logits of the part that its box needs, and where that part begins.
+
+    Attributes:
+        logits_yx: cells of the crop's logits that the box's pixels are read from.
+        first_cell: (row, column) of the first of them.
+        box, point: in the photo's pixels.
+        number: of the point in its crop's grid.
+    """
+
+    logits_yx: NDArray[np.float32]
+    first_cell: tuple[int, int]
+    box: Box
+    predicted_iou: float
+    stability: float
+    crop: Box
+    point: tuple[float, float]
+    number: int
+
+
 def label_everything(
-    predictor: Predictor, photo: EmbeddedPhoto, settings: EverythingSettings | None = None
+    predictor: Predictor,
+    photo: EmbeddedPhoto,
+    settings: EverythingSettings | None = None,
+    *,
+    rgb_HW3: NDArray[np.uint8] | None = None,
 ) -> list[ProposedMask]:
-    """All masks of a photo, most confident first."""
+    """All masks of a photo, most confident first.
+
+    Args:
+        rgb_HW3: the photo itself; crops are cut from it.
+    Raises:
+        PromptInvalid: a setting is out of range, or crops are wanted of a photo that is not there.
+    """
     settings = settings or EverythingSettings()
     settings.check()
-    height, width = photo.size
-    centres = (np.arange(settings.points_per_side) + 0.5) / settings.points_per_side
-    points = [(float(x * width), float(y * height)) for y in centres for x in centres]
-    logits, ious, stabilities, places = [], [], [], []
-    for start in range(0, len(points), settings.points_per_batch):
-        some = points[start : start + settings.points_per_batch]
-        for point, answer in zip(some, predictor.predict_many(photo, [Prompt((p,), (1,)) for p in some]), strict=True):
-            for index in range(len(answer.logits_MHW)):
-                if (
-                    answer.predicted_iou_M[index] > settings.min_predicted_iou
-                    and answer.stability_M[index] >= settings.min_stability
-                ):
-                    logits.append(answer.logits_MHW[index].astype(np.float16))
-                    ious.append(float(answer.predicted_iou_M[index]))
-                    stabilities.append(float(answer.stability_M[index]))
-                    places.append(point)
-    if not logits:
-        return []
-    # Near-duplicates go before anything is drawn at the photo's size: boxes of the small logits do for that.
-    boxes = np.array([_logits_box(small, photo.size) for small in logits], np.float64)
-    kept = non_maximum_suppression(boxes, np.array(ious), settings.nms_iou)
-    found = []
-    for index in kept[: settings.max_masks]:
-        mask = logits_to_mask(logits[index].astype(np.float32), photo.size)
-        mask = clean_up(mask, settings.min_region_px)
-        area = int(mask.sum())
-        if not area or area >= settings.max_area_share * height * width:
+    if settings.crop_layers and rgb_HW3 is None:
+        raise PromptInvalid("crops need the photo itself, not only its embedding")
+    size = photo.size
+    found: list[_Candidate] = []
+    for layer in range(settings.crop_layers + 1):
+        per_side = max(1, settings.points_per_side // settings.crop_points_divisor**layer)
+        for crop in crop_boxes(size, layer, settings.crop_overlap):
+            seen = photo
+            if layer:
+                assert rgb_HW3 is not None
+                seen = predictor.embed(np.ascontiguousarray(rgb_HW3[crop[1] : crop[3], crop[0] : crop[2]]))
+            found += _label_crop(predictor, seen, crop, size, per_side, settings)
+    if settings.crop_layers:
+        # The smaller the crop, the better its masks: they rank by zoom.
+        zoom = np.array([1 / ((c.crop[2] - c.crop[0]) * (c.crop[3] - c.crop[1])) for c in found])
+        found = [found[i] for i in non_maximum_suppression(_boxes(found), zoom, settings.crop_nms_iou)]
+        found.sort(key=lambda candidate: -candidate.predicted_iou)
+    return _finish(found[: settings.max_masks], size, settings, predictor.logits_side)
+
+
+def _finish(
+    found: list[_Candidate], size: tuple[int, int], settings: EverythingSettings, side: int
+) -> list[ProposedMask]:
+    """Draw, clean, encode."""
+    height, width = size
+    masks: list[ProposedMask] = []
+    touched: list[bool] = []
+    for candidate in found:
+        drawn = _draw(candidate, side)
+        tidy, at = clean_region(drawn, candidate.box, size, settings.min_region_px, keep_largest=settings.keep_largest)
+        area = int(np.count_nonzero(tidy))
+        if not area or (area >= settings.max_area_share * height * width and settings.max_area_share < 1):
             continue
-        rle = encode(mask)
-        found.append(
+        rle = encode_region(tidy, at, size)
+        masks.append(
             ProposedMask(
-                rle, bbox(rle), area, min(1.0, ious[index]), stabilities[index], (0, 0, width, height), places[index]
+                rle,
+                bbox(rle),
+                area,
+                min(1.0, candidate.predicted_iou),
+                candidate.stability,
+                candidate.crop,
+                candidate.point,
             )
         )
-    # Cleaning may have made two alike.
-    kept = non_maximum_suppression(
-        np.array([m.box for m in found], np.float64).reshape(-1, 4),
-        np.array([m.predicted_iou for m in found]),
-        settings.nms_iou,
+        touched.append(rle != encode_region(drawn, candidate.box[:2], size))
+    if settings.min_region_px > 1:
+        # Cleaning may have made two alike; those that it left alone come first (SAM-r).
+        scores = np.array([m.predicted_iou - 10.0 * t for m, t in zip(masks, touched, strict=True)])
+        most = max(settings.nms_iou, settings.crop_nms_iou)
+        kept = non_maximum_suppression(np.array([m.box for m in masks], np.float64).reshape(-1, 4), scores, most)
+        masks = sorted((masks[i] for i in kept), key=lambda mask: -mask.predicted_iou)
+    return masks
+
+
+@torch.inference_mode()
+def _label_crop(
+    predictor: Predictor,
+    photo: EmbeddedPhoto,
+    crop: Box,
+    size: tuple[int, int],
+    per_side: int,
+    settings: EverythingSettings,
+) -> list[_Candidate]:
+    """The masks of one crop, best first, without near-duplicates."""
+    shared = predictor.shared
+    device = predictor.device
+    side = shared.prepare(torch.from_numpy(np.asarray(photo.embedding, np.float32))[None].to(device))
+    measuring = Photo(photo.size, predictor.logits_side, device)
+    height, width = photo.size
+    points_N2 = grid_points(per_side, (0, 0, width, height))
+    candidates: list[_Candidate] = []
+    for numbers in _waves(per_side, candidates, settings.mode):
+        for start in range(0, len(numbers), settings.points_per_batch):
+            some = numbers[start : start + settings.points_per_batch]
+            candidates += _ask(predictor, shared, side, measuring, points_N2, some, crop, size, settings)
+    scores = np.array([c.predicted_iou for c in candidates])
+    return [candidates[i] for i in non_maximum_suppression(_boxes(candidates), scores, settings.nms_iou)]
+
+
+def _waves(per_side: int, candidates: list[_Candidate], mode: str) -> Iterator[NDArray[np.int64]]:
+    """Numbers of the grid's points to ask, some at a time.
+
+    Args:
+        candidates: what the points asked so far gave; read again before each wave.
+    """
+    if mode == "exact":
+        yield np.arange(per_side**2)
+        return
+    # Where a click gives nothing worth keeping, the clicks beside it seldom do; where it gives something, they may give
+    # the same thing better, or its parts. So: every other point of every other row, then the neighbours of all points that gave
+    # something, until none is left.
+    asked = np.zeros((per_side, per_side), bool)
+    wave = asked.copy()
+    wave[::2, ::2] = True
+    while wave.any():
+        asked |= wave
+        yield np.flatnonzero(wave)
+        gave = np.zeros(per_side**2, np.uint8)
+        gave[[candidate.number for candidate in candidates]] = 1
+        wave = cv2.dilate(gave.reshape(per_side, per_side), np.ones((3, 3), np.uint8)).astype(bool) & ~asked
+
+
+def _ask(
+    predictor: Predictor,
+    shared: SharedDecoder,
+    side: ImageSide,
+    measuring: Photo,
+    points_N2: NDArray[np.float64],
+    numbers_B: NDArray[np.int64],
+    crop: Box,
+    size: tuple[int, int],
+    settings: EverythingSettings,
+) -> list[_Candidate]:
+    """What is left of the three masks of each of some points, in no order.
+
+    Args:
+        points_N2: all of the grid's, in the crop's pixels.
+        numbers_B: which of them are asked.
+    """
+    points_B2 = points_N2[numbers_B]
+    resized_BN2 = np.zeros((len(points_B2), 2, 2), np.float32)
+    scale = scale_to_model(measuring.size, predictor.image_side)
+    resized_BN2[:, 0] = to_model_frame(points_B2, np.ones(len(points_B2), np.int64), scale)
+    labels_BN = torch.tensor([[FOREGROUND, PADDING]], dtype=torch.float32).repeat(len(points_B2), 1)
+    tokens = predictor.model.prompt_encoder.tokens(
+        torch.from_numpy(resized_BN2).to(predictor.device), labels_BN.to(predictor.device)
     )
-    return [found[index] for index in kept]
+    answers = shared.decode(side, tokens)
+    # Predicted IoU first: it is known before a pixel is.
+    confident_B3 = answers.iou_B4[:, 1:] > settings.min_predicted_iou
+    rows_R = confident_B3.any(dim=1).nonzero()[:, 0]
+    if not len(rows_R):
+        return []
+    row_N, which_N = confident_B3[rows_R].nonzero(as_tuple=True)
+    logits_NSS = shared.logits(answers, rows_R, slice(1, 4))[row_N, which_N]
+    iou_N = answers.iou_B4[rows_R[row_N], 1 + which_N]
+    point_N = rows_R[row_N]
+
+    # Stability compares the masks at the outer two levels; the mask itself is what is above the middle one.
+    levels = (settings.stability_offset, 0.0, -settings.stability_offset)
+    # What cannot be stable whatever the border's pixels are need not be measured.
+    least_N3, most_N3 = measuring.bounds(logits_NSS, levels)
+    hopeful_N = (most_N3[:, 0] >= settings.min_stability * least_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] > 0)
+    logits_NSS, iou_N, point_N = logits_NSS[hopeful_N], iou_N[hopeful_N], point_N[hopeful_N]
+    measures = measuring.measure(logits_NSS, levels)
+    tight_N, area_N, loose_N = measures.counts_NL.unbind(1)
+    stability_N = tight_N / loose_N.clamp(min=1)
+    good_N = (stability_N >= settings.min_stability) & (area_N > 0)
+    if settings.max_area_share < 1:
+        good_N &= area_N < settings.max_area_share * size[0] * size[1]
+    boxes_N4 = measures.boxes_N4.cpu().numpy()
+    inside_N4 = boxes_N4 + np.array([crop[0], crop[1]] * 2)
+    good = good_N.cpu().numpy() & ~touches_inner_edge(inside_N4, crop, size)
+    found = []
+    for index in np.flatnonzero(good):
+        x0, y0, x1, y1 = boxes_N4[index]
+        (top, bottom), (left, right) = measuring.y.cells(y0, y1), measuring.x.cells(x0, x1)
+        x, y = points_B2[int(point_N[index])]
+        found.append(
+            _Candidate(
+                logits_NSS[index, top:bottom, left:right].cpu().numpy().copy(),
+                (top, left),
+                tuple(int(v) for v in inside_N4[index]),  # type: ignore[arg-type]
+                float(iou_N[index]),
+                float(stability_N[index]),
+                crop,
+                (float(x) + crop[0], float(y) + crop[1]),
+                int(numbers_B[point_N[index]]),
+            )
+        )
+    return found
+
+
+def _draw(candidate: _Candidate, side: int) -> NDArray[np.bool_]:
+    """The pixels of the candidate's box."""
+    x0, y0, x1, y1 = candidate.crop
+    scale = side / max(x1 - x0, y1 - y0)
+    left, top, right, bottom = candidate.box
+    rows, row_share = bilinear(np.arange(top - y0, bottom - y0), side, scale)
+    columns, column_share = bilinear(np.arange(left - x0, right - x0), side, scale)
+    drawn = interpolate(candidate.logits_yx, rows - candidate.first_cell[0], row_share)
+    return np.ascontiguousarray(interpolate(drawn.T, columns - candidate.first_cell[1], column_share).T) > 0
+
+
+def clean_region(
+    region_hw: NDArray[np.bool_], box: Box, size: tuple[int, int], min_region_px: int, *, keep_largest: bool = False
+) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+    """A mask without its small holes, then without its small pieces (SAM-p, appendix B).
+
+    Args:
+        region_hw: the mask in its box, which it fills; nothing of it lies outside.
+        size: of the photo: what is outside of the box is background, and may be a small hole itself.
+    Returns:
+        The mask of a region and that region's (x0, y0).
+    """
+    x0, y0, x1, y1 = box
+    if min_region_px <= 1:
+        return region_hw, (x0, y0)
+    height, width = size
+    margins = (x0 * height, y0 * width, (width - x1) * height, (height - y1) * width)
+    if any(0 < margin < min_region_px for margin in margins):
+        above, left = y0, x0  # so little is outside that it is a hole: look at all of the photo
+        below, right = height - y1, width - x1
+    else:
+        # One pixel more on each side stands for the rest of the photo, which is large.
+        above, left, below, right = (int(margin > 0) for margin in (y0, x0, height - y1, width - x1))
+    region_hw = np.pad(region_hw, ((above, below), (left, right)))
+    outside: list[Any] = [
+        edge for margin, edge in zip(margins, (np.s_[:, 0], np.s_[0], np.s_[:, -1], np.s_[-1]), strict=True) if margin
+    ]
+    _, holes, stats, _ = cv2.connectedComponentsWithStats((~region_hw).astype(np.uint8), connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < min_region_px
+    if region_hw.shape != size:
+        for edge in outside:
+            small[holes[edge]] = False
+    small[0] = True  # what is not background stays
+    region_hw = small[holes]
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(region_hw.astype(np.uint8), connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= min_region_px
+    large[0] = False
+    if keep_largest and not large.any() and len(stats) > 1:
+        large[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())] = True
+    return large[pieces], (x0 - left, y0 - above)
 
 
 def non_maximum_suppression(boxes_N4: NDArray[np.float64], scores_N: NDArray[np.float64], most: float) -> list[int]:
@@ -99,23 +327,5 @@ def non_maximum_suppression(boxes_N4: NDArray[np.float64], scores_N: NDArray[np.
     return kept
 
 
-def clean_up(mask_HW: NDArray[np.bool_], min_region_px: int) -> NDArray[np.bool_]:
-    """Fill holes and drop pieces under `min_region_px`; nothing is left of a mask with no larger piece."""
-    if min_region_px <= 1:
-        return mask_HW
-    cleaned = mask_HW.copy()
-    for value in (False, True):  # holes first, as published
-        count, labels, stats, _ = cv2.connectedComponentsWithStats((cleaned == value).astype(np.uint8), connectivity=8)
-        small = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] < min_region_px]
-        if small:
-            cleaned[np.isin(labels, small)] = not value
-    return cleaned
-
-
-def _logits_box(logits_HW: NDArray[np.float16], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    scale = max(size) / logits_HW.shape[-1]
-    inside = logits_HW > 0
-    ys, xs = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(ys):
-        return 0.0, 0.0, 0.0, 0.0
-    return xs[0] * scale, ys[0] * scale, (xs[-1] + 1) * scale, (ys[-1] + 1) * scale
+def _boxes(candidates: list[_Candidate]) -> NDArray[np.float64]:
+    return np.array([c.box for c in candidates], np.float64).reshape(-1, 4)

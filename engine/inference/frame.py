@@ -45,18 +45,32 @@ def logits_to_mask(logits_HW: NDArray[np.float32], size: tuple[int, int]) -> NDA
     return resize_logits(logits_HW, size) > 0
 
 
-def resize_logits(logits_HW: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """`logits_to_mask` before the cut."""
+def resize_logits(
+    logits_HW: NDArray[np.float32], size: tuple[int, int], window: tuple[int, int, int, int] | None = None
+) -> NDArray[np.float32]:
+    """`logits_to_mask` before the cut.
+
+    Args:
+        window: (x0, y0, x1, y1) of the photo, far edges excluded; None: all of it.
+    """
+    x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
     side = logits_HW.shape[0]
     scale = side / max(size)
-    rows = _interpolate(logits_HW.astype(np.float32, copy=False), size[0], scale)
-    return np.ascontiguousarray(_interpolate(rows.T, size[1], scale).T)
+    rows = interpolate(logits_HW.astype(np.float32, copy=False), *bilinear(np.arange(y0, y1), side, scale))
+    return np.ascontiguousarray(interpolate(rows.T, *bilinear(np.arange(x0, x1), side, scale)).T)
 
 
-def _interpolate(values_SN: NDArray[np.float32], length: int, scale: float) -> NDArray[np.float32]:
-    """Along the first axis, at the centres of `length` pixels."""
-    last = len(values_SN) - 1
-    at = np.clip((np.arange(length) + 0.5) * scale - 0.5, 0, last)
+def bilinear(pixels_N: NDArray[np.int64], side: int, scale: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """For each pixel's centre along one axis: the cell before it, and the share of the cell after that."""
+    last = side - 1
+    at = np.clip((pixels_N + 0.5) * scale - 0.5, 0, last)
     low = np.minimum(at.astype(np.int64), max(last - 1, 0))
-    share = (at - low).astype(np.float32)[:, None]
-    return values_SN[low] * (1 - share) + values_SN[np.minimum(low + 1, last)] * share
+    return low, (at - low).astype(np.float32)
+
+
+def interpolate(
+    values_SN: NDArray[np.float32], low: NDArray[np.int64], share: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Along the first axis."""
+    share = share[:, None]
+    return values_SN[low] * (1 - share) + values_SN[np.minimum(low + 1, len(values_SN) - 1)] * share

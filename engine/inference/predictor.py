@@ -8,6 +8,7 @@ answer = predictor.predict(photo, Prompt(points=[(120.5, 80.5)], labels=[1]))
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from engine.errors import PromptInvalid
 from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
 from engine.model.build import Sam
 from engine.model.prompt_encoder import BOX_END, BOX_START, PADDING
+from engine.model.shared_decoder import SharedDecoder
 
 #: Stability compares the mask cut at these logits (SAM-p, appendix B).
 STABILITY_OFFSET = 1.0
@@ -91,6 +93,15 @@ class Predictor:
         self.model = model.eval()
         config = model.architecture.prompt
         self.image_side, self.logits_side = config.image_side, 4 * config.grid
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.pixel_mean.device
+
+    @cached_property
+    def shared(self) -> SharedDecoder:
+        """The decoder for many prompts on one image; of the weights as they are when first asked for."""
+        return SharedDecoder(self.model)
 
     @torch.inference_mode()
     def embed(self, rgb_HW3: NDArray[np.uint8]) -> EmbeddedPhoto:

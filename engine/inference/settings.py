@@ -1,32 +1,70 @@
-"""Settings that a web process checks, so without torch."""
+"""Settings of everything-mode that a web process checks, so without torch."""
 
 from dataclasses import dataclass
 
 from engine.errors import PromptInvalid
 
+MODES = ("exact", "adaptive")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EverythingSettings:
-    """The paper's numbers, apart from confidence and stability, which belong to a checkpoint: 0.88 and 0.95 are ViT-H's."""
+    """How a photo's masks are found; see `engine.inference.everything`.
 
+    The defaults are ours, for `maskloop_tiny`: confidence and stability belong to a checkpoint, and the paper's 0.88 and 0.95
+    are ViT-H's.
+
+    Attributes:
+        mode: exact: every point of the grid is asked. adaptive: only those that still promise something.
+        points_per_side: of the grid on the whole photo.
+        crop_layers: 1 adds 2 x 2 crops, 2 also 4 x 4, at the photo's full resolution.
+        crop_points_divisor: each layer of crops has so many times fewer points per side.
+        crop_overlap: of neighbouring crops, as a share of the photo's short side, at 2 crops a side.
+        min_predicted_iou: a mask's must be above it.
+        min_stability: a mask's must be at least that: the share of it at logit `-stability_offset` that is still in it at
+            `stability_offset`.
+        max_area_share: of the photo; masks as large or larger are dropped. 1: none is.
+        nms_iou, crop_nms_iou: of boxes, within a crop and across crops; the overlap from which the lesser one goes.
+        min_region_px: pieces below are dropped, holes below are filled.
+        keep_largest: of a mask that has only pieces below `min_region_px`, the largest stays, as in the released
+            generator; the paper drops the mask.
+        max_masks: the most confident ones.
+    """
+
+    mode: str = "exact"
     points_per_side: int = 32
-    points_per_batch: int = 32
+    points_per_batch: int = 16
+    crop_layers: int = 0
+    crop_points_divisor: int = 2
+    crop_overlap: float = 512 / 1500
     min_predicted_iou: float = 0.35
     min_stability: float = 0.30
-    max_area_share: float = 0.95  # of the photo
-    nms_iou: float = 0.7  # of boxes
-    min_region_px: int = 100  # specks dropped, holes filled
+    stability_offset: float = 1.0
+    max_area_share: float = 0.95
+    nms_iou: float = 0.7
+    crop_nms_iou: float = 0.7
+    min_region_px: int = 100
+    keep_largest: bool = False
     max_masks: int = 1000
 
     def check(self) -> None:
         """Raises PromptInvalid where a setting is of another kind, or out of range."""
+        if self.mode not in MODES:
+            raise PromptInvalid(f"mode is one of {', '.join(MODES)}, not {self.mode!r}")
+        if not isinstance(self.keep_largest, bool):
+            raise PromptInvalid(f"keep_largest is true or false, not {self.keep_largest!r}")
         ranges: dict[str, tuple[type, float, float]] = {
             "points_per_side": (int, 1, 128),
             "points_per_batch": (int, 1, 1024),
+            "crop_layers": (int, 0, 2),
+            "crop_points_divisor": (int, 1, 8),
+            "crop_overlap": (float, 0, 1),
             "min_predicted_iou": (float, 0, 1),
             "min_stability": (float, 0, 1),
+            "stability_offset": (float, 0, 100),
             "max_area_share": (float, 0, 1),
             "nms_iou": (float, 0, 1),
+            "crop_nms_iou": (float, 0, 1),
             "min_region_px": (int, 0, 1_000_000),
             "max_masks": (int, 1, 100_000),
         }
@@ -36,3 +74,23 @@ class EverythingSettings:
             if not is_number or not low <= value <= high:
                 what = "a whole number" if kind is int else "a number"
                 raise PromptInvalid(f"{name} is {what} from {low:g} to {high:g}, not {value!r}")
+
+
+#: By name: what made SA-1B (SAM-p, appendix B), the released generator's defaults (SAM-r,
+#: `automatic_mask_generator.py`), and ours.
+PRESETS = {
+    "paper": EverythingSettings(
+        crop_layers=2, min_predicted_iou=0.88, min_stability=0.95, points_per_batch=64, max_masks=100_000
+    ),
+    "released": EverythingSettings(
+        crop_points_divisor=1,
+        min_predicted_iou=0.88,
+        min_stability=0.95,
+        max_area_share=1.0,
+        min_region_px=0,
+        keep_largest=True,
+        points_per_batch=64,
+        max_masks=100_000,
+    ),
+    "maskloop": EverythingSettings(),
+}

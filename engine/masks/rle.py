@@ -33,6 +33,31 @@ def encode(mask_HW: NDArray[np.bool_]) -> Rle:
     return {"size": [int(side) for side in encoded["size"]], "counts": encoded["counts"].decode()}
 
 
+def encode_region(region_hw: NDArray[np.bool_], at: tuple[int, int], size: tuple[int, int]) -> Rle:
+    """Run lengths of a mask of which only a region is given: the rest of the photo is not looked at.
+
+    Args:
+        at: (x, y) of the region's first pixel in the photo.
+        size: (height, width) of the photo in pixels.
+    """
+    height, width = size
+    columns_wh = np.zeros((region_hw.shape[1], region_hw.shape[0] + 2), np.int8)
+    columns_wh[:, 1:-1] = region_hw.T
+    steps = np.diff(columns_wh, axis=1)
+    (column_s, start_s), (column_e, end_e) = np.nonzero(steps == 1), np.nonzero(steps == -1)
+    starts = (at[0] + column_s) * height + at[1] + start_s
+    ends = (at[0] + column_e) * height + at[1] + end_e
+    # A run that reaches the photo's bottom goes on at the top of the next column.
+    apart = starts[1:] != ends[:-1]
+    starts, ends = np.concatenate([starts[:1], starts[1:][apart]]), np.concatenate([ends[:-1][apart], ends[-1:]])
+    edges = np.stack([starts, ends], axis=1).ravel()
+    if not len(edges) or edges[-1] != height * width:
+        edges = np.append(edges, height * width)
+    counts = np.diff(edges, prepend=0).tolist()
+    packed = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return {"size": [height, width], "counts": packed["counts"].decode()}
+
+
 def decode(rle: Rle | dict[str, Any]) -> NDArray[np.bool_]:
     """(height, width) booleans.
 

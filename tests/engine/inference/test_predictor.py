@@ -6,11 +6,8 @@ import pytest
 import torch
 
 from engine.errors import PromptInvalid
-from engine.inference.everything import label_everything
 from engine.inference.onnx_export import export_decoder_onnx
-from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
-from engine.inference.settings import EverythingSettings
-from engine.masks import bbox, decode
+from engine.inference.predictor import Predictor, Prompt
 from tests.conftest import scene
 
 SIZE = (48, 64)
@@ -99,54 +96,3 @@ def test_the_exported_decoder_answers_as_torch_does(model, photo, tmp_path):
             )
         np.testing.assert_allclose(logits, wanted[0].numpy(), atol=1e-4)
         np.testing.assert_allclose(ious, wanted[1].numpy(), atol=1e-4)
-
-
-class ColourBlobs:
-    """In a decoder's place: answers a click with the pixels of its colour, so that the right masks are known."""
-
-    logits_side = 64
-
-    def __init__(self, rgb):
-        self.rgb = rgb.astype(int)
-
-    def predict_many(self, photo, prompts):
-        from engine.inference.predictor import Answer
-
-        answers = []
-        for prompt in prompts:
-            ((x, y),) = prompt.points
-            colour = self.rgb[int(y), int(x)]
-            same = (np.abs(self.rgb - colour).sum(2) < 40).astype(np.float32)
-            logits = np.full((64, 64), -8.0, np.float32)
-            logits[: same.shape[0], : same.shape[1]] = np.where(same > 0, 8.0, -8.0)
-            answers.append(Answer(logits[None], np.ones(1, np.float32), photo.size, np.ones(1, np.float32)))
-        return answers
-
-
-def test_everything_finds_each_object_once():
-    rgb, masks = scene(48, 64, seed=0)
-    photo = EmbeddedPhoto(np.zeros(1), (48, 64))
-    found = label_everything(ColourBlobs(rgb), photo, EverythingSettings(points_per_side=32, min_region_px=0))
-    for wanted in masks:
-        matches = [
-            one for one in found if (decode(one.rle) == wanted).mean() > 0.99 and decode(one.rle)[wanted].mean() > 0.9
-        ]
-        assert len(matches) == 1
-    for one in found:
-        assert one.box == bbox(one.rle)
-        assert one.area == decode(one.rle).sum() > 0
-
-
-def test_everything_of_a_real_decoder_is_filtered_and_has_no_near_duplicates(predictor, photo):
-    settings = EverythingSettings(points_per_side=8, min_predicted_iou=0.0, min_stability=0.0, min_region_px=0)
-    found = label_everything(predictor, photo, settings)
-    assert [one.predicted_iou for one in found] == sorted((one.predicted_iou for one in found), reverse=True)
-    boxes = np.array([one.box for one in found], float)
-    for i in range(len(boxes)):
-        for j in range(i):
-            x0, y0 = np.maximum(boxes[i, :2], boxes[j, :2])
-            x1, y1 = np.minimum(boxes[i, 2:], boxes[j, 2:])
-            inter = max(0, x1 - x0) * max(0, y1 - y0)
-            union = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (boxes[i], boxes[j])) - inter
-            assert inter / union <= settings.nms_iou + 1e-9
-    assert label_everything(predictor, photo, EverythingSettings(min_predicted_iou=1.0, points_per_side=2)) == []

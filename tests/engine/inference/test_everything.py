@@ -1,0 +1,229 @@
+"""Everything-mode: the fast one against the plain one, and its parts against what they stand for."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from engine.api import DEFAULT_CHECKPOINT
+from engine.errors import PromptInvalid
+from engine.inference.crops import crop_boxes, grid_points
+from engine.inference.everything import clean_region, label_everything
+from engine.inference.frame import resize_logits
+from engine.inference.measure import Photo
+from engine.inference.predictor import EmbeddedPhoto, Predictor
+from engine.inference.settings import PRESETS, EverythingSettings
+from engine.masks import area, bbox, decode, encode, iou
+from engine.masks.rle import encode_region
+from engine.model.checkpoint import load_checkpoint
+from engine.model.shared_decoder import Answers, SharedDecoder
+from tests.conftest import scene
+from tests.engine.inference import plain_everything as plain
+
+RGB = np.ascontiguousarray(skimage.data.astronaut()[:150, 60:260])
+#: Lenient, so that many masks are compared.
+LENIENT = EverythingSettings(
+    min_predicted_iou=0.2, min_stability=0.5, stability_offset=0.2, points_per_side=6, min_region_px=40
+)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return Predictor(load_checkpoint(DEFAULT_CHECKPOINT))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        LENIENT,
+        replace(LENIENT, crop_layers=1, points_per_side=4),
+        replace(LENIENT, crop_layers=2, points_per_side=4, keep_largest=True, max_area_share=1.0, min_region_px=900),
+    ],
+    ids=["whole photo", "one layer of crops", "two layers of crops"],
+)
+def test_exact_finds_the_same_masks_as_a_plain_implementation(trained, settings):
+    found = label_everything(trained, trained.embed(RGB), settings, rgb_HW3=RGB)
+    wanted = plain.plain_everything(trained.model, RGB, settings)
+    assert len(found) == len(wanted) > 5
+    expected = [{"size": list(m.rle["size"]), "counts": m.rle["counts"].decode()} for m in wanted]
+    best = iou(expected, [m.rle for m in found]).max(axis=1)
+    assert best.min() > 0.99
+    equal = {m.rle["counts"] for m in found}
+    assert sum(m["counts"] not in equal for m in expected) <= len(expected) // 50
+    for one in found:
+        twin = wanted[int(iou([one.rle], expected).argmax())]
+        assert one.predicted_iou == pytest.approx(min(1, twin.predicted_iou), abs=1e-4)
+        assert one.stability_score == pytest.approx(twin.stability, abs=1e-3)
+        assert one.crop_box == twin.crop
+        assert one.box == bbox(one.rle)
+        assert one.area == area(one.rle)
+
+
+def test_adaptive_asks_fewer_points_and_finds_masks_of_exact(trained):
+    photo = trained.embed(RGB)
+    asked = []
+    inner = trained.shared.decode
+    trained.shared.decode = lambda side, tokens: asked.append(len(tokens)) or inner(side, tokens)
+    try:
+        # Hard to please: most points of this photo give nothing.
+        settings = replace(LENIENT, points_per_side=12, min_predicted_iou=0.45)
+        exact = label_everything(trained, photo, settings)
+        of_exact = sum(asked)
+        asked.clear()
+        adaptive = label_everything(trained, photo, replace(settings, mode="adaptive"))
+    finally:
+        del trained.shared.decode
+    assert of_exact == 144
+    assert 36 <= sum(asked) < 144
+    assert iou([m.rle for m in adaptive], [m.rle for m in exact]).max(axis=1).min() > 0.9
+    found = iou([m.rle for m in exact], [m.rle for m in adaptive]).max(axis=1) > 0.9
+    assert found.mean() >= 0.9
+
+
+def test_the_shared_decoder_answers_as_the_mask_decoder_does(trained):
+    model = trained.model
+    config = model.architecture.prompt
+    generator = torch.Generator().manual_seed(0)
+    embedding = torch.randn(1, config.channels, config.grid, config.grid, generator=generator)
+    for labels in ([1.0, -1.0], [2.0, 3.0], [1.0, 0.0, 1.0, 2.0, 3.0]):
+        points = torch.rand(3, len(labels), 2, generator=generator) * config.image_side
+        labels_BN = torch.tensor([labels] * 3)
+        with torch.inference_mode():
+            logits, ious = model.decode(embedding, points, labels_BN)
+            shared = SharedDecoder(model)
+            answers = shared.decode(shared.prepare(embedding), model.prompt_encoder.tokens(points, labels_BN))
+            rows = torch.tensor([0, 2])
+            drawn = shared.logits(answers, rows, slice(1, 4))
+        torch.testing.assert_close(answers.iou_B4, ious, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(drawn, logits[rows, 1:], atol=1e-3, rtol=1e-4)
+
+
+class ColourBlobs:
+    """In a decoder's place: answers a click with the pixels of its colour, so that the right masks are known."""
+
+    image_side = logits_side = 64
+    device = torch.device("cpu")
+
+    def __init__(self, rgb):
+        self.rgb = rgb.astype(int)
+        self.shared = self.model = self.prompt_encoder = self
+
+    def prepare(self, embedding):
+        return None
+
+    def tokens(self, resized, labels):
+        return resized[:, 0] + 0.5
+
+    def decode(self, side, tokens):
+        iou_B4 = torch.tensor([[0.0, 1.0, 0.0, 0.0]]).repeat(len(tokens), 1)
+        return Answers(iou_B4, torch.zeros(len(tokens), 4, 1), tokens[:, None])
+
+    def logits(self, answers, rows, masks):
+        drawn = torch.full((len(rows), 3, 64, 64), -8.0)
+        for number, row in enumerate(rows):
+            x, y = answers.image_BPC[row, 0]
+            same = np.abs(self.rgb - self.rgb[int(y), int(x)]).sum(2) < 40
+            drawn[number, 0, : same.shape[0], : same.shape[1]] = torch.from_numpy(np.where(same, 8.0, -8.0))
+        return drawn
+
+
+def test_everything_finds_each_object_once():
+    rgb, masks = scene(48, 64, seed=0)
+    photo = EmbeddedPhoto(np.zeros((1, 1, 1), np.float32), (48, 64))
+    found = label_everything(ColourBlobs(rgb), photo, EverythingSettings(points_per_side=32, min_region_px=0))
+    for wanted in masks:
+        matches = [
+            one for one in found if (decode(one.rle) == wanted).mean() > 0.99 and decode(one.rle)[wanted].mean() > 0.9
+        ]
+        assert len(matches) == 1
+    for one in found:
+        assert one.box == bbox(one.rle)
+        assert one.area == decode(one.rle).sum() > 0
+
+
+def test_crops_have_the_published_sizes_and_cover_the_photo():
+    size = (1500, 2250)
+    assert {(x1 - x0, y1 - y0) for x0, y0, x1, y1 in crop_boxes(size, 1, 512 / 1500)} == {(1381, 1006)}
+    fine = crop_boxes(size, 2, 512 / 1500)
+    assert len(fine) == 16
+    assert {(x1 - x0, y1 - y0) for x0, y0, x1, y1 in fine if x1 < 2250 and y1 < 1500} == {(755, 567)}
+    covered = np.zeros(size, bool)
+    for x0, y0, x1, y1 in fine:
+        covered[y0:y1, x0:x1] = True
+    assert covered.all()
+
+
+def test_grid_points_are_the_centres_of_cells():
+    assert grid_points(2, (10, 20, 50, 40)).tolist() == [[20, 25], [40, 25], [20, 35], [40, 35]]
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [((90, 140), 32), ((333, 77), 32), ((20, 30), 32), ((1, 50), 16), ((70, 1), 16)]
+)
+def test_measures_are_those_of_the_drawn_mask(size, side):
+    rng = np.random.default_rng(side + size[0])
+    logits = np.stack(
+        [cv2.GaussianBlur(rng.normal(size=(side, side)).astype(np.float32), (0, 0), 2) * 9 - i for i in range(4)]
+    )
+    logits[3] = -5
+    levels = (1.0, 0.0, -1.0)
+    photo = Photo(size, side)
+    measures = photo.measure(torch.from_numpy(logits), levels)
+    least, most = photo.bounds(torch.from_numpy(logits), levels)
+    for index, own in enumerate(logits):
+        drawn = resize_logits(own, size)
+        counts = [int((drawn > level).sum()) for level in levels]
+        assert measures.counts_NL[index].tolist() == counts
+        assert (least[index].numpy() <= counts).all()
+        assert (most[index].numpy() >= counts).all()
+        assert tuple(measures.boxes_N4[index].tolist()) == bbox(encode(drawn > 0))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_cleaning_a_region_is_cleaning_the_whole_mask(seed):
+    rng = np.random.default_rng(seed)
+    size = (int(rng.integers(12, 40)), int(rng.integers(12, 40)))
+    mask = cv2.GaussianBlur(rng.normal(size=size).astype(np.float32), (0, 0), 1.2) > rng.uniform(-0.2, 0.2)
+    if seed % 3 == 0:
+        mask[: size[0] // 3] = False  # something of the photo is outside of the box
+    x0, y0, x1, y1 = bbox(encode(mask))
+    for smallest in (1, 5, 30, 2000):
+        for keep_largest in (False, True):
+            tidy, at = clean_region(mask[y0:y1, x0:x1], (x0, y0, x1, y1), size, smallest, keep_largest=keep_largest)
+            whole = np.zeros(size, bool)
+            whole[at[1] : at[1] + tidy.shape[0], at[0] : at[0] + tidy.shape[1]] = tidy
+            wanted = plain.clean(mask, smallest, keep_largest)
+            assert whole.sum() == wanted.sum()
+            if not keep_largest:  # of two largest pieces either may stay
+                np.testing.assert_array_equal(whole, wanted)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_region_has_the_run_lengths_of_its_whole_mask(seed):
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 12, 2)
+    mask = rng.random((height, width)) < 0.6
+    for y0, x0 in ((0, 0), (height // 3, width // 3)):
+        own = np.zeros_like(mask)
+        own[y0:, x0:] = mask[y0:, x0:]
+        assert encode_region(mask[y0:, x0:], (int(x0), int(y0)), (int(height), int(width))) == encode(own)
+
+
+def test_presets_are_the_published_numbers():
+    paper, released = PRESETS["paper"], PRESETS["released"]
+    assert (paper.points_per_side, paper.crop_layers, paper.crop_points_divisor) == (32, 2, 2)
+    assert (paper.min_predicted_iou, paper.min_stability, paper.stability_offset) == (0.88, 0.95, 1.0)
+    assert (paper.max_area_share, paper.nms_iou, paper.crop_nms_iou, paper.min_region_px) == (0.95, 0.7, 0.7, 100)
+    assert not paper.keep_largest
+    assert (released.crop_layers, released.crop_points_divisor, released.min_region_px) == (0, 1, 0)
+    assert released.max_area_share == 1
+    for preset in PRESETS.values():
+        preset.check()
+
+
+def test_crops_need_the_photo_itself(trained):
+    with pytest.raises(PromptInvalid, match="the photo itself"):
+        label_everything(trained, trained.embed(RGB), EverythingSettings(crop_layers=1))
