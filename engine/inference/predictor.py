@@ -24,6 +24,10 @@ from engine.model.shared_decoder import SharedDecoder
 #: Stability compares the mask cut at these logits (SAM-p, appendix B).
 STABILITY_OFFSET = 1.0
 
+#: SAM 2's safety net (SAM2-r, `modeling/sam/mask_decoder.py`): a single mask that is not this stable when cut at these
+#: logits gives way to the best of the three.
+FALLBACK_OFFSET, FALLBACK_STABILITY = 0.05, 0.98
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -64,6 +68,8 @@ class Prompt:
                 raise PromptInvalid(f"the box {self.box} is empty or outside the photo, {width} x {height} px")
         if self.mask is not None and self.mask.shape != (logits_side, logits_side):
             raise PromptInvalid(f"a mask prompt is {logits_side} x {logits_side} logits, not {self.mask.shape}")
+        if self.mask is not None and not np.isfinite(self.mask).all():
+            raise PromptInvalid("a mask prompt is logits: a number for each cell, none of them NaN or infinite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,14 @@ class Answer:
 
 
 class Predictor:
-    def __init__(self, model: Sam) -> None:
+    """
+    Args:
+        stability_fallback: where one mask is asked for and it is unstable, answer with the best of the three.
+    """
+
+    def __init__(self, model: Sam, *, stability_fallback: bool = False) -> None:
         self.model = model.eval()
+        self.stability_fallback = stability_fallback
         config = model.architecture.prompt
         self.image_side, self.logits_side = config.image_side, 4 * config.grid
 
@@ -103,18 +115,29 @@ class Predictor:
         """The decoder for many prompts on one image; of the weights as they are when first asked for."""
         return SharedDecoder(self.model)
 
-    @torch.inference_mode()
     def embed(self, rgb_HW3: NDArray[np.uint8]) -> EmbeddedPhoto:
         """
         Raises:
             PromptInvalid: not an RGB photo of 8 bits.
         """
-        if rgb_HW3.ndim != 3 or rgb_HW3.shape[2] != 3 or rgb_HW3.dtype != np.uint8 or not rgb_HW3.size:
-            raise PromptInvalid(f"a photo is (height, width, 3) of uint8, not {rgb_HW3.shape} of {rgb_HW3.dtype}")
-        device = self.model.pixel_mean.device
-        pixels = torch.from_numpy(fit_square(rgb_HW3, self.image_side)).permute(2, 0, 1)[None].to(device)
-        embedding = self.model.embed(pixels.float())[0]
-        return EmbeddedPhoto(embedding.to("cpu", torch.float16).numpy(), rgb_HW3.shape[:2])
+        return self.embed_many([rgb_HW3])[0]
+
+    @torch.inference_mode()
+    def embed_many(self, photos: Sequence[NDArray[np.uint8]]) -> list[EmbeddedPhoto]:
+        """Photos of any sizes, through the encoder together.
+
+        Raises:
+            PromptInvalid: one is not an RGB photo of 8 bits.
+        """
+        if not photos:
+            return []
+        for rgb_HW3 in photos:
+            if rgb_HW3.ndim != 3 or rgb_HW3.shape[2] != 3 or rgb_HW3.dtype != np.uint8 or not rgb_HW3.size:
+                raise PromptInvalid(f"a photo is (height, width, 3) of uint8, not {rgb_HW3.shape} of {rgb_HW3.dtype}")
+        squares = np.stack([fit_square(rgb_HW3, self.image_side) for rgb_HW3 in photos])
+        pixels_B3SS = torch.from_numpy(squares).permute(0, 3, 1, 2).to(self.device)
+        embeddings = self.model.embed(pixels_B3SS.float()).to("cpu", torch.float16).numpy()
+        return [EmbeddedPhoto(own, rgb_HW3.shape[:2]) for own, rgb_HW3 in zip(embeddings, photos, strict=True)]
 
     def predict(self, photo: EmbeddedPhoto, prompt: Prompt) -> Answer:
         return self.predict_many(photo, [prompt])[0]
@@ -165,7 +188,10 @@ class Predictor:
             None if has_mask_B is None else has_mask_B.to(device),
         )
         logits, ious = logits_B4HW.cpu().numpy(), iou_B4.cpu().numpy()
-        return [_choose(prompt, logits[index], ious[index], photo.size) for index, prompt in enumerate(prompts)]
+        return [
+            _choose(prompt, logits[index], ious[index], photo.size, self.stability_fallback)
+            for index, prompt in enumerate(prompts)
+        ]
 
 
 def fit_square(rgb_HW3: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -180,13 +206,15 @@ def fit_square(rgb_HW3: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return square
 
 
-def stability(logits_MHW: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Share of the mask at logit -1 that is still in it at logit +1, over the part that is photo; 0 if empty."""
+def stability(
+    logits_MHW: NDArray[np.float32], size: tuple[int, int], offset: float = STABILITY_OFFSET
+) -> NDArray[np.float32]:
+    """Share of the mask at logit `-offset` that is still in it at `offset`, over the part that is photo; 0 if empty."""
     side = logits_MHW.shape[-1]
     height, width = (int(np.ceil(length * side / max(size))) for length in size)
     inside = logits_MHW[:, :height, :width]
-    tight = (inside > STABILITY_OFFSET).sum(axis=(1, 2))
-    loose = (inside > -STABILITY_OFFSET).sum(axis=(1, 2))
+    tight = (inside > offset).sum(axis=(1, 2))
+    loose = (inside > -offset).sum(axis=(1, 2))
     return (tight / np.maximum(loose, 1)).astype(np.float32)
 
 
@@ -206,8 +234,16 @@ def _tokens(prompt: Prompt, scale: float) -> tuple[NDArray[np.float32], NDArray[
 
 
 def _choose(
-    prompt: Prompt, logits_4HW: NDArray[np.float32], iou_4: NDArray[np.float32], size: tuple[int, int]
+    prompt: Prompt,
+    logits_4HW: NDArray[np.float32],
+    iou_4: NDArray[np.float32],
+    size: tuple[int, int],
+    stability_fallback: bool,
 ) -> Answer:
-    shown = 1 + np.argsort(-iou_4[1:], kind="stable") if prompt.is_ambiguous else np.array([0])
+    best_first = 1 + np.argsort(-iou_4[1:], kind="stable")
+    shown = best_first if prompt.is_ambiguous else np.array([0])
+    if stability_fallback and not prompt.is_ambiguous:
+        (steady,) = stability(logits_4HW[:1], size, FALLBACK_OFFSET)
+        shown = shown if steady >= FALLBACK_STABILITY else best_first[:1]
     logits = logits_4HW[shown]
     return Answer(logits, iou_4[shown], size, stability(logits, size))
