@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from engine.errors import PromptInvalid
 from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
 from engine.model.build import Sam
+from engine.model.preprocessing import fit_square
 from engine.model.prompt_encoder import BOX_END, BOX_START, PADDING
 from engine.model.shared_decoder import SharedDecoder
 
@@ -134,7 +134,8 @@ class Predictor:
         for rgb_HW3 in photos:
             if rgb_HW3.ndim != 3 or rgb_HW3.shape[2] != 3 or rgb_HW3.dtype != np.uint8 or not rgb_HW3.size:
                 raise PromptInvalid(f"a photo is (height, width, 3) of uint8, not {rgb_HW3.shape} of {rgb_HW3.dtype}")
-        squares = np.stack([fit_square(rgb_HW3, self.image_side) for rgb_HW3 in photos])
+        preprocessing = self.model.architecture.encoder.preprocessing
+        squares = np.stack([fit_square(rgb_HW3, self.image_side, preprocessing) for rgb_HW3 in photos])
         pixels_B3SS = torch.from_numpy(squares).permute(0, 3, 1, 2).to(self.device)
         embeddings = self.model.embed(pixels_B3SS.float()).to("cpu", torch.float16).numpy()
         return [EmbeddedPhoto(own, rgb_HW3.shape[:2]) for own, rgb_HW3 in zip(embeddings, photos, strict=True)]
@@ -192,18 +193,6 @@ class Predictor:
             _choose(prompt, logits[index], ious[index], photo.size, self.stability_fallback)
             for index, prompt in enumerate(prompts)
         ]
-
-
-def fit_square(rgb_HW3: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Longest side scaled to `side`, padded at the bottom and right with what normalises to nearly 0."""
-    height, width = rgb_HW3.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
-    resized = cv2.resize(rgb_HW3, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    square = np.empty((side, side, 3), np.uint8)
-    square[:] = (124, 116, 104)
-    square[: size[1], : size[0]] = resized
-    return square
 
 
 def stability(

@@ -1,5 +1,5 @@
-"""The registry of models. A model is its three configurations; adding one is one line here and a file
-for its encoder."""
+"""The registry of models. A model is its three configurations; adding one is one line here, and a file for its encoder
+where that is new."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointInvalid
+from engine.model.image_encoder import ImageEncoder
 from engine.model.mask_decoder import MaskDecoder
+from engine.model.preprocessing import PIXEL_MEAN, PIXEL_STD
 from engine.model.prompt_encoder import PromptEncoder
 from engine.model.tiny_encoder import TinyEncoder
+from engine.model.tiny_vit import TinyViT
 
-#: Of RGB in 0..255, as in the published models (SAM-r, `build_sam.py`).
-PIXEL_MEAN = (123.675, 116.28, 103.53)
-PIXEL_STD = (58.395, 57.12, 57.375)
+#: Each has `channels` and `image_side`, names its kind and its preprocessing, and builds its encoder.
+EncoderConfig = TinyEncoder.Config | ImageEncoder.Config | TinyViT.Config
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,12 +24,45 @@ class Architecture:
     """Everything but the weights."""
 
     name: str
-    encoder: TinyEncoder.Config
+    encoder: EncoderConfig
     prompt: PromptEncoder.Config
     decoder: MaskDecoder.Config
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """What a checkpoint's header keeps, and its hashes are made of."""
+        values = asdict(self)
+        values["encoder"].pop("drop_path", None)  # how it is trained, not what it computes
+        if self.encoder.kind != TinyEncoder.Config.kind:  # files from when there was no other kind do not name theirs
+            values["encoder"] |= {"kind": self.encoder.kind, "preprocessing": self.encoder.preprocessing}
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Architecture":
+        """`as_dict` backwards, also after a journey through JSON.
+
+        Raises:
+            CheckpointInvalid: a kind of encoder that this version does not know.
+            KeyError, TypeError: not what `as_dict` gives.
+        """
+        encoder: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values["encoder"].items()
+        }
+        kind, preprocessing = encoder.pop("kind", TinyEncoder.Config.kind), encoder.pop("preprocessing", None)
+        kinds = {architecture.encoder.kind: type(architecture.encoder) for architecture in ARCHITECTURES.values()}
+        if kind not in kinds or preprocessing not in (None, kinds[kind].preprocessing):
+            raise CheckpointInvalid(
+                f"this version knows no encoder of kind {kind!r} with preprocessing {preprocessing!r}"
+            )
+        return cls(
+            name=values["name"],
+            encoder=kinds[kind](**encoder),
+            prompt=PromptEncoder.Config(**values["prompt"]),
+            decoder=MaskDecoder.Config(**values["decoder"]),
+        )
+
+
+def _published(name: str, encoder: EncoderConfig) -> Architecture:
+    return Architecture(name=name, encoder=encoder, prompt=PromptEncoder.Config(), decoder=MaskDecoder.Config())
 
 
 ARCHITECTURES = {
@@ -48,6 +83,11 @@ ARCHITECTURES = {
             prompt=PromptEncoder.Config(channels=32, grid=8, image_side=64, mask_channels=8),
             decoder=MaskDecoder.Config(channels=32, heads=4, hidden=64, iou_hidden=32),
         ),
+        # Segment Anything, appendix A; figures as in the published `build_sam.py`.
+        _published("sam_vit_b", ImageEncoder.Config(width=768, depth=12, heads=12, global_blocks=(2, 5, 8, 11))),
+        _published("sam_vit_l", ImageEncoder.Config(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23))),
+        _published("sam_vit_h", ImageEncoder.Config(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31))),
+        _published("mobile_sam", TinyViT.Config()),
     ]
 }
 
@@ -64,14 +104,15 @@ class Sam(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.image_encoder = TinyEncoder(architecture.encoder)
+        self.image_encoder: nn.Module = architecture.encoder.build()
         self.prompt_encoder = PromptEncoder(architecture.prompt)
         self.mask_decoder = MaskDecoder(architecture.decoder)
         for name, values in (("pixel_mean", PIXEL_MEAN), ("pixel_std", PIXEL_STD)):
-            self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
+            # On the CPU even where the rest is built on the meta device: no file holds them, so none would fill them.
+            self.register_buffer(name, torch.tensor(values, device="cpu").view(3, 1, 1), persistent=False)
 
     def embed(self, rgb_B3SS: Tensor) -> Tensor:
-        """RGB in 0..255, resized but not padded further -> (B, C, G, G)."""
+        """RGB in 0..255, from `fit_square` -> (B, C, G, G)."""
         return self.image_encoder((rgb_B3SS - self.pixel_mean) / self.pixel_std)
 
     def decode(
@@ -97,8 +138,20 @@ class Sam(nn.Module):
         )
 
     def at_side(self, image_side: int) -> "Sam":
-        """The same weights, shared, for another input side: training begins on small photos."""
-        grid = image_side // self.image_encoder.stride
+        """The same weights, shared, for another input side: training begins on small photos.
+
+        Raises:
+            CheckpointInvalid: the encoder takes one side only, or this one is not a multiple of its stride.
+        """
+        stride = self.architecture.encoder.stride
+        if stride is None:
+            name, side = self.architecture.name, self.architecture.encoder.image_side
+            raise CheckpointInvalid(
+                f"{name} takes photos of {side} px only, not of {image_side}: it learnt positions by heart"
+            )
+        if image_side % stride:
+            raise CheckpointInvalid(f"an input side of {image_side} px is not a multiple of {stride}")
+        grid = image_side // stride
         sized = replace(
             self.architecture,
             encoder=replace(self.architecture.encoder, image_side=image_side),

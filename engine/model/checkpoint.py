@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import CheckpointInvalid
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engine.model.build import Sam
 
 MAX_HEADER_BYTES = 16 << 20
@@ -43,13 +45,20 @@ class CheckpointInfo:
 
 
 def describe_checkpoint(path: Path) -> CheckpointInfo:
-    """Read the header and check both hashes. Needs no torch.
+    """Read the header and check both hashes. Of our own files; needs no torch then.
+
+    A published file (`.pth`) has no header: it is read whole, with torch, and its hashes are those that
+    `save_checkpoint` would give the same weights.
 
     Raises:
-        CheckpointInvalid: not a checkpoint of ours, cut short, or changed after it was written.
+        CheckpointInvalid: not a checkpoint of ours nor a published one, cut short, or changed after it was written.
     """
+    if is_pickled(path):
+        return _describe_published(path)
     header, data = _read(path)
     metadata = header.pop("__metadata__", {})
+    if "config" not in metadata and (kind := foreign_kind(header)):
+        raise CheckpointInvalid(f"{path} is {kind}")
     try:
         config = json.loads(metadata["config"])
         info = CheckpointInfo(
@@ -69,8 +78,28 @@ def describe_checkpoint(path: Path) -> CheckpointInfo:
     return info
 
 
+def _describe_published(path: Path) -> CheckpointInfo:
+    from engine.model.build import ARCHITECTURES
+    from engine.model.published import LICENCE, read_published
+
+    name, tensors = read_published(path)
+    config = ARCHITECTURES[name].as_dict()
+    encoder_hash, decoder_hash = _hashes(config, _bytes_of(as_stored(tensors)))
+    prompt = config["prompt"]
+    return CheckpointInfo(
+        architecture=name,
+        config=config,
+        encoder_hash=encoder_hash,
+        decoder_hash=decoder_hash,
+        input_side=prompt["image_side"],
+        embedding_shape=(prompt["channels"], prompt["grid"], prompt["grid"]),
+        licence=LICENCE,
+        recipe="",
+    )
+
+
 def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
-    """The model, float32, on the CPU, in evaluation mode.
+    """The model, float32, on the CPU, in evaluation mode. From our files or the published ones (`.pth`).
 
     Args:
         architecture: the one that is wanted; None: whichever the file has.
@@ -79,51 +108,49 @@ def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
             do not fit the configuration.
     """
     import torch
-    from safetensors.torch import load_file
 
-    from engine.model.build import Architecture, Sam
-    from engine.model.mask_decoder import MaskDecoder
-    from engine.model.prompt_encoder import PromptEncoder
-    from engine.model.tiny_encoder import TinyEncoder
+    from engine.model.build import ARCHITECTURES, Architecture, Sam
 
-    info = describe_checkpoint(path)
-    if architecture is not None and info.architecture != architecture:
-        raise CheckpointInvalid(f"{path} is a {info.architecture}, a {architecture} was asked for")
-    config = info.config
-    encoder: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["encoder"].items()}
+    if is_pickled(path):
+        from engine.model.published import read_published
+
+        name, tensors = read_published(path)
+        wanted = ARCHITECTURES[name]
+    else:
+        from safetensors.torch import load_file
+
+        info = describe_checkpoint(path)
+        name = info.architecture
+        try:
+            wanted = Architecture.from_dict(info.config)
+        except (KeyError, TypeError) as error:
+            raise CheckpointInvalid(f"{path}: {error}") from error
+        tensors = load_file(path)
+    if architecture is not None and name != architecture:
+        raise CheckpointInvalid(f"{path} is a {name}, a {architecture} was asked for")
     try:
-        model = Sam(
-            Architecture(
-                name=info.architecture,
-                encoder=TinyEncoder.Config(**encoder),
-                prompt=PromptEncoder.Config(**config["prompt"]),
-                decoder=MaskDecoder.Config(**config["decoder"]),
-            )
+        with torch.device("meta"):  # random weights would only be made to be thrown away
+            model = Sam(wanted)
+        model.load_state_dict(
+            {
+                name: tensor.to(torch.float32 if tensor.is_floating_point() else torch.int64)
+                for name, tensor in tensors.items()
+            },
+            strict=True,
+            assign=True,
         )
-        model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in load_file(path).items()})
-    except (TypeError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointInvalid(f"{path}: {error}") from error
     return model.eval()
 
 
 def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Apache-2.0") -> CheckpointInfo:
     """Write the model's weights as float16; the file has its name only once it is whole."""
-    import torch
     from safetensors.torch import save
 
-    tensors = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, tensor in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    tensors |= {
-        name: tensor.detach().to("cpu", torch.int32)
-        for name, tensor in model.state_dict().items()
-        if name.endswith("num_batches_tracked")
-    }
+    tensors = as_stored(model.state_dict())
     config = model.architecture.as_dict()
-    stored = [(name, str(t.dtype), list(t.shape), t.numpy().tobytes()) for name, t in tensors.items()]
-    encoder_hash, decoder_hash = _hashes(json.loads(json.dumps(config)), stored)
+    encoder_hash, decoder_hash = _hashes(config, _bytes_of(tensors))
     metadata = {
         "format": "maskloop-1",
         "config": json.dumps(config),
@@ -134,6 +161,21 @@ def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Ap
     }
     write_whole(path, _in_order(save(tensors, metadata)))
     return describe_checkpoint(path)
+
+
+def as_stored(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The tensors as a file of ours has them: floats as float16, counts as int32."""
+    import torch
+
+    return {
+        name: tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else torch.int32).contiguous()
+        for name, tensor in tensors.items()
+    }
+
+
+def _bytes_of(tensors: "Mapping[str, Tensor]") -> Iterable[tuple[str, str, list[int], bytes]]:
+    for name, tensor in tensors.items():
+        yield name, str(tensor.dtype), list(tensor.shape), tensor.numpy().tobytes()
 
 
 def _in_order(content: bytes) -> bytes:
@@ -158,6 +200,35 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def is_pickled(path: Path) -> bool:
+    """Whether this is a file of `torch.save`, of either of its two formats, and not one of ours.
+
+    Raises:
+        CheckpointInvalid: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) in (b"PK\x03\x04", b"\x80\x02\x8a\n")  # as a length of ours, more than MAX_HEADER_BYTES
+    except OSError as error:
+        raise CheckpointInvalid(f"{path}: {error.strerror}") from error
+
+
+#: Names that only tensors of other models have, and what to say of them.
+_FOREIGN = (
+    ("memory_attention.", "a SAM 2 checkpoint, which is not supported: a SAM checkpoint was asked for"),
+    ("sam_mask_decoder.", "a SAM 2 checkpoint, which is not supported: a SAM checkpoint was asked for"),
+    ("image_encoder.trunk.", "a SAM 2 checkpoint, which is not supported: a SAM checkpoint was asked for"),
+    ("mask_decoder.hf_token.", "an HQ-SAM checkpoint, which is not supported: a SAM checkpoint was asked for"),
+    ("vision_encoder.", "a SAM checkpoint as `transformers` names it; the published .pth file was asked for"),
+)
+
+
+def foreign_kind(names: Iterable[str]) -> str | None:
+    """What a file with tensors of these names is, where it is known and not readable."""
+    known = list(names)
+    return next((kind for prefix, kind in _FOREIGN if any(name.startswith(prefix) for name in known)), None)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], memoryview]:
@@ -193,6 +264,7 @@ def _stored(header: dict[str, Any], data: memoryview) -> Iterable[tuple[str, str
 
 def _hashes(config: dict[str, Any], stored: Iterable[tuple[str, str, list[int], bytes]]) -> tuple[str, str]:
     """(encoder hash, decoder hash), 64 hex digits each."""
+    config = json.loads(json.dumps(config))  # tuples become lists, as in a header
     encoder, decoder = hashlib.sha256(), hashlib.sha256()
     encoder.update(json.dumps(["preprocessing-1", config["encoder"]], sort_keys=True).encode())
     decoder.update(json.dumps([config["prompt"], config["decoder"]], sort_keys=True).encode())

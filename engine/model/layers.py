@@ -35,3 +35,13 @@ class MLP(nn.Module):
         for layer in self.layers[:-1]:
             x = torch.relu(layer(x))
         return self.layers[-1](x)
+
+
+def neck(width: int, channels: int) -> nn.Sequential:
+    """What the published encoders end in: (B, width, G, G) -> (B, channels, G, G)."""
+    return nn.Sequential(
+        nn.Conv2d(width, channels, 1, bias=False),
+        LayerNorm2d(channels),
+        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+        LayerNorm2d(channels),
+    )

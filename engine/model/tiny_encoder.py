@@ -6,12 +6,13 @@ the machine's peak, and because they learn from thousands of photos instead of m
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.model.layers import LayerNorm2d
+from engine.model.layers import neck
 
 
 def convolution(channels_in: int, channels_out: int, *, stride: int = 1, kernel: int = 3) -> nn.Sequential:
@@ -58,6 +59,10 @@ class GlobalBlock(nn.Module):
 class TinyEncoder(nn.Module):
     @dataclass(frozen=True, kw_only=True, slots=True)
     class Config:
+        kind: ClassVar[str] = "tiny"
+        preprocessing: ClassVar[str] = "preprocessing-1"
+        stride: ClassVar[int] = 8
+
         channels: int = 128  # C of the embedding
         image_side: int = 512  # S, pixels
         widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 256)  # at strides 2, 4, 8, 16, 32
@@ -65,7 +70,8 @@ class TinyEncoder(nn.Module):
         global_blocks: int = 2
         heads: int = 8
 
-    stride = 8
+        def build(self) -> "TinyEncoder":
+            return TinyEncoder(self)
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -81,12 +87,7 @@ class TinyEncoder(nn.Module):
         self.globals = nn.Sequential(*(GlobalBlock(widths[-1], config.heads) for _ in range(config.global_blocks)))
         self.lateral = nn.ModuleList(nn.Conv2d(width, fused, 1) for width in widths[1:])
         self.fuse16 = nn.Sequential(convolution(fused, fused), nn.ReLU())
-        self.neck = nn.Sequential(
-            nn.Conv2d(fused, fused, 1, bias=False),
-            LayerNorm2d(fused),
-            nn.Conv2d(fused, fused, 3, padding=1, bias=False),
-            LayerNorm2d(fused),
-        )
+        self.neck = neck(fused, fused)
 
     def forward(self, pixels_B3SS: Tensor) -> Tensor:
         """Normalised pixels, S a multiple of 32 -> (B, C, G, G)."""
