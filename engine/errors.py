@@ -13,6 +13,10 @@ class DataInvalid(EngineError):
     """A folder, image or annotation file that cannot be read as what it claims to be."""
 
 
+class FetchFailed(EngineError):
+    """A published checkpoint that could not be had, or is not the published one."""
+
+
 class MaskInvalid(EngineError):
     """Run lengths that are not a mask of the photo they come with."""
 
