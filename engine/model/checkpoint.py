@@ -114,7 +114,7 @@ def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
     if is_pickled(path):
         from engine.model.published import read_published
 
-        name, tensors = read_published(path)
+        name, tensors = read_published(path, architecture)
         wanted = ARCHITECTURES[name]
     else:
         from safetensors.torch import load_file

@@ -80,7 +80,8 @@ def _fill(file: IO[bytes], url: str, report: Report) -> None:
         except NETWORK_ERRORS as error:
             problem = str(getattr(error, "reason", None) or error) or type(error).__name__
         if file.tell() <= before:
-            kept = f"; {before} bytes are there already and are kept" if before else ""
+            have = file.tell()
+            kept = f"; {have} bytes are there already and are kept" if have else ""
             raise FetchFailed(f"{url} cannot be reached ({problem}){kept}")
 
 

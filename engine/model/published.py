@@ -23,9 +23,11 @@ LICENCE = "Apache-2.0"
 Shapes = dict[str, tuple[int, ...]]
 
 
-def read_published(path: Path) -> tuple[str, dict[str, Tensor]]:
+def read_published(path: Path, wanted: str | None = None) -> tuple[str, dict[str, Tensor]]:
     """(architecture, its tensors as they are in the file).
 
+    Args:
+        wanted: the architecture that was asked for, to say so where the file is none at all.
     Raises:
         CheckpointInvalid: damaged; anything but a flat dict of numbers' tensors inside; or of no model in the registry. The
             message says which model it is, or which comes nearest.
@@ -44,7 +46,7 @@ def read_published(path: Path) -> tuple[str, dict[str, Tensor]]:
             raise CheckpointInvalid(f"{path} is {kind}")
     if not isinstance(content, Mapping) or not content or not all(_is_entry(*item) for item in content.items()):
         raise CheckpointInvalid(f"{path} is not a flat dict of tensors, as published checkpoints are")
-    return recognise(content, path), dict(content)
+    return recognise(content, path, wanted), dict(content)
 
 
 def _is_entry(name: Any, tensor: Any) -> bool:
@@ -57,7 +59,7 @@ def _is_entry(name: Any, tensor: Any) -> bool:
     )
 
 
-def recognise(tensors: Mapping[str, Tensor], path: Path) -> str:
+def recognise(tensors: Mapping[str, Tensor], path: Path, wanted: str | None = None) -> str:
     """The architecture with exactly these entries.
 
     Raises:
@@ -77,6 +79,7 @@ def recognise(tensors: Mapping[str, Tensor], path: Path) -> str:
     raise CheckpointInvalid(
         f"{path} is no model known here; nearest is {nearest}, with {shared} of {len(expected)} entries alike, but "
         f"{differs} is {shapes.get(differs, 'missing')} and should be {expected.get(differs, 'absent')}"
+        + (f"; a {wanted} was asked for" if wanted else "")
     )
 
 

@@ -178,6 +178,21 @@ def test_a_photo_of_any_shape_is_prepared_and_embedded_the_same(both, size):
     assert np.array_equal(by_the_door_users_take, mine[0].half().numpy())
 
 
+def test_the_image_encoder_learns_the_same(both):
+    """Gradients go through the fused attention's bias to the tables of distances, too."""
+    pixels = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(4))
+    ours, theirs = both[0].image_encoder, both[1].vision_encoder
+    with torch.enable_grad():
+        ours(pixels).square().mean().backward()
+        theirs(pixels).last_hidden_state.square().mean().backward()
+    mine = {f"image_encoder.{name}": parameter.grad for name, parameter in ours.named_parameters()}
+    for name, parameter in theirs.named_parameters():
+        grad = mine.pop(published_name(f"vision_encoder.{name}"))
+        assert grad.abs().max() > 0, name
+        torch.testing.assert_close(grad, parameter.grad, rtol=1e-3, atol=1e-4)
+    assert not mine
+
+
 @pytest.mark.parametrize("size", [5, 14, 20])
 def test_tables_of_distances_are_stretched_the_same(both, size):
     attention = both[1].vision_encoder.layers[0].attn

@@ -74,3 +74,12 @@ def test_the_default_checkpoint_is_whole_and_small_enough():
 
     assert describe_checkpoint(DEFAULT_CHECKPOINT).architecture == "maskloop_tiny"
     assert DEFAULT_CHECKPOINT.stat().st_size <= 25e6
+
+
+def test_the_default_checkpoint_keeps_its_hashes_when_it_is_saved_again(tmp_path):
+    """The header of its encoder is older than the choice of encoders; embeddings made with it stay valid."""
+    from engine.api import DEFAULT_CHECKPOINT
+
+    before = describe_checkpoint(DEFAULT_CHECKPOINT)
+    after = save_checkpoint(load_checkpoint(DEFAULT_CHECKPOINT), tmp_path / "again.safetensors", recipe="none")
+    assert (before.encoder_hash, before.decoder_hash) == (after.encoder_hash, after.decoder_hash)
