@@ -21,7 +21,9 @@ Verbs = Any
 
 def common_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--checkpoint", default="maskloop_tiny", metavar="FILE_OR_NAME")
+    common.add_argument(
+        "--checkpoint", default="maskloop_tiny", metavar="FILE_OR_NAME", help="names: see `checkpoints`"
+    )
     common.add_argument("--device", default="cpu", help="cpu, cuda, mps")
     common.add_argument("--threads", type=int, help="of the CPU; default: all")
     return common

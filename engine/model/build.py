@@ -2,7 +2,7 @@
 where that is new."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,31 @@ from engine.model.prompt_encoder import PromptEncoder
 from engine.model.tiny_encoder import TinyEncoder
 from engine.model.tiny_vit import TinyViT
 
-#: Each has `channels` and `image_side`, names its kind and its preprocessing, and builds its encoder.
-EncoderConfig = TinyEncoder.Config | ImageEncoder.Config | TinyViT.Config
+
+class EncoderConfig(Protocol):
+    """What the configuration of an image encoder is, a frozen dataclass.
+
+    Attributes:
+        kind: tells encoders apart in files.
+        preprocessing: how a photo becomes its input; see `engine.model.preprocessing`.
+        stride: pixels per cell of the embedding, where the encoder takes photos of any multiple of it; None where it takes
+            those of `image_side` only.
+        channels: C of the embedding.
+        image_side: of the square input, pixels.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    kind: ClassVar[str]
+    preprocessing: ClassVar[str]
+    stride: ClassVar[int | None]
+
+    @property
+    def channels(self) -> int: ...
+    @property
+    def image_side(self) -> int: ...
+    def build(self) -> nn.Module:
+        """The encoder, with random weights: normalised pixels (B, 3, S, S) -> (B, C, G, G)."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +71,9 @@ class Architecture:
             key: tuple(value) if isinstance(value, list) else value for key, value in values["encoder"].items()
         }
         kind, preprocessing = encoder.pop("kind", TinyEncoder.Config.kind), encoder.pop("preprocessing", None)
-        kinds = {architecture.encoder.kind: type(architecture.encoder) for architecture in ARCHITECTURES.values()}
+        kinds: dict[str, Any] = {
+            architecture.encoder.kind: type(architecture.encoder) for architecture in ARCHITECTURES.values()
+        }
         if kind not in kinds or preprocessing not in (None, kinds[kind].preprocessing):
             raise CheckpointInvalid(
                 f"this version knows no encoder of kind {kind!r} with preprocessing {preprocessing!r}"

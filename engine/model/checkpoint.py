@@ -47,8 +47,9 @@ class CheckpointInfo:
 def describe_checkpoint(path: Path) -> CheckpointInfo:
     """Read the header and check both hashes. Of our own files; needs no torch then.
 
-    A published file (`.pth`) has no header: it is read whole, with torch, and its hashes are those that
-    `save_checkpoint` would give the same weights.
+    A published file (`.pth`) has no header: it is read whole, with torch, and its hashes are those that `save_checkpoint`
+    gives the same weights. So a decoder trained on a published encoder's embeddings keeps that encoder's hash; the encoder
+    itself, saved with it, is the published one rounded to float16, as its embeddings are.
 
     Raises:
         CheckpointInvalid: not a checkpoint of ours nor a published one, cut short, or changed after it was written.
@@ -80,11 +81,11 @@ def describe_checkpoint(path: Path) -> CheckpointInfo:
 
 def _describe_published(path: Path) -> CheckpointInfo:
     from engine.model.build import ARCHITECTURES
-    from engine.model.published import LICENCE, read_published
+    from engine.model.published import read_published
 
     name, tensors = read_published(path)
     config = ARCHITECTURES[name].as_dict()
-    encoder_hash, decoder_hash = _hashes(config, _bytes_of(as_stored(tensors)))
+    encoder_hash, decoder_hash = _hashes(config, _to_be_stored(tensors))
     prompt = config["prompt"]
     return CheckpointInfo(
         architecture=name,
@@ -93,7 +94,7 @@ def _describe_published(path: Path) -> CheckpointInfo:
         decoder_hash=decoder_hash,
         input_side=prompt["image_side"],
         embedding_shape=(prompt["channels"], prompt["grid"], prompt["grid"]),
-        licence=LICENCE,
+        licence="",  # others fine-tune these models under licences of their own, and the file does not say
         recipe="",
     )
 
@@ -148,9 +149,9 @@ def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Ap
     """Write the model's weights as float16; the file has its name only once it is whole."""
     from safetensors.torch import save
 
-    tensors = as_stored(model.state_dict())
+    tensors = {name: _as_stored(tensor) for name, tensor in model.state_dict().items()}
     config = model.architecture.as_dict()
-    encoder_hash, decoder_hash = _hashes(config, _bytes_of(tensors))
+    encoder_hash, decoder_hash = _hashes(config, _to_be_stored(model.state_dict()))
     metadata = {
         "format": "maskloop-1",
         "config": json.dumps(config),
@@ -163,19 +164,18 @@ def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Ap
     return describe_checkpoint(path)
 
 
-def as_stored(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """The tensors as a file of ours has them: floats as float16, counts as int32."""
+def _as_stored(tensor: "Tensor") -> "Tensor":
+    """As a file of ours has it: floats as float16, counts as int32."""
     import torch
 
-    return {
-        name: tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else torch.int32).contiguous()
-        for name, tensor in tensors.items()
-    }
+    return tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else torch.int32).contiguous()
 
 
-def _bytes_of(tensors: "Mapping[str, Tensor]") -> Iterable[tuple[str, str, list[int], bytes]]:
-    for name, tensor in tensors.items():
-        yield name, str(tensor.dtype), list(tensor.shape), tensor.numpy().tobytes()
+def _to_be_stored(tensors: "Mapping[str, Tensor]") -> Iterable[tuple[str, str, list[int], bytes]]:
+    """As `_stored`, before there is a file. One after the other: a big model is not in memory twice."""
+    for name, tensor in sorted(tensors.items()):
+        stored = _as_stored(tensor)
+        yield name, str(stored.dtype), list(stored.shape), stored.numpy().tobytes()
 
 
 def _in_order(content: bytes) -> bytes:
@@ -250,7 +250,7 @@ def _read(path: Path) -> tuple[dict[str, Any], memoryview]:
 
 def _stored(header: dict[str, Any], data: memoryview) -> Iterable[tuple[str, str, list[int], bytes]]:
     names = {"F16": "torch.float16", "F32": "torch.float32", "I32": "torch.int32"}
-    for name, entry in header.items():
+    for name, entry in sorted(header.items()):
         try:
             start, end = entry["data_offsets"]
             if not 0 <= start <= end <= len(data):
@@ -263,12 +263,12 @@ def _stored(header: dict[str, Any], data: memoryview) -> Iterable[tuple[str, str
 
 
 def _hashes(config: dict[str, Any], stored: Iterable[tuple[str, str, list[int], bytes]]) -> tuple[str, str]:
-    """(encoder hash, decoder hash), 64 hex digits each."""
+    """(encoder hash, decoder hash), 64 hex digits each, of entries in the order of their names."""
     config = json.loads(json.dumps(config))  # tuples become lists, as in a header
     encoder, decoder = hashlib.sha256(), hashlib.sha256()
     encoder.update(json.dumps(["preprocessing-1", config["encoder"]], sort_keys=True).encode())
     decoder.update(json.dumps([config["prompt"], config["decoder"]], sort_keys=True).encode())
-    for name, dtype, shape, content in sorted(stored):
+    for name, dtype, shape, content in stored:
         digest = encoder if name.startswith(_ENCODER) else decoder
         digest.update(json.dumps([name, dtype, shape]).encode())
         digest.update(content)

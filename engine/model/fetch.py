@@ -78,7 +78,10 @@ def _fill(file: IO[bytes], url: str, report: Report) -> None:
         except urllib.error.HTTPError as error:
             raise FetchFailed(f"{url} answers {error.code} {error.reason}") from error
         except NETWORK_ERRORS as error:
-            problem = str(getattr(error, "reason", None) or error) or type(error).__name__
+            cause = getattr(error, "reason", error)
+            problem = str(getattr(cause, "strerror", None) or cause) or type(error).__name__
+        except ValueError as error:
+            raise FetchFailed(f"{url!r} is no address: {error}") from error
         if file.tell() <= before:
             have = file.tell()
             kept = f"; {have} bytes are there already and are kept" if have else ""

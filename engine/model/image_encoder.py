@@ -142,7 +142,7 @@ class ImageEncoder(nn.Module):
     class Config:
         kind: ClassVar[str] = "vit"
         preprocessing: ClassVar[str] = "sam-1"
-        stride: ClassVar[None] = None  # its tables of positions are for one input side
+        stride: ClassVar[int | None] = None  # its tables of positions are for one input side
 
         width: int = 768  # D
         depth: int = 12  # blocks

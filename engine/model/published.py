@@ -17,9 +17,6 @@ from engine.errors import CheckpointInvalid
 from engine.model.build import ARCHITECTURES, build_model
 from engine.model.checkpoint import foreign_kind
 
-#: Of the weights of SAM (SAM-r, README) and MobileSAM (MS-r, README).
-LICENCE = "Apache-2.0"
-
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -29,8 +26,8 @@ def read_published(path: Path, wanted: str | None = None) -> tuple[str, dict[str
     Args:
         wanted: the architecture that was asked for, to say so where the file is none at all.
     Raises:
-        CheckpointInvalid: damaged; anything but a flat dict of numbers' tensors inside; or of no model in the registry. The
-            message says which model it is, or which comes nearest.
+        CheckpointInvalid: damaged; anything but a flat dict of tensors of numbers inside; or of no model in the registry.
+            The message says which model it is, or which comes nearest.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

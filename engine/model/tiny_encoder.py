@@ -61,7 +61,7 @@ class TinyEncoder(nn.Module):
     class Config:
         kind: ClassVar[str] = "tiny"
         preprocessing: ClassVar[str] = "preprocessing-1"
-        stride: ClassVar[int] = 8
+        stride: ClassVar[int | None] = 8
 
         channels: int = 128  # C of the embedding
         image_side: int = 512  # S, pixels

@@ -140,7 +140,7 @@ class TinyViT(nn.Module):
     class Config:
         kind: ClassVar[str] = "tiny_vit"
         preprocessing: ClassVar[str] = "sam-1"
-        stride: ClassVar[int] = 16  # windows and convolutions know no positions: any multiple of it will do
+        stride: ClassVar[int | None] = 16  # windows and convolutions know no positions: any multiple of it will do
 
         widths: tuple[int, int, int, int] = (64, 128, 160, 320)  # D of each stage; multiples of 32 but for the first
         blocks: tuple[int, int, int, int] = (2, 2, 6, 2)

@@ -1,15 +1,20 @@
 """The registry: the published models have exactly the published entries, and each encoder says what it is."""
 
 import json
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
 from engine.errors import CheckpointInvalid
+from engine.inference.predictor import Predictor
 from engine.model.build import ARCHITECTURES, Architecture, Sam, build_model
+from engine.model.checkpoint import load_checkpoint, save_checkpoint
 from engine.model.image_encoder import Block, ImageEncoder, into_windows, out_of_windows
 from engine.model.preprocessing import fit_square, fitted_size
+from tests.conftest import scene
 
 # SAM-r and MS-r: entries of the file, parameters of the model and of its image encoder.
 PUBLISHED = {
@@ -83,6 +88,35 @@ def test_an_architecture_comes_back_from_a_header(name):
     assert Architecture.from_dict(json.loads(json.dumps(architecture.as_dict()))) == architecture
 
 
+def test_a_model_with_an_encoder_of_its_own_takes_one_line_of_the_registry(monkeypatch, tmp_path):
+    class Averages(torch.nn.Module):
+        @dataclass(frozen=True, kw_only=True, slots=True)
+        class Config:
+            kind: ClassVar[str] = "averages"
+            preprocessing: ClassVar[str] = "sam-1"
+            stride: ClassVar[int | None] = 8
+            channels: int = 32
+            image_side: int = 64
+
+            def build(self):
+                return Averages(self)
+
+        def __init__(self, config):
+            super().__init__()
+            self.project = torch.nn.Conv2d(3, config.channels, 8, stride=8)
+
+        def forward(self, pixels_B3SS):
+            return self.project(pixels_B3SS)
+
+    toy = replace(ARCHITECTURES["maskloop_debug"], name="toy", encoder=Averages.Config())
+    monkeypatch.setitem(ARCHITECTURES, "toy", toy)
+    saved = save_checkpoint(build_model("toy"), tmp_path / "toy.safetensors", recipe="none")
+    assert saved.config["encoder"] == {"kind": "averages", "preprocessing": "sam-1", "channels": 32, "image_side": 64}
+    loaded = load_checkpoint(tmp_path / "toy.safetensors", "toy")
+    assert Predictor(loaded).embed(scene(30, 40, seed=1)[0]).embedding.shape == (32, 8, 8)
+    assert loaded.at_side(32).embed(torch.zeros(1, 3, 32, 32)).shape == (1, 32, 4, 4)
+
+
 def test_an_encoder_from_a_later_version_is_refused():
     values = ARCHITECTURES["sam_vit_b"].as_dict()
     for changed in ({"kind": "hiera"}, {"preprocessing": "sam-2"}):
@@ -124,8 +158,6 @@ def test_stochastic_depth_grows_with_depth_leaves_out_samples_and_keeps_the_mean
 
 
 def test_how_an_encoder_was_trained_is_not_part_of_what_it_is():
-    from dataclasses import replace
-
     architecture = ARCHITECTURES["sam_vit_b"]
     trained = replace(architecture, encoder=replace(architecture.encoder, drop_path=0.1))
     assert trained.as_dict() == architecture.as_dict()

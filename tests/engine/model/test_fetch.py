@@ -158,7 +158,10 @@ def test_a_folder_that_cannot_be_written_is_named(known, tmp_path):
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("http://127.0.0.1:{port}/nothing", "answers 404"), ("http://127.0.0.1:9/weights.pth", "cannot be reached")],
+    [
+        ("http://127.0.0.1:{port}/nothing", "answers 404"),
+        ("http://127.0.0.1:9/weights.pth", "cannot be reached (Connection refused)"),
+    ],
     ids=["not there", "no server"],
 )
 def test_without_server_or_file_the_command_says_so_in_one_sentence_and_fails(server, tmp_path, capsys, url, said):
@@ -191,6 +194,11 @@ def test_a_fetched_checkpoint_is_found_by_its_name(known, server, tmp_path, monk
     path.write_bytes(b"damaged")
     checkpoints.list_published(KNOWN["sam_vit_b"], tmp_path)
     assert "on disk, but not the published file" in capsys.readouterr().out
+
+
+def test_what_is_no_address_is_refused(known, tmp_path):
+    with pytest.raises(FetchFailed, match="'weights' is no address"):
+        fetch(known, tmp_path, url="weights")
 
 
 def test_an_unknown_name_is_bad_input(capsys):
