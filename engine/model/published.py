@@ -36,7 +36,9 @@ def read_published(path: Path, wanted: str | None = None) -> tuple[str, dict[str
             f"{path} holds more than tensors, or is none of torch's files; nothing in it was run"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointInvalid(f"{path} is cut short or damaged; nothing in it was run") from error
+        raise CheckpointInvalid(
+            f"{path} is cut short, damaged, or no file of torch.save; nothing in it was run"
+        ) from error
     inner = content.get("model") if isinstance(content, Mapping) else None
     for names in (content, inner):
         if isinstance(names, Mapping) and (kind := foreign_kind(map(str, names))):

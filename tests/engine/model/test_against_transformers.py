@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from engine.inference.predictor import Predictor
 from engine.model.build import Architecture, Sam
@@ -17,8 +18,6 @@ from engine.model.mask_decoder import MaskDecoder
 from engine.model.preprocessing import fit_square
 from engine.model.prompt_encoder import BOX_END, BOX_START, PADDING, PromptEncoder
 from tests.conftest import scene
-
-transformers = pytest.importorskip("transformers")
 
 SIDE, GRID, CHANNELS, B = 320, 20, 32, 2  # 20 tokens are not a multiple of the window's 14
 

@@ -125,7 +125,7 @@ def test_a_published_file_cut_short_is_refused(flat):
     whole = flat.read_bytes()
     for length in (10, len(whole) // 2, len(whole) - 20):
         flat.write_bytes(whole[:length])
-        with pytest.raises(CheckpointInvalid, match="cut short or damaged"):
+        with pytest.raises(CheckpointInvalid, match="cut short, damaged"):
             load_checkpoint(flat)
 
 
