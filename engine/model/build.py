@@ -22,8 +22,8 @@ class EncoderConfig(Protocol):
     Attributes:
         kind: tells encoders apart in files.
         preprocessing: how a photo becomes its input; see `engine.model.preprocessing`.
-        stride: pixels per cell of the embedding, where the encoder takes photos of any multiple of it; None where it takes
-            those of `image_side` only.
+        stride: pixels per cell of the embedding, where the encoder takes other sides than `image_side`, too; None where
+            it does not.
         channels: C of the embedding.
         image_side: of the square input, pixels.
     """

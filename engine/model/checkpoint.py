@@ -266,7 +266,8 @@ def _hashes(config: dict[str, Any], stored: Iterable[tuple[str, str, list[int], 
     """(encoder hash, decoder hash), 64 hex digits each, of entries in the order of their names."""
     config = json.loads(json.dumps(config))  # tuples become lists, as in a header
     encoder, decoder = hashlib.sha256(), hashlib.sha256()
-    encoder.update(json.dumps(["preprocessing-1", config["encoder"]], sort_keys=True).encode())
+    preprocessing = config["encoder"].get("preprocessing", "preprocessing-1")  # the only one when it was not yet named
+    encoder.update(json.dumps([preprocessing, config["encoder"]], sort_keys=True).encode())
     decoder.update(json.dumps([config["prompt"], config["decoder"]], sort_keys=True).encode())
     for name, dtype, shape, content in stored:
         digest = encoder if name.startswith(_ENCODER) else decoder
