@@ -14,9 +14,9 @@ from pycocotools import mask as coco
 from skimage import measure
 from torch.nn import functional as F
 
-from engine.inference.predictor import fit_square
 from engine.inference.settings import EverythingSettings
 from engine.model.build import Sam
+from engine.model.preprocessing import fit_square
 
 
 class PlainMask(NamedTuple):
@@ -81,7 +81,11 @@ def in_crop(
     w, h = x1 - x0, y1 - y0
     side = model.architecture.prompt.image_side
     scale = side / max(h, w)
-    pixels = torch.from_numpy(fit_square(part, side)).permute(2, 0, 1)[None].float()
+    pixels = (
+        torch.from_numpy(fit_square(part, side, model.architecture.encoder.preprocessing))
+        .permute(2, 0, 1)[None]
+        .float()
+    )
     embedding = model.embed(pixels).half().float()  # as it is stored
     points = [((i + 0.5) / per_side * w, (j + 0.5) / per_side * h) for j in range(per_side) for i in range(per_side)]
     found: list[tuple[PlainMask, NDArray[np.bool_]]] = []

