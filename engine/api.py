@@ -15,12 +15,14 @@ from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 if TYPE_CHECKING:
     from engine.inference.everything import ProposedMask
     from engine.inference.predictor import Predictor
+    from engine.model.text import TextEncoder
 
 __all__ = [
     "DEFAULT_CHECKPOINT",
     "CheckpointInfo",
     "describe_checkpoint",
     "embed_image",
+    "encode_text",
     "everything_settings_check",
     "export_decoder",
     "label_everything",
@@ -38,6 +40,29 @@ def embed_image(rgb_HW3: NDArray[np.uint8], *, checkpoint: Path) -> NDArray[np.f
         CheckpointInvalid, PromptInvalid.
     """
     return _predictor(checkpoint).embed(rgb_HW3).embedding.astype(np.float16, copy=False)
+
+
+def encode_text(words: str, *, checkpoint: Path, encoder: str | None = None) -> NDArray[np.float32]:
+    """A text as the prompt token that the checkpoint's decoder takes, projected already: (C,).
+
+    Args:
+        encoder: where the text encoder lies, see `engine.model.text.text_encoder`; None: the usual place.
+    Raises:
+        CheckpointInvalid: it takes no text, or the encoder is not the one that it was trained on.
+        TextUnavailable: the optional packages or the encoder's files are missing.
+        PromptInvalid: no words, or too many.
+    """
+    import torch
+
+    from engine.model.text import check_encoder
+
+    model = _predictor(checkpoint).model
+    config = model.text_config()
+    kept = _text_encoder(encoder or config.encoder)
+    check_encoder(kept, config)
+    text_BD = torch.from_numpy(kept.encode([words]))
+    with torch.inference_mode():
+        return model.text_tokens(text_BD)[0, 0].numpy()
 
 
 def label_everything(
@@ -93,3 +118,10 @@ def _load(checkpoint: Path, _changed_at: int) -> "Predictor":
     from engine.model.checkpoint import load_checkpoint
 
     return Predictor(load_checkpoint(checkpoint))
+
+
+@lru_cache(maxsize=1)
+def _text_encoder(spec: str) -> "TextEncoder":
+    from engine.model.text import text_encoder
+
+    return text_encoder(spec)

@@ -23,3 +23,7 @@ class MaskInvalid(EngineError):
 
 class PromptInvalid(EngineError):
     """A prompt that no mask can answer."""
+
+
+class TextUnavailable(EngineError):
+    """No text encoder can be loaded here: its optional packages or its files are missing."""

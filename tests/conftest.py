@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from tests.text_encoders import small_bert, small_clip
+
 #: Real photos with masks; a test that wants them skips where they are not (see CONTRIBUTING.md).
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -22,6 +24,18 @@ def jpeg() -> Callable[..., bytes]:
         return out.getvalue()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def minilm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sentence encoder, its weights random."""
+    return small_bert(tmp_path_factory.mktemp("minilm"))
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small CLIP, its weights random."""
+    return small_clip(tmp_path_factory.mktemp("clip"))
 
 
 def scene(height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

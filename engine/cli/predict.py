@@ -11,6 +11,10 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     predict.add_argument("image", type=Path)
     predict.add_argument("--point", action="append", default=[], metavar="X,Y[,0]", help="0: not this")
     predict.add_argument("--box", metavar="X0,Y0,X1,Y1")
+    predict.add_argument("--text", metavar="WORDS", help="for checkpoints that take text")
+    predict.add_argument(
+        "--text-encoder", metavar="SPEC", help="minilm:PLACE or clip:PLACE, a folder or a name on the hub"
+    )
     predict.add_argument("--out", type=Path, required=True, metavar="DIR")
     predict.set_defaults(run=run)
 
@@ -23,6 +27,11 @@ def run(options: argparse.Namespace) -> None:
     box = numbers(options.box, (4,), "--box X0,Y0,X1,Y1") if options.box else None
     rgb = read_rgb(options.image)
     model = predictor(options)
+    text = None
+    if options.text is not None:
+        from engine.model.text import encoder_of
+
+        text = encoder_of(model.model.text_config(), options.text_encoder).encode([options.text])[0]
     photo = model.embed(rgb)
     answer = model.predict(
         photo,
@@ -30,6 +39,7 @@ def run(options: argparse.Namespace) -> None:
             points=[(p[0], p[1]) for p in points],
             labels=[int(p[2]) if len(p) == 3 else 1 for p in points],
             box=(box[0], box[1], box[2], box[3]) if box else None,
+            text=text,
         ),
     )
     masks = [answer.mask(index) for index in range(len(answer.logits_MHW))]

@@ -15,6 +15,9 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     train.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR")
     train.add_argument("--exclude", type=Path, metavar="FILE", help="names to leave out, one a line or a json list")
     train.add_argument("--init", metavar="FILE_OR_NAME", help="weights to begin with")
+    train.add_argument(
+        "--text-encoder", metavar="SPEC", default="minilm", help="of the recipe text: minilm, clip, or with a :PLACE"
+    )
     train.add_argument("--out", type=Path, required=True, metavar="FILE")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--steps", type=int)
@@ -32,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from engine.model.build import build_model
     from engine.model.checkpoint import load_checkpoint
     from engine.recipes import RECIPES
+    from engine.training.naming import prepare_text
     from engine.training.trainer import Trainer
 
     if options.threads:
@@ -42,17 +46,24 @@ def run(options: argparse.Namespace) -> int:
     leave_out = names(options.exclude) if options.exclude else frozenset()
     records = [record for source in options.data for record in read_records(source, leave_out=leave_out)]
     torch.manual_seed(run.seed)
-    if "image_encoder" in run.learn:
+    learns_text = "text_projection" in run.learn
+    if "image_encoder" in run.learn and not learns_text:
         model = load_checkpoint(find(options.init), run.architecture) if options.init else build_model(run.architecture)
-        side = model.architecture.prompt.image_side
-        smallest = max(4, 64 * side * side // 512**2)
-        source: Source = PhotoSource(records, Augmentation(full_side=side, min_area_px=smallest))
+        embedded = False
     else:
         model = load_checkpoint(find(options.init or options.checkpoint))
-        config = model.architecture.prompt
         # Not a size of its own: a decoder learns on the grid that its embeddings have.
-        run = run.at_side(config.image_side, model.architecture.name)
-        source = EmbeddingSource(records, (config.channels, config.grid, config.grid), config.image_side)
+        run = run.at_side(model.architecture.prompt.image_side, model.architecture.name)
+        embedded = not learns_text or all(record.embedding for record in records)
+    if learns_text:
+        records = prepare_text(model, records, options.text_encoder, device=options.device, seed=run.seed)
+    config = model.architecture.prompt
+    side = config.image_side
+    if embedded and "image_encoder" not in run.learn:
+        source: Source = EmbeddingSource(records, (config.channels, config.grid, config.grid), side)
+    else:
+        smallest = max(4, 64 * side * side // 512**2)
+        source = PhotoSource(records, Augmentation(full_side=side, min_area_px=smallest))
     for line in Trainer(run, model, source, options.out, device=options.device).train():
         print(json.dumps(line) if options.json else _in_words(line), flush=True)
         if "stopped_at" in line:

@@ -16,11 +16,13 @@ class Batch:
         images: (I, 3, S, S) RGB 0..255, or (I, C, G, G) embeddings.
         owner: which image each object is in, (B,).
         truth: (B, H, W) booleans at the logits' resolution.
+        text: what each object may be asked for with, (B, D), zeros where there is nothing; None: none of them has a text.
     """
 
     images: Tensor
     owner: NDArray[np.int64]
     truth: NDArray[np.bool_]
+    text: NDArray[np.float32] | None = None
 
 
 class Wanted(Protocol):

@@ -1,7 +1,8 @@
 """What training and evaluation learn from: photos with some of their objects outlined.
 
 A source is one of
-    a label-map folder   images/ID.jpg, masks/ID.png (value = object, 0 = unlabelled)
+    a label-map folder   images/ID.jpg, masks/ID.png (value = object, 0 = unlabelled); where there is an instances.json,
+                         {"ID": {"labels": [...]}} names the objects, in order of value
     a manifest           manifest.jsonl, one photo a line, with stored embeddings (what the loop writes)
     a COCO json          FILE.json beside its images, or in annotations/ next to images/
     an SA-1B folder      sa_ID.jpg + sa_ID.json
@@ -33,6 +34,8 @@ class Record:
         image: of the photo; None where there is only an embedding.
         embedding: float16, C x G x G, as .npy or raw; None: to be computed.
         weights: how much more often than once each mask is drawn; None: all the same.
+        names: what each mask's object is called, as the source says it, None where it does not; None: no object has a name.
+        texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
     """
 
     name: str
@@ -41,6 +44,13 @@ class Record:
     embedding: Path | None = None
     size: tuple[int, int] | None = None
     weights: tuple[float, ...] | None = None
+    names: tuple[str | None, ...] | None = None
+    texts: tuple[NDArray[np.float32] | None, ...] | None = None
+
+    def check_texts(self, masks: int) -> None:
+        """Raises DataInvalid where there are not as many texts as masks: then nobody knows whose they are."""
+        if self.texts is not None and len(self.texts) != masks:
+            raise DataInvalid(f"{self.name}: {masks} masks have {len(self.texts)} names")
 
     def pixels(self) -> NDArray[np.uint8]:
         """(H, W, 3) RGB."""
@@ -96,9 +106,27 @@ def read_records(
 
 def _label_maps(folder: Path) -> Iterator[Record]:
     photos = {path.stem: path for path in (folder / "images").iterdir()}
+    names_of = _instance_names(folder / "instances.json")
     for labels in (folder / "masks").glob("*.png"):
         if labels.stem in photos:
-            yield Record(labels.stem, photos[labels.stem], partial(split_label_map, labels))
+            read_masks = partial(split_label_map, labels)
+            yield Record(labels.stem, photos[labels.stem], read_masks, names=names_of.get(labels.stem))
+
+
+def _instance_names(file: Path) -> dict[str, tuple[str | None, ...]]:
+    if not file.is_file():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {str(photo): _names(entry.get("labels")) for photo, entry in content.items() if entry.get("labels")}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DataInvalid(f"{file} does not say what is in the photos: {error!r}") from error
+
+
+def _names(given: Any) -> tuple[str | None, ...]:
+    if not isinstance(given, list) or not all(name is None or isinstance(name, str) for name in given):
+        raise ValueError("names are a list with a text or null for each mask")
+    return tuple(name or None for name in given)
 
 
 def split_label_map(path: Path) -> list[NDArray[np.bool_]]:
@@ -122,6 +150,7 @@ def _manifest(folder: Path) -> Iterator[Record]:
                     embedding=folder / entry["embedding"] if entry.get("embedding") else None,
                     size=(int(entry["size"][0]), int(entry["size"][1])),
                     weights=tuple(entry["weights"]) if entry.get("weights") else None,
+                    names=_names(entry["names"]) if entry.get("names") else None,
                 )
             except (ValueError, KeyError, TypeError) as error:
                 raise DataInvalid(f"{folder}/manifest.jsonl, line {number + 1}: {error!r}") from error
@@ -131,6 +160,7 @@ def _coco(file: Path) -> Iterator[Record]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         photos, annotations = content["images"], content["annotations"]
+        categories = {category["id"]: str(category["name"]) for category in content.get("categories", [])}
     except (ValueError, KeyError, TypeError) as error:
         raise DataInvalid(f"{file} is not a COCO json: {error!r}") from error
     of_image: dict[int, list[dict[str, Any]]] = {}
@@ -143,7 +173,16 @@ def _coco(file: Path) -> Iterator[Record]:
             raise DataInvalid(f"{file}: the photo {photo['file_name']} is not beside it")
         size = (photo["height"], photo["width"])
         own = of_image.get(photo["id"], [])
-        yield Record(Path(photo["file_name"]).stem, path, partial(_annotated, own, size), size=size)
+        names = _category_names(own, categories)
+        yield Record(Path(photo["file_name"]).stem, path, partial(_annotated, own, size), size=size, names=names)
+
+
+def _category_names(annotations: list[dict[str, Any]], categories: dict[Any, str]) -> tuple[str | None, ...] | None:
+    """A crowd is many objects, so its name says nothing of one: neither in the crowd, nor beside it."""
+    crowds = {annotation.get("category_id") for annotation in annotations if annotation.get("iscrowd")}
+    of_each = (annotation.get("category_id") for annotation in annotations)
+    names = tuple(None if category in crowds else categories.get(category) for category in of_each)
+    return names if any(names) else None
 
 
 def _sa1b(folder: Path) -> Iterator[Record]:

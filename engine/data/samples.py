@@ -17,11 +17,13 @@ class Photo:
         rgb: (H, W, 3).
         masks: one row an object, each (H, W), bit-packed along W.
         weights: how much more often than once each is drawn.
+        texts: as in `Record`.
     """
 
     rgb: NDArray[np.uint8]
     masks: NDArray[np.uint8]
     weights: NDArray[np.float64]
+    texts: tuple[NDArray[np.float32] | None, ...] | None = None
 
     @classmethod
     def load(cls, record: Record, longest_side: int) -> "Photo":
@@ -32,11 +34,13 @@ class Photo:
         masks = [
             cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for mask in record.read_masks()
         ]
+        record.check_texts(len(masks))
         weights = np.ones(len(masks)) if record.weights is None else np.asarray(record.weights, np.float64)
         return cls(
             np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
             np.packbits(np.stack(masks).astype(bool), axis=2) if masks else np.zeros((0, size[1], 0), np.uint8),
             weights,
+            record.texts,
         )
 
     def mask(self, index: int) -> NDArray[np.uint8]:
@@ -47,6 +51,7 @@ class Photo:
 class Sample:
     rgb_SS3: NDArray[np.uint8]
     masks_KSS: NDArray[np.bool_]
+    objects: tuple[int, ...]  # which of the photo's they are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,18 +115,21 @@ def draw_sample(
     drawn = cv2.warpAffine(source, centred, (side, side), flags=cv2.INTER_LINEAR, borderValue=mean)
     plain = to_window.copy()
     plain[:, 2] += to_window[:, :2].sum(1) * 0.5 - 0.5
-    chosen = []
+    chosen, objects_chosen = [], []
     for index in rng.choice(
         len(photo.masks), len(photo.masks), replace=False, p=chances if (chances > 0).all() else None
     ):
         mask = cv2.warpAffine(photo.mask(int(index)), plain, (side, side), flags=cv2.INTER_NEAREST).astype(bool)
         if mask.sum() >= augmentation.min_area_px and not mask.all():
             chosen.append(mask)
+            objects_chosen.append(int(index))
         if len(chosen) == objects:
             break
     if not chosen:
         return None
-    return Sample(_recolour(np.asarray(drawn, np.uint8), augmentation.colour, rng), np.stack(chosen))
+    return Sample(
+        _recolour(np.asarray(drawn, np.uint8), augmentation.colour, rng), np.stack(chosen), tuple(objects_chosen)
+    )
 
 
 def _window_start(focus: int, length: int, extent: float, rng: np.random.Generator) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.data.batches import Batch, Wanted
 from engine.data.records import Record
 from engine.data.samples import Augmentation, Photo, draw_sample
+from engine.data.texts import TextsOf
 from engine.errors import DataInvalid
 
 #: Photos are kept in memory at this times the model's input side; shown larger, they are blown up.
@@ -27,6 +28,7 @@ class PhotoSource:
         photos = (Photo.load(record, longest) for record in records)
         self.photos = [photo for photo in photos if len(photo.masks)]
         self.augmentation = augmentation
+        self.texts = TextsOf(records)
         if not self.photos:
             raise DataInvalid("none of the photos has a mask to learn from")
         # A photo with many objects teaches more, but not in proportion.
@@ -37,23 +39,25 @@ class PhotoSource:
         images: list[NDArray[Any]] = []
         owners: list[int] = []
         truths: list[NDArray[np.bool_]] = []
+        texts: list[NDArray[np.float32] | None] = []
         for _ in range(100 * wanted.photos):
             photo = self.photos[int(rng.choice(len(self.photos), p=self.chances))]
             sample = draw_sample(photo, wanted.side, wanted.objects, wanted.scale, self.augmentation, rng)
             if sample is None:
                 continue
-            for mask in sample.masks_KSS:
+            for mask, index in zip(sample.masks_KSS, sample.objects, strict=True):
                 half = cv2.resize(mask.astype(np.uint8), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
                 if half.any():
                     owners.append(len(images))
                     truths.append(half.astype(bool))
+                    texts.append(photo.texts[index] if photo.texts else None)
             images.append(sample.rgb_SS3)
             if len(images) == wanted.photos and truths:
                 break
         else:
             raise DataInvalid("the photos' objects are too small to learn from")
         pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-        return Batch(pixels, np.array(owners), np.stack(truths))
+        return Batch(pixels, np.array(owners), np.stack(truths), self.texts.drawn(texts, rng))
 
 
 class EmbeddingSource:
@@ -68,6 +72,7 @@ class EmbeddingSource:
     def __init__(self, records: list[Record], shape: tuple[int, int, int], image_side: int) -> None:
         self.embeddings: list[Path] = []
         self.truths: list[NDArray[np.uint8]] = []  # bit-packed, at the logits' resolution
+        self.texts, self.texts_of_object = TextsOf(records), list[NDArray[np.float32] | None]()
         self.shape, self.side = shape, 4 * shape[1]
         chances: list[float] = []
         self.of_object: list[int] = []
@@ -75,12 +80,14 @@ class EmbeddingSource:
             if record.embedding is None or record.size is None:
                 raise DataInvalid(f"{record.name} has no stored embedding")
             masks = record.read_masks()
+            record.check_texts(len(masks))
             kept = 0
             for index, mask in enumerate(masks):
                 truth = at_logits(mask, self.side)
                 if truth.any():
                     self.truths.append(np.packbits(truth, axis=1))
                     self.of_object.append(len(self.embeddings))
+                    self.texts_of_object.append(record.texts[index] if record.texts else None)
                     chances.append(record.weights[index] if record.weights else 1.0)
                     kept += 1
             if kept:
@@ -95,6 +102,7 @@ class EmbeddingSource:
         images: list[NDArray[Any]] = []
         owners: list[int] = []
         truths: list[NDArray[np.bool_]] = []
+        texts: list[NDArray[np.float32] | None] = []
         for number in range(wanted.photos):
             photo = self.of_object[int(rng.choice(len(self.truths), p=self.chances))]
             images.append(read_embedding(self.embeddings[photo], self.shape))
@@ -103,7 +111,9 @@ class EmbeddingSource:
             for index in rng.choice(own, min(wanted.objects, int(np.count_nonzero(weights))), replace=False, p=weights):
                 owners.append(number)
                 truths.append(np.unpackbits(self.truths[index], axis=1, count=self.side).astype(bool))
-        return Batch(torch.from_numpy(np.stack(images)), np.array(owners), np.stack(truths))
+                texts.append(self.texts_of_object[index])
+        pixels = torch.from_numpy(np.stack(images))
+        return Batch(pixels, np.array(owners), np.stack(truths), self.texts.drawn(texts, rng))
 
 
 def read_embedding(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float16]:

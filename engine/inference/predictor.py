@@ -38,25 +38,27 @@ class Prompt:
         labels: 1 foreground, 0 background, one for each point.
         box: (x0, y0, x1, y1), far edges excluded.
         mask: logits of an earlier answer, (H, W).
+        text: words, as the model's text encoder gives them, (D,); see `engine.model.text`.
     """
 
     points: Sequence[tuple[float, float]] = ()
     labels: Sequence[int] = ()
     box: tuple[float, float, float, float] | None = None
     mask: NDArray[np.float32] | None = None
+    text: NDArray[np.float32] | None = None
 
     @property
     def is_ambiguous(self) -> bool:
-        """A lone click or a lone box: three masks are offered (SAM-p, appendix A)."""
-        return self.mask is None and len(self.points) + (self.box is not None) == 1
+        """A lone click, a lone box or a lone text: three masks are offered (SAM-p, appendix A)."""
+        return self.mask is None and len(self.points) + (self.box is not None) + (self.text is not None) == 1
 
     def check(self, size: tuple[int, int], logits_side: int) -> None:
         """Raises PromptInvalid where no mask can answer this."""
         height, width = size
         if len(self.points) != len(self.labels):
             raise PromptInvalid(f"{len(self.points)} points have {len(self.labels)} labels")
-        if not self.points and self.box is None and self.mask is None:
-            raise PromptInvalid("a prompt needs a point, a box or a mask")
+        if not self.points and self.box is None and self.mask is None and self.text is None:
+            raise PromptInvalid("a prompt needs a point, a box, a mask or a text")
         if any(label not in (0, 1) for label in self.labels):
             raise PromptInvalid("a point's label is 1 (foreground) or 0 (background)")
         for x, y in self.points:
@@ -148,22 +150,30 @@ class Predictor:
         """Answer each prompt as if it were alone. Those of the same length go through the decoder together.
 
         Raises:
-            PromptInvalid: see `Prompt.check`.
+            PromptInvalid: see `Prompt.check`; also a text's vector that is not the model's text encoder's.
+            CheckpointInvalid: a text, and the model takes none.
         """
         scale = scale_to_model(photo.size, self.image_side)
         rows = []
         for prompt in prompts:
             prompt.check(photo.size, self.logits_side)
+            self._check_text(prompt)
             rows.append(_tokens(prompt, scale))
         # Padding takes part in attention: filled up to another's length, a prompt would get another answer.
-        of_length: dict[int, list[int]] = defaultdict(list)
+        of_length: dict[tuple[int, bool], list[int]] = defaultdict(list)
         for index, (_, labels) in enumerate(rows):
-            of_length[len(labels)].append(index)
+            of_length[len(labels), prompts[index].text is not None].append(index)
         answers: dict[int, Answer] = {}
         for indices in of_length.values():
             together = self._decode(photo, [prompts[i] for i in indices], [rows[i] for i in indices])
             answers |= zip(indices, together, strict=True)
         return [answers[index] for index in range(len(prompts))]
+
+    def _check_text(self, prompt: Prompt) -> None:
+        if prompt.text is not None:
+            width = self.model.text_config().width
+            if prompt.text.shape != (width,) or not np.isfinite(prompt.text).all():
+                raise PromptInvalid(f"a text prompt is {width} finite numbers, not {prompt.text.shape}")
 
     def _decode(
         self,
@@ -181,12 +191,17 @@ class Predictor:
             )[:, None]
             has_mask_B = torch.tensor([p.mask is not None for p in prompts])
         device = self.model.pixel_mean.device
+        texts = [prompt.text for prompt in prompts if prompt.text is not None]  # of all prompts, or of none
+        text_B1C = None
+        if texts:
+            text_B1C = self.model.text_tokens(torch.from_numpy(np.stack(texts).astype(np.float32)).to(device))
         logits_B4HW, iou_B4 = self.model.decode(
             torch.from_numpy(np.asarray(photo.embedding, np.float32))[None].to(device),
             torch.from_numpy(points_BN2).to(device),
             torch.from_numpy(labels_BN).to(device),
             None if masks_B1HW is None else masks_B1HW.to(device),
             None if has_mask_B is None else has_mask_B.to(device),
+            text_B1C,
         )
         logits, ious = logits_B4HW.cpu().numpy(), iou_B4.cpu().numpy()
         return [
@@ -208,7 +223,10 @@ def stability(
 
 
 def _tokens(prompt: Prompt, scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Points, then box corners; a padding point where there is no box, as published."""
+    """Points, then box corners; a padding point where there is no box, as published.
+
+    (Of prompts with neither points nor box nothing was published: those of a mask or a text alone get the padding point, too.)
+    """
     places: list[tuple[float, float]] = list(prompt.points)
     labels: list[int] = list(prompt.labels)
     if prompt.box is not None:

@@ -12,6 +12,7 @@ from engine.model.image_encoder import ImageEncoder
 from engine.model.mask_decoder import MaskDecoder
 from engine.model.preprocessing import PIXEL_MEAN, PIXEL_STD
 from engine.model.prompt_encoder import PromptEncoder
+from engine.model.text import TextProjection
 from engine.model.tiny_encoder import TinyEncoder
 from engine.model.tiny_vit import TinyViT
 
@@ -50,6 +51,7 @@ class Architecture:
     encoder: EncoderConfig
     prompt: PromptEncoder.Config
     decoder: MaskDecoder.Config
+    text: TextProjection.Config | None = None  # None: it takes no text, as the published models
 
     def as_dict(self) -> dict[str, Any]:
         """What a checkpoint's header keeps, and its hashes are made of."""
@@ -57,6 +59,8 @@ class Architecture:
         values["encoder"].pop("drop_path", None)  # how it is trained, not what it computes
         if self.encoder.kind != TinyEncoder.Config.kind:  # files from when there was no other kind do not name theirs
             values["encoder"] |= {"kind": self.encoder.kind, "preprocessing": self.encoder.preprocessing}
+        if self.text is None:  # and without text there is no word of it, for the same reason
+            del values["text"]
         return values
 
     @classmethod
@@ -83,6 +87,7 @@ class Architecture:
             encoder=kinds[kind](**encoder),
             prompt=PromptEncoder.Config(**values["prompt"]),
             decoder=MaskDecoder.Config(**values["decoder"]),
+            text=TextProjection.Config(**values["text"]) if "text" in values else None,
         )
 
 
@@ -132,6 +137,9 @@ class Sam(nn.Module):
         self.image_encoder: nn.Module = architecture.encoder.build()
         self.prompt_encoder = PromptEncoder(architecture.prompt)
         self.mask_decoder = MaskDecoder(architecture.decoder)
+        self.text_projection: TextProjection | None = None
+        if architecture.text is not None:
+            self.take_text(architecture.text)
         for name, values in (("pixel_mean", PIXEL_MEAN), ("pixel_std", PIXEL_STD)):
             # On the CPU even where the rest is built on the meta device: no file holds them, so none would fill them.
             self.register_buffer(name, torch.tensor(values, device="cpu").view(3, 1, 1), persistent=False)
@@ -147,20 +155,57 @@ class Sam(nn.Module):
         labels_BN: Tensor,
         masks_B1HW: Tensor | None = None,
         has_mask_B: Tensor | None = None,
+        text_B1C: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Answer prompts with four masks each: logits (B, 4, H, W) and predicted IoU (B, 4).
 
         Args:
             resized_BN2: points and box corners in the model frame; `to_model_frame`.
-            labels_BN: see `PromptEncoder.tokens`; prompts without a box end in one padding point.
+            labels_BN: see `PromptEncoder.tokens`; prompts without a box end in one padding point, those of text alone too.
+            text_B1C: `text_tokens`; None: no prompt has any.
         """
         prompt = self.prompt_encoder
+        tokens_BNC = prompt.tokens(resized_BN2, labels_BN)
         return self.mask_decoder(
             embedding_BCGG,
             prompt.image_positions(),
-            prompt.tokens(resized_BN2, labels_BN),
+            tokens_BNC if text_B1C is None else torch.cat([text_B1C, tokens_BNC], dim=1),
             prompt.dense(masks_B1HW, has_mask_B, len(resized_BN2)),
         )
+
+    def take_text(self, config: TextProjection.Config) -> None:
+        """Add a text projection with random weights, or begin it anew."""
+        self.architecture = replace(self.architecture, text=config)
+        self.text_projection = TextProjection(config, self.architecture.prompt.channels)
+
+    def text_config(self) -> TextProjection.Config:
+        """
+        Raises:
+            CheckpointInvalid: this model takes no text.
+        """
+        if self.architecture.text is None:
+            raise CheckpointInvalid(
+                f"this {self.architecture.name} takes no text prompts: its checkpoint has no text projection "
+                "(the recipe `text` trains one)"
+            )
+        return self.architecture.text
+
+    def text_tokens(self, text_BD: Tensor, said_B: Tensor | None = None) -> Tensor:
+        """Texts as prompt tokens, (B, 1, C).
+
+        Args:
+            text_BD: see `engine.model.text`; each of length 1.
+            said_B: 1 where the prompt has a text, 0 where it has none and gets the padding token; None: all have.
+        Raises:
+            CheckpointInvalid: this model takes no text.
+        """
+        self.text_config()
+        assert self.text_projection is not None
+        token_B1C: Tensor = self.text_projection(text_BD)
+        if said_B is None:
+            return token_B1C
+        said_B11 = said_B.to(token_B1C)[:, None, None]
+        return said_B11 * token_B1C + (1 - said_B11) * self.prompt_encoder.not_a_point_embed.weight
 
     def at_side(self, image_side: int) -> "Sam":
         """The same weights, shared, for another input side: training begins on small photos.
@@ -187,6 +232,7 @@ class Sam(nn.Module):
         other.image_encoder, other.mask_decoder = self.image_encoder, self.mask_decoder
         for name, module in self.prompt_encoder.named_children():
             setattr(other.prompt_encoder, name, module)
+        other.text_projection = self.text_projection
         other.pixel_mean, other.pixel_std = self.pixel_mean, self.pixel_std
         return other
 

@@ -30,7 +30,7 @@ class CheckpointInfo:
     """What a checkpoint's header says.
 
     Attributes:
-        config: name, encoder, prompt and decoder configurations, as in `engine.model.build`.
+        config: name, encoder, prompt and decoder configurations, as in `engine.model.build`; and text, if it takes any.
         embedding_shape: (channels, rows, columns) of one photo's embedding, float16.
     """
 
@@ -268,7 +268,8 @@ def _hashes(config: dict[str, Any], stored: Iterable[tuple[str, str, list[int], 
     encoder, decoder = hashlib.sha256(), hashlib.sha256()
     preprocessing = config["encoder"].get("preprocessing", "preprocessing-1")  # the only one when it was not yet named
     encoder.update(json.dumps([preprocessing, config["encoder"]], sort_keys=True).encode())
-    decoder.update(json.dumps([config["prompt"], config["decoder"]], sort_keys=True).encode())
+    answering = [config[part] for part in ("prompt", "decoder", "text") if part in config]
+    decoder.update(json.dumps(answering, sort_keys=True).encode())
     for name, dtype, shape, content in stored:
         digest = encoder if name.startswith(_ENCODER) else decoder
         digest.update(json.dumps([name, dtype, shape]).encode())

@@ -5,13 +5,17 @@ from collections.abc import Callable
 from engine.recipes.debug import debug, debug_decoder
 from engine.recipes.decoder import decoder
 from engine.recipes.scratch import longer, scratch
+from engine.recipes.text import debug_text, text, text_whole
 from engine.training.trainer import Run
 
 #: Each takes seed and, where given, the number of steps.
 RECIPES: dict[str, Callable[..., Run]] = {
     "debug": debug,
     "debug_decoder": debug_decoder,
+    "debug_text": debug_text,
     "decoder": decoder,
     "longer": longer,
     "scratch": scratch,
+    "text": text,
+    "text_whole": text_whole,
 }

@@ -29,6 +29,7 @@ from engine.model.checkpoint import save_checkpoint
 from engine.model.prompt_encoder import BACKGROUND, BOX_END, BOX_START, FOREGROUND, PADDING
 from engine.training.affinity import Affinity
 from engine.training.losses import pass_loss
+from engine.training.naming import said_first
 
 #: How many cells of an object ask, in the affinity lesson.
 CELLS_PER_OBJECT = 4
@@ -48,6 +49,7 @@ class Phase:
         from_nothing: of the loss, for the first phases of a model without pretraining; see `pass_loss`.
         box_share: of first prompts that are a box; the others are a point, every other one of them in the object's middle,
             where people click, the rest anywhere inside.
+        text_share: of the objects that have a text, those whose first prompt is it, instead of a point or a box.
         scale: photos are shown with a longest side of this times the model's full input side, drawn log-uniformly
             (large-scale jitter: SAM-p, appendix A, for small data).
     """
@@ -61,6 +63,7 @@ class Phase:
     affinity: float = 0.0
     from_nothing: bool = False
     box_share: float = 0.5
+    text_share: float = 0.0
     scale: tuple[float, float] = (0.4, 1.25)
 
 
@@ -69,7 +72,7 @@ class Run:
     """One training run's whole configuration, apart from its data.
 
     Attributes:
-        learn: names of the model's parts that change: image_encoder, prompt_encoder, mask_decoder.
+        learn: names of the model's parts that change: image_encoder, prompt_encoder, mask_decoder, text_projection.
         average: decay of the moving average of the weights, which is what gets saved.
         precision: of the forward pass: float32, or bfloat16 with float32 weights and losses.
     """
@@ -241,11 +244,18 @@ class Trainer:
         truth_B1HW = torch.from_numpy(batch.truth).to(self.device, torch.float32).unsqueeze(1)
         embeddings = embeddings[torch.from_numpy(batch.owner).to(self.device)]
         to_frame = phase.side / batch.truth.shape[-1]
-        prompts, logits_B1HW = Prompts(), None
+        prompts, logits_B1HW, text_B1C = Prompts(), None, None
+        said_B = said_first(batch.text, phase.text_share, rng)
+        if batch.text is not None and said_B is not None:
+            text_BD = torch.from_numpy(batch.text).to(self.device)
+            text_B1C = sized.text_tokens(text_BD, torch.from_numpy(said_B).to(self.device))
         mask_loss, iou_loss, best = torch.zeros(()), torch.zeros(()), []
         for index in range(1 + phase.corrections):
             if logits_B1HW is None:
-                prompts.points = [_first_prompt(truth, to_frame, phase.box_share, rng) for truth in batch.truth]
+                prompts.points = [
+                    [] if said_B is not None and said_B[row] else _first_prompt(truth, to_frame, phase.box_share, rng)
+                    for row, truth in enumerate(batch.truth)
+                ]
             else:
                 answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
                 # One correction most of the time; several at once reach the late clicks without more passes.
@@ -257,7 +267,7 @@ class Trainer:
             points, labels = prompts.tensors()
             with self._autocast():
                 logits_B4HW, iou_B4 = sized.decode(
-                    embeddings, points.to(self.device), labels.to(self.device), logits_B1HW
+                    embeddings, points.to(self.device), labels.to(self.device), logits_B1HW, text_B1C=text_B1C
                 )
             logits_B4HW, iou_B4 = logits_B4HW.float(), iou_B4.float()
             # The three ambiguity masks answer the first prompt, the single one all that follow.
