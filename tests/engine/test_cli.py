@@ -70,6 +70,7 @@ def test_checkpoints_lists_the_default_one(engine):
         ("predict", "{photo}", "--point", "1;1", "--out", "{tmp}"),
         ("predict", "{photo}", "--point", "9999,1", "--out", "{tmp}"),
         ("predict", "{photo}", "--out", "{tmp}"),
+        ("predict", "{photo}", "--text", "zebra", "--out", "{tmp}"),  # the checkpoint takes no text
         ("evaluate", "clicks", "--data", "{tmp}/nothing"),
         ("everything", "{photo}", "--points-per-side", "0", "--out", "{tmp}"),
         ("no-such-verb",),

@@ -5,9 +5,10 @@ import onnxruntime
 import pytest
 import torch
 
-from engine.errors import PromptInvalid
+from engine.errors import CheckpointInvalid, PromptInvalid
 from engine.inference.onnx_export import export_decoder_onnx
 from engine.inference.predictor import Predictor, Prompt
+from engine.model.text import TextProjection
 from tests.conftest import scene
 
 SIZE = (48, 64)
@@ -96,3 +97,69 @@ def test_the_exported_decoder_answers_as_torch_does(model, photo, tmp_path):
             )
         np.testing.assert_allclose(logits, wanted[0].numpy(), atol=1e-4)
         np.testing.assert_allclose(ious, wanted[1].numpy(), atol=1e-4)
+
+
+@pytest.fixture
+def reader(model):
+    """A predictor of a model that takes texts of 16 numbers."""
+    model.take_text(TextProjection.Config(width=16, encoder="minilm", fingerprint="0" * 16))
+    return Predictor(model)
+
+
+def text(seed):
+    vector = np.random.default_rng(seed).normal(size=16).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def test_another_text_gets_another_answer(reader, photo):
+    answers = [reader.predict(photo, Prompt(text=text(seed))).logits_MHW for seed in (0, 1, 0)]
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
+    np.testing.assert_array_equal(answers[0], answers[2])
+
+
+def test_a_lone_text_gives_three_masks_and_one_with_anything_else_one(reader, photo):
+    assert len(reader.predict(photo, Prompt(text=text(0))).logits_MHW) == 3
+    click = ((30.5, 20.5),)
+    side = reader.logits_side
+    for more in (
+        Prompt(click, (1,), text=text(0)),
+        Prompt(box=(5, 5, 40, 30), text=text(0)),
+        Prompt(mask=np.zeros((side, side), np.float32), text=text(0)),
+    ):
+        assert len(reader.predict(photo, more).logits_MHW) == 1
+
+
+def test_texts_and_other_prompts_in_one_pass_are_answered_as_one_by_one(reader, photo):
+    click = ((30.5, 20.5),)
+    prompts = [Prompt(text=text(0)), Prompt(click, (1,)), Prompt(click, (1,), text=text(1)), Prompt(text=text(2))]
+    for together, alone in zip(
+        reader.predict_many(photo, prompts), map(reader.predict, [photo] * 4, prompts), strict=True
+    ):
+        np.testing.assert_allclose(together.logits_MHW, alone.logits_MHW, atol=1e-4)
+
+
+def test_a_text_is_one_token_before_the_points(reader, photo):
+    """(And a padding point after them, where there is no box.)"""
+    model = reader.model
+    with torch.inference_mode():
+        token = model.text_tokens(torch.from_numpy(text(0))[None])
+        tokens = torch.cat([token, model.prompt_encoder.not_a_point_embed.weight[None]], dim=1)
+        logits, _ = model.mask_decoder(
+            torch.from_numpy(photo.embedding.astype(np.float32))[None],
+            model.prompt_encoder.image_positions(),
+            tokens,
+            model.prompt_encoder.dense(None, None, 1),
+        )
+    answer = reader.predict(photo, Prompt(text=text(0)))
+    np.testing.assert_allclose(np.sort(answer.logits_MHW, axis=0), np.sort(logits[0, 1:].numpy(), axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(3, np.float32), np.full(16, np.nan, np.float32)])
+def test_a_vector_of_another_encoder_is_refused(reader, photo, wrong):
+    with pytest.raises(PromptInvalid, match="16 finite numbers"):
+        reader.predict(photo, Prompt(text=wrong))
+
+
+def test_a_model_that_takes_no_text_says_what_it_lacks(predictor, photo):
+    with pytest.raises(CheckpointInvalid, match="no text projection"):
+        predictor.predict(photo, Prompt(text=text(0)))

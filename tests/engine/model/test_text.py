@@ -146,7 +146,7 @@ def test_a_text_is_answered_as_the_token_that_it_becomes(with_text, minilm_folde
 
 
 def test_a_checkpoint_that_takes_no_text_says_so(weights, minilm_folder):
-    with pytest.raises(CheckpointInvalid, match="maskloop_debug takes no text prompts.* no text projection"):
+    with pytest.raises(CheckpointInvalid, match=r"maskloop_debug takes no text prompts.* no text projection"):
         encode_text("zebra", checkpoint=weights, encoder=f"minilm:{minilm_folder}")
 
 
