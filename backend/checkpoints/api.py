@@ -25,6 +25,7 @@ from backend.datasets.selectors import dataset_get
 class CheckpointBrief(serializers.ModelSerializer):
     decoder_url = serializers.SerializerMethodField()
     embedding_shape = serializers.ListField(child=serializers.IntegerField())
+    text = serializers.BooleanField()  # whether it takes text prompts
 
     class Meta:
         model = Checkpoint
@@ -37,6 +38,7 @@ class CheckpointBrief(serializers.ModelSerializer):
             "decoder_url",
             "input_side",
             "embedding_shape",
+            "text",
         ]
         read_only_fields = fields
 

@@ -29,6 +29,11 @@ class Checkpoint(Row):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def text(self) -> bool:
+        """Whether it takes text prompts."""
+        return "text" in self.config
+
 
 class DeploymentRole(models.TextChoices):
     LIVE = "live"

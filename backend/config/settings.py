@@ -77,6 +77,8 @@ CACHES: dict[str, Any] = {
 REDIS_URL = environment.redis_url
 STORAGE_URL = environment.storage_url
 WORK_FOLDER = environment.work_folder
+# Where workers find the text encoder: minilm:FOLDER, clip:FOLDER; "": the package that carries it, or the hub.
+TEXT_ENCODER = os.environ.get("TEXT_ENCODER", "")
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -155,6 +157,7 @@ CELERY_TASK_ROUTES = {
         for name in ("sweep_*", "expire_*", "run_due_*", "deliver_*")
     },
     "backend.checkpoints.tasks.export_decoder": {"queue": "interactive"},
+    "backend.inference.tasks.make_text_token": {"queue": "interactive"},
     "backend.training.tasks.work_on_training_run": {"queue": "training"},
 }
 CELERY_TASK_SERIALIZER = "json"
@@ -171,6 +174,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task, seconds in [
         ("expire leases", "backend.annotation.tasks.expire_assignments", 30),
         ("sweep embeddings", "backend.inference.tasks.sweep_embeddings", 60),
+        ("sweep text tokens", "backend.inference.tasks.sweep_text_tokens", 60),
         ("sweep decoders", "backend.checkpoints.tasks.sweep_decoders", 60),
         ("sweep automatic labelling", "backend.autolabel.tasks.sweep_autolabel_jobs", 60),
         ("sweep training runs", "backend.training.tasks.sweep_training_runs", 30),

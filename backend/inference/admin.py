@@ -1,9 +1,15 @@
 from django.contrib import admin
 
-from backend.inference.models import Embedding
+from backend.inference.models import Embedding, TextToken
 
 
 @admin.register(Embedding)
 class EmbeddingAdmin(admin.ModelAdmin):
     list_display = ["image", "state", "seconds", "attempts", "error"]
+    list_filter = ["state"]
+
+
+@admin.register(TextToken)
+class TextTokenAdmin(admin.ModelAdmin):
+    list_display = ["words", "state", "error", "created_at"]
     list_filter = ["state"]

@@ -1,21 +1,24 @@
-"""Embeddings over HTTP."""
+"""Embeddings and text prompts over HTTP."""
 
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.selectors import checkpoint_get
 from backend.common.bytes import bytes_response
 from backend.datasets.api import person
 from backend.datasets.selectors import image_get
 from backend.inference.errors import EmbeddingFailed, EmbeddingNotReady
-from backend.inference.models import EmbeddingState
+from backend.inference.models import EmbeddingState, TextToken
 from backend.inference.selectors import embedding_of, seconds_expected
-from backend.inference.services import embedding_request
+from backend.inference.services import embedding_request, text_token_get
 
 
 class EmbeddingView(APIView):
@@ -40,3 +43,27 @@ class EmbeddingView(APIView):
             etag=f"{encoder_hash}-{image.content_hash}",
             headers={"X-Embedding-Shape": ",".join(map(str, checkpoint.embedding_shape))},
         )
+
+
+class TextForm(serializers.Serializer):
+    words = serializers.CharField(max_length=200, help_text="what to look for")
+
+
+class TextTokenJson(serializers.ModelSerializer):
+    token = serializers.ListField(child=serializers.FloatField(), help_text="as many as the decoder has channels")
+
+    class Meta:
+        model = TextToken
+        fields = ["words", "decoder_hash", "token"]
+        read_only_fields = fields
+
+
+class TextTokenView(APIView):
+    @extend_schema(operation_id="checkpoint_text", parameters=[TextForm], responses=TextTokenJson)
+    def get(self, request: Request, checkpoint_id: UUID) -> Response:
+        """Words as the prompt token of this checkpoint's decoder; 202 while a worker makes it."""
+        checkpoint = checkpoint_get(user=person(request), checkpoint_id=checkpoint_id)
+        form = TextForm(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        token = text_token_get(checkpoint=checkpoint, words=form.validated_data["words"])
+        return Response(TextTokenJson(token).data)

@@ -14,3 +14,20 @@ class EmbeddingNotReady(DomainError):
 
 class EmbeddingFailed(DomainError):
     code: ClassVar[str] = "embedding_failed"
+
+
+class TextNotTaken(DomainError):
+    """The page offers no field for words where the checkpoint's `text` is false."""
+
+    code: ClassVar[str] = "checkpoint_without_text"
+
+
+class TextTokenNotReady(DomainError):
+    """The page asks again in a moment."""
+
+    code: ClassVar[str] = "text_token_not_ready"
+    status: ClassVar[int] = 202
+
+
+class TextTokenFailed(DomainError):
+    code: ClassVar[str] = "text_token_failed"

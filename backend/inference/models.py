@@ -1,6 +1,7 @@
-"""Image embeddings: made once per photo and encoder, shared by everybody."""
+"""What the model makes of photos and words: once per photo and encoder, per text and decoder, and shared by everybody."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 from backend.common.models import Row
 from backend.datasets.models import Image
@@ -34,4 +35,29 @@ class Embedding(Row):
                 name="embedding_waiting",
                 condition=models.Q(state="waiting"),
             ),
+        ]
+
+
+class TextState(models.TextChoices):
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class TextToken(Row):
+    """Words as the prompt token of a decoder. A cache: old ones are swept away, and made again when asked for."""
+
+    decoder_hash = models.CharField(max_length=64)
+    words = models.CharField(max_length=200)  # single spaces between them
+    state = models.CharField(max_length=8, choices=TextState.choices, default=TextState.WAITING)
+    token = models.JSONField(null=True)  # numbers, as many as the decoder has channels; null until ready
+    error = models.TextField(blank=True)  # why it failed, for people
+    asked_at = models.DateTimeField(db_default=Now())  # last wake-up call
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["decoder_hash", "words"], name="one_token_per_text"),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="text_token_age"),
         ]

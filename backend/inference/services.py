@@ -1,4 +1,4 @@
-"""Making embeddings: once per photo and encoder, whoever asks and however often."""
+"""Making embeddings, once per photo and encoder, and text tokens, once per text and decoder, whoever asks and however often."""
 
 import logging
 import time
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -15,8 +16,8 @@ from backend.common.events import event_record
 from backend.common.storage import get_storage, read
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
-from backend.inference.errors import EmbeddingFailed
-from backend.inference.models import Embedding, EmbeddingState
+from backend.inference.errors import EmbeddingFailed, TextNotTaken, TextTokenFailed, TextTokenNotReady
+from backend.inference.models import Embedding, EmbeddingState, TextState, TextToken
 from engine import api as engine
 from engine.errors import EngineError
 
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # many may wait in the queue, each behind all the others
+TEXT_ASK_AGAIN_AFTER = timedelta(minutes=1)  # also after a failure: somebody may have installed what was missing
+TEXT_KEPT = timedelta(days=30)
+TEXT_EXPECTED_SECONDS = 0.5  # the first one in a worker takes longer: it loads the text encoder
 
 
 @transaction.atomic
@@ -119,3 +123,70 @@ def embeddings_sweep() -> None:
     for embedding_id in list(lost.order_by("created_at").values_list("id", flat=True)[:500]):
         Embedding.objects.filter(id=embedding_id).update(asked_at=Now())
         make_embedding.delay(str(embedding_id))
+
+
+def text_token_get(*, checkpoint: Checkpoint, words: str) -> TextToken:
+    """Words as the prompt token of a checkpoint's decoder, if it has been made; else see to it that it will be.
+
+    Raises:
+        TextNotTaken: the checkpoint takes no text.
+        TextTokenNotReady: a worker has been told.
+        TextTokenFailed: with the reason. Asked for again after a while, it is tried again.
+    """
+    if not checkpoint.text:
+        raise TextNotTaken(f"{checkpoint.name} has not learnt to read: it takes points, boxes and masks, but no text.")
+    token = _text_token_request(decoder_hash=checkpoint.decoder_hash, words=" ".join(words.split()))
+    if token.state == TextState.WAITING:
+        raise TextTokenNotReady("The words are being read.", expected_seconds=TEXT_EXPECTED_SECONDS)
+    if token.state == TextState.FAILED:
+        raise TextTokenFailed(f"The model cannot read this: {token.error}")
+    return token
+
+
+@transaction.atomic
+def _text_token_request(*, decoder_hash: str, words: str) -> TextToken:
+    token, is_new = TextToken.objects.get_or_create(decoder_hash=decoder_hash, words=words)
+    if token.state == TextState.READY:
+        return token
+    stale = TextToken.objects.filter(id=token.id, asked_at__lt=Now() - TEXT_ASK_AGAIN_AFTER)
+    # The UPDATE decides who wakes a worker, so that many waiting pages do not fill the queue.
+    if is_new or stale.exclude(state=TextState.READY).update(state=TextState.WAITING, asked_at=Now(), error=""):
+        _text_token_ask(token.id)
+        token.state = TextState.WAITING
+    return token
+
+
+def _text_token_ask(token_id: UUID) -> None:
+    from backend.inference.tasks import make_text_token
+
+    make_text_token.delay_on_commit(str(token_id))
+
+
+def text_token_make(*, token_id: UUID | str) -> None:
+    """Encode one text. Doing it twice leaves what doing it once leaves."""
+    token = TextToken.objects.filter(id=token_id).first()
+    if token is None or token.state != TextState.WAITING:
+        return
+    checkpoint = Checkpoint.objects.filter(decoder_hash=token.decoder_hash).order_by("created_at").first()
+    waiting = TextToken.objects.filter(id=token.id, state=TextState.WAITING)
+    if checkpoint is None:
+        waiting.update(state=TextState.FAILED, error="no checkpoint has this decoder any more")
+        return
+    try:
+        with get_storage().local(checkpoint.storage_key) as weights:
+            values = engine.encode_text(token.words, checkpoint=weights, encoder=settings.TEXT_ENCODER or None)
+    except Exception as error:  # as with embeddings: one that raises would be asked for without end
+        if not isinstance(error, EngineError):
+            logger.exception("text token %s", token.id)
+        waiting.update(state=TextState.FAILED, error=str(error) or type(error).__name__)
+        return
+    waiting.update(state=TextState.READY, token=[float(value) for value in values], error="")
+
+
+def text_tokens_sweep() -> None:
+    """Forget those that are old, and repeat wake-up calls that were lost."""
+    TextToken.objects.filter(created_at__lt=Now() - TEXT_KEPT).delete()
+    lost = TextToken.objects.filter(state=TextState.WAITING, asked_at__lt=Now() - TEXT_ASK_AGAIN_AFTER)
+    for token_id in list(lost.order_by("created_at").values_list("id", flat=True)[:500]):
+        TextToken.objects.filter(id=token_id).update(asked_at=Now())
+        _text_token_ask(token_id)

@@ -1,4 +1,4 @@
-"""Work with the image encoder."""
+"""Work with the image encoder and the text encoder."""
 
 from celery import shared_task
 
@@ -15,3 +15,17 @@ def sweep_embeddings() -> None:
     from backend.inference.services import embeddings_sweep
 
     embeddings_sweep()
+
+
+@shared_task
+def make_text_token(token_id: str) -> None:
+    from backend.inference.services import text_token_make
+
+    text_token_make(token_id=token_id)
+
+
+@shared_task
+def sweep_text_tokens() -> None:
+    from backend.inference.services import text_tokens_sweep
+
+    text_tokens_sweep()

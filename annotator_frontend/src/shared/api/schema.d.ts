@@ -133,6 +133,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/checkpoints/{checkpoint_id}/text/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Words as the prompt token of this checkpoint's decoder; 202 while a worker makes it. */
+        get: operations["checkpoint_text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/": {
         parameters: {
             query?: never;
@@ -672,6 +689,7 @@ export interface components {
             readonly decoder_url: string;
             readonly input_side: number;
             embedding_shape: number[];
+            text: boolean;
         };
         CheckpointJson: {
             /** Format: uuid */
@@ -683,6 +701,7 @@ export interface components {
             readonly decoder_url: string;
             readonly input_side: number;
             embedding_shape: number[];
+            text: boolean;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: uuid */
@@ -1125,6 +1144,12 @@ export interface components {
         SubmitFormRequest: {
             masks: string[];
         };
+        TextTokenJson: {
+            readonly words: string;
+            readonly decoder_hash: string;
+            /** @description as many as the decoder has channels */
+            token: number[];
+        };
         TokenJson: {
             token: string;
         };
@@ -1388,6 +1413,30 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+        };
+    };
+    checkpoint_text: {
+        parameters: {
+            query: {
+                /** @description what to look for */
+                words: string;
+            };
+            header?: never;
+            path: {
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTokenJson"];
                 };
             };
         };
