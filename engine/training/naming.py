@@ -1,13 +1,17 @@
-"""Objects that are asked for by a text first -- B objects, D the text encoder's width.
+"""Objects that are asked for by a text first -- B objects, D the text encoder's width, C channels.
 
 The text is the first prompt, alone; corrections by points follow, and it stays with them (SAM-p D.5).
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from engine.data.batches import Batch
 from engine.data.records import Record
 from engine.data.texts import with_crops, with_names
 from engine.model.build import Sam
@@ -40,12 +44,24 @@ def prepare_text(
     return with_names(records, encoder)
 
 
-def said_first(text_BD: NDArray[np.float32] | None, share: float, rng: np.random.Generator) -> NDArray[np.bool_] | None:
-    """Which objects are asked for by their text: `share` of those that have one, (B,); None: none is.
+class Said(NamedTuple):
+    """Who is asked for by a text, (B,), and the tokens for every pass: padding for the others, (B, 1, C)."""
+
+    first_B: NDArray[np.bool_]
+    token_B1C: Tensor | None
+
+
+def said_first(sized: Sam, batch: Batch, share: float, rng: np.random.Generator) -> Said:
+    """Draw who is asked for by a text: `share` of those that have one.
 
     Nothing is drawn where no object can be, so runs without text are what they were.
     """
-    if text_BD is None or share == 0:
-        return None
-    said_B = text_BD.any(axis=1) & (rng.random(len(text_BD)) < share)
-    return said_B if said_B.any() else None
+    nobody = Said(np.zeros(len(batch.truth), bool), None)
+    if batch.text is None or share == 0:
+        return nobody
+    first_B = batch.text.any(axis=1) & (rng.random(len(batch.text)) < share)
+    if not first_B.any():
+        return nobody
+    device = sized.pixel_mean.device
+    token_B1C = sized.text_tokens(torch.from_numpy(batch.text).to(device), torch.from_numpy(first_B).to(device))
+    return Said(first_B, token_B1C)

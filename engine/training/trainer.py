@@ -244,17 +244,14 @@ class Trainer:
         truth_B1HW = torch.from_numpy(batch.truth).to(self.device, torch.float32).unsqueeze(1)
         embeddings = embeddings[torch.from_numpy(batch.owner).to(self.device)]
         to_frame = phase.side / batch.truth.shape[-1]
-        prompts, logits_B1HW, text_B1C = Prompts(), None, None
-        said_B = said_first(batch.text, phase.text_share, rng)
-        if batch.text is not None and said_B is not None:
-            text_BD = torch.from_numpy(batch.text).to(self.device)
-            text_B1C = sized.text_tokens(text_BD, torch.from_numpy(said_B).to(self.device))
+        prompts, logits_B1HW = Prompts(), None
+        said = said_first(sized, batch, phase.text_share, rng)
         mask_loss, iou_loss, best = torch.zeros(()), torch.zeros(()), []
         for index in range(1 + phase.corrections):
             if logits_B1HW is None:
                 prompts.points = [
-                    [] if said_B is not None and said_B[row] else _first_prompt(truth, to_frame, phase.box_share, rng)
-                    for row, truth in enumerate(batch.truth)
+                    [] if is_said else _first_prompt(truth, to_frame, phase.box_share, rng)
+                    for truth, is_said in zip(batch.truth, said.first_B, strict=True)
                 ]
             else:
                 answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
@@ -267,7 +264,7 @@ class Trainer:
             points, labels = prompts.tensors()
             with self._autocast():
                 logits_B4HW, iou_B4 = sized.decode(
-                    embeddings, points.to(self.device), labels.to(self.device), logits_B1HW, text_B1C=text_B1C
+                    embeddings, points.to(self.device), labels.to(self.device), logits_B1HW, text_B1C=said.token_B1C
                 )
             logits_B4HW, iou_B4 = logits_B4HW.float(), iou_B4.float()
             # The three ambiguity masks answer the first prompt, the single one all that follow.

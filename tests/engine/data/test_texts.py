@@ -63,6 +63,15 @@ def test_every_name_is_encoded_once_and_only_what_is_named_alone_has_a_text(name
     np.testing.assert_array_equal(records["0"].texts[1], OneHot().encode(["zebra"]))
 
 
+def test_names_of_photos_that_are_left_out_are_never_read(named):
+    names = json.loads((named / "instances.json").read_text())
+    names |= {"2": {"labels": ["owl", "cow", "bee"]}, "a photo that is not there": {"labels": ["fox"]}}
+    (named / "instances.json").write_text(json.dumps(names))
+    encoder = OneHot()
+    with_names(read_records(named, leave_out=frozenset({"2"})), encoder)
+    assert sorted(encoder.asked) == ["hot dog", "wall", "zebra"]
+
+
 def test_photos_without_a_single_name_that_says_which_cannot_teach_names(label_maps):
     with pytest.raises(DataInvalid, match="no object"):
         with_names(read_records(label_maps), OneHot())

@@ -134,6 +134,11 @@ def _with_header(path, change):
     return describe_checkpoint(path)
 
 
+def test_a_checkpoint_has_no_say_in_where_an_encoder_is_read_from():
+    with pytest.raises(CheckpointInvalid, match="no text encoder 'clip:somebody/something'"):
+        TextProjection.Config(width=16, encoder="clip:somebody/something", fingerprint="0" * 16)
+
+
 def test_a_text_is_answered_as_the_token_that_it_becomes(with_text, minilm_folder, tmp_path):
     file = tmp_path / "text.safetensors"
     save_checkpoint(with_text, file, recipe="none")
