@@ -174,7 +174,7 @@ def test_a_photo_of_any_shape_is_prepared_and_embedded_the_same(both, size):
         close((torch.from_numpy(square).permute(2, 0, 1) - ours.pixel_mean) / ours.pixel_std, pixels[0])
         close(mine, theirs.vision_encoder(pixels).last_hidden_state)
     by_the_door_users_take = Predictor(ours).embed(rgb).embedding
-    assert np.array_equal(by_the_door_users_take, mine[0].half().numpy())
+    np.testing.assert_allclose(by_the_door_users_take.astype(np.float32), mine[0].numpy(), atol=2e-3)  # of float16
 
 
 def test_the_image_encoder_learns_the_same(both):
