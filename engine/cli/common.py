@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from engine.errors import CheckpointInvalid, PromptInvalid
 from engine.model.known import KNOWN, checkpoint_folder
 
 if TYPE_CHECKING:
-    from engine.data.records import Record
     from engine.inference.predictor import Predictor
     from engine.model.build import Sam
 
@@ -75,19 +73,6 @@ def numbers(text: str, counts: tuple[int, ...], wanted: str) -> list[float]:
     if len(numbers) not in counts:
         raise PromptInvalid(f"{text!r} is not {wanted}")
     return numbers
-
-
-def photos(records: "list[Record]", predictor: "Predictor") -> Iterator[tuple[str, Any, list[Any]]]:
-    from engine.data.sources import read_embedding
-    from engine.inference.predictor import EmbeddedPhoto
-
-    config = predictor.model.architecture.prompt
-    for record in records:
-        if record.embedding is not None and record.size is not None:
-            stored = read_embedding(record.embedding, (config.channels, config.grid, config.grid))
-            yield record.name, EmbeddedPhoto(stored, record.size), record.read_masks()
-        else:
-            yield record.name, predictor.embed(record.pixels()), record.read_masks()
 
 
 def annotation(

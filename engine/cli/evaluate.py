@@ -2,54 +2,176 @@
 
 import argparse
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from engine.cli.common import Verbs, names, photos, predictor
+from engine.cli.common import Verbs, names, predictor
+from engine.cli.progress import with_progress
+from engine.errors import PromptInvalid
 
 if TYPE_CHECKING:
+    from engine.data.annotators import AnnotatedPhoto
     from engine.data.records import Record
+    from engine.evaluation.pictures import Gallery
+
+Report = dict[str, Any]
+Outcome = tuple[Report, list[str]]
 
 
 def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
-    evaluate = verbs.add_parser("evaluate", parents=[common], help="how good a checkpoint is")
-    evaluate.add_argument("what", choices=["clicks", "magic-wand"], help="magic-wand: what there is without a model")
+    evaluate = verbs.add_parser(
+        "evaluate",
+        parents=[common],
+        help="how good a checkpoint is",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="\n".join(f"{name:10} {words}" for name, (words, _) in EVALUATIONS.items()),
+    )
+    evaluate.add_argument("what", choices=list(EVALUATIONS))
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR")
     evaluate.add_argument("--only", type=Path, metavar="FILE", help="names to use, one a line or a json list")
-    evaluate.add_argument("--json", type=Path, metavar="FILE")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="the whole report")
+    evaluate.add_argument("--pictures", type=Path, metavar="DIR", help="the worst and the best cases, to look at")
     evaluate.add_argument("--limit", type=int, metavar="N", help="photos")
-    evaluate.add_argument("--clicks", type=int, default=20, help="at most, for each object")
+    clicks = evaluate.add_argument_group("clicks")
+    clicks.add_argument("--clicks", type=int, default=20, help="at most, for each object")
+    clicks.add_argument("--pick", choices=["centre", "random", "random-every"], default="centre",
+                        help="random: the first click is anywhere in the object; random-every: each further one anywhere"
+                        " in the errors")  # fmt: skip
+    clicks.add_argument("--seed", type=int, default=0, help="of the random picks")
+    evaluate.add_argument("--points-per-side", type=int, metavar="N", help="edges, proposals: of the grid of clicks")
+    evaluate.add_argument("--thresholds", type=int, default=99, metavar="N", help="edges")
+    evaluate.add_argument("--boxes", type=Path, metavar="FILE", help="boxes: a detector's, as a COCO results json")
+    evaluate.add_argument("--passes", type=int, default=2, help="boxes: 2 feeds the mask back once")
     evaluate.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
+    from engine.evaluation.pictures import Gallery
+    from engine.model.checkpoint import write_whole
+
+    for name in ("limit", "clicks", "points_per_side", "thresholds"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise PromptInvalid(f"--{name.replace('_', '-')} is at least 1, not {value}")
+    if options.pictures and options.what not in WITH_PICTURES:
+        raise PromptInvalid(f"there are pictures of {', '.join(WITH_PICTURES)}, not of {options.what}")
+    gallery = Gallery() if options.pictures else None
+    report, lines = EVALUATIONS[options.what][1](options, gallery)
+    by = {} if options.what in WITHOUT_MODEL else {"checkpoint": str(options.checkpoint)}
+    if options.json:
+        whole = {"evaluation": options.what, **by, "data": str(options.data), **report}
+        write_whole(options.json, json.dumps(whole, indent=1).encode())
+    print("\n".join(lines))
+    if gallery is not None:
+        print("\n".join(str(path) for path in gallery.write(options.pictures)))
+
+
+def _records(options: argparse.Namespace) -> "Iterator[Record]":
     from engine.data.records import read_records
-    from engine.evaluation.clicks import evaluate_clicks
-    from engine.model.checkpoint import write_whole
 
-    records = read_records(options.data, only=names(options.only) if options.only else None)[: options.limit]
-    if options.what == "magic-wand":
-        _evaluate_magic_wand(options, records)
-        return
+    records = read_records(options.data, only=names(options.only) if options.only else None)
+    return with_progress(records[: options.limit], "photo")
+
+
+def _annotated(options: argparse.Namespace, kind: str) -> "Iterator[AnnotatedPhoto]":
+    from engine.data.annotators import read_annotated
+
+    photos = read_annotated(options.data, kind, only=names(options.only) if options.only else None)
+    return with_progress(photos[: options.limit], "photo")
+
+
+def _clicks(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.clicks import evaluate_clicks, summary
+
+    records = _records(options)
+    how = {"clicks": options.clicks, "pick": options.pick, "seed": options.seed}
+    report = evaluate_clicks(predictor(options), records, gallery=gallery, **how)
+    return report, summary(report)
+
+
+def _regions(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.regions import evaluate_regions, summary
+
+    photos = _annotated(options, "masks")
+    report = evaluate_regions(predictor(options), photos, gallery=gallery)
+    return report, summary(report)
+
+
+def _edges(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.edges import POINTS_PER_SIDE, edges_of_masks, evaluate_edges, summary
+
+    photos = _annotated(options, "boundaries")
     model = predictor(options)
-    report = evaluate_clicks(model, photos(records, model), clicks=options.clicks)
-    report = {"checkpoint": str(options.checkpoint), "data": str(options.data), **report}
-    if options.json:
-        write_whole(options.json, json.dumps(report, indent=1).encode())
-    print(f"{report['images']} images, {report['objects']} objects, {report['seconds_per_image']:.2f} s an image")
-    for clicks, value in report["miou"].items():
-        low, high = report["intervals"][clicks]
-        print(f"  mIoU, {clicks} click{'s' * (clicks != '1'):1} {value:.3f}   [{low:.3f}, {high:.3f}]")
-    print(f"  mIoU, oracle  {report['oracle']['1']:.3f}   best of the three masks of 1 click")
-    print(f"  NoC@85 {report['noc85']:.2f}   NoC@90 {report['noc90']:.2f}   never 90%: {report['failures90']}")
-    print(f"  clicks that lowered IoU by over 0.05: {100 * report['worse_by_a_click']:.1f}%")
+    side = options.points_per_side or POINTS_PER_SIDE
+    report = evaluate_edges(
+        photos, lambda rgb: edges_of_masks(model, model.embed(rgb), points_per_side=side), thresholds=options.thresholds
+    )
+    return report, summary(report)
 
 
-def _evaluate_magic_wand(options: argparse.Namespace, records: "list[Record]") -> None:
-    from engine.evaluation.baselines import evaluate_magic_wand
-    from engine.model.checkpoint import write_whole
+def _edges_without_model(name: str) -> "Callable[[argparse.Namespace, Gallery | None], Outcome]":
+    def evaluate(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+        from engine.evaluation import baselines
+        from engine.evaluation.edges import evaluate_edges, summary
 
-    report = evaluate_magic_wand((r.pixels(), [m for m in r.read_masks() if m.any()]) for r in records)
-    if options.json:
-        write_whole(options.json, json.dumps({"data": str(options.data), **report}, indent=1).encode())
-    print(f"{report['objects']} objects, best tolerance {report['tolerance']}: mIoU, 1 click {report['miou']['1']:.3f}")
+        edge_map = {"canny": baselines.canny_edges, "sobel": baselines.sobel_edges}[name]
+        report = evaluate_edges(_annotated(options, "boundaries"), edge_map, thresholds=options.thresholds)
+        return report, summary(report)
+
+    return evaluate
+
+
+def _proposals(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.proposals import evaluate_proposals, summary
+
+    records = _records(options)
+    report = evaluate_proposals(predictor(options), records, points_per_side=options.points_per_side or 32)
+    return report, summary(report)
+
+
+def _boxes(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.boxes import evaluate_boxes, image_ids_of, read_detections, summary
+
+    records = _records(options)
+    found = read_detections(options.boxes, image_ids_of(options.data)) if options.boxes else None
+    report = evaluate_boxes(predictor(options), records, passes=options.passes, detections=found, gallery=gallery)
+    return report, summary(report)
+
+
+def _magic_wand(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.baselines import evaluate_magic_wand, summary
+
+    report = evaluate_magic_wand(_records(options))
+    return report, summary(report)
+
+
+def _superpixel(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.baselines import evaluate_superpixel, summary
+
+    report = evaluate_superpixel(_records(options))
+    return report, summary(report)
+
+
+def _grabcut(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.baselines import evaluate_grabcut, summary
+
+    report = evaluate_grabcut(_records(options), gallery=gallery)
+    return report, summary(report)
+
+
+#: What can be evaluated: in a line, and how. Those from magic-wand on show what there is without a model.
+EVALUATIONS: "dict[str, tuple[str, Callable[[argparse.Namespace, Gallery | None], Outcome]]]" = {
+    "clicks": ("mIoU after 1, 2, 3, 5, 9 clicks; clicks to 85% and 90%; calibration", _clicks),
+    "regions": ("one click in each region of several annotators: masks/ID_K.png", _regions),
+    "edges": ("zero-shot edges against several annotators: boundaries/ID_K.png", _edges),
+    "proposals": ("average recall of everything-mode without its filters", _proposals),
+    "boxes": ("masks from boxes, the objects' own or a detector's", _boxes),
+    "magic-wand": ("without a model: flood fill by colour at the click", _magic_wand),
+    "superpixel": ("without a model: Felzenszwalb's segment at the click", _superpixel),
+    "grabcut": ("without a model: GrabCut from the objects' own boxes", _grabcut),
+    "canny": ("without a model: Canny's edges", _edges_without_model("canny")),
+    "sobel": ("without a model: Sobel's edges", _edges_without_model("sobel")),
+}
+WITHOUT_MODEL = ("magic-wand", "superpixel", "grabcut", "canny", "sobel")
+WITH_PICTURES = ("clicks", "regions", "boxes", "grabcut")

@@ -1,7 +1,8 @@
 """What training and evaluation learn from: photos with some of their objects outlined.
 
 A source is one of
-    a label-map folder   images/ID.jpg, masks/ID.png (value = object, 0 = unlabelled); where there is an instances.json,
+    a label-map folder   images/ID.jpg, masks/ID.png (value = object, 0 = unlabelled); perhaps masks_alt/ID.png, whose
+                         nonzero pixels are left out of scores; where there is an instances.json,
                          {"ID": {"labels": [...]}} names the objects, in order of value
     a manifest           manifest.jsonl, one photo a line, with stored embeddings (what the loop writes)
     a COCO json          FILE.json beside its images, or in annotations/ next to images/
@@ -36,6 +37,7 @@ class Record:
         weights: how much more often than once each mask is drawn; None: all the same.
         names: what each mask's object is called, as the source says it, None where it does not; None: no object has a name.
         texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
+        read_ignored: (H, W), pixels that count neither way in a score; None: all count.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Record:
     weights: tuple[float, ...] | None = None
     names: tuple[str | None, ...] | None = None
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
+    read_ignored: Callable[[], NDArray[np.bool_]] | None = None
 
     def check_texts(self, masks: int) -> None:
         """Raises DataInvalid where there are not as many texts as masks: then nobody knows whose they are."""
@@ -109,8 +112,14 @@ def _label_maps(folder: Path) -> Iterator[Record]:
     names_of = _instance_names(folder / "instances.json")
     for labels in (folder / "masks").glob("*.png"):
         if labels.stem in photos:
-            read_masks = partial(split_label_map, labels)
-            yield Record(labels.stem, photos[labels.stem], read_masks, names=names_of.get(labels.stem))
+            uncertain = folder / "masks_alt" / labels.name
+            yield Record(
+                labels.stem,
+                photos[labels.stem],
+                partial(split_label_map, labels),
+                names=names_of.get(labels.stem),
+                read_ignored=partial(_nonzero, uncertain) if uncertain.is_file() else None,
+            )
 
 
 def _instance_names(file: Path) -> dict[str, tuple[str | None, ...]]:
@@ -131,10 +140,19 @@ def _names(given: Any) -> tuple[str | None, ...]:
 
 def split_label_map(path: Path) -> list[NDArray[np.bool_]]:
     """One boolean mask for each value above 0, in order of value."""
+    return from_label_map(read_label_map(path))
+
+
+def read_label_map(path: Path) -> NDArray[np.integer[Any]]:
+    """(H, W) of an unsigned integer type, as it lies in the file."""
     labels_HW = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if labels_HW is None:
         raise DataInvalid(f"{path} is not a PNG that can be read")
-    return from_label_map(np.asarray(labels_HW))
+    return np.asarray(labels_HW)
+
+
+def _nonzero(path: Path) -> NDArray[np.bool_]:
+    return read_label_map(path) > 0
 
 
 def _manifest(folder: Path) -> Iterator[Record]:

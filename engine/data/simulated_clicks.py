@@ -15,13 +15,20 @@ def random_point(region_HW: NDArray[np.bool_], rng: np.random.Generator) -> tupl
     return x + 0.5, y + 0.5
 
 
-def innermost_point(region_HW: NDArray[np.bool_]) -> tuple[tuple[float, float], float]:
-    """The pixel farthest from the region's border, and how far that is in pixels (0: empty region).
+def innermost_point(
+    region_HW: NDArray[np.bool_], *, except_HW: NDArray[np.bool_] | None = None
+) -> tuple[tuple[float, float], float]:
+    """The pixel farthest from the region's border, and how far that is in pixels (0: nothing to choose from).
 
     The image's edge counts as a border (RITM's protocol: one pixel of padding).
+
+    Args:
+        except_HW: pixels not to be chosen, clicked before, say. They stay part of the region: no border runs around them.
     """
     padded = cv2.copyMakeBorder(region_HW.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    if except_HW is not None:
+        distance = np.where(except_HW, 0, distance)
     y, x = divmod(int(distance.argmax()), distance.shape[1])
     return (x + 0.5, y + 0.5), float(distance[y, x])
 

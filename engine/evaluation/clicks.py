@@ -1,31 +1,52 @@
-"""How good a mask is after 1, 2, 3, ... clicks -- the protocol of SAM-p 7.1 and of RITM.
+"""How good a mask is after 1, 2, 3, ... clicks -- the protocol of SAM-p 7.1 and D.1, and of RITM.
 
 Each click is the pixel farthest from the border of the larger error region (the first: of the object); a person
-would click about there. The mask is the most confident one; *oracle* is the best of the three. With the previous
-logits fed back, as in the page.
+would click about there. The mask is the most confident one, with the previous logits fed back, as in the page; *oracle* is
+the best of all the masks that the decoder made of the same prompt.
+
+As RITM has it: a miss and a false alarm are measured by the largest distance to their border, the photo's edge is a border, a
+pixel is not clicked twice, the click is foreground only where the miss is strictly larger, and whoever never reaches a quality
+counts as `MAX_CLICKS`. Unlike RITM, which cuts probabilities at 0.49, the cut is the model's own, logits at 0.
 """
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.simulated_clicks import innermost_point
+from engine.data.records import Record
+from engine.data.simulated_clicks import innermost_point, random_point
+from engine.evaluation.given import embedded, objects
+from engine.evaluation.pictures import Gallery
+from engine.evaluation.statistics import Stopwatch, by_size, calibration, interval_of_mean, iou
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 
 REPORTED = (1, 2, 3, 5, 9)
 MAX_CLICKS = 20  # a failure counts as this many (RITM)
 
+#: centre: as above. random: the first click is any pixel of the object, the paper's harder mode (SAM-p, D.1).
+#: random-every: each further click is any pixel of the errors as well.
+Pick = Literal["centre", "random", "random-every"]
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectResult:
-    """IoU after each click, the best of the first click's three, and the object's size in pixels."""
+    """How it went with one object.
+
+    Attributes:
+        iou: after each click, of the most confident mask.
+        oracle: after each click, of the best mask; measured at `REPORTED`, elsewhere the same as `iou`.
+        area: of the object, pixels.
+        first: predicted and true IoU of each mask of the first click.
+    """
 
     iou: tuple[float, ...]
-    oracle: float
+    oracle: tuple[float, ...]
     area: int
+    first: tuple[tuple[float, float], ...] = ()
 
     def clicks_to(self, quality: float) -> int:
         """Clicks until the IoU was first reached; `MAX_CLICKS` if it never was."""
@@ -35,6 +56,39 @@ class ObjectResult:
         """IoU after that many clicks; the last one where the annotator stopped, content, before."""
         return self.iou[min(clicks, len(self.iou)) - 1]
 
+    def oracle_after(self, clicks: int) -> float:
+        return self.oracle[min(clicks, len(self.oracle)) - 1]
+
+
+def next_click(
+    truth_HW: NDArray[np.bool_],
+    mask_HW: NDArray[np.bool_],
+    *,
+    clicked_HW: NDArray[np.bool_],
+    ignored_HW: NDArray[np.bool_] | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[tuple[float, float], int] | None:
+    """Where the simulated person clicks next, and the label; None where there is nothing left to say.
+
+    Args:
+        clicked_HW: pixels clicked before.
+        rng: if given, any pixel of the errors instead of the middle of the larger one.
+    """
+    missed, alarm = truth_HW & ~mask_HW, mask_HW & ~truth_HW
+    if ignored_HW is not None:
+        missed, alarm = missed & ~ignored_HW, alarm & ~ignored_HW
+    if rng is not None:
+        wrong = (missed | alarm) & ~clicked_HW
+        if not wrong.any():
+            return None
+        at = random_point(wrong, rng)
+        return at, int(truth_HW[int(at[1]), int(at[0])])
+    miss_at, miss_depth = innermost_point(missed, except_HW=clicked_HW)
+    alarm_at, alarm_depth = innermost_point(alarm, except_HW=clicked_HW)
+    if max(miss_depth, alarm_depth) == 0:
+        return None
+    return (miss_at, 1) if miss_depth > alarm_depth else (alarm_at, 0)
+
 
 def click_through(
     predictor: Predictor,
@@ -43,56 +97,61 @@ def click_through(
     *,
     clicks: int = MAX_CLICKS,
     enough: float = 0.90,
-    ignore_HW: NDArray[np.bool_] | None = None,
-) -> ObjectResult:
+    ignored_HW: NDArray[np.bool_] | None = None,
+    pick: Pick = "centre",
+    rng: np.random.Generator | None = None,
+) -> tuple[ObjectResult, NDArray[np.bool_], Prompt]:
     """Click on one object as the simulated person does.
 
     Args:
+        truth_HW: must have a pixel that is not ignored.
         clicks: at most; after the 9th the person stops once IoU is `enough`.
-        ignore_HW: pixels that count neither way.
+        ignored_HW: pixels that count neither way and are not clicked.
+        rng: for the random picks.
+    Returns:
+        the result; the mask of the first click; the first click.
     """
+    rng = rng or np.random.default_rng(0)
     points: list[tuple[float, float]] = []
     labels: list[int] = []
     ious: list[float] = []
-    counted = ~ignore_HW if ignore_HW is not None else None
-    mask, fed_back, oracle = np.zeros_like(truth_HW), None, 0.0
-    clicked = np.zeros_like(truth_HW)
-    for _ in range(clicks):
-        missed, false_alarm = truth_HW & ~mask & ~clicked, mask & ~truth_HW & ~clicked
-        if counted is not None:
-            missed, false_alarm = missed & counted, false_alarm & counted
-        (miss_at, miss_depth), (alarm_at, alarm_depth) = innermost_point(missed), innermost_point(false_alarm)
-        if max(miss_depth, alarm_depth) == 0:
+    oracle: list[float] = []
+    mask, fed_back, clicked = np.zeros_like(truth_HW), None, np.zeros_like(truth_HW)
+    for number in range(1, clicks + 1):
+        is_random = pick == "random-every" or (pick == "random" and number == 1)
+        click = next_click(truth_HW, mask, clicked_HW=clicked, ignored_HW=ignored_HW, rng=rng if is_random else None)
+        if click is None:
             break
-        at, label = (miss_at, 1) if miss_depth >= alarm_depth else (alarm_at, 0)
-        points.append(at)
+        (x, y), label = click
+        points.append((x, y))
         labels.append(label)
-        clicked[int(at[1]), int(at[0])] = True
-        answer = predictor.predict(photo, Prompt(tuple(points), tuple(labels), mask=fed_back))
-        candidates = [_iou(answer.mask(i), truth_HW, counted) for i in range(len(answer.logits_MHW))]
-        if len(points) == 1:
-            oracle = max(candidates)
-        mask, fed_back = answer.mask(), answer.logits_MHW[0]
-        ious.append(candidates[0])
-        if len(ious) >= max(REPORTED) and max(ious) >= enough:
+        clicked[int(y), int(x)] = True
+        is_reported = number in REPORTED
+        prompt = Prompt(tuple(points), tuple(labels), mask=fed_back, all_masks=is_reported)
+        answer = predictor.predict(photo, prompt)
+        masks = [answer.mask(index) for index in range(len(answer.logits_MHW) if is_reported else 1)]
+        found = [iou(one, truth_HW, ignored_HW) for one in masks]
+        mask, fed_back = masks[0], answer.logits_MHW[0]
+        ious.append(found[0])
+        oracle.append(max(found))
+        if number == 1:
+            first_mask, first_prompt = mask, prompt
+            predicted = tuple(zip((float(v) for v in answer.predicted_iou_M), found, strict=True))
+        if number >= max(REPORTED) and max(ious) >= enough:
             break
-    return ObjectResult(tuple(ious), oracle, int(truth_HW.sum()))
+    return ObjectResult(tuple(ious), tuple(oracle), int(truth_HW.sum()), predicted), first_mask, first_prompt
 
 
-def _iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_], counted: NDArray[np.bool_] | None) -> float:
-    if counted is not None:
-        mask, truth = mask & counted, truth & counted
-    either = np.count_nonzero(mask | truth)
-    return float(np.count_nonzero(mask & truth) / either) if either else 1.0
-
-
-def summarise(results: dict[str, list[ObjectResult]], seconds_per_image: float) -> dict[str, Any]:
+def summarise(results: Mapping[str, Sequence[ObjectResult]], seconds_per_image: float) -> dict[str, Any]:
     """The report of `evaluate clicks`.
 
     Returns:
-        images, objects; miou by number of clicks; oracle at the first; noc85, noc90; failures90; the share of
-        clicks that lowered IoU by over 0.05; intervals: 95%, bootstrap over images; per_image: the same figures by image.
+        images, objects; miou and oracle by number of clicks; noc85, noc90: mean clicks to that IoU; failures90: objects that
+        never reached it; worse_by_a_click: the share of clicks that lowered IoU by over 0.05; calibration: of the masks of
+        the first clicks, see `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over photos;
+        by_size; per_image: the same figures by photo.
     """
+    results = {name: rs for name, rs in results.items() if rs}
     everything = [r for rs in results.values() for r in rs]
     per_image = {
         name: {
@@ -101,59 +160,90 @@ def summarise(results: dict[str, list[ObjectResult]], seconds_per_image: float) 
             "noc90": float(np.mean([r.clicks_to(0.90) for r in rs])),
         }
         for name, rs in results.items()
-        if rs
     }
+    if not everything:
+        nothing = {str(n): 0.0 for n in REPORTED}
+        return {"images": 0, "objects": 0, "miou": nothing, "oracle": nothing, "noc85": 0.0, "noc90": 0.0,
+                "failures90": 0, "worse_by_a_click": 0.0, "calibration": [], "intervals": {}, "by_size": {},
+                "seconds_per_image": seconds_per_image, "per_image": {}}  # fmt: skip
     drops = [b < a - 0.05 for r in everything for a, b in zip(r.iou[:-1], r.iou[1:], strict=True)]
+    predicted, true = np.array([pair for r in everything for pair in r.first]).reshape(-1, 2).T
+    intervals = {str(n): interval_of_mean({k: [r.after(n) for r in rs] for k, rs in results.items()}) for n in REPORTED}
+    for name, quality in (("noc85", 0.85), ("noc90", 0.90)):
+        intervals[name] = interval_of_mean({k: [float(r.clicks_to(quality)) for r in rs] for k, rs in results.items()})
     return {
         "images": len(per_image),
         "objects": len(everything),
         "miou": {str(n): float(np.mean([r.after(n) for r in everything])) for n in REPORTED},
-        "intervals": {str(n): _interval(results, lambda r, n=n: r.after(n)) for n in REPORTED},
-        "oracle": {"1": float(np.mean([r.oracle for r in everything]))},
+        "intervals": intervals,
+        "oracle": {str(n): float(np.mean([r.oracle_after(n) for r in everything])) for n in REPORTED},
         "noc85": float(np.mean([r.clicks_to(0.85) for r in everything])),
         "noc90": float(np.mean([r.clicks_to(0.90) for r in everything])),
         "failures90": sum(max(r.iou) < 0.90 for r in everything),
         "worse_by_a_click": float(np.mean(drops)) if drops else 0.0,
-        "by_size": _by_size(everything),
+        "calibration": calibration(predicted, true),
+        "by_size": by_size([r.area for r in everything], {str(n): [r.after(n) for r in everything] for n in (1, 5)}),
         "seconds_per_image": seconds_per_image,
         "per_image": per_image,
     }
 
 
-def _by_size(results: list[ObjectResult]) -> dict[str, dict[str, float]]:
-    """COCO's classes: small under 32^2 px, medium under 96^2, large from there on."""
-    classes = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1 << 62)}
-    found = {name: [r for r in results if low <= r.area < high] for name, (low, high) in classes.items()}
-    return {
-        name: {
-            "objects": len(rs),
-            "1": float(np.mean([r.after(1) for r in rs])),
-            "5": float(np.mean([r.after(5) for r in rs])),
-        }
-        for name, rs in found.items()
-        if rs
-    }
-
-
-def _interval(results: dict[str, list[ObjectResult]], value: Any, resamples: int = 2000) -> list[float]:
-    """95% interval of the mean over objects, resampling images."""
-    sums = np.array([(sum(value(r) for r in rs), len(rs)) for rs in results.values() if rs])
-    picks = np.random.default_rng(0).integers(len(sums), size=(resamples, len(sums)))
-    means = sums[picks, 0].sum(1) / sums[picks, 1].sum(1)
-    return [float(v) for v in np.quantile(means, [0.025, 0.975])]
-
-
 def evaluate_clicks(
     predictor: Predictor,
-    photos: Iterable[tuple[str, EmbeddedPhoto, list[NDArray[np.bool_]]]],
+    records: Iterable[Record],
     *,
     clicks: int = MAX_CLICKS,
+    pick: Pick = "centre",
+    seed: int = 0,
+    gallery: Gallery | None = None,
 ) -> dict[str, Any]:
-    """Click through every object of every photo; see `summarise`."""
-    import time
+    """Click through every object of every photo; see `summarise`.
 
+    Args:
+        seed: of the random picks; each object has its own stream, so a limit or an order changes no click.
+        gallery: is offered each object with its first click.
+    """
     results: dict[str, list[ObjectResult]] = {}
-    began = time.monotonic()
-    for name, photo, truths in photos:
-        results[name] = [click_through(predictor, photo, truth, clicks=clicks) for truth in truths if truth.any()]
-    return summarise(results, (time.monotonic() - began) / max(1, len(results)))
+    watch = Stopwatch()
+    for record in watch.over(records):
+        photo = embedded(record, predictor)
+        truths, ignored = objects(record, photo.size)
+        results[record.name] = []
+        for index, truth in enumerate(truths):
+            rng = np.random.default_rng([seed, zlib.crc32(record.name.encode()), index])
+            result, mask, prompt = click_through(
+                predictor, photo, truth, clicks=clicks, ignored_HW=ignored, pick=pick, rng=rng
+            )
+            results[record.name].append(result)
+            if gallery is not None:
+                caption = f"{record.name}: {result.after(1):.2f}, after 5 clicks {result.after(5):.2f}"
+                gallery.offer(
+                    result.after(1), caption, record.pixels, truth, mask, points=prompt.points, labels=prompt.labels
+                )
+    return {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image)}
+
+
+def summary(report: Mapping[str, Any]) -> list[str]:
+    lines = [f"{report['images']} images, {report['objects']} objects, {report['seconds_per_image']:.2f} s an image"]
+    if not report["objects"]:
+        return lines
+    for clicks, value in report["miou"].items():
+        low, high = report["intervals"][clicks]
+        best = report["oracle"][clicks]
+        lines.append(
+            f"  mIoU, {clicks} click{'s' * (clicks != '1'):1} {value:.3f}   [{low:.3f}, {high:.3f}]   oracle {best:.3f}"
+        )
+    lines.append(
+        f"  NoC@85 {report['noc85']:.2f}   NoC@90 {report['noc90']:.2f}   never 90%: {report['failures90']}"
+        f"   clicks that lowered IoU by over 0.05: {100 * report['worse_by_a_click']:.1f}%"
+    )
+    lines += [
+        f"  {size:6} {of['objects']:5} objects   1 click {of['1']:.3f}   5 clicks {of['5']:.3f}"
+        for size, of in report["by_size"].items()
+    ]
+    lines.append("  predicted IoU of the first click's masks, and what it was:")
+    lines += [
+        f"    {row['from']:.1f} to {row['to']:.1f} {row['count']:6} masks   {row['predicted']:.3f}   {row['true']:.3f}"
+        for row in report["calibration"]
+    ]
+    return lines

@@ -39,6 +39,8 @@ class Prompt:
         box: (x0, y0, x1, y1), far edges excluded.
         mask: logits of an earlier answer, (H, W).
         text: words, as the model's text encoder gives them, (D,); see `engine.model.text`.
+        all_masks: to measure what the choice of mask costs: after the one mask of an unambiguous prompt come the three
+            that were not chosen.
     """
 
     points: Sequence[tuple[float, float]] = ()
@@ -46,6 +48,7 @@ class Prompt:
     box: tuple[float, float, float, float] | None = None
     mask: NDArray[np.float32] | None = None
     text: NDArray[np.float32] | None = None
+    all_masks: bool = False
 
     @property
     def is_ambiguous(self) -> bool:
@@ -248,9 +251,11 @@ def _choose(
     stability_fallback: bool,
 ) -> Answer:
     best_first = 1 + np.argsort(-iou_4[1:], kind="stable")
-    shown = best_first if prompt.is_ambiguous else np.array([0])
-    if stability_fallback and not prompt.is_ambiguous:
-        (steady,) = stability(logits_4HW[:1], size, FALLBACK_OFFSET)
-        shown = shown if steady >= FALLBACK_STABILITY else best_first[:1]
+    shown = best_first
+    if not prompt.is_ambiguous:
+        shown = np.array([0, *best_first] if prompt.all_masks else [0])
+        if stability_fallback:
+            (steady,) = stability(logits_4HW[:1], size, FALLBACK_OFFSET)
+            shown = shown if steady >= FALLBACK_STABILITY else best_first[:1]
     logits = logits_4HW[shown]
     return Answer(logits, iou_4[shown], size, stability(logits, size))

@@ -1,0 +1,38 @@
+"""What a record gives an evaluation: the photo's embedding, and the objects that are known in it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.records import Record
+from engine.data.sources import read_embedding
+from engine.errors import DataInvalid
+from engine.inference.predictor import EmbeddedPhoto, Predictor
+
+
+def embedded(record: Record, predictor: Predictor) -> EmbeddedPhoto:
+    """The stored embedding, or one made now.
+
+    Raises:
+        DataInvalid: the photo or the stored embedding cannot be read.
+    """
+    if record.embedding is None or record.size is None:
+        return predictor.embed(record.pixels())
+    config = predictor.model.architecture.prompt
+    return EmbeddedPhoto(read_embedding(record.embedding, (config.channels, config.grid, config.grid)), record.size)
+
+
+def objects(record: Record, size: tuple[int, int]) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool_] | None]:
+    """The masks with a pixel that counts, each (H, W), and the pixels that do not count.
+
+    Args:
+        size: (height, width) of the photo in pixels.
+    Raises:
+        DataInvalid: a mask is not as large as its photo.
+    """
+    masks = record.read_masks()
+    ignored = record.read_ignored() if record.read_ignored else None
+    for mask in [*masks, *([] if ignored is None else [ignored])]:
+        if mask.shape != tuple(size):
+            given = " x ".join(map(str, mask.shape))
+            raise DataInvalid(f"{record.name}: a mask is {given} px, its photo {size[0]} x {size[1]} px")
+    return [mask for mask in masks if (mask if ignored is None else mask & ~ignored).any()], ignored

@@ -1,0 +1,111 @@
+"""What the evaluations share: means with intervals, classes of size, calibration.
+
+Objects of one photo are alike, so an interval resamples photos, not objects.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+T = TypeVar("T")
+
+#: Areas in pixels, from (included) and to (excluded). COCO's, which counts exactly 32^2 and 96^2 in both classes.
+SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1 << 62)}
+
+
+def iou(mask_HW: NDArray[np.bool_], truth_HW: NDArray[np.bool_], ignored_HW: NDArray[np.bool_] | None = None) -> float:
+    """Intersection over union, 0 to 1, apart from `ignored_HW`; 1 where both are empty."""
+    if ignored_HW is not None:
+        mask_HW, truth_HW = mask_HW & ~ignored_HW, truth_HW & ~ignored_HW
+    either = np.count_nonzero(mask_HW | truth_HW)
+    return float(np.count_nonzero(mask_HW & truth_HW) / either) if either else 1.0
+
+
+def interval_of_ratio(sums_PN: ArrayLike, counts_P: ArrayLike, resamples: int = 2000) -> list[Any]:
+    """95% interval of a sum over a count, both added up over photos: bootstrap over photos, seed 0.
+
+    Args:
+        sums_PN: each photo's sums, (P,) or (P, N) for N figures at once.
+        counts_P: each photo's count.
+    Returns:
+        [low, high], or N of them.
+    """
+    sums, counts = np.asarray(sums_PN, np.float64), np.asarray(counts_P, np.float64)
+    weights = resampled(len(counts), resamples)
+    total = weights @ counts
+    ratio = (weights @ sums) / np.maximum(total if sums.ndim == 1 else total[:, None], 1e-12)
+    return np.quantile(ratio, [0.025, 0.975], axis=0).T.tolist()
+
+
+def resampled(photos: int, resamples: int = 2000) -> NDArray[np.float64]:
+    """(resamples, photos): how often each photo was drawn; each row adds up to `photos`."""
+    rng = np.random.default_rng(0)
+    return rng.multinomial(photos, np.full(photos, 1 / photos), size=resamples).astype(np.float64)
+
+
+def interval_of_mean(values_of_photo: Mapping[str, Sequence[float]]) -> list[float]:
+    """95% interval of the mean over all objects; see `interval_of_ratio`."""
+    values = [of_photo for of_photo in values_of_photo.values() if len(of_photo)]
+    return interval_of_ratio([sum(v) for v in values], [len(v) for v in values]) if values else [0.0, 0.0]
+
+
+def size_class(area: int) -> str:
+    return next(name for name, (low, high) in SIZES.items() if low <= area < high)
+
+
+def by_size(areas: Sequence[int], figures: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
+    """Means of each figure by class of size, with the number of objects; classes without any are left out."""
+    classes = np.array([size_class(area) for area in areas])
+    return {
+        name: {"objects": int(own.sum())}
+        | {figure: float(np.asarray(values)[own].mean()) for figure, values in figures.items()}
+        for name in SIZES
+        if (own := classes == name).any()
+    }
+
+
+def calibration(predicted: ArrayLike, true: ArrayLike) -> list[dict[str, float]]:
+    """What became of masks by their predicted IoU, in ten classes 0.1 wide (below 0: the first, over 1: the last).
+
+    Counts and means are given, so several sets can be pooled.
+
+    Returns:
+        for each class that has any: from, to; count; predicted and true: means.
+    """
+    predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
+    place = np.clip((predicted * 10).astype(np.int64), 0, 9)
+    return [
+        {
+            "from": tenth / 10,
+            "to": (tenth + 1) / 10,
+            "count": int(own.sum()),
+            "predicted": float(predicted[own].mean()),
+            "true": float(true[own].mean()),
+        }
+        for tenth in range(10)
+        if (own := place == tenth).any()
+    ]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds per photo, over an iteration."""
+
+    photos: int = 0
+    seconds: float = 0.0
+
+    def over(self, photos: Iterable[T]) -> Iterator[T]:
+        """The same photos; what happens between one and the next is measured."""
+        for photo in photos:
+            began = time.monotonic()
+            yield photo
+            self.seconds += time.monotonic() - began
+            self.photos += 1
+
+    @property
+    def seconds_per_image(self) -> float:
+        return self.seconds / max(1, self.photos)
