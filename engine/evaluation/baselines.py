@@ -24,7 +24,7 @@ from engine.evaluation.statistics import Stopwatch, by_size, interval_of_mean, i
 from engine.masks import bbox, encode
 
 TOLERANCES = (4, 8, 12, 16, 24, 32, 48, 64, 96)  # of each of R, G, B, either way
-SCALES = (50, 100, 200, 400, 800, 1600, 3200)  # Felzenszwalb's k: larger is coarser
+SCALES = (50, 100, 200, 400, 800, 1600, 3200, 6400)  # Felzenszwalb's k: larger is coarser
 GRABCUT_ITERATIONS = 5
 
 Rgb = NDArray[np.uint8]
@@ -193,6 +193,5 @@ def _mean(values: Iterable[Sequence[float]]) -> float:
 
 def _grey(rgb_HW3: Rgb, sigma_px: float) -> NDArray[np.float32]:
     grey = cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    if sigma_px:
-        grey = cv2.GaussianBlur(grey, (0, 0), sigma_px).astype(np.float32)
-    return grey
+    blurred = cv2.GaussianBlur(grey, (0, 0), sigma_px) if sigma_px else grey
+    return np.asarray(blurred, dtype=np.float32)

@@ -167,7 +167,11 @@ def average_precision(
     Args:
         truths, detections: of each photo; detections with their scores.
     """
-    images = [{"id": number} for number in range(len(truths))]
+    sizes = [
+        next((rle["size"] for rle in (*t, *(rle for rle, _ in d))), [1, 1])
+        for t, d in zip(truths, detections, strict=True)
+    ]
+    images = [{"id": number, "height": size[0], "width": size[1]} for number, size in enumerate(sizes)]
     annotations = [
         {
             "image_id": number,

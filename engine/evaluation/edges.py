@@ -74,9 +74,11 @@ def thin_across(strength_HW: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     blurred = cv2.GaussianBlur(strength_HW, (0, 0), DIRECTION_SIGMA_PX)
     xx, yy, xy = (cv2.Sobel(blurred, cv2.CV_32F, *order, ksize=5) for order in ((2, 0), (0, 2), (1, 1)))
-    # The Hessian's eigenvector of the larger eigenvalue runs along the ridge; across is at a right angle to it.
-    along = 0.5 * np.arctan2(2 * xy, xx - yy)
-    dx, dy = -np.sin(along), np.cos(along)
+    # Across is the Hessian's eigenvector of the eigenvalue farther from 0: on the crest the lower one, on the slopes, which
+    # bend upwards, the higher one.
+    higher = 0.5 * np.arctan2(2 * xy, xx - yy)
+    across = np.where(xx + yy < 0, higher + np.pi / 2, higher)
+    dx, dy = np.cos(across).astype(np.float32), np.sin(across).astype(np.float32)
     ys, xs = np.mgrid[: strength_HW.shape[0], : strength_HW.shape[1]].astype(np.float32)
     keep = strength_HW > 0
     for side in (-1, 1):

@@ -1,0 +1,112 @@
+"""evaluate boxes: from the objects' own boxes, and from a detector's."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engine.data.records import read_records
+from engine.errors import DataInvalid, PromptInvalid
+from engine.evaluation.boxes import Detection, average_precision, evaluate_boxes, image_ids_of, read_detections
+from engine.inference.predictor import Predictor
+from engine.masks import encode
+from tests.engine.evaluation.conftest import Scripted, rectangle
+
+LEFT, RIGHT = rectangle(10, 0, 50, 20), rectangle(10, 40, 50, 60)
+
+
+def filled(prompt):
+    """The whole box at first; all but a quarter of it when the mask comes back."""
+    x0, y0, x1, y1 = (int(v) for v in prompt.box)
+    if prompt.mask is not None:
+        return [(rectangle(y0, x0, y0 + (y1 - y0) * 3 // 4, x1), 0.9)]
+    return [(rectangle(y0, x0, y1, x1), 0.9), (rectangle(y0, x0, y0 + 1, x1), 0.1)]
+
+
+@pytest.mark.parametrize(("passes", "wanted"), [(1, 1.0), (2, 0.75)])
+def test_the_best_mask_is_fed_back_once_with_its_box(a_record, passes, wanted):
+    model = Scripted(filled)
+    report = evaluate_boxes(model, [a_record([LEFT, RIGHT])], passes=passes)
+    assert report["miou"] == pytest.approx(wanted)
+    assert report["by_size"] == {"small": {"objects": 2, "miou": pytest.approx(wanted)}}
+    assert model.prompts[0].box == (0, 10, 20, 50)
+    assert len(model.prompts) == 2 * passes
+    if passes == 2:
+        fed_back = model.prompts[2]
+        assert fed_back.box == (0, 10, 20, 50)
+        np.testing.assert_array_equal(fed_back.mask > 0, LEFT)
+
+
+def test_another_number_of_passes_is_refused(a_record):
+    with pytest.raises(PromptInvalid):
+        evaluate_boxes(Scripted(filled), [a_record([LEFT])], passes=3)
+
+
+def test_ignored_pixels_count_neither_way(a_record):
+    lower_half = rectangle(30, 0, 64, 64)
+    report = evaluate_boxes(Scripted(filled), [a_record([LEFT], ignored=lower_half)], passes=2)
+    assert report["miou"] == 1  # the quarter that is missing lies in the part that does not count
+
+
+def test_an_object_gets_the_mask_of_the_detectors_box_that_overlaps_it_most(a_record):
+    found = {
+        "photo": [
+            Detection((0, 10, 10, 50), 0.5),  # half of LEFT
+            Detection((0, 10, 20, 50), 0.4),  # LEFT
+            Detection((-5, 60, 8, 90), 0.3),  # cut at the photo's edge
+            Detection((70, 70, 90, 90), 0.9),  # outside: left out
+        ]
+    }
+    model = Scripted(filled)
+    report = evaluate_boxes(model, [a_record([LEFT, RIGHT])], passes=1, detections=found)
+    assert report["boxes"] == "detector"
+    assert report["miou"] == pytest.approx(0.5)  # nothing overlaps RIGHT
+    assert [p.box for p in model.prompts] == [(0, 10, 10, 50), (0, 10, 20, 50), (0, 60, 8, 64)]
+    # Best first: half of LEFT (IoU 0.5, right at 0.50 alone), LEFT itself (at 0.55 and on), nothing. Of two objects one is
+    # found. At 0.50 precision 1 up to recall 1/2, and 1/2 at 0.55 and on; COCO reads it at 51 of 101 places.
+    assert report["ap"]["ap50"] == pytest.approx(51 / 101)
+    assert report["ap"]["ap"] == pytest.approx((1 + 9 * 0.5) / 10 * 51 / 101)
+
+
+def test_average_precision_is_one_for_the_truth_and_unknown_where_there_is_nothing():
+    of = average_precision([[encode(LEFT)], [encode(RIGHT)]], [[(encode(LEFT), 0.9)], [(encode(RIGHT), 0.8)]])
+    assert of == {"ap": 1, "ap50": 1, "ap75": 1, "small": 1, "medium": None, "large": None}
+    assert average_precision([[encode(LEFT)]], [[]])["ap"] == 0
+
+
+def test_a_results_file_is_read_by_name_by_number_and_through_its_json(tmp_path):
+    file = tmp_path / "results.json"
+
+    def write(image_id):
+        file.write_text(json.dumps([{"image_id": image_id, "bbox": [1, 2, 3, 4], "score": 0.5, "category_id": 1}]))
+
+    wanted = [Detection((1, 2, 4, 6), 0.5)]
+    write(73)
+    assert read_detections(file) == {"73": wanted}
+    write("000000000073")
+    assert read_detections(file) == {"73": wanted}
+    write(73)
+    assert read_detections(file, {"street": 73}) == {"street": wanted}
+    annotations = tmp_path / "set.json"
+    annotations.write_text(json.dumps({"images": [{"id": 73, "file_name": "street.jpg"}], "annotations": []}))
+    assert image_ids_of(annotations) == {"street": 73}
+    assert image_ids_of(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", ["{}x", '{"a": 1}', '[{"image_id": 1, "bbox": [1, 2, 3]}]', "[1]"])
+def test_what_is_not_a_results_file_is_refused(tmp_path, content):
+    file = tmp_path / "results.json"
+    file.write_text(content)
+    with pytest.raises(DataInvalid, match=r"results\.json is not a COCO results json"):
+        read_detections(file)
+
+
+def test_boxes_of_other_photos_are_refused(a_record):
+    with pytest.raises(DataInvalid, match="none of the boxes"):
+        evaluate_boxes(Scripted(filled), [a_record([LEFT])], detections={"other": [Detection((0, 0, 9, 9), 1.0)]})
+
+
+def test_a_real_decoder_takes_its_mask_back(model, label_maps):
+    report = evaluate_boxes(Predictor(model), read_records(label_maps)[:2])
+    assert report["images"] == 2
+    assert 0 <= report["miou"] <= 1
