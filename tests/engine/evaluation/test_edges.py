@@ -9,6 +9,7 @@ from engine.data.annotators import read_annotated
 from engine.evaluation.edge_score import EdgeCounts, count_edges, match, score, thresholds
 from engine.evaluation.edges import edges_of_mask, edges_of_masks, evaluate_edges, thin_across
 from engine.inference.predictor import EmbeddedPhoto
+from tests.conftest import SHARED_DATA
 from tests.engine.evaluation.conftest import Scripted, rectangle
 
 HEIGHT, WIDTH = 120, 160  # the diagonal is 200 px, so the tolerance 1.5 px; a larger one is not needed to tell 1 from 2
@@ -176,3 +177,11 @@ def test_the_maps_of_a_folder_are_scored_against_all_its_annotators(folder):
     assert len(report["curve"]) == 3
     report = evaluate_edges(photos, lambda rgb: line(30).astype(np.float32), thresholds=3)
     assert (report["ods_recall"], report["ods_precision"]) == (0.5, 1)
+
+
+@pytest.mark.skipif(not (SHARED_DATA / "bsds500_test").is_dir(), reason="no BSDS500 here")
+def test_a_persons_map_of_a_real_photo_is_perfect_by_itself_and_not_by_another_persons():
+    photo = read_annotated(SHARED_DATA / "bsds500_test", "boundaries")[0]
+    one, other = (human > 0 for human in photo.read((321, 481))[:2])
+    assert score([count_edges(one.astype(np.float32), [one], 1)])["ods"] == 1
+    assert 0.5 < score([count_edges(one.astype(np.float32), [other], 1)])["ods"] < 0.95
