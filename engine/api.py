@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.detector.files import DetectorInfo, describe_detector
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 
 if TYPE_CHECKING:
+    from engine.detector.detect import DetectedBox, Detector
     from engine.inference.everything import ProposedMask
     from engine.inference.predictor import Predictor
     from engine.model.text import TextEncoder
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_CHECKPOINT",
     "CheckpointInfo",
+    "DetectorInfo",
     "describe_checkpoint",
+    "describe_detector",
+    "detect_boxes",
+    "detector_threshold",
     "embed_image",
     "encode_text",
     "everything_settings_check",
@@ -84,6 +90,39 @@ def label_everything(
     return run(_predictor(checkpoint), EmbeddedPhoto(embedding, size), EverythingSettings(**settings))
 
 
+def detect_boxes(
+    embedding: NDArray[np.floating[Any]], size: tuple[int, int], *, detector: Path, encoder_hash: str
+) -> "list[DetectedBox]":
+    """Boxes of a photo's objects with calibrated confidences, most confident first.
+
+    Args:
+        embedding: (C, G, G).
+        size: (height, width) of the upright photo in pixels.
+        encoder_hash: of the checkpoint that made the embedding.
+    Raises:
+        DetectorInvalid: not a detector, or another encoder's.
+        PromptInvalid: the size or the embedding is not a photo's.
+    """
+    loaded = _load_detector(detector, detector.stat().st_mtime_ns if detector.is_file() else 0)
+    return loaded.detect(embedding, size, encoder_hash=encoder_hash)
+
+
+def detector_threshold(detector: Path, precision: float) -> float | None:
+    """The confidence above which at least that share of boxes are objects; see `Calibration.threshold_for_precision`.
+
+    Loads no torch.
+
+    Returns:
+        None where it cannot be promised.
+    Raises:
+        DetectorInvalid, PromptInvalid.
+    """
+    from engine.detector.files import read_calibration
+
+    threshold = read_calibration(detector).threshold_for_precision(precision)
+    return None if threshold is None else threshold.confidence
+
+
 def everything_settings_check(settings: dict[str, Any]) -> None:
     """Raises PromptInvalid where there is no such setting, or it is out of range."""
     from engine.errors import PromptInvalid
@@ -125,3 +164,10 @@ def _text_encoder(spec: str) -> "TextEncoder":
     from engine.model.text import text_encoder
 
     return text_encoder(spec)
+
+
+@lru_cache(maxsize=2)
+def _load_detector(detector: Path, _changed_at: int) -> "Detector":
+    from engine.detector.detect import Detector
+
+    return Detector.load(detector)

@@ -9,6 +9,10 @@ class CheckpointInvalid(EngineError):
     """Not a checkpoint of ours, damaged, or of another architecture than asked for."""
 
 
+class DetectorInvalid(EngineError):
+    """Not a detector of ours, damaged, or of another encoder than the embedding it was given."""
+
+
 class DataInvalid(EngineError):
     """A folder, image or annotation file that cannot be read as what it claims to be."""
 

@@ -38,6 +38,8 @@ class Record:
         names: what each mask's object is called, as the source says it, None where it does not; None: no object has a name.
         texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
         read_ignored: (H, W), pixels that count neither way in a score; None: all count.
+        complete: whether every object is outlined, so that what is not is known to be background; None: nobody said.
+            Read from `"complete"`, of a photo in `instances.json` (label maps), a manifest, or COCO's `images`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Record:
     names: tuple[str | None, ...] | None = None
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
     read_ignored: Callable[[], NDArray[np.bool_]] | None = None
+    complete: bool | None = None
 
     def check_texts(self, masks: int) -> None:
         """Raises DataInvalid where there are not as many texts as masks: then nobody knows whose they are."""
@@ -109,27 +112,47 @@ def read_records(
 
 def _label_maps(folder: Path) -> Iterator[Record]:
     photos = {path.stem: path for path in (folder / "images").iterdir()}
-    names_of = _instance_names(folder / "instances.json")
+    said = _said_of_label_maps(folder / "instances.json")
     for labels in (folder / "masks").glob("*.png"):
         if labels.stem in photos:
+            entry, place = said.get(labels.stem), f"{folder}/instances.json, {labels.stem}"
             uncertain = folder / "masks_alt" / labels.name
             yield Record(
                 labels.stem,
                 photos[labels.stem],
                 partial(split_label_map, labels),
-                names=names_of.get(labels.stem),
+                names=_labels_of(entry, place),
                 read_ignored=partial(_nonzero, uncertain) if uncertain.is_file() else None,
+                complete=_complete(entry, place),
             )
 
 
-def _instance_names(file: Path) -> dict[str, tuple[str | None, ...]]:
+def _said_of_label_maps(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return {str(photo): _names(entry.get("labels")) for photo, entry in content.items() if entry.get("labels")}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise DataInvalid(f"{file} does not say what is in the photos: {error!r}") from error
+    except ValueError as error:
+        raise DataInvalid(f"{file} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise DataInvalid(f"{file} is an object with an entry for each photo, not a {type(content).__name__}")
+    return content
+
+
+def _complete(entry: Any, place: str) -> bool | None:
+    """Only what is said outright counts: a photo wrongly taken for complete teaches that its objects are background."""
+    complete = entry.get("complete") if isinstance(entry, dict) else None
+    if complete is not None and not isinstance(complete, bool):
+        raise DataInvalid(f'{place}: "complete" is true, false or null, not {complete!r}')
+    return complete
+
+
+def _labels_of(entry: Any, place: str) -> tuple[str | None, ...] | None:
+    labels = entry.get("labels") if isinstance(entry, dict) else None
+    try:
+        return _names(labels) if labels else None
+    except ValueError as error:
+        raise DataInvalid(f"{place}: {error}") from error
 
 
 def _names(given: Any) -> tuple[str | None, ...]:
@@ -169,7 +192,10 @@ def _manifest(folder: Path) -> Iterator[Record]:
                     size=(int(entry["size"][0]), int(entry["size"][1])),
                     weights=tuple(entry["weights"]) if entry.get("weights") else None,
                     names=_names(entry["names"]) if entry.get("names") else None,
+                    complete=_complete(entry, f"{folder}/manifest.jsonl, line {number + 1}"),
                 )
+            except DataInvalid:
+                raise
             except (ValueError, KeyError, TypeError) as error:
                 raise DataInvalid(f"{folder}/manifest.jsonl, line {number + 1}: {error!r}") from error
 
@@ -191,8 +217,14 @@ def _coco(file: Path) -> Iterator[Record]:
             raise DataInvalid(f"{file}: the photo {photo['file_name']} is not beside it")
         size = (photo["height"], photo["width"])
         own = of_image.get(photo["id"], [])
-        names = _category_names(own, categories)
-        yield Record(Path(photo["file_name"]).stem, path, partial(_annotated, own, size), size=size, names=names)
+        yield Record(
+            Path(photo["file_name"]).stem,
+            path,
+            partial(_annotated, own, size),
+            size=size,
+            names=_category_names(own, categories),
+            complete=_complete(photo, f"{file}, {photo['file_name']}"),
+        )
 
 
 def _category_names(annotations: list[dict[str, Any]], categories: dict[Any, str]) -> tuple[str | None, ...] | None:

@@ -1,0 +1,241 @@
+"""Training of the detector's head on stored embeddings -- B photos.
+
+Minutes on a CPU, so a run that was killed begins again; the embeddings, which cost most of it, are kept where a cache
+folder was given. Everything random comes from the seed: the same photos, checkpoint, settings and number of threads
+give the same file, byte for byte.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.data.records import Record
+from engine.detector.calibration import MATCH_IOU, Calibration, fit_calibration
+from engine.detector.detect import propose
+from engine.detector.examples import Embedder, Example, embed_examples
+from engine.detector.files import DetectorInfo, save_detector
+from engine.detector.head import DetectorHead
+from engine.detector.losses import detection_loss
+from engine.detector.matching import match
+from engine.detector.targets import Targets, assign, together
+from engine.errors import DataInvalid
+from engine.inference.frame import scale_to_model
+
+#: Of the complete photos, the share that the head does not learn from: its scores are calibrated on them.
+CALIBRATION_SHARE = 0.2
+#: With fewer there is neither a negative to learn from nor a precision to promise.
+LEAST_COMPLETE = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectorRun:
+    """One training run's whole configuration, apart from its data.
+
+    Attributes:
+        photos: per step; half of them complete ones, where there are both kinds.
+        average: decay of the moving average of the weights, which is what gets saved.
+        hidden: see `DetectorHead.Config`.
+    """
+
+    steps: int = 1000
+    photos: int = 8
+    learning_rate: float = 2e-3
+    warm_up_steps: int = 50
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    average: float = 0.99
+    seed: int = 0
+    hidden: int = 64
+    log_every_steps: int = 20
+
+    def check(self) -> None:
+        """Raises DataInvalid where nothing could be learnt."""
+        if self.steps < 1 or self.photos < 1:
+            raise DataInvalid(f"a run has at least 1 step of 1 photo, not {self.steps} of {self.photos}")
+
+    def rate_at(self, step: int) -> float:
+        """Linear warm-up, then half a cosine down to 2%."""
+        warm = min(self.warm_up_steps, self.steps // 4)
+        if step < warm:
+            return self.learning_rate * (step + 1) / warm
+        done = (step - warm) / max(1, self.steps - warm)
+        return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def split_for_calibration(
+    records: list[Record], complete: frozenset[str], seed: int
+) -> tuple[list[Record], list[Record]]:
+    """(to learn from, to calibrate on): a fifth of the complete photos, at least two, drawn by the seed.
+
+    Raises:
+        DataInvalid: too few photos are known to be complete.
+    """
+    whole = sorted(record.name for record in records if record.name in complete)
+    if len(whole) < LEAST_COMPLETE:
+        raise DataInvalid(
+            f"{len(whole)} of {len(records)} photos are known to be complete, at least {LEAST_COMPLETE} are needed: "
+            "what is unlabelled in the others is not known to be background"
+        )
+    count = max(2, round(CALIBRATION_SHARE * len(whole)))
+    held_out = frozenset(np.random.default_rng([seed, 1]).permutation(np.array(whole))[:count].tolist())
+    return [r for r in records if r.name not in held_out], [r for r in records if r.name in held_out]
+
+
+class DetectorTrainer:
+    """Runs a `DetectorRun` on examples. Raises DataInvalid where there is no complete photo, or no box."""
+
+    def __init__(self, run: DetectorRun, examples: list[list[Example]], image_side: int) -> None:
+        run.check()
+        self.run = run
+        self.kinds = [
+            kind
+            for kind in ([e for e in examples if e[0].complete], [e for e in examples if not e[0].complete])
+            if kind
+        ]
+        if not examples or not self.kinds[0][0][0].complete:
+            raise DataInvalid("not one photo to learn from is known to be complete")
+        if not any(len(example[0].boxes_N4) for example in examples):
+            raise DataInvalid("there is not one box to learn from")
+        self.heaviest = max(float(e[0].weights_N.max(initial=0)) for e in examples) or 1.0
+        channels, grid, _ = examples[0][0].shape
+        torch.manual_seed(run.seed)
+        config = DetectorHead.Config(channels=channels, grid=grid, image_side=image_side, hidden=run.hidden)
+        self.head = DetectorHead(config)
+        self.averaged = copy.deepcopy(self.head).eval().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in self.head.parameters() if p.ndim > 1], "weight_decay": run.weight_decay},
+                {"params": [p for p in self.head.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=run.learning_rate,
+        )
+
+    def train(self) -> Iterator[dict[str, Any]]:
+        """Take all steps; tell how it goes every few."""
+        recent: list[dict[str, float]] = []
+        for step in range(self.run.steps):
+            recent.append(self.take_step(step))
+            if (step + 1) % self.run.log_every_steps == 0 or step + 1 == self.run.steps:
+                means = {key: float(np.mean([said[key] for said in recent])) for key in recent[-1]}
+                yield {"step": step + 1, "steps": self.run.steps, **means}
+                recent.clear()
+
+    def take_step(self, step: int) -> dict[str, float]:
+        """One step of the optimiser."""
+        run = self.run
+        rng = np.random.default_rng([run.seed, 2, step])
+        embeddings, photos, targets = [], [], []
+        for number in range(run.photos):
+            kind = self.kinds[number % len(self.kinds)]
+            views = kind[int(rng.integers(len(kind)))]
+            example = views[int(rng.integers(len(views)))]
+            embeddings.append(torch.from_numpy(example.read()).float())
+            photo_2, target = example_targets(example, self.head.config, self.heaviest)
+            photos.append(photo_2)
+            targets.append(target)
+        for group in self.optimizer.param_groups:
+            group["lr"] = run.rate_at(step)
+        loss = detection_loss(self.head(torch.stack(embeddings), torch.stack(photos)), together(targets))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.head.parameters(), run.clip)
+        self.optimizer.step()
+        # A young average would mostly be the random weights it began with.
+        share = 1 - min(run.average, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for mean, now in zip(self.averaged.parameters(), self.head.parameters(), strict=True):
+                mean.lerp_(now, share)
+        return {
+            "loss": float(loss.total.detach()),
+            "objectness": float(loss.objectness.detach()),
+            "box": float(loss.box.detach()),
+            "iou": float(loss.iou),
+        }
+
+
+def example_targets(example: Example, config: DetectorHead.Config, heaviest: float) -> tuple[torch.Tensor, Targets]:
+    """(height, width) of the photo in the model frame, and its targets.
+
+    Args:
+        heaviest: of all masks' weights; it becomes 1.
+    """
+    scale = scale_to_model(example.size, config.image_side)
+    photo_2 = torch.tensor(example.size, dtype=torch.float32) * scale
+    boxes_N4 = torch.from_numpy((example.boxes_N4 * scale).astype(np.float32))
+    weights_N = torch.from_numpy((example.weights_N / heaviest).astype(np.float32))
+    return photo_2, assign(boxes_N4, weights_N, photo_2, example.complete, config)
+
+
+def calibrate(head: DetectorHead, examples: list[Example]) -> Calibration:
+    """Calibrate on complete photos that the head did not learn from. Raises DataInvalid where nothing is detected."""
+    photos = []
+    for example in examples:
+        boxes_N4, scores_N = propose(head, example.read(), example.size)
+        photos.append((scores_N, match(boxes_N4, example.boxes_N4, MATCH_IOU) >= 0))
+    return fit_calibration(photos)
+
+
+def train_detector(
+    run: DetectorRun,
+    records: list[Record],
+    embedder: Embedder,
+    out: Path,
+    *,
+    complete: frozenset[str] | None = None,
+    calibrate_on: frozenset[str] | None = None,
+    tell: Callable[[dict[str, Any]], None] | None = None,
+) -> DetectorInfo:
+    """Embed, train, calibrate, and leave the detector at `out`.
+
+    Args:
+        complete: names of the photos in which every object is outlined; None: those whose record says so.
+        calibrate_on: names of the complete photos to calibrate on; None: see `split_for_calibration`.
+        tell: called with progress.
+    Raises:
+        DataInvalid: photos, masks or embeddings that cannot be read; too few complete photos; no box at all.
+    """
+    run.check()
+    say = tell or (lambda line: None)
+    if complete is None:
+        complete = frozenset(record.name for record in records if record.complete is True)
+    if calibrate_on is None:
+        learn, held_out = split_for_calibration(records, complete, run.seed)
+    else:
+        if unknown := calibrate_on - complete:
+            raise DataInvalid(f"{min(unknown)} is to be calibrated on, but is not known to be complete")
+        learn = [record for record in records if record.name not in calibrate_on]
+        held_out = [record for record in records if record.name in calibrate_on]
+
+    def tell_embedded(_: str, done: int) -> None:
+        if done % run.log_every_steps == 0 or done == len(records):
+            say({"embedded": done, "photos": len(records)})
+
+    held_out_examples = [views[0] for views in embed_examples(held_out, embedder, complete=complete)]
+    examples = embed_examples(
+        learn,
+        embedder,
+        complete=complete,
+        mirror=True,
+        tell=lambda name, done: tell_embedded(name, done + len(held_out)),
+    )
+    trainer = DetectorTrainer(run, examples, embedder.image_side)
+    for line in trainer.train():
+        say(line)
+    calibration = calibrate(trainer.averaged, held_out_examples)
+    training = {
+        **asdict(run),
+        "complete_photos": sum(views[0].complete for views in examples),
+        "incomplete_photos": sum(not views[0].complete for views in examples),
+        "boxes": sum(len(views[0].boxes_N4) for views in examples),
+        "calibration_photos": len(held_out),
+        "calibration_boxes": sum(len(example.boxes_N4) for example in held_out_examples),
+    }
+    info = save_detector(out, trainer.averaged, calibration, encoder_hash=embedder.encoder_hash, training=training)
+    say({"done": str(out), "detector_hash": info.detector_hash})
+    return info

@@ -1,0 +1,52 @@
+"""Boxes -- N and M boxes, each (x0, y0, x1, y1), far edges excluded. NumPy only."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def of_masks(masks: list[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    """The smallest box around each mask, (N, 4) in pixels; all zero for an empty mask."""
+    boxes_N4 = np.zeros((len(masks), 4))
+    for index, mask_HW in enumerate(masks):
+        ys, xs = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
+        if len(ys):
+            boxes_N4[index] = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
+    return boxes_N4
+
+
+def area(boxes_N4: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(N,): 0 for a box that is turned inside out."""
+    boxes_N4 = np.asarray(boxes_N4, np.float64).reshape(-1, 4)
+    return np.clip(boxes_N4[:, 2:] - boxes_N4[:, :2], 0, None).prod(axis=1)
+
+
+def box_iou(left_N4: NDArray[np.floating[Any]], right_M4: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(N, M): intersection over union; two boxes without area have 0."""
+    left = np.asarray(left_N4, np.float64).reshape(-1, 1, 4)
+    right = np.asarray(right_M4, np.float64).reshape(1, -1, 4)
+    low, high = np.maximum(left[..., :2], right[..., :2]), np.minimum(left[..., 2:], right[..., 2:])
+    both_NM = np.clip(high - low, 0, None).prod(axis=-1)
+    either_NM = area(left)[:, None] + area(right)[None] - both_NM
+    return np.divide(both_NM, either_NM, out=np.zeros_like(both_NM), where=either_NM > 0)
+
+
+def non_maximum_suppression(
+    boxes_N4: NDArray[np.floating[Any]], scores_N: NDArray[np.floating[Any]], most: float, *, limit: int | None = None
+) -> list[int]:
+    """Indices of boxes kept, best score first; one that overlaps a better one by more than `most` IoU goes.
+
+    Of equal scores the earlier box is the better one.
+
+    Args:
+        limit: stop once so many are kept.
+    """
+    boxes_N4 = np.asarray(boxes_N4, np.float64).reshape(-1, 4)
+    order = np.argsort(-np.asarray(scores_N), kind="stable")
+    kept: list[int] = []
+    while len(order) and (limit is None or len(kept) < limit):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        order = rest[box_iou(boxes_N4[best], boxes_N4[rest])[0] <= most]
+    return kept
