@@ -67,7 +67,8 @@ class Calibration:
 
         The bound is the lower of two, each one-sided at 95%: Wilson's score bound, which knows how few boxes there
         were, and the 5% quantile of a bootstrap over photos, which knows that boxes of one photo are alike. It
-        holds for a threshold picked beforehand; picked as the lowest of many, it is a little too hopeful.
+        is made for a threshold picked beforehand; picked as the lowest of many, as here, the precision asked for was
+        kept in 90% to 98% of simulated cases (10 or 30 photos of 40 boxes, precision 0.5 to 0.85) instead of 95%.
 
         Returns:
             None where no threshold's bound reaches it: it cannot be promised from the photos that were held out.

@@ -1,0 +1,125 @@
+"""A detector from photos to file: it learns, the same each time, and only from what is known."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from engine import api
+from engine.detector.detect import Detector, propose
+from engine.detector.examples import embed_examples
+from engine.detector.head import DetectorHead
+from engine.detector.matching import match
+from engine.detector.training import (
+    DetectorRun,
+    DetectorTrainer,
+    example_targets,
+    split_for_calibration,
+    train_detector,
+)
+from engine.errors import DataInvalid
+
+SHORT = DetectorRun(steps=6, photos=4, hidden=8, log_every_steps=2)
+
+
+def recall_of(head, examples, boxes=5):
+    """Share of the objects that one of the few best boxes of their photo matches at IoU 0.5."""
+    found = [(match(propose(head, e.read(), e.size)[0][:boxes], e.boxes_N4, 0.5) >= 0).sum() for e in examples]
+    return sum(found) / sum(len(e.boxes_N4) for e in examples)
+
+
+def test_it_learns_to_find_discs_in_scenes_it_has_not_seen(scenes, embedder):
+    learn = embed_examples(scenes(60), embedder, mirror=True)
+    unseen = [views[0] for views in embed_examples(scenes(20, first_seed=500), embedder)]
+    trainer = DetectorTrainer(DetectorRun(steps=150, hidden=24, learning_rate=5e-3), learn, 64)
+    before = recall_of(trainer.head, unseen)
+    lines = list(trainer.train())
+    after = recall_of(trainer.averaged, unseen)
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert after > 0.5
+    assert after > before + 0.3
+
+
+def test_the_same_seed_gives_the_same_file_and_another_seed_another(scenes, embedder, tmp_path):
+    records = scenes(6)
+    files = []
+    for name, seed in (("one", 0), ("two", 0), ("other", 1)):
+        train_detector(replace(SHORT, seed=seed), records, embedder, tmp_path / name)
+        files.append((tmp_path / name).read_bytes())
+    assert files[0] == files[1] != files[2]
+
+
+def test_it_is_calibrated_on_complete_photos_that_it_did_not_learn_from(scenes, embedder, tmp_path):
+    records = scenes(10) + scenes(4, first_seed=100, complete=None)
+    complete = frozenset(r.name for r in records if r.complete)
+    learn, held_out = split_for_calibration(records, complete, seed=0)
+    assert len(held_out) == 2
+    assert {r.name for r in held_out} < complete
+    assert not {r.name for r in held_out} & {r.name for r in learn}
+    said = []
+    info = train_detector(SHORT, records, embedder, tmp_path / "x", tell=said.append)
+    assert (info.training["complete_photos"], info.training["incomplete_photos"]) == (8, 4)
+    assert info.training["calibration_photos"] == 2
+    assert said[-1]["done"] == str(tmp_path / "x")
+    named = frozenset({"3", "5", "7"})
+    info = train_detector(SHORT, records, embedder, tmp_path / "y", calibrate_on=named)
+    assert info.training["calibration_photos"] == 3
+
+
+def test_without_enough_complete_photos_it_says_why_it_cannot_learn(scenes, embedder, tmp_path):
+    records = scenes(3) + scenes(5, first_seed=100, complete=False)
+    with pytest.raises(DataInvalid, match="3 of 8 photos are known to be complete, at least 4 are needed"):
+        train_detector(SHORT, records, embedder, tmp_path / "x")
+    with pytest.raises(DataInvalid, match="100 is to be calibrated on, but is not known to be complete"):
+        train_detector(SHORT, records, embedder, tmp_path / "x", calibrate_on=frozenset({"100"}))
+    empty = [replace(record, read_masks=list) for record in scenes(6)]
+    with pytest.raises(DataInvalid, match="not one box"):
+        train_detector(SHORT, empty, embedder, tmp_path / "x")
+
+
+def test_a_photo_is_embedded_once_and_its_mirror_image_has_mirrored_boxes(scenes, embedder, tmp_path):
+    records = scenes(2)
+    ((plain, mirrored), _) = embed_examples(records, embedder, mirror=True)
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "embeddings").iterdir()}
+    assert len(made) == 4
+    embed_examples(records, embedder, mirror=True)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "embeddings").iterdir()} == made
+    np.testing.assert_array_equal(mirrored.boxes_N4[:, [0, 2]], 64 - plain.boxes_N4[:, [2, 0]])
+    np.testing.assert_array_equal(mirrored.boxes_N4[:, [1, 3]], plain.boxes_N4[:, [1, 3]])
+    other_way_round = np.ascontiguousarray(records[0].pixels()[:, ::-1])
+    np.testing.assert_array_equal(mirrored.read(), embedder.predictor.embed(other_way_round).embedding)
+
+
+def test_a_stored_embedding_is_used_as_it_is_and_has_no_mirror_image(scenes, embedder, tmp_path):
+    (record,) = scenes(1)
+    stored = tmp_path / "stored.f16"
+    stored.write_bytes(embedder.predictor.embed(record.pixels()).embedding.tobytes())
+    ((example,),) = embed_examples([replace(record, image=None, embedding=stored)], embedder, mirror=True)
+    assert example.embedding == stored
+    stored.write_bytes(b"short")
+    with pytest.raises(DataInvalid, match="an embedding has"):
+        embed_examples([replace(record, embedding=stored)], embedder)
+
+
+def test_the_weight_of_a_mask_counts_against_the_heaviest(scenes, embedder):
+    (record,) = scenes(1)
+    masks = [np.pad(np.ones((6, 6), bool), ((8 * i, 42 - 8 * i), (8 * i, 58 - 8 * i))) for i in range(2)]
+    ((example,),) = embed_examples([replace(record, read_masks=partial(list, masks), weights=(10.0, 1.0))], embedder)
+    config = DetectorHead.Config(channels=32, grid=8, image_side=64)
+    _, targets = example_targets(example, config, heaviest=10.0)
+    assert [float(targets.weight_BKGG[0, :, i, i].sum()) for i in range(2)] == pytest.approx([1, 0.1])
+
+
+def test_the_engines_api_answers_what_the_detector_does(scenes, embedder, encoder_hash, tmp_path):
+    train_detector(SHORT, scenes(6), embedder, tmp_path / "x.safetensors")
+    photo = embedder.predictor.embed(scenes(1)[0].pixels())
+    found = api.detect_boxes(
+        photo.embedding, photo.size, detector=tmp_path / "x.safetensors", encoder_hash=encoder_hash
+    )
+    detector = Detector.load(tmp_path / "x.safetensors")
+    assert found == detector.detect(photo.embedding, photo.size, encoder_hash=encoder_hash)
+    assert torch.is_grad_enabled()
+    wanted = detector.calibration.threshold_for_precision(0.01)
+    assert api.detector_threshold(tmp_path / "x.safetensors", 0.01) == (wanted.confidence if wanted else None)
