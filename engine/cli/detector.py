@@ -64,8 +64,6 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run_train(options: argparse.Namespace) -> None:
     import tempfile
 
-    import torch
-
     from engine.api import describe_checkpoint
     from engine.data.records import read_records
     from engine.detector.examples import Embedder
@@ -78,7 +76,6 @@ def run_train(options: argparse.Namespace) -> None:
     run = DetectorRun(seed=options.seed, steps=DetectorRun().steps if options.steps is None else options.steps)
     run.check()
     model = predictor(options)
-    torch.use_deterministic_algorithms(True, warn_only=True)
     with tempfile.TemporaryDirectory(prefix="maskloop-detector-") as folder:
         encoder_hash = describe_checkpoint(find(options.checkpoint)).encoder_hash
         train_detector(

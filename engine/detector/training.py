@@ -1,7 +1,7 @@
 """Training of the detector's head on stored embeddings -- B photos.
 
-Minutes on a CPU, so a run that was killed begins again; the embeddings, which cost most of it, are kept where a cache
-folder was given. Everything random comes from the seed: the same photos, checkpoint, settings and number of threads
+Minutes, and on the CPU wherever the encoder runs, so a run that was killed begins again; embeddings are kept where a
+cache folder was given. Everything random comes from the seed: the same photos, checkpoint, settings and number of threads
 give the same file, byte for byte.
 """
 
@@ -204,11 +204,12 @@ def train_detector(
     say = tell or (lambda line: None)
     if complete is None:
         complete = frozenset(record.name for record in records if record.complete is True)
+    complete &= {record.name for record in records}  # a list may well be of more photos than are learnt from
     if calibrate_on is None:
         learn, held_out = split_for_calibration(records, complete, run.seed)
     else:
         if unknown := calibrate_on - complete:
-            raise DataInvalid(f"{min(unknown)} is to be calibrated on, but is not known to be complete")
+            raise DataInvalid(f"{min(unknown)} is to be calibrated on, but is not among the complete photos")
         learn = [record for record in records if record.name not in calibrate_on]
         held_out = [record for record in records if record.name in calibrate_on]
 

@@ -54,7 +54,9 @@ def test_confidence_is_the_share_of_matches_and_never_falls_with_the_score():
 
 def test_wilsons_bound_is_scipys():
     for successes, trials in ((0, 5), (7, 9), (30, 30), (200, 300)):
-        wanted = binomtest(successes, trials).proportion_ci(confidence_level=0.90, method="wilson").low  # 5% on each side
+        wanted = (
+            binomtest(successes, trials).proportion_ci(confidence_level=0.90, method="wilson").low
+        )  # 5% on each side
         assert wilson_lower_bound(np.array([successes]), np.array([trials]))[0] == pytest.approx(wanted)
 
 

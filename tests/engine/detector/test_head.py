@@ -101,7 +101,9 @@ def test_padding_teaches_nothing():
 
 
 def gradient_of_loss(targets):
-    prediction = head_of()(torch.randn(len(targets.complete_B), 6, 8, 8), WHOLE_FRAME.expand(len(targets.complete_B), 2))
+    prediction = head_of()(
+        torch.randn(len(targets.complete_B), 6, 8, 8), WHOLE_FRAME.expand(len(targets.complete_B), 2)
+    )
     logits = prediction.logits_BKGG.detach().requires_grad_()
     boxes = prediction.boxes_BKGG4.detach().requires_grad_()
     detection_loss(Prediction(logits, boxes), targets).total.backward()

@@ -31,15 +31,15 @@ def recall_of(head, examples, boxes=5):
 
 
 def test_it_learns_to_find_discs_in_scenes_it_has_not_seen(scenes, embedder):
-    learn = embed_examples(scenes(60), embedder, mirror=True)
+    learn = embed_examples(scenes(40), embedder)
     unseen = [views[0] for views in embed_examples(scenes(20, first_seed=500), embedder)]
-    trainer = DetectorTrainer(DetectorRun(steps=150, hidden=24, learning_rate=5e-3), learn, 64)
+    trainer = DetectorTrainer(DetectorRun(steps=80, hidden=16, learning_rate=1e-2), learn, 64)
     before = recall_of(trainer.head, unseen)
     lines = list(trainer.train())
     after = recall_of(trainer.averaged, unseen)
     assert lines[-1]["loss"] < lines[0]["loss"]
-    assert after > 0.5
-    assert after > before + 0.3
+    assert before < 0.15
+    assert after > 0.45
 
 
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(scenes, embedder, tmp_path):
@@ -72,7 +72,7 @@ def test_without_enough_complete_photos_it_says_why_it_cannot_learn(scenes, embe
     records = scenes(3) + scenes(5, first_seed=100, complete=False)
     with pytest.raises(DataInvalid, match="3 of 8 photos are known to be complete, at least 4 are needed"):
         train_detector(SHORT, records, embedder, tmp_path / "x")
-    with pytest.raises(DataInvalid, match="100 is to be calibrated on, but is not known to be complete"):
+    with pytest.raises(DataInvalid, match="100 is to be calibrated on, but is not among the complete photos"):
         train_detector(SHORT, records, embedder, tmp_path / "x", calibrate_on=frozenset({"100"}))
     empty = [replace(record, read_masks=list) for record in scenes(6)]
     with pytest.raises(DataInvalid, match="not one box"):
