@@ -19,7 +19,7 @@ from engine.errors import DetectorInvalid, PromptInvalid
 from engine.inference.frame import scale_to_model
 from engine.masks.boxes import non_maximum_suppression
 
-#: As many as MobileSAMv2 gives the mask decoder (SAM-FACTS 5.4: at most 320).
+#: As many as MobileSAMv2 gives the mask decoder (arXiv 2312.09579).
 MAX_BOXES = 320
 #: Two boxes that overlap by more IoU than this are one object's.
 NMS_IOU = 0.6

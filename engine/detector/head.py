@@ -57,7 +57,7 @@ class DetectorHead(nn.Module):
             size_bounds: where one size class ends and the next begins: side of a square as large as the box, as a
                 share of S, rising. K is one more than there are bounds. The defaults cut COCO's panoptic objects
                 into thirds.
-            dilations: of the blocks, in order. With the defaults a cell sees 15 cells to each side, 31 of 48.
+            dilations: of the blocks, in order. With the defaults a cell sees 16 cells to each side, 33 of 48.
         """
 
         channels: int  # C
@@ -122,12 +122,12 @@ class DetectorHead(nn.Module):
 
     def _edges(self, centres_G: Tensor, photo_B2: Tensor) -> Tensor:
         """(B, 4, G, G): from each cell's centre to the photo's left, top, right and bottom edge, in shares of S."""
-        grid = len(centres_G)
-        ys_1GG, xs_1GG = centres_G[None, :, None].expand(1, grid, grid), centres_G[None, None].expand(1, grid, grid)
+        x_BGG, y_BGG = (
+            along.expand(len(photo_B2), len(centres_G), len(centres_G))
+            for along in (centres_G[None, None, :], centres_G[None, :, None])
+        )
         height_B11, width_B11 = photo_B2[:, 0, None, None], photo_B2[:, 1, None, None]
-        left_BGG, top_BGG = xs_1GG.expand(len(photo_B2), -1, -1), ys_1GG.expand(len(photo_B2), -1, -1)
-        edges = [left_BGG, top_BGG, width_B11 - xs_1GG, height_B11 - ys_1GG]
-        return torch.stack(edges, dim=1) / self.config.image_side
+        return torch.stack([x_BGG, y_BGG, width_B11 - x_BGG, height_B11 - y_BGG], dim=1) / self.config.image_side
 
     def _boxes(self, shapes_BK4GG: Tensor, centres_G: Tensor) -> Tensor:
         """(B, K, G, G, 4). Middle and sides rather than FCOS's four positive distances: an object may be smaller than

@@ -212,6 +212,8 @@ def train_detector(
             raise DataInvalid(f"{min(unknown)} is to be calibrated on, but is not among the complete photos")
         learn = [record for record in records if record.name not in calibrate_on]
         held_out = [record for record in records if record.name in calibrate_on]
+        if not held_out or not any(record.name in complete for record in learn):
+            raise DataInvalid("complete photos are needed on both sides: to learn from, and others to calibrate on")
 
     def tell_embedded(_: str, done: int) -> None:
         if done % run.log_every_steps == 0 or done == len(records):

@@ -74,6 +74,9 @@ def test_without_enough_complete_photos_it_says_why_it_cannot_learn(scenes, embe
         train_detector(SHORT, records, embedder, tmp_path / "x")
     with pytest.raises(DataInvalid, match="100 is to be calibrated on, but is not among the complete photos"):
         train_detector(SHORT, records, embedder, tmp_path / "x", calibrate_on=frozenset({"100"}))
+    for one_side in (frozenset(), frozenset("012345")):
+        with pytest.raises(DataInvalid, match="needed on both sides"):
+            train_detector(SHORT, scenes(6), embedder, tmp_path / "x", calibrate_on=one_side)
     empty = [replace(record, read_masks=list) for record in scenes(6)]
     with pytest.raises(DataInvalid, match="not one box"):
         train_detector(SHORT, empty, embedder, tmp_path / "x")
