@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.common import Verbs, find, names, photos, predictor
+from engine.cli.common import Verbs, find, names, predictor
 from engine.errors import DataInvalid, PromptInvalid
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     from engine.data.records import read_records
     from engine.detector.detect import Detector
     from engine.evaluation.detector import evaluate_detector, photo_boxes
+    from engine.evaluation.given import embedded, objects
     from engine.model.checkpoint import write_whole
 
     detector = Detector.load(options.detector)
@@ -108,7 +109,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
     encoder_hash = describe_checkpoint(find(options.checkpoint)).encoder_hash
     model = predictor(options)
     results, seconds = [], []
-    for _, photo, truths in photos(records, model):
+    for record in records:
+        photo = embedded(record, model)
+        truths, _ = objects(record, photo.size)
         began = time.perf_counter()
         detected = detector.detect(photo.embedding, photo.size, encoder_hash=encoder_hash)
         seconds.append(time.perf_counter() - began)

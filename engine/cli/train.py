@@ -2,15 +2,32 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.common import Verbs, find, names
 from engine.errors import PromptInvalid
 
+if TYPE_CHECKING:
+    from engine.data.batches import Source
+    from engine.data.records import Record
+    from engine.model.build import Sam
+    from engine.training.distributed import Workers
+    from engine.training.lessons import Lesson
+    from engine.training.run import Run
+    from engine.training.trainer import Trainer
+    from engine.training.validation import Validation
+
 
 def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
-    train = verbs.add_parser("train", parents=[common], help="one run of a recipe; resumes")
+    train = verbs.add_parser(
+        "train",
+        parents=[common],
+        help="one run of a recipe; resumes",
+        description="One run of a recipe. Killed or stopped, the same command goes on. "
+        "Several processes: torchrun --nproc-per-node N -m engine train ...",
+    )
     train.add_argument("recipe")
     train.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR")
     train.add_argument("--exclude", type=Path, metavar="FILE", help="names to leave out, one a line or a json list")
@@ -18,9 +35,18 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--text-encoder", metavar="SPEC", default="minilm", help="of the recipe text: minilm, clip, or with a :PLACE"
     )
+    train.add_argument("--teacher", metavar="FILE_OR_NAME", help="whose embeddings `distill` learns")
     train.add_argument("--out", type=Path, required=True, metavar="FILE")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--steps", type=int)
+    train.add_argument("--accumulate", type=int, metavar="N", help="micro-batches per process and step")
+    train.add_argument(
+        "--oversample", type=float, metavar="X", help="masks by people against automatic ones, in our own releases; 10"
+    )
+    held_out = train.add_mutually_exclusive_group()
+    held_out.add_argument("--validate", type=Path, metavar="DIR", help="FILE becomes the best weights on these photos")
+    held_out.add_argument("--hold-out", type=float, metavar="SHARE", help="validate on this share of --data, by name")
+    train.add_argument("--validate-every", type=int, metavar="STEPS")
     train.add_argument("--json", action="store_true", help="progress as JSON lines")
     train.set_defaults(run=run)
 
@@ -28,47 +54,144 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     import torch
 
-    from engine.data.batches import Source
-    from engine.data.records import read_records
-    from engine.data.samples import Augmentation
-    from engine.data.sources import EmbeddingSource, PhotoSource
-    from engine.model.build import build_model
-    from engine.model.checkpoint import load_checkpoint
-    from engine.recipes import RECIPES
-    from engine.training.naming import prepare_text
-    from engine.training.trainer import Trainer
+    from engine.training.distributed import joined
 
     if options.threads:
         torch.set_num_threads(options.threads)
+    run = _run(options)
+    with joined(options.device) as (workers, device):
+        trainer = _trainer(run, options, workers, device)
+        for line in trainer.train():
+            if workers.is_first:
+                print(json.dumps(line) if options.json else _in_words(line), flush=True)
+            if "stopped_at" in line:
+                return 1
+    return 0
+
+
+def _run(options: argparse.Namespace) -> "Run":
+    """The recipe's, with what the command line changes of it."""
+    from engine.recipes import RECIPES
+
     if options.recipe not in RECIPES:
         raise PromptInvalid(f"no recipe {options.recipe!r}; there are {', '.join(RECIPES)}")
+    for name in ("steps", "accumulate", "validate_every"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise PromptInvalid(f"--{name.replace('_', '-')} is 1 or more, not {value}")
+    if options.hold_out is not None and not 0 < options.hold_out < 1:
+        raise PromptInvalid(f"--hold-out is a share between 0 and 1, not {options.hold_out:g}")
+    if options.oversample is not None and not options.oversample > 0:
+        raise PromptInvalid(f"--oversample is above 0, not {options.oversample:g}")
     run = RECIPES[options.recipe](seed=options.seed, steps=options.steps)
-    leave_out = names(options.exclude) if options.exclude else frozenset()
-    records = [record for source in options.data for record in read_records(source, leave_out=leave_out)]
-    torch.manual_seed(run.seed)
-    learns_text = "text_projection" in run.learn
-    if "image_encoder" in run.learn and not learns_text:
-        model = load_checkpoint(find(options.init), run.architecture) if options.init else build_model(run.architecture)
-        embedded = False
-    else:
-        model = load_checkpoint(find(options.init or options.checkpoint))
-        # Not a size of its own: a decoder learns on the grid that its embeddings have.
+    if run.lesson == "embeddings" and (options.validate or options.hold_out):
+        raise PromptInvalid(f"{run.name} learns no masks: there is nothing to validate")
+    if (run.lesson == "embeddings") != (options.teacher is not None):
+        raise PromptInvalid("--teacher and a recipe that learns embeddings (distill) go together")
+    return replace(
+        run,
+        accumulate=options.accumulate or run.accumulate,
+        validate_every_steps=options.validate_every or run.validate_every_steps,
+    )
+
+
+def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device: str) -> "Trainer":
+    import torch
+
+    from engine.training.trainer import Trainer
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise PromptInvalid(f"the device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+    model = _model(run, options)
+    if run.starts_live:
+        # Not a size of its own: what was trained on one grid goes on with it.
         run = run.at_side(model.architecture.prompt.image_side, model.architecture.name)
-        embedded = not learns_text or all(record.embedding for record in records)
-    if learns_text:
+    if run.lesson == "embeddings":
+        lesson, source, validation = *_distillation(run, model, options, device), None
+    else:
+        lesson, source, validation = _masks(run, model, options)
+    return Trainer(
+        run,
+        model,
+        lesson,
+        source,
+        options.out,
+        device=device,
+        workers=workers,
+        validation=validation,
+        draw_threads=1 if device == "cpu" else 4,
+    )
+
+
+def _model(run: "Run", options: argparse.Namespace) -> "Sam":
+    import torch
+
+    from engine.model.build import build_model
+    from engine.model.checkpoint import load_checkpoint
+    from engine.training.parameters import with_drop_path
+
+    torch.manual_seed(run.seed)
+    if run.starts_live:
+        model = load_checkpoint(find(options.init or options.checkpoint))
+    elif options.init:
+        model = load_checkpoint(find(options.init), run.architecture)
+    else:
+        model = build_model(run.architecture)
+    return with_drop_path(model, run.drop_path)
+
+
+def _masks(run: "Run", model: "Sam", options: argparse.Namespace) -> "tuple[Lesson, Source, Validation | None]":
+    from engine.data.records import HUMAN_WEIGHT, held_out, read_records
+    from engine.data.sources import EmbeddingSource, PhotoSource, shelf_for
+    from engine.training.lessons import MaskLesson
+    from engine.training.naming import prepare_text
+    from engine.training.validation import validation_on
+
+    weight = HUMAN_WEIGHT if options.oversample is None else options.oversample
+    records: list[Record] = [
+        record
+        for folder in options.data
+        for record in read_records(folder, leave_out=_left_out(options), human_weight=weight)
+    ]
+    shown: list[Record] = []
+    if options.validate:
+        shown = read_records(options.validate)
+    elif options.hold_out:
+        records, shown = held_out(records, options.hold_out)
+        if not records or not shown:
+            raise PromptInvalid(f"--hold-out {options.hold_out:g} of so few photos leaves one side without any")
+    embedded = "image_encoder" not in run.learn
+    if "text_projection" in run.learn:
+        embedded = embedded and all(record.embedding for record in records)
         records = prepare_text(model, records, options.text_encoder, device=options.device, seed=run.seed)
     config = model.architecture.prompt
-    side = config.image_side
-    if embedded and "image_encoder" not in run.learn:
-        source: Source = EmbeddingSource(records, (config.channels, config.grid, config.grid), side)
+    augmentation = run.augmentation(config.image_side, config.image_side // config.grid)
+    source: Source
+    if embedded:
+        source = EmbeddingSource(records, (config.channels, config.grid, config.grid), config.image_side)
     else:
-        smallest = max(4, 64 * side * side // 512**2)
-        source = PhotoSource(records, Augmentation(full_side=side, min_area_px=smallest))
-    for line in Trainer(run, model, source, options.out, device=options.device).train():
-        print(json.dumps(line) if options.json else _in_words(line), flush=True)
-        if "stopped_at" in line:
-            return 1
-    return 0
+        source = PhotoSource(shelf_for(records, augmentation), augmentation)
+    validation = validation_on(shown, model, augmentation, embedded=embedded) if shown else None
+    return MaskLesson(run, model, embedded=embedded), source, validation
+
+
+def _distillation(run: "Run", model: "Sam", options: argparse.Namespace, device: str) -> "tuple[Lesson, Source]":
+    from engine.data.records import read_photos
+    from engine.data.sources import UnlabelledSource
+    from engine.model.checkpoint import load_checkpoint
+    from engine.training.lessons import EmbeddingLesson
+
+    teacher = load_checkpoint(find(options.teacher)).to(device)
+    lesson = EmbeddingLesson(run, model, teacher)
+    side = max(model.architecture.prompt.image_side, lesson.teacher_side)
+    records = [record for folder in options.data for record in read_photos(folder, leave_out=_left_out(options))]
+    return lesson, UnlabelledSource(records, run.augmentation(side, stride=8))
+
+
+def _left_out(options: argparse.Namespace) -> frozenset[str]:
+    return names(options.exclude) if options.exclude else frozenset()
 
 
 def _in_words(line: dict[str, Any]) -> str:
@@ -76,4 +199,9 @@ def _in_words(line: dict[str, Any]) -> str:
         return f"written to {line['done']}"
     if "stopped_at" in line:
         return f"stopped at step {line['stopped_at']}; the same command goes on from there"
+    if "miou" in line:
+        clicks = ", ".join(f"{value:.3f}" for value in line["miou"].values())
+        return (
+            f"step {line['step']}/{line['steps']}  mIoU by click {clicks}{'  the best so far' if line['best'] else ''}"
+        )
     return f"step {line['step']}/{line['steps']}  loss {line['loss']:.3f}  {line['seconds_left']:.0f} s left"

@@ -7,9 +7,10 @@ A source is one of
     a manifest           manifest.jsonl, one photo a line, with stored embeddings (what the loop writes)
     a COCO json          FILE.json beside its images, or in annotations/ next to images/
     an SA-1B folder      sa_ID.jpg + sa_ID.json
-They are listed, not loaded: a record reads its photo and masks when asked.
+They are listed, not loaded: a record reads its photo and masks when asked. Of an SA-1B folder, listing reads one json.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ from numpy.typing import NDArray
 from engine.errors import DataInvalid
 from engine.masks import decode, from_coco, from_label_map
 
+#: How much more often a mask by a person is drawn than an automatic one (SAM-p, section 7.6).
+HUMAN_WEIGHT = 10.0
+#: The field in which our own releases say where a mask came from, and its values that mean a person.
+ORIGIN, HUMAN_ORIGINS = "maskloop_origin", frozenset({"assisted", "brush", "imported"})
+PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -34,7 +41,9 @@ class Record:
         size: (height, width) in pixels; None where only the photo itself knows.
         image: of the photo; None where there is only an embedding.
         embedding: float16, C x G x G, as .npy or raw; None: to be computed.
-        weights: how much more often than once each mask is drawn; None: all the same.
+        weights: how much more often than once each mask is drawn; None: all the same, or `read_weights` knows.
+        read_weights: the weights, where listing did not read them.
+        heaviest: no mask of this photo weighs more.
         names: what each mask's object is called, as the source says it, None where it does not; None: no object has a name.
         texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
         read_ignored: (H, W), pixels that count neither way in a score; None: all count.
@@ -48,10 +57,16 @@ class Record:
     embedding: Path | None = None
     size: tuple[int, int] | None = None
     weights: tuple[float, ...] | None = None
+    read_weights: Callable[[], tuple[float, ...]] | None = None
+    heaviest: float = 1.0
     names: tuple[str | None, ...] | None = None
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
     read_ignored: Callable[[], NDArray[np.bool_]] | None = None
     complete: bool | None = None
+
+    def mask_weights(self) -> tuple[float, ...] | None:
+        """One for each mask, in the order of `read_masks`; None: all the same."""
+        return self.weights if self.read_weights is None else self.read_weights()
 
     def check_texts(self, masks: int) -> None:
         """Raises DataInvalid where there are not as many texts as masks: then nobody knows whose they are."""
@@ -82,24 +97,30 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def read_records(
-    source: Path, *, leave_out: frozenset[str] = frozenset(), only: frozenset[str] | None = None
+    source: Path,
+    *,
+    leave_out: frozenset[str] = frozenset(),
+    only: frozenset[str] | None = None,
+    human_weight: float = HUMAN_WEIGHT,
 ) -> list[Record]:
     """List a source's photos, sorted by name.
 
     Args:
         leave_out: names (file names without ending) to pass over.
         only: if given, nothing but these.
+        human_weight: of masks which a COCO json or an SA-1B folder of our own making says are by people; masks of
+            other makers weigh 1, and a manifest says its weights itself.
     Raises:
         DataInvalid: the source is none of the four kinds, or nothing is left of it.
     """
     if source.suffix == ".json" and source.is_file():
-        records = _coco(source)
+        records = _coco(source, human_weight)
     elif (source / "manifest.jsonl").is_file():
         records = _manifest(source)
     elif (source / "images").is_dir() and (source / "masks").is_dir():
         records = _label_maps(source)
     elif source.is_dir() and any(source.glob("sa_*.json")):
-        records = _sa1b(source)
+        records = _sa1b(source, human_weight)
     elif not source.exists():
         raise DataInvalid(f"{source} does not exist")
     else:
@@ -108,6 +129,35 @@ def read_records(
     if not kept:
         raise DataInvalid(f"{source} holds no photos to use")
     return sorted(kept, key=lambda record: record.name)
+
+
+def read_photos(source: Path, *, leave_out: frozenset[str] = frozenset()) -> list[Record]:
+    """List photos alone: of any source that `read_records` takes, or all that lie in a folder, sorted by name.
+
+    Raises:
+        DataInvalid: there is none.
+    """
+    try:
+        return read_records(source, leave_out=leave_out)
+    except DataInvalid:
+        loose = [p for p in source.iterdir() if p.suffix.lower() in PHOTO_ENDINGS] if source.is_dir() else []
+        found = [Record(path.stem, path, list) for path in sorted(loose) if path.stem not in leave_out]
+        if not found:
+            raise
+        return found
+
+
+def held_out(records: list[Record], share: float) -> tuple[list[Record], list[Record]]:
+    """Part records by a hash of their names: (to learn from, held out). A photo's side never changes.
+
+    Args:
+        share: of the photos that is held out, 0..1; met only on average.
+    """
+    parts: tuple[list[Record], list[Record]] = ([], [])
+    for record in records:
+        digest = hashlib.sha256(record.name.encode()).digest()
+        parts[int.from_bytes(digest[:8], "big") < share * 2**64].append(record)
+    return parts
 
 
 def _label_maps(folder: Path) -> Iterator[Record]:
@@ -191,6 +241,7 @@ def _manifest(folder: Path) -> Iterator[Record]:
                     embedding=folder / entry["embedding"] if entry.get("embedding") else None,
                     size=(int(entry["size"][0]), int(entry["size"][1])),
                     weights=tuple(entry["weights"]) if entry.get("weights") else None,
+                    heaviest=float(max(entry.get("weights") or [1.0])),
                     names=_names(entry["names"]) if entry.get("names") else None,
                     complete=_complete(entry, f"{folder}/manifest.jsonl, line {number + 1}"),
                 )
@@ -200,7 +251,7 @@ def _manifest(folder: Path) -> Iterator[Record]:
                 raise DataInvalid(f"{folder}/manifest.jsonl, line {number + 1}: {error!r}") from error
 
 
-def _coco(file: Path) -> Iterator[Record]:
+def _coco(file: Path, human_weight: float) -> Iterator[Record]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         photos, annotations = content["images"], content["annotations"]
@@ -217,11 +268,14 @@ def _coco(file: Path) -> Iterator[Record]:
             raise DataInvalid(f"{file}: the photo {photo['file_name']} is not beside it")
         size = (photo["height"], photo["width"])
         own = of_image.get(photo["id"], [])
+        weights = _weights(own, human_weight)
         yield Record(
             Path(photo["file_name"]).stem,
             path,
             partial(_annotated, own, size),
             size=size,
+            weights=weights,
+            heaviest=max(weights, default=1.0),
             names=_category_names(own, categories),
             complete=_complete(photo, f"{file}, {photo['file_name']}"),
         )
@@ -235,11 +289,31 @@ def _category_names(annotations: list[dict[str, Any]], categories: dict[Any, str
     return names if any(names) else None
 
 
-def _sa1b(folder: Path) -> Iterator[Record]:
-    for path in folder.glob("sa_*.json"):
+def _sa1b(folder: Path, human_weight: float) -> Iterator[Record]:
+    files = sorted(folder.glob("sa_*.json"))
+    # Ours say whose each mask is, those of others do not; one file tells which they are.
+    is_ours = any(ORIGIN in annotation for annotation in _annotations(files[0]))
+    for path in files:
         photo = path.with_suffix(".jpg")
         if photo.is_file():
-            yield Record(path.stem, photo, partial(_annotated_in, path))
+            read = partial(_weights_in, path, human_weight) if is_ours else None
+            heaviest = max(1.0, human_weight) if is_ours else 1.0
+            yield Record(path.stem, photo, partial(_annotated_in, path), read_weights=read, heaviest=heaviest)
+
+
+def _annotations(path: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["annotations"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataInvalid(f"{path} is not one of SA-1B's files: {error!r}") from error
+
+
+def _weights(annotations: list[dict[str, Any]], human_weight: float) -> tuple[float, ...]:
+    return tuple(human_weight if annotation.get(ORIGIN) in HUMAN_ORIGINS else 1.0 for annotation in annotations)
+
+
+def _weights_in(path: Path, human_weight: float) -> tuple[float, ...]:
+    return _weights(_annotations(path), human_weight)
 
 
 def _decoded(rles: list[dict[str, Any]]) -> list[NDArray[np.bool_]]:
@@ -247,7 +321,7 @@ def _decoded(rles: list[dict[str, Any]]) -> list[NDArray[np.bool_]]:
 
 
 def _annotated_in(path: Path) -> list[NDArray[np.bool_]]:
-    return _annotated(json.loads(path.read_text())["annotations"], None)
+    return _annotated(_annotations(path), None)
 
 
 def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> list[NDArray[np.bool_]]:

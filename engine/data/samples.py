@@ -1,12 +1,16 @@
 """Training samples: a square window of a photo and some of its objects -- S pixels a side, K objects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.records import Record
+from engine.errors import DataInvalid
+
+#: Photos are kept at this times the model's input side; shown larger, they are blown up.
+KEPT_SCALE = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +30,40 @@ class Photo:
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
 
     @classmethod
-    def load(cls, record: Record, longest_side: int) -> "Photo":
+    def load(cls, record: Record, longest_side: int, *, largest_share: float = 1.0, labelled: bool = True) -> "Photo":
+        """
+        Args:
+            longest_side: in pixels; larger photos are scaled down to it.
+            largest_share: masks that cover more of the photo than this are left out.
+            labelled: whether masks are wanted at all.
+        Raises:
+            DataInvalid: a file cannot be read, or weights are not one for each mask.
+        """
         rgb = record.pixels()
         height, width = rgb.shape[:2]
         scale = min(1.0, longest_side / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        masks = [
-            cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for mask in record.read_masks()
-        ]
-        record.check_texts(len(masks))
-        weights = np.ones(len(masks)) if record.weights is None else np.asarray(record.weights, np.float64)
+        whole = record.read_masks() if labelled else []
+        known = record.mask_weights() if labelled else None
+        weights = np.ones(len(whole)) if known is None else np.asarray(known, np.float64)
+        if len(weights) != len(whole):
+            raise DataInvalid(f"{record.name} has {len(whole)} masks and {len(weights)} weights")
+        texts = record.texts if labelled else None
+        if labelled:
+            record.check_texts(len(whole))
+        kept = [index for index, mask in enumerate(whole) if mask.mean() <= largest_share]
+        masks = [cv2.resize(whole[i].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for i in kept]
         return cls(
             np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
             np.packbits(np.stack(masks).astype(bool), axis=2) if masks else np.zeros((0, size[1], 0), np.uint8),
-            weights,
-            record.texts,
+            weights[kept],
+            None if texts is None else tuple(texts[index] for index in kept),
         )
+
+    @property
+    def size_bytes(self) -> int:
+        """In memory."""
+        return self.rgb.nbytes + self.masks.nbytes
 
     def mask(self, index: int) -> NDArray[np.uint8]:
         return np.unpackbits(self.masks[index], axis=1, count=self.rgb.shape[1])
@@ -56,15 +78,35 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Augmentation:
-    """Flips and colour; how large photos are shown is a phase's.
+    """How photos are shown and which of their objects count; how large they are shown is a phase's.
 
     Attributes:
         full_side: pixels; what a photo's longest side is at inference.
+        stride: input pixels per cell of the embedding; a cell has 4 x 4 logits.
+        kept_scale: photos are kept at this times `full_side` at most; shown larger, they are blown up.
+        min_area_px: of an object, in the window.
+        largest_share: of the photo that an object may cover.
+        colour: strength of changes of contrast, brightness and cast; 0: none.
+        flip: share of windows that are mirrored.
+        flush: share of padded windows that begin at the photo's top left corner, as at inference.
     """
 
     full_side: int = 384
-    min_area_px: int = 48  # of an object, in the window
+    stride: int = 8
+    kept_scale: float = KEPT_SCALE
+    min_area_px: int = 48
+    largest_share: float = 1.0
     colour: float = 0.25
+    flip: float = 0.5
+    flush: float = 0.5
+
+    @property
+    def kept_side(self) -> int:
+        return round(self.full_side * self.kept_scale)
+
+    def untouched(self) -> "Augmentation":
+        """Photos as they are at inference."""
+        return replace(self, colour=0.0, flip=0.0, flush=1.0)
 
 
 def draw_sample(
@@ -85,41 +127,19 @@ def draw_sample(
     """
     if not len(photo.masks):
         return None
-    height, width = photo.rgb.shape[:2]
-    low, high = np.log(scales)
-    scale = np.exp(rng.uniform(low, high)) * augmentation.full_side / max(height, width)
+    scale = _draw_scale(photo, scales, augmentation, rng)
     chances = photo.weights / photo.weights.sum()
     focus = photo.mask(int(rng.choice(len(photo.masks), p=chances)))
     inside = np.flatnonzero(focus)
     if not len(inside):
         return None
-    focus_y, focus_x = divmod(int(inside[rng.integers(len(inside))]), width)
-    # The window holds the chosen pixel, and no more padding than it must.
-    extent = side / scale
-    left = _window_start(focus_x, width, extent, rng)
-    top = _window_start(focus_y, height, extent, rng)
-    flip = rng.random() < 0.5
-    to_window = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
-    if flip:
-        to_window[0] = [-scale, 0, side + left * scale]
-    # warpAffine speaks of pixel centres at whole numbers: (x + 0.5) maps to (u + 0.5).
-    centred = to_window.copy()
-    centred[:, 2] += to_window[:, :2].sum(1) * 0.5 - 0.5
-    smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    source = photo.rgb
-    if scale < 0.6:  # warpAffine does not average: halve first, or thin things flicker
-        source = np.asarray(cv2.resize(source, None, fx=0.5, fy=0.5, interpolation=smooth), np.uint8)
-        centred = to_window @ np.array([[2, 0, 0], [0, 2, 0], [0, 0, 1]])
-        centred[:, 2] += centred[:, :2].sum(1) * 0.5 - 0.5
-    mean = (124, 116, 104)  # what padding is after normalising: nothing
-    drawn = cv2.warpAffine(source, centred, (side, side), flags=cv2.INTER_LINEAR, borderValue=mean)
-    plain = to_window.copy()
-    plain[:, 2] += to_window[:, :2].sum(1) * 0.5 - 0.5
+    at_y, at_x = divmod(int(inside[rng.integers(len(inside))]), photo.rgb.shape[1])
+    drawn, to_window = _draw_window(photo.rgb, (at_x, at_y), side, scale, augmentation, rng)
     chosen, objects_chosen = [], []
     for index in rng.choice(
         len(photo.masks), len(photo.masks), replace=False, p=chances if (chances > 0).all() else None
     ):
-        mask = cv2.warpAffine(photo.mask(int(index)), plain, (side, side), flags=cv2.INTER_NEAREST).astype(bool)
+        mask = cv2.warpAffine(photo.mask(int(index)), to_window, (side, side), flags=cv2.INTER_NEAREST).astype(bool)
         if mask.sum() >= augmentation.min_area_px and not mask.all():
             chosen.append(mask)
             objects_chosen.append(int(index))
@@ -127,18 +147,82 @@ def draw_sample(
             break
     if not chosen:
         return None
-    return Sample(
-        _recolour(np.asarray(drawn, np.uint8), augmentation.colour, rng), np.stack(chosen), tuple(objects_chosen)
+    return Sample(_recolour(drawn, augmentation.colour, rng), np.stack(chosen), tuple(objects_chosen))
+
+
+def draw_unlabelled(
+    photo: Photo, side: int, scales: tuple[float, float], augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A window anywhere in the photo, (S, S, 3); see `draw_sample`."""
+    scale = _draw_scale(photo, scales, augmentation, rng)
+    height, width = photo.rgb.shape[:2]
+    at = (int(rng.integers(width)), int(rng.integers(height)))
+    drawn, _ = _draw_window(photo.rgb, at, side, scale, augmentation, rng)
+    return _recolour(drawn, augmentation.colour, rng)
+
+
+def _draw_scale(
+    photo: Photo, scales: tuple[float, float], augmentation: Augmentation, rng: np.random.Generator
+) -> float:
+    """Window pixels per pixel of the photo as it is kept."""
+    low, high = np.log(scales)
+    return float(np.exp(rng.uniform(low, high)) * augmentation.full_side / max(photo.rgb.shape[:2]))
+
+
+def _draw_window(
+    rgb: NDArray[np.uint8],
+    focus: tuple[int, int],
+    side: int,
+    scale: float,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The window's pixels, and the matrix (2, 3) that takes the photo's masks there, as warpAffine wants it.
+
+    Args:
+        focus: (x, y), a pixel that the window shall hold.
+    """
+    height, width = rgb.shape[:2]
+    # The window holds the chosen pixel, and no more padding than it must.
+    extent = side / scale
+    left = _window_start(focus[0], width, extent, augmentation.flush, rng)
+    top = _window_start(focus[1], height, extent, augmentation.flush, rng)
+    to_window = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
+    if rng.random() < augmentation.flip:
+        to_window[0] = [-scale, 0, side + left * scale]
+    # warpAffine does not average: shrink first, or thin things flicker.
+    shrink = 1
+    while scale * shrink < (0.6 if shrink == 1 else 0.3) and min(height, width) >= 4 * shrink:
+        shrink *= 2
+    source = rgb
+    if shrink > 1:
+        source = np.asarray(cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA), np.uint8)
+    drawn = cv2.warpAffine(
+        source,
+        _for_warp(to_window @ np.diag([shrink, shrink, 1])),
+        (side, side),
+        flags=cv2.INTER_LINEAR,
+        borderValue=(124, 116, 104),  # what padding is after normalising: nothing
     )
+    return np.asarray(drawn, np.uint8), _for_warp(to_window)
 
 
-def _window_start(focus: int, length: int, extent: float, rng: np.random.Generator) -> float:
+def _for_warp(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """warpAffine speaks of pixel centres at whole numbers: (x + 0.5) maps to (u + 0.5)."""
+    centred = matrix.copy()
+    centred[:, 2] += matrix[:, :2].sum(1) * 0.5 - 0.5
+    return centred
+
+
+def _window_start(focus: int, length: int, extent: float, flush: float, rng: np.random.Generator) -> float:
     if extent >= length:
-        return -rng.uniform(0, extent - length) * (rng.random() < 0.5)  # half the time flush, as at inference
+        return -rng.uniform(0, extent - length) * (rng.random() < 1 - flush)
     return float(rng.uniform(max(0, focus + 1 - extent), min(focus, length - extent)))
 
 
 def _recolour(rgb: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    if not strength:
+        return rgb
     contrast = 1 + rng.uniform(-strength, strength)
     brightness = rng.uniform(-strength, strength) * 96
     cast = 1 + rng.uniform(-strength, strength, 3) * 0.4

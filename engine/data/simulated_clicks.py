@@ -33,12 +33,14 @@ def innermost_point(
     return (x + 0.5, y + 0.5), float(distance[y, x])
 
 
-def noisy_box(mask_HW: NDArray[np.bool_], rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """The tight box, each coordinate moved by Gaussian noise: 10% of that side, at most 20 px."""
+def noisy_box(
+    mask_HW: NDArray[np.bool_], rng: np.random.Generator, most_px: float = 20.0
+) -> tuple[float, float, float, float]:
+    """The tight box, each coordinate moved by Gaussian noise: 10% of that side, at most `most_px`."""
     ys, xs = np.flatnonzero(mask_HW.any(1)), np.flatnonzero(mask_HW.any(0))
     tight = np.array([xs[0], ys[0], xs[-1] + 1, ys[-1] + 1], np.float64)
     sides = np.array([tight[2] - tight[0], tight[3] - tight[1]] * 2)
-    moved = tight + np.clip(rng.normal(0, 0.1 * sides), -20, 20)
+    moved = tight + np.clip(rng.normal(0, 0.1 * sides), -most_px, most_px)
     height, width = mask_HW.shape
     x0, y0, x1, y1 = np.clip(moved, 0, [width, height, width, height])
     return min(x0, x1 - 1), min(y0, y1 - 1), max(x1, x0 + 1), max(y1, y0 + 1)

@@ -1,7 +1,10 @@
 """Batches for the trainer: windows of photos, or stored embeddings."""
 
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -10,54 +13,198 @@ from numpy.typing import NDArray
 
 from engine.data.batches import Batch, Wanted
 from engine.data.records import Record
-from engine.data.samples import Augmentation, Photo, draw_sample
+from engine.data.samples import Augmentation, Photo, draw_sample, draw_unlabelled
 from engine.data.texts import TextsOf
 from engine.errors import DataInvalid
 
-#: Photos are kept in memory at this times the model's input side; shown larger, they are blown up.
-LARGEST_SCALE = 1.25
+#: Photos that take up less than this are held in memory.
+IN_MEMORY_BYTES = 2 << 30
+#: What `StreamingSource` may keep of those that it has read.
+CACHE_BYTES = 512 << 20
+#: Tries to find an object, for each photo of a batch, before a set is given up.
+MOST_TRIES = 1000
 
 
-class PhotoSource:
-    """Random windows of photos, which are held in memory at the size that training needs."""
+class NoObjects(DataInvalid):
+    """Readable, but without a mask that could be learnt from."""
 
-    holds_embeddings = False
+
+class Shelf(Protocol):
+    """Where windows' photos come from."""
+
+    texts: TextsOf
+
+    def draw(self, rng: np.random.Generator) -> Photo: ...
+
+
+class PhotosInMemory:
+    """All photos, at the size that training needs.
+
+    Raises:
+        NoObjects: none has a mask.
+    """
 
     def __init__(self, records: list[Record], augmentation: Augmentation) -> None:
-        longest = round(augmentation.full_side * LARGEST_SCALE)
-        photos = (Photo.load(record, longest) for record in records)
+        photos = (_load(record, augmentation) for record in records)
         self.photos = [photo for photo in photos if len(photo.masks)]
-        self.augmentation = augmentation
         self.texts = TextsOf(records)
         if not self.photos:
-            raise DataInvalid("none of the photos has a mask to learn from")
+            raise NoObjects("none of the photos has a mask to learn from")
         # A photo with many objects teaches more, but not in proportion.
         weight = np.sqrt([photo.weights.sum() for photo in self.photos])
         self.chances = weight / weight.sum()
 
+    def draw(self, rng: np.random.Generator) -> Photo:
+        return self.photos[int(rng.choice(len(self.photos), p=self.chances))]
+
+
+class PhotosOnDisk:
+    """Photos and masks are read when they are drawn; what was read last is kept. Several threads may draw.
+
+    A photo's chance is its masks' mean weight: nothing else is known without reading all. Where weights are in
+    the photo's own file, a drawn photo is put back as often as the heaviest possible one is heavier.
+
+    Args:
+        labelled: whether photos without a mask are passed over.
+    """
+
+    def __init__(
+        self,
+        records: list[Record],
+        augmentation: Augmentation,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        labelled: bool = True,
+    ) -> None:
+        self.records, self.augmentation, self.labelled = records, augmentation, labelled
+        self.cache = _Cache(cache_bytes)
+        self.texts = TextsOf(records)
+        self.heaviest = max((record.heaviest for record in records), default=1.0)
+
+    def draw(self, rng: np.random.Generator) -> Photo:
+        """
+        Raises:
+            DataInvalid: a file cannot be read.
+            NoObjects: no photo with a mask is found.
+        """
+        for _ in range(MOST_TRIES):
+            index = int(rng.integers(len(self.records)))
+            record = self.records[index]
+            if self.labelled and self.heaviest > 1:
+                weights = record.mask_weights()
+                mean = 1.0 if weights is None else float(np.mean(weights or [0.0]))
+                if rng.random() >= mean / self.heaviest:
+                    continue
+            photo = self.cache.get(index, lambda: _load(record, self.augmentation, labelled=self.labelled))  # noqa: B023
+            if len(photo.masks) or not self.labelled:
+                return photo
+        raise NoObjects("hardly any of the photos has a mask to learn from")
+
+
+class _Cache:
+    """What was asked for last, up to so many bytes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes, self.held_bytes = limit_bytes, 0
+        self._held: OrderedDict[int, Photo] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: int, load: Callable[[], Photo]) -> Photo:
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        photo = load()  # unlocked: two threads may read the same photo, which harms nothing
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = photo
+                self.held_bytes += photo.size_bytes
+            while self.held_bytes > self.limit_bytes:
+                _, oldest = self._held.popitem(last=False)
+                self.held_bytes -= oldest.size_bytes
+        return photo
+
+
+def shelf_for(records: list[Record], augmentation: Augmentation, *, limit_bytes: int = IN_MEMORY_BYTES) -> Shelf:
+    """In memory where the photos fit, as eight of them say; else on disk.
+
+    Raises:
+        NoObjects: none has a mask.
+    """
+    some = records[:: max(1, len(records) // 8)][:8]
+    mean = np.mean([_load(record, augmentation).size_bytes for record in some])
+    if mean * len(records) <= limit_bytes:
+        return PhotosInMemory(records, augmentation)
+    return PhotosOnDisk(records, augmentation)
+
+
+def _load(record: Record, augmentation: Augmentation, *, labelled: bool = True) -> Photo:
+    return Photo.load(record, augmentation.kept_side, largest_share=augmentation.largest_share, labelled=labelled)
+
+
+class PhotoSource:
+    """Random windows of photos, with objects in them."""
+
+    holds_embeddings = False
+
+    def __init__(self, shelf: Shelf, augmentation: Augmentation) -> None:
+        self.shelf, self.augmentation = shelf, augmentation
+
     def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch:
+        """
+        Raises:
+            DataInvalid: a file cannot be read.
+            NoObjects: the objects are too small.
+        """
         images: list[NDArray[Any]] = []
         owners: list[int] = []
         truths: list[NDArray[np.bool_]] = []
         texts: list[NDArray[np.float32] | None] = []
+        to_logits = 4 / self.augmentation.stride
         for _ in range(100 * wanted.photos):
-            photo = self.photos[int(rng.choice(len(self.photos), p=self.chances))]
+            photo = self.shelf.draw(rng)
             sample = draw_sample(photo, wanted.side, wanted.objects, wanted.scale, self.augmentation, rng)
             if sample is None:
                 continue
             for mask, index in zip(sample.masks_KSS, sample.objects, strict=True):
-                half = cv2.resize(mask.astype(np.uint8), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-                if half.any():
+                small = cv2.resize(
+                    mask.astype(np.uint8), None, fx=to_logits, fy=to_logits, interpolation=cv2.INTER_AREA
+                )
+                if small.any():
                     owners.append(len(images))
-                    truths.append(half.astype(bool))
+                    truths.append(small.astype(bool))
                     texts.append(photo.texts[index] if photo.texts else None)
             images.append(sample.rgb_SS3)
             if len(images) == wanted.photos and truths:
                 break
         else:
-            raise DataInvalid("the photos' objects are too small to learn from")
-        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-        return Batch(pixels, np.array(owners), np.stack(truths), self.texts.drawn(texts, rng))
+            raise NoObjects("the photos' objects are too small to learn from")
+        return Batch(_pixels(images), np.array(owners), np.stack(truths), self.shelf.texts.drawn(texts, rng))
+
+
+class UnlabelledSource:
+    """Random windows of photos, without objects: for what learns from pictures alone."""
+
+    holds_embeddings = False
+
+    def __init__(self, records: list[Record], augmentation: Augmentation) -> None:
+        self.shelf = PhotosOnDisk(records, augmentation, labelled=False)
+        self.augmentation = augmentation
+
+    def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch:
+        """
+        Raises:
+            DataInvalid: a file cannot be read.
+        """
+        images = [
+            draw_unlabelled(self.shelf.draw(rng), wanted.side, wanted.scale, self.augmentation, rng)
+            for _ in range(wanted.photos)
+        ]
+        return Batch(_pixels(images), np.zeros(0, np.int64), np.zeros((0, 0, 0), bool))
+
+
+def _pixels(images: list[NDArray[Any]]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 class EmbeddingSource:
@@ -65,6 +212,7 @@ class EmbeddingSource:
 
     Raises:
         DataInvalid: an embedding is missing or of another shape.
+        NoObjects: there is not one mask.
     """
 
     holds_embeddings = True
@@ -94,7 +242,7 @@ class EmbeddingSource:
                 read_embedding(record.embedding, shape)
                 self.embeddings.append(record.embedding)
         if not self.truths:
-            raise DataInvalid("there is not one mask to learn from")
+            raise NoObjects("there is not one mask to learn from")
         self.chances = np.array(chances) / np.sum(chances)
         self.objects_of = [np.flatnonzero(np.array(self.of_object) == i) for i in range(len(self.embeddings))]
 

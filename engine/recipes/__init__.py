@@ -2,18 +2,26 @@
 
 from collections.abc import Callable
 
+from engine.recipes.base import base, base_large_jitter
 from engine.recipes.debug import debug, debug_decoder
 from engine.recipes.decoder import decoder
+from engine.recipes.distill import debug_distill, distill
+from engine.recipes.finetune import finetune
 from engine.recipes.scratch import longer, scratch
 from engine.recipes.text import debug_text, text, text_whole
-from engine.training.trainer import Run
+from engine.training.run import Run
 
 #: Each takes seed and, where given, the number of steps.
 RECIPES: dict[str, Callable[..., Run]] = {
+    "base": base,
+    "base_large_jitter": base_large_jitter,
     "debug": debug,
     "debug_decoder": debug_decoder,
+    "debug_distill": debug_distill,
     "debug_text": debug_text,
     "decoder": decoder,
+    "distill": distill,
+    "finetune": finetune,
     "longer": longer,
     "scratch": scratch,
     "text": text,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from engine.recipes.decoder import decoder
-from engine.training.trainer import Phase, Run
+from engine.training.run import Phase, Run
 
 
 def debug(*, seed: int = 0, steps: int | None = None) -> Run:

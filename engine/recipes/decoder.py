@@ -1,12 +1,13 @@
 """The loop's usual run: prompt encoder and mask decoder on stored embeddings, minutes on a CPU."""
 
-from engine.training.trainer import Phase, Run
+from engine.training.run import Phase, Run
 
 
 def decoder(*, seed: int = 0, steps: int | None = None) -> Run:
     return Run(
         name="decoder",
         architecture="maskloop_tiny",
+        starts_live=True,
         learn=("prompt_encoder", "mask_decoder"),
         learning_rate=1e-4,
         seed=seed,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.training.trainer import Phase, Run
+from engine.training.run import Phase, Run
 
 
 def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
@@ -41,8 +41,8 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
 
 def longer(*, seed: int = 1, steps: int | None = None) -> Run:
     """On weights that have been through `scratch`: more of it on larger windows, where what is small can be seen."""
-    total = steps or 4000
-    small, middle, full = (round(total * share) for share in (0.45, 0.33, 0.22))
+    total = steps or 2600
+    small, middle, full = (round(total * share) for share in (0.6, 0.28, 0.12))
     return replace(
         scratch(seed=seed),
         name="longer",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.training.trainer import Phase, Run
+from engine.training.run import Phase, Run
 
 
 def text(*, seed: int = 0, steps: int | None = None) -> Run:
@@ -14,6 +14,7 @@ def text(*, seed: int = 0, steps: int | None = None) -> Run:
     return Run(
         name="text",
         architecture="maskloop_tiny",
+        starts_live=True,
         learn=("prompt_encoder", "mask_decoder", "text_projection"),
         learning_rate=2e-4,
         seed=seed,

@@ -15,7 +15,7 @@ FOCAL_WEIGHT, DICE_WEIGHT = 20.0, 1.0
 
 class PassLoss(NamedTuple):
     mask: Tensor  # focal and dice, weighted; mean over prompts
-    iou: Tensor  # squared error of the predicted IoU; mean over prompts
+    iou: Tensor  # squared error of the predicted IoU; mean over prompts, and over the masks that teach it
     best_iou: Tensor  # true IoU of the best mask; mean over prompts, for the log
 
 
@@ -56,23 +56,34 @@ def true_iou(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
 
 
 def pass_loss(
-    logits_BMHW: Tensor, predicted_iou_BM: Tensor, truth_B1HW: Tensor, *, from_nothing: bool = False
+    logits_BMHW: Tensor,
+    predicted_iou_BM: Tensor,
+    truth_B1HW: Tensor,
+    *,
+    from_nothing: bool = False,
+    iou_of_chosen: bool = False,
 ) -> PassLoss:
     """Of several masks, only the one with the smallest loss is taught its pixels.
 
-    The IoU head is taught on all of them (SAM 2's change): ranking is learnt from the bad ones too.
+    The IoU head is taught on all of them (SAM 2's change): ranking is learnt from the bad ones too. The error is squared, as
+    SAM's (SAM 2 takes its absolute value).
 
     Args:
         from_nothing: `even_loss` in the focal loss's place. The published loss was made for a pretrained encoder: with
             features that still mean nothing its cheapest answer is the empty mask, and there dice has no slope left.
+        iou_of_chosen: the IoU head learns from the mask with the smallest loss alone, as SAM's did.
     """
     pixels_BM = (
         even_loss(logits_BMHW, truth_B1HW) if from_nothing else FOCAL_WEIGHT * focal_loss(logits_BMHW, truth_B1HW)
     )
     losses_BM = pixels_BM + DICE_WEIGHT * dice_loss(logits_BMHW, truth_B1HW)
     iou_BM = true_iou(logits_BMHW, truth_B1HW)
+    smallest = losses_BM.min(dim=1)
+    predicted, wanted = predicted_iou_BM, iou_BM
+    if iou_of_chosen:
+        predicted, wanted = (of_BM.gather(1, smallest.indices.unsqueeze(1)) for of_BM in (predicted_iou_BM, iou_BM))
     return PassLoss(
-        mask=losses_BM.min(dim=1).values.mean(),
-        iou=F.mse_loss(predicted_iou_BM, iou_BM),
+        mask=smallest.values.mean(),
+        iou=F.mse_loss(predicted, wanted),
         best_iou=iou_BM.max(dim=1).values.mean(),
     )

@@ -1,7 +1,7 @@
-"""Training with a simulated annotator -- B prompts, S input side, G = grid, H = W = 4 G logits.
+"""The loop of a run: micro-batches, the optimiser's step, what is told and kept.
 
-Everything random in step n comes from (seed, n), so a run that was killed and resumed has the losses
-of one that was not (same machine, same number of threads).
+Everything random in micro-batch n comes from (seed, n), so a run that was killed and resumed has the losses of one that was
+not, and so has one whose micro-batches were shared out otherwise among processes (same machine, same number of threads).
 """
 
 import copy
@@ -11,292 +11,204 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
+from torch import nn
 
+from engine.data.ahead import Ahead
 from engine.data.batches import Batch, Source
-from engine.data.simulated_clicks import correction, innermost_point, noisy_box, random_point
-from engine.errors import DataInvalid
+from engine.errors import DataInvalid, EngineError
 from engine.model.build import Sam
-from engine.model.checkpoint import save_checkpoint
-from engine.model.prompt_encoder import BACKGROUND, BOX_END, BOX_START, FOREGROUND, PADDING
-from engine.training.affinity import Affinity
-from engine.training.losses import pass_loss
-from engine.training.naming import said_first
+from engine.model.checkpoint import save_checkpoint, write_whole
+from engine.training.distributed import RunningStatistics, Workers
+from engine.training.lessons import Lesson
+from engine.training.parameters import parameter_groups
+from engine.training.plot import draw_curves
+from engine.training.progress import Log
+from engine.training.run import Phase, Run
+from engine.training.validation import Validation
 
-#: How many cells of an object ask, in the affinity lesson.
-CELLS_PER_OBJECT = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Phase:
-    """A stretch of a run.
-
-    Attributes:
-        side: of the square model input, pixels; smaller is cheaper, and the model does not mind.
-        photos: per step.
-        objects: per photo, at most.
-        corrections: passes after the first.
-        decode: whether the decoder takes part; if not, only `affinity` teaches.
-        affinity: weight of the affinity lesson; 0: none.
-        from_nothing: of the loss, for the first phases of a model without pretraining; see `pass_loss`.
-        box_share: of first prompts that are a box; the others are a point, every other one of them in the object's middle,
-            where people click, the rest anywhere inside.
-        text_share: of the objects that have a text, those whose first prompt is it, instead of a point or a box.
-        scale: photos are shown with a longest side of this times the model's full input side, drawn log-uniformly
-            (large-scale jitter: SAM-p, appendix A, for small data).
-    """
-
-    steps: int
-    side: int
-    photos: int
-    objects: int
-    corrections: int = 2
-    decode: bool = True
-    affinity: float = 0.0
-    from_nothing: bool = False
-    box_share: float = 0.5
-    text_share: float = 0.0
-    scale: tuple[float, float] = (0.4, 1.25)
+__all__ = ["Phase", "Run", "Trainer"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
-    """One training run's whole configuration, apart from its data.
-
-    Attributes:
-        learn: names of the model's parts that change: image_encoder, prompt_encoder, mask_decoder, text_projection.
-        average: decay of the moving average of the weights, which is what gets saved.
-        precision: of the forward pass: float32, or bfloat16 with float32 weights and losses.
-    """
-
-    name: str
-    architecture: str
-    phases: tuple[Phase, ...]
-    learn: tuple[str, ...]
-    learning_rate: float
-    seed: int = 0
-    warm_up_steps: int = 100
-    weight_decay: float = 0.05
-    clip: float = 1.0
-    average: float = 0.998
-    precision: str = "float32"
-    save_every_steps: int = 100
-    log_every_steps: int = 10
-
-    @property
-    def steps(self) -> int:
-        return sum(phase.steps for phase in self.phases)
-
-    def at_side(self, side: int, architecture: str) -> "Run":
-        """The same run for a model with another input side."""
-        phases = tuple(replace(phase, side=side) for phase in self.phases)
-        return replace(self, phases=phases, architecture=architecture)
-
-    def phase_at(self, step: int) -> Phase:
-        for phase in self.phases:
-            if step < phase.steps:
-                return phase
-            step -= phase.steps
-        return self.phases[-1]
-
-    def rate_at(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to 2%."""
-        if step < self.warm_up_steps:
-            return self.learning_rate * (step + 1) / self.warm_up_steps
-        done = (step - self.warm_up_steps) / max(1, self.steps - self.warm_up_steps)
-        return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+#: A micro-batch, its number, and its generator for what is random after drawing.
+Drawn = tuple[Batch, int, np.random.Generator]
 
 
-@dataclass(slots=True)
-class Prompts:
-    """What the simulated annotator has said so far; x and y in the model frame."""
-
-    points: list[list[tuple[float, float, int]]] = field(default_factory=list)
-
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        """(B, N, 2) and (B, N), filled up with padding; prompts without a box have at least one."""
-        rows = [
-            list(row) if any(label == BOX_START for *_, label in row) else [*row, (0.0, 0.0, PADDING)]
-            for row in self.points
-        ]
-        longest = max(map(len, rows))
-        full = np.array([row + [(0.0, 0.0, PADDING)] * (longest - len(row)) for row in rows], np.float32)
-        return torch.from_numpy(full[..., :2].copy()), torch.from_numpy(full[..., 2].copy())
+class Diverged(EngineError):
+    """The loss is no number any more; the last state and checkpoint are from before."""
 
 
 class Trainer:
-    """Runs a `Run`. Its state lies in a file beside the result, and is picked up from there."""
+    """Runs a `Run`. Beside the result, `out`, lie
 
-    def __init__(self, run: Run, model: Sam, source: Source, out: Path, *, device: str = "cpu") -> None:
+        OUT.state        from which the same command goes on; gone once the run is done
+        OUT.last         with validation: the newest weights; `out` itself are the best so far
+        OUT.log.jsonl    all that was told
+        OUT.png          the same, drawn
+
+    Args:
+        model: on the CPU; is moved.
+        validation: None: `out` are the last weights.
+        draw_threads: that prepare batches ahead of need; 0: none.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        model: Sam,
+        lesson: Lesson,
+        source: Source,
+        out: Path,
+        *,
+        device: str = "cpu",
+        workers: Workers | None = None,
+        validation: Validation | None = None,
+        draw_threads: int = 1,
+    ) -> None:
         self.run, self.source, self.out, self.device = run, source, out, device
-        self.model = model.to(device)
-        self.averaged = copy.deepcopy(model).eval()
-        for parameter in self.averaged.parameters():
-            parameter.requires_grad_(False)
+        self.workers = workers or Workers()
+        self.validation, self.draw_threads = validation, draw_threads
+        self.model, self.lesson = model.to(device), lesson.to(device)
         for name, module in model.named_children():
             module.requires_grad_(name in run.learn)
-        torch.manual_seed(run.seed)
-        self.affinity = Affinity(model.architecture.prompt.channels).to(device)
-        learnt = [p for p in (*model.parameters(), *self.affinity.parameters()) if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in learnt if p.ndim > 1], "weight_decay": run.weight_decay},
-                {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
-            ],
-            lr=run.learning_rate,
-            betas=(0.9, 0.999),
-        )
-        self.learnt = learnt
+        self.workers.begin_alike(self.model)
+        self.workers.begin_alike(self.lesson)
+        self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
+        self.learnt = [p for p in (*model.parameters(), *lesson.parameters()) if p.requires_grad]
+        groups = parameter_groups(model, lesson, weight_decay=run.weight_decay, layer_decay=run.layer_decay)
+        self.optimizer = torch.optim.AdamW(groups, lr=run.learning_rate, betas=(0.9, 0.999))
         self.step = 0
-        self.state_file = out.with_name(out.name + ".state")
+        self.best_score: float | None = None
+        self.state_file = _beside(out, ".state")
+        self.log = Log(_beside(out, ".log.jsonl") if self.workers.is_first else None)
+        self._sized: dict[int, Sam] = {}
+
+    @property
+    def micro_batches(self) -> int:
+        """Of a step, in all processes."""
+        return self.run.accumulate * self.workers.count
 
     def train(self) -> Iterator[dict[str, Any]]:
         """Take all steps that are left; tell how it goes every few; leave the checkpoint at `out`.
 
         A TERM is a request to save the state and leave: the next start goes on from there.
+
+        Yields:
+            {"step", "steps", "loss", ..., "seconds_left"} every few steps; {"step", "steps", "miou", "score", "best"} of each
+            validation; {"stopped_at"} or {"done", "steps"} last.
         """
         self._resume()
-        asked_to_stop = _StopRequest()
+        self.log.begin(self.step)
+        batches = Ahead(self._draw, self._numbers(), threads=self.draw_threads)
+        try:
+            with _StopRequest() as asked_to_stop:
+                for line in self._steps(batches, asked_to_stop):
+                    self.log.add(line)
+                    yield line
+        finally:
+            batches.close()
+
+    def _steps(self, batches: Iterator[Drawn], stop: "_StopRequest") -> Iterator[dict[str, Any]]:
+        run = self.run
         began, first = time.monotonic(), self.step
         recent: list[dict[str, float]] = []
-        with asked_to_stop:
-            while self.step < self.run.steps:
-                recent.append(self.take_step())
-                if self.step % self.run.log_every_steps == 0 or self.step == self.run.steps:
-                    elapsed = time.monotonic() - began
-                    yield {
-                        "step": self.step,
-                        "steps": self.run.steps,
-                        **{key: float(np.mean([r[key] for r in recent if key in r])) for key in recent[-1]},
-                        "seconds_left": round(elapsed / (self.step - first) * (self.run.steps - self.step), 1),
-                    }
-                    recent.clear()
-                if asked_to_stop.came:
-                    self._save_state()
-                    yield {"stopped_at": self.step}
-                    return
-                if self.step % self.run.save_every_steps == 0:
-                    self._save_state()
-                    self.save()
+        while self.step < run.steps:
+            told, everyone_stops = self._agreed(self.take_step(batches), stop.came)
+            recent.append(told)
+            if self.step % run.log_every_steps == 0 or self.step == run.steps:
+                elapsed = time.monotonic() - began
+                yield {
+                    "step": self.step,
+                    "steps": run.steps,
+                    **{key: float(np.mean([r[key] for r in recent if key in r])) for key in recent[-1]},
+                    "seconds_left": round(elapsed / (self.step - first) * (run.steps - self.step), 1),
+                }
+                recent.clear()
+            if self.validation and (self.step % run.validate_every_steps == 0 or self.step == run.steps):
+                yield self._validate(self.validation)
+            if everyone_stops:
+                self._save_state()
+                yield {"stopped_at": self.step}
+                return
+            if self.step % run.save_every_steps == 0:
+                self._save_state()
+                self.save()
         self.save()
-        self.state_file.unlink(missing_ok=True)
-        yield {"done": str(self.out), "steps": self.run.steps}
+        if self.workers.is_first:
+            self.state_file.unlink(missing_ok=True)
+        yield {"done": str(self.out), "steps": run.steps}
 
-    def save(self) -> None:
-        save_checkpoint(self.averaged, self.out, recipe=self.run.name)
+    def _numbers(self) -> Iterator[int]:
+        """Of the micro-batches that are this process's, from this step on."""
+        begin = self.workers.rank * self.run.accumulate
+        for step in range(self.step, self.run.steps):
+            yield from range(step * self.micro_batches + begin, step * self.micro_batches + begin + self.run.accumulate)
 
-    def take_step(self) -> dict[str, float]:
-        """One step of the optimiser."""
-        run, phase = self.run, self.run.phase_at(self.step)
-        rng = np.random.default_rng([run.seed, self.step])
-        batch = self.source.batch(phase, rng)
-        self.model.train()
-        if "image_encoder" not in run.learn:
-            self.model.image_encoder.eval()
-        for group in self.optimizer.param_groups:
-            group["lr"] = run.rate_at(self.step)
-        sized = (
-            self.model if phase.side == self.model.architecture.prompt.image_side else self.model.at_side(phase.side)
-        )
-        images = batch.images.to(self.device)
-        embeddings = images.float()
-        if not self.source.holds_embeddings:
-            with self._autocast():
-                embeddings = sized.embed(embeddings)
-            embeddings = embeddings.float()
-        loss, said = torch.zeros((), device=self.device), {}
-        if phase.affinity:
-            lesson = self._affinity_loss(sized, embeddings, batch, rng)
-            loss = loss + phase.affinity * lesson
-            said["affinity"] = float(lesson.detach())
-        if phase.decode:
-            masks, ious, best = self._annotate(sized, embeddings, batch, phase, rng)
-            loss = loss + masks + ious
-            said |= {
-                "mask": float(masks.detach()),
-                "iou": float(ious.detach()),
-                "first_iou": best[0],
-                "last_iou": best[-1],
-            }
+    def _draw(self, number: int) -> Drawn:
+        rng = np.random.default_rng([self.run.seed, number])
+        phase = self.run.phase_at(number // self.micro_batches)
+        return self.source.batch(self.lesson.wanted(phase), rng), number, rng
+
+    def take_step(self, batches: Iterator[Drawn]) -> dict[str, float]:
+        """One step of the optimiser, on the micro-batches that come next.
+
+        Raises:
+            Diverged: the loss is no number.
+        """
+        phase = self.run.phase_at(self.step)
+        self._set_modes_and_rates()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.learnt, run.clip)
+        statistics = RunningStatistics(self.model) if self.micro_batches > 1 else None
+        told: list[dict[str, float]] = []
+        for _ in range(self.run.accumulate):
+            batch, number, rng = next(batches)
+            # Drop path draws from torch's own generator.
+            torch.manual_seed(int(np.random.SeedSequence([self.run.seed, number]).generate_state(1)[0]))
+            taught = self.lesson.teach(self._at_side(phase.side), batch, phase, rng)
+            told.append({"loss": float(taught.loss.detach()), **taught.told})
+            if not math.isfinite(told[-1]["loss"]):
+                raise Diverged(f"the loss of step {self.step + 1} is {told[-1]['loss']}: try a lower learning rate")
+            (taught.loss / self.micro_batches).backward()  # type: ignore[no-untyped-call]
+            if statistics:
+                statistics.micro_batch_done()
+        if statistics:
+            statistics.step_done(self.workers, self.micro_batches)
+        self.workers.sum(p.grad for p in self.learnt if p.grad is not None)
+        nn.utils.clip_grad_norm_(self.learnt, self.run.clip)
         self.optimizer.step()
         self.step += 1
         self._average()
-        return {"loss": float(loss.detach()), **said}
+        return {key: float(np.mean([one[key] for one in told])) for key in told[0]}
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.run.precision == "bfloat16")
+    def _set_modes_and_rates(self) -> None:
+        self.model.train()
+        if "image_encoder" not in self.run.learn:
+            self.model.image_encoder.eval()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["scale"] * self.run.rate_at(self.step)
 
-    def _annotate(
-        self, sized: Sam, embeddings: Tensor, batch: Batch, phase: Phase, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor, list[float]]:
-        """Start with a point or a box, then correct: the paper's interactive training, on fewer passes."""
-        truth_B1HW = torch.from_numpy(batch.truth).to(self.device, torch.float32).unsqueeze(1)
-        embeddings = embeddings[torch.from_numpy(batch.owner).to(self.device)]
-        to_frame = phase.side / batch.truth.shape[-1]
-        prompts, logits_B1HW = Prompts(), None
-        said = said_first(sized, batch, phase.text_share, rng)
-        mask_loss, iou_loss, best = torch.zeros(()), torch.zeros(()), []
-        for index in range(1 + phase.corrections):
-            if logits_B1HW is None:
-                prompts.points = [
-                    [] if is_said else _first_prompt(truth, to_frame, phase.box_share, rng)
-                    for truth, is_said in zip(batch.truth, said.first_B, strict=True)
-                ]
-            else:
-                answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
-                # One correction most of the time; several at once reach the late clicks without more passes.
-                count = int(rng.choice([0, 1, 1, 1, 2, 4]))
-                for row, truth, answer in zip(prompts.points, batch.truth, answers, strict=True):
-                    for _ in range(count):
-                        (x, y), label = correction(truth, answer, rng)
-                        row.append((x * to_frame - 0.5, y * to_frame - 0.5, FOREGROUND if label else BACKGROUND))
-            points, labels = prompts.tensors()
-            with self._autocast():
-                logits_B4HW, iou_B4 = sized.decode(
-                    embeddings, points.to(self.device), labels.to(self.device), logits_B1HW, text_B1C=said.token_B1C
-                )
-            logits_B4HW, iou_B4 = logits_B4HW.float(), iou_B4.float()
-            # The three ambiguity masks answer the first prompt, the single one all that follow.
-            shown = slice(1, 4) if index == 0 else slice(0, 1)
-            result = pass_loss(logits_B4HW[:, shown], iou_B4[:, shown], truth_B1HW, from_nothing=phase.from_nothing)
-            mask_loss, iou_loss = mask_loss + result.mask, iou_loss + result.iou
-            best.append(float(result.best_iou.detach()))
-            if index == 0:
-                # The single-mask token learns from the first prompt too: it has to answer two points.
-                single = pass_loss(logits_B4HW[:, :1], iou_B4[:, :1], truth_B1HW, from_nothing=phase.from_nothing)
-                mask_loss, iou_loss = mask_loss + 0.5 * single.mask, iou_loss + 0.5 * single.iou
-            carried = iou_B4[:, shown].detach().argmax(1)
-            logits_B1HW = logits_B4HW[:, shown].detach()[torch.arange(len(carried)), carried].unsqueeze(1)
-        passes = 1.5 + phase.corrections
-        return mask_loss / passes, iou_loss / passes, best
+    def _at_side(self, side: int) -> Sam:
+        """The model itself, or one that shares its weights."""
+        if side == self.model.architecture.prompt.image_side:
+            return self.model
+        if side not in self._sized:
+            self._sized[side] = self.model.at_side(side)
+        return self._sized[side]
 
-    def _affinity_loss(self, sized: Sam, embeddings: Tensor, batch: Batch, rng: np.random.Generator) -> Tensor:
-        images, grid = len(embeddings), embeddings.shape[-1]
-        most = CELLS_PER_OBJECT * int(np.bincount(batch.owner, minlength=images).max())
-        share = F.adaptive_avg_pool2d(torch.from_numpy(batch.truth).float().unsqueeze(1), grid)[:, 0]
-        cells = torch.zeros(images, most, dtype=torch.int64)
-        truth = torch.zeros(images, most, grid, grid)
-        real = torch.zeros(images, most)
-        filled = [0] * images
-        for owner, mine in zip(batch.owner, share, strict=True):
-            inside = np.flatnonzero(mine.numpy() >= min(0.5, float(mine.max())))
-            for cell in rng.choice(inside, CELLS_PER_OBJECT):
-                slot = filled[owner]
-                filled[owner] += 1
-                cells[owner, slot], truth[owner, slot], real[owner, slot] = int(cell), mine, 1
-        positions = sized.prompt_encoder.image_positions()
-        return self.affinity(embeddings, positions, cells.to(self.device), truth.to(self.device), real.to(self.device))
+    def _agreed(self, told: dict[str, float], stops: bool) -> tuple[dict[str, float], bool]:
+        """Means over the processes, and whether any of them was asked to stop: they must stop at the same step."""
+        if self.workers.count == 1:
+            return told, stops
+        values = torch.tensor([float(stops), *told.values()], dtype=torch.float64, device=self.device)
+        self.workers.sum([values])
+        stopping, *sums = values.tolist()
+        return {key: value / self.workers.count for key, value in zip(told, sums, strict=True)}, stopping > 0
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -307,15 +219,48 @@ class Trainer:
         for kept, buffer in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
             kept.copy_(buffer)
 
+    def _validate(self, validation: Validation) -> dict[str, Any]:
+        """Try the averaged weights; keep them if they are the best so far. The other processes wait."""
+        miou = validation.miou(self.averaged) if self.workers.is_first else [0.0]
+        score = float(np.mean(miou))
+        is_best = self.best_score is None or score > self.best_score
+        if is_best:
+            self.best_score = score
+            self._save_as(self.out)
+        by_click = {str(clicks): value for clicks, value in enumerate(miou, start=1)}
+        return {"step": self.step, "steps": self.run.steps, "miou": by_click, "score": score, "best": is_best}
+
+    def save(self) -> None:
+        """The newest weights, and the curves."""
+        self.workers.check_alike(self.model, self.step)
+        self._save_as(self.out if self.validation is None else _beside(self.out, ".last"))
+        if self.workers.is_first:
+            write_whole(_beside(self.out, ".png"), cv2.imencode(".png", self._curves())[1].tobytes())
+
+    def _save_as(self, file: Path) -> None:
+        if self.workers.is_first:
+            save_checkpoint(self.averaged, file, recipe=self.run.name)
+
+    def _curves(self) -> Any:
+        losses = {key: self.log.curve(key) for key in ("loss", "mask", "iou", "affinity")}
+        ious = {f"{key} pass, training": self.log.curve(f"{key}_iou") for key in ("first", "last")}
+        clicks = [str(count) for count in range(1, self.validation.clicks + 1)] if self.validation else []
+        validated = {f"{count} click{'s' * (count != '1')}": self.log.curve("miou", count) for count in clicks}
+        return draw_curves({"loss": losses, "IoU": ious, "mean IoU, validation": validated}, self.run.steps)
+
     def _save_state(self) -> None:
-        unfinished = self.state_file.with_name(self.state_file.name + ".part")
+        if not self.workers.is_first:
+            return
+        self.state_file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = _beside(self.state_file, ".part")
         torch.save(
             {
-                "run": _fingerprint(self.run),
+                "run": self._fingerprint(),
                 "step": self.step,
+                "best_score": self.best_score,
                 "model": self.model.state_dict(),
                 "averaged": self.averaged.state_dict(),
-                "affinity": self.affinity.state_dict(),
+                "lesson": self.lesson.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
             },
             unfinished,
@@ -323,34 +268,31 @@ class Trainer:
         os.replace(unfinished, self.state_file)
 
     def _resume(self) -> None:
-        if not self.state_file.exists():
-            return
+        """Every process reads the same file."""
+        if self.state_file.exists():
+            self._load_state()
+        self.workers.check_alike(self.model, self.step)
+
+    def _load_state(self) -> None:
         try:
             state = torch.load(self.state_file, map_location="cpu", weights_only=True)
         except Exception as error:
             raise DataInvalid(f"{self.state_file} cannot be read; remove it to begin again") from error
-        if state["run"] != _fingerprint(self.run):
+        if state["run"] != self._fingerprint():
             raise DataInvalid(f"{self.state_file} is of a run with other settings; remove it to begin again")
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
-        self.affinity.load_state_dict(state["affinity"])
+        self.lesson.load_state_dict(state["lesson"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self.best_score = state["step"], state["best_score"]
+
+    def _fingerprint(self) -> str:
+        """Of the settings, whoever does how many of a step's micro-batches."""
+        return json.dumps(asdict(replace(self.run, accumulate=self.micro_batches)), sort_keys=True)
 
 
-def _first_prompt(
-    truth: NDArray[np.bool_], to_frame: float, box_share: float, rng: np.random.Generator
-) -> list[tuple[float, float, int]]:
-    """A point or a box, by the toss of a coin; in the model frame."""
-    if rng.random() >= box_share:
-        x, y = random_point(truth, rng) if rng.random() < 0.5 else innermost_point(truth)[0]
-        return [(x * to_frame - 0.5, y * to_frame - 0.5, FOREGROUND)]
-    x0, y0, x1, y1 = (edge * to_frame for edge in noisy_box(truth, rng))
-    return [(x0, y0, BOX_START), (x1, y1, BOX_END)]
-
-
-def _fingerprint(run: Run) -> str:
-    return json.dumps(asdict(run), sort_keys=True)
+def _beside(file: Path, ending: str) -> Path:
+    return file.with_name(file.name + ending)
 
 
 class _StopRequest:

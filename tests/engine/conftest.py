@@ -27,7 +27,10 @@ def weights(model: Sam, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def label_maps(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
+    return write_label_maps(tmp_path / "data")
+
+
+def write_label_maps(folder: Path) -> Path:
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
     for seed in range(4):

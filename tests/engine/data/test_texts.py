@@ -9,7 +9,7 @@ import pytest
 from engine.data.batches import Batch
 from engine.data.records import read_records
 from engine.data.samples import Augmentation
-from engine.data.sources import EmbeddingSource, PhotoSource
+from engine.data.sources import EmbeddingSource, PhotoSource, shelf_for
 from engine.data.texts import CROPS_PER_OBJECT, names_that_say_which, object_crop, plain_name, with_crops, with_names
 from engine.errors import DataInvalid
 from engine.model.text import ClipText
@@ -80,7 +80,7 @@ def test_photos_without_a_single_name_that_says_which_cannot_teach_names(label_m
 def test_more_or_fewer_names_than_masks_are_refused(named):
     (named / "instances.json").write_text(json.dumps({"0": {"labels": ["dog", "zebra"]}}))
     with pytest.raises(DataInvalid, match="0: 3 masks have 2 names"):
-        PhotoSource(with_names(read_records(named), OneHot()), Augmentation(full_side=64))
+        shelf_for(with_names(read_records(named), OneHot()), Augmentation(full_side=64))
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"0": {"labels": "dog"}}', '{"0": {"labels": [1, 2, 3]}}', "{"])
@@ -116,7 +116,8 @@ def phase():
 def test_a_batch_has_each_objects_own_text_and_zeros_for_those_without(named):
     encoder = OneHot()
     records = [r for r in with_names(read_records(named), encoder) if r.name == "0"]
-    source = PhotoSource(records, Augmentation(full_side=64, min_area_px=4))
+    augmentation = Augmentation(full_side=64, min_area_px=4)
+    source = PhotoSource(shelf_for(records, augmentation), augmentation)
     zebra, said = encoder.encode(["zebra"])[0], []
     for seed in range(8):
         batch = source.batch(phase(), np.random.default_rng(seed))
@@ -141,7 +142,8 @@ def test_stored_embeddings_have_texts_too(tmp_path, named):
 
 
 def test_without_names_a_batch_has_no_texts_and_draws_nothing_for_them(label_maps):
-    source = PhotoSource(read_records(label_maps), Augmentation(full_side=64, min_area_px=4))
+    augmentation = Augmentation(full_side=64, min_area_px=4)
+    source = PhotoSource(shelf_for(read_records(label_maps), augmentation), augmentation)
     rng = np.random.default_rng(0)
     assert source.batch(phase(), rng).text is None
 

@@ -9,8 +9,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from engine.evaluation.proposals import average_recall, evaluate_proposals, share_found
+from engine.inference.predictor import EmbeddedPhoto
 from engine.masks import area, encode, iou
-from tests.engine.evaluation.conftest import Scripted, rectangle
+from tests.engine.evaluation.conftest import rectangle
+from tests.engine.scripted import ScriptedClicks
 
 SIZE = (160, 200)
 
@@ -81,11 +83,14 @@ def test_a_proposal_finds_one_object_and_the_better_ranked_one_chooses_first():
 def test_proposals_are_everything_modes_without_its_filters(a_record):
     left, right = rectangle(0, 0, 64, 32), rectangle(0, 32, 64, 64)
 
-    def answer(prompt):
-        ((x, _),) = prompt.points
+    def answer(x, _):
         return [(left if x < 32 else right, 0.01), (np.ones((64, 64), bool), 0.005)]  # nothing that a filter would keep
 
-    report = evaluate_proposals(Scripted(answer), [a_record([left, rectangle(0, 32, 64, 48)])], points_per_side=4)
+    class Clicks(ScriptedClicks):
+        def embed(self, rgb):
+            return EmbeddedPhoto(np.zeros(1), rgb.shape[:2])
+
+    report = evaluate_proposals(Clicks(64, answer), [a_record([left, rectangle(0, 32, 64, 48)])], points_per_side=4)
     assert (report["images"], report["objects"]) == (1, 2)
     # `left` is found at every IoU; half of `right` at 0.50 alone.
     assert report["ar"]["100"]["all"] == pytest.approx((1 + 0.1) / 2)

@@ -19,9 +19,10 @@ from engine.inference.settings import PRESETS, EverythingSettings
 from engine.masks import area, bbox, decode, encode, iou
 from engine.masks.rle import encode_region
 from engine.model.checkpoint import load_checkpoint
-from engine.model.shared_decoder import Answers, SharedDecoder
+from engine.model.shared_decoder import SharedDecoder
 from tests.conftest import scene
 from tests.engine.inference import plain_everything as plain
+from tests.engine.scripted import ScriptedClicks
 
 RGB = np.ascontiguousarray(skimage.data.astronaut()[:150, 60:260])
 #: Lenient, so that many masks are compared.
@@ -101,39 +102,16 @@ def test_the_shared_decoder_answers_as_the_mask_decoder_does(trained):
         torch.testing.assert_close(drawn, logits[rows, 1:], atol=1e-3, rtol=1e-4)
 
 
-class ColourBlobs:
-    """In a decoder's place: answers a click with the pixels of its colour, so that the right masks are known."""
-
-    image_side = logits_side = 64
-    device = torch.device("cpu")
-
-    def __init__(self, rgb):
-        self.rgb = rgb.astype(int)
-        self.shared = self.model = self.prompt_encoder = self
-
-    def prepare(self, embedding):
-        return None
-
-    def tokens(self, resized, labels):
-        return resized[:, 0] + 0.5
-
-    def decode(self, side, tokens):
-        iou_B4 = torch.tensor([[0.0, 1.0, 0.0, 0.0]]).repeat(len(tokens), 1)
-        return Answers(iou_B4, torch.zeros(len(tokens), 4, 1), tokens[:, None])
-
-    def logits(self, answers, rows, masks):
-        drawn = torch.full((len(rows), 3, 64, 64), -8.0)
-        for number, row in enumerate(rows):
-            x, y = answers.image_BPC[row, 0]
-            same = np.abs(self.rgb - self.rgb[int(y), int(x)]).sum(2) < 40
-            drawn[number, 0, : same.shape[0], : same.shape[1]] = torch.from_numpy(np.where(same, 8.0, -8.0))
-        return drawn
-
-
 def test_everything_finds_each_object_once():
     rgb, masks = scene(48, 64, seed=0)
     photo = EmbeddedPhoto(np.zeros((1, 1, 1), np.float32), (48, 64))
-    found = label_everything(ColourBlobs(rgb), photo, EverythingSettings(points_per_side=32, min_region_px=0))
+
+    def same_colour(x, y):
+        colour = rgb.astype(int)[int(y), int(x)]
+        return [(np.abs(rgb.astype(int) - colour).sum(2) < 40, 1.0)]
+
+    settings = EverythingSettings(points_per_side=32, min_region_px=0)
+    found = label_everything(ScriptedClicks(64, same_colour), photo, settings)
     for wanted in masks:
         matches = [
             one for one in found if (decode(one.rle) == wanted).mean() > 0.99 and decode(one.rle)[wanted].mean() > 0.9

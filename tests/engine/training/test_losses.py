@@ -62,3 +62,14 @@ def test_from_nothing_the_empty_mask_is_no_bargain():
     even = [pass_loss(x, torch.zeros(1, 1), small, from_nothing=True).mask for x in (empty, level)]
     assert published[0] < published[1]
     assert even[0] > even[1]
+
+
+def test_of_sams_own_loss_the_iou_head_learns_from_the_chosen_mask_alone():
+    predicted = torch.zeros(2, 3, requires_grad=True)
+    logits = torch.randn(2, 3, 8, 8)
+    logits[0, 1] = 6 * (2 * TRUTH[0, 0] - 1)
+    logits[1, 2] = 6 * (2 * TRUTH[1, 0] - 1)
+    loss = pass_loss(logits, predicted, TRUTH, iou_of_chosen=True).iou
+    assert loss.item() == pytest.approx(1.0)  # both are right, and 0 was predicted
+    loss.backward()
+    assert (predicted.grad != 0).tolist() == [[False, True, False], [False, False, True]]

@@ -17,8 +17,10 @@ from engine.model.checkpoint import describe_checkpoint, load_checkpoint
 from engine.model.prompt_encoder import PADDING
 from engine.model.text import text_encoder
 from engine.recipes import RECIPES
+from engine.training.lessons import MaskLesson
 from engine.training.naming import prepare_text
-from engine.training.trainer import Phase, Run, Trainer
+from engine.training.run import Phase, Run
+from engine.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -54,6 +56,10 @@ def text_run(steps, corrections=1, text_share=1.0):
     )
 
 
+def trainer(run, model, source, folder):
+    return Trainer(run, model, MaskLesson(run, model, embedded=True), source, folder / "x.safetensors")
+
+
 @pytest.fixture
 def reader(minilm_folder, named):
     """A model that takes text, and the vectors of two words and of none."""
@@ -76,7 +82,7 @@ def test_a_named_objects_first_prompt_is_its_name_alone_and_the_name_stays(reade
     with torch.no_grad():
         named_BC = model.text_projection(torch.from_numpy(text_BD[:2]))
         wanted = torch.cat([named_BC, model.prompt_encoder.not_a_point_embed.weight[None]])
-    Trainer(text_run(1, corrections=2), model, Whole(text_BD), tmp_path / "x.safetensors").take_step()
+    list(trainer(text_run(1, corrections=2), model, Whole(text_BD), tmp_path).train())
     first, *corrections = seen
     assert (first[0][:2] == PADDING).all()  # the name, and nothing else
     assert (first[0][2] != PADDING).any()  # what has no name is pointed at
@@ -92,8 +98,8 @@ def test_without_a_share_for_texts_the_losses_are_those_of_before(tmp_path):
     for text_BD in (None, np.eye(3, 16, dtype=np.float32)):
         torch.manual_seed(0)
         model = build_model("maskloop_debug")
-        trainer = Trainer(text_run(1, text_share=0.0), model, Whole(text_BD), tmp_path / "x.safetensors")
-        losses.append(trainer.take_step()["loss"])
+        (line, _) = trainer(text_run(1, text_share=0.0), model, Whole(text_BD), tmp_path).train()
+        losses.append(line["loss"])
     assert losses[0] == losses[1]
 
 
@@ -103,7 +109,7 @@ def test_a_model_learns_which_half_a_word_means(reader, tmp_path):
     run = text_run(80, corrections=0)
     phase = replace(run.phases[0], from_nothing=True)
     run = replace(run, phases=(phase,), average=0.5)
-    list(Trainer(run, model, source, tmp_path / "x.safetensors").train())
+    list(trainer(run, model, source, tmp_path).train())
     learnt = load_checkpoint(tmp_path / "x.safetensors")
     with torch.inference_mode():
         tokens = learnt.text_tokens(torch.from_numpy(text_BD[:2]))

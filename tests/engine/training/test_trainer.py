@@ -1,4 +1,4 @@
-"""Runs: the same with the same seed, and the same after a kill."""
+"""Runs: the same with the same seed, after a kill, and however their micro-batches are shared out."""
 
 import json
 import os
@@ -6,8 +6,25 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
+import torch
+
+from engine.cli import main
+from engine.data.records import read_records
+from engine.data.sources import PhotoSource, shelf_for
+from engine.model.build import ARCHITECTURES, Sam, build_model
+from engine.model.checkpoint import load_checkpoint
+from engine.recipes import RECIPES
+from engine.training.distributed import RunningStatistics, Workers
+from engine.training.lessons import MaskLesson, Taught
+from engine.training.parameters import with_drop_path
+from engine.training.trainer import Diverged, Trainer
+from engine.training.validation import validation_on
+from tests.engine.conftest import write_label_maps
 
 COMMAND = [sys.executable, "-m", "engine", "train", "debug", "--json", "--threads", "1"]
 
@@ -27,20 +44,58 @@ def run(command):
 
 
 @pytest.fixture
-def whole(label_maps, tmp_path):
-    found = run(train(label_maps, tmp_path / "whole.safetensors"))
-    return found, (tmp_path / "whole.safetensors").read_bytes()
+def run_here(capsys, monkeypatch):
+    """The same command in this process, which spares loading torch again."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the command sets it
+    threads = torch.get_num_threads()
+
+    def run(command):
+        assert main(command[command.index("train") :]) == 0
+        return losses(capsys.readouterr().out)
+
+    yield run
+    torch.set_num_threads(threads)
 
 
-def test_the_same_seed_gives_the_same_losses_and_weights(whole, label_maps, tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing disturbed: losses by step, and the file."""
+    folder = tmp_path_factory.mktemp("whole")
+    found = run(train(write_label_maps(folder / "data"), folder / "whole.safetensors"))
+    return found, (folder / "whole.safetensors").read_bytes()
+
+
+@pytest.fixture
+def trainer(label_maps, tmp_path):
+    """A run of the debug recipe in this process; `changes` are fields of the run."""
+
+    def make(out="x.safetensors", *, validated=False, architecture="maskloop_debug", **changes):
+        settings = replace(RECIPES["debug"](), **changes)
+        torch.manual_seed(settings.seed)
+        model = build_model(architecture) if isinstance(architecture, str) else Sam(architecture)
+        model = with_drop_path(model, settings.drop_path)
+        stride = 64 // model.architecture.prompt.grid
+        records, augmentation = read_records(label_maps), settings.augmentation(64, stride)
+        source = PhotoSource(shelf_for(records, augmentation), augmentation)
+        validation = validation_on(records, model, augmentation, photos=2, clicks=2) if validated else None
+        return Trainer(settings, model, MaskLesson(settings, model), source, tmp_path / out, validation=validation)
+
+    return make
+
+
+def told(lines):
+    return {line["step"]: line["loss"] for line in lines if "loss" in line}
+
+
+def test_the_same_seed_gives_the_same_losses_and_weights(whole, label_maps, tmp_path, run_here):
     found, weights = whole
     assert list(found) == [1, 2, 3, 4, 5, 6]
-    assert run(train(label_maps, tmp_path / "again.safetensors")) == found
+    assert run_here(train(label_maps, tmp_path / "again.safetensors")) == found
     assert (tmp_path / "again.safetensors").read_bytes() == weights
-    assert run(train(label_maps, tmp_path / "other.safetensors", seed=1)) != found
+    assert run_here(train(label_maps, tmp_path / "other.safetensors", seed=1)) != found
 
 
-def test_a_killed_run_resumes_with_the_same_losses_and_weights(whole, label_maps, tmp_path):
+def test_a_killed_run_resumes_with_the_same_losses_and_weights(whole, label_maps, tmp_path, run_here):
     found, weights = whole
     out = tmp_path / "killed.safetensors"
     child = subprocess.Popen(train(label_maps, out), stdout=subprocess.PIPE, text=True)
@@ -51,14 +106,14 @@ def test_a_killed_run_resumes_with_the_same_losses_and_weights(whole, label_maps
             child.send_signal(signal.SIGKILL)
             break
     child.wait()
-    after = run(train(label_maps, out))
+    after = run_here(train(label_maps, out))
     assert 1 < min(after) <= 5
     assert {**before, **after} == found
     assert out.read_bytes() == weights
     assert not out.with_name(out.name + ".state").exists()
 
 
-def test_a_term_keeps_the_state_and_the_same_command_goes_on(whole, label_maps, tmp_path):
+def test_a_term_keeps_the_state_and_the_same_command_goes_on(whole, label_maps, tmp_path, run_here):
     found, weights = whole
     out = tmp_path / "stopped.safetensors"
     child = subprocess.Popen(train(label_maps, out), stdout=subprocess.PIPE, text=True)
@@ -68,20 +123,19 @@ def test_a_term_keeps_the_state_and_the_same_command_goes_on(whole, label_maps, 
     before |= {line["step"]: line["loss"] for line in map(json.loads, rest.splitlines()) if "loss" in line}
     if child.returncode == 0:
         pytest.fail("the run ended before it was told to stop")
-    after = run(train(label_maps, out))
+    after = run_here(train(label_maps, out))
     assert {**before, **after} == found
     assert out.read_bytes() == weights
 
 
-def test_a_state_of_other_settings_is_not_taken(label_maps, tmp_path):
+def test_a_state_of_other_settings_is_not_taken(label_maps, tmp_path, capsys):
     out = tmp_path / "x.safetensors"
     child = subprocess.Popen(train(label_maps, out), stdout=subprocess.PIPE, text=True)
     child.stdout.readline()
     os.kill(child.pid, signal.SIGTERM)
     child.communicate(timeout=60)
-    done = subprocess.run(train(label_maps, out, seed=9), capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "other settings" in done.stderr
+    assert main(["train", "debug", "--data", str(label_maps), "--out", str(out), "--seed", "9"]) == 2
+    assert "other settings" in capsys.readouterr().err
 
 
 def test_the_decoder_learns_on_stored_embeddings_and_the_encoder_stays(label_maps, weights, tmp_path):
@@ -111,3 +165,184 @@ def test_the_decoder_learns_on_stored_embeddings_and_the_encoder_stays(label_map
     before, after = describe_checkpoint(weights), describe_checkpoint(out)
     assert after.encoder_hash == before.encoder_hash
     assert after.decoder_hash != before.decoder_hash
+
+
+def test_two_processes_are_one_with_two_micro_batches_and_end_with_the_same_weights(label_maps, tmp_path, run_here):
+    """Through `torchrun`, with batch normalisation in the model; bit for bit."""
+    out = tmp_path / "two.safetensors"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "-m", "tests.engine.training.ranks", *train(label_maps, out, "--steps", "3")[3:]]
+    together = run(command)
+    first, second = (torch.load(f"{out}.rank{rank}", weights_only=True) for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+    alone = tmp_path / "alone.safetensors"
+    assert run_here(train(label_maps, alone, "--steps", "3", "--accumulate", "2")) == together
+    assert alone.read_bytes() == out.read_bytes()
+
+
+def test_an_accumulating_run_that_was_stopped_resumes_with_the_same_losses_and_weights(trainer):
+    (phase,) = RECIPES["debug"]().phases
+    settings = {"accumulate": 3, "phases": (replace(phase, steps=4, photos=1),)}
+    undisturbed = trainer("whole.safetensors", **settings)
+    found = told(undisturbed.train())
+    before = {}
+    for line in trainer(**settings).train():
+        before |= told([line])
+        if line.get("step") == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert line == {"stopped_at": 2}  # the step that was under way is taken to its end
+    resumed = trainer(**settings)
+    after = told(resumed.train())
+    assert {**before, **after} == found
+    assert list(after) == [3, 4]
+    assert resumed.out.read_bytes() == undisturbed.out.read_bytes()
+
+
+def test_more_micro_batches_per_step_are_other_settings(trainer):
+    for line in trainer(accumulate=2).train():
+        if line.get("step") == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(ValueError, match="other settings"):
+        next(trainer(accumulate=3).train())
+
+
+def test_batch_norms_statistics_are_the_mean_over_the_micro_batches():
+    norm = torch.nn.BatchNorm1d(1, momentum=0.1)
+    statistics = RunningStatistics(norm)
+    for level in (2.0, 6.0):
+        norm(level + torch.tensor([[-1.0], [1.0]]))
+        statistics.micro_batch_done()
+    statistics.step_done(Workers(), 2)
+    assert norm.running_mean.item() == pytest.approx(0.1 * 4)  # from 0, towards the mean of 2 and 6
+    assert norm.num_batches_tracked.item() == 2
+
+
+def test_the_best_weights_are_kept_and_the_last_lie_beside_them(trainer):
+    settings = {"validate_every_steps": 2, "learning_rate": 3e-3}
+    made = trainer(validated=True, **settings)
+    lines = list(made.train())
+    scores = {line["step"]: line["score"] for line in lines if "score" in line}
+    assert list(scores) == [2, 4, 6]
+    assert next(line for line in lines if "score" in line)["best"]
+    of_file = np.mean(made.validation.miou(load_checkpoint(made.out)))
+    assert of_file == pytest.approx(max(scores.values()), abs=0.01)  # a file's weights are float16
+    of_last = np.mean(made.validation.miou(load_checkpoint(made.out.with_name("x.safetensors.last"))))
+    assert of_last == pytest.approx(scores[6], abs=0.01)
+    log = made.out.with_name("x.safetensors.log.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in log] == lines
+    assert cv2.imread(str(made.out.with_name("x.safetensors.png"))).shape[0] == 900  # loss, IoU, validation
+
+
+def test_worse_weights_do_not_replace_the_best(trainer, monkeypatch):
+    made = trainer(validated=True, validate_every_steps=1)
+    kept = []
+    scores = iter([0.5, 0.7, 0.6, 0.7, 0.2, 0.1])
+    monkeypatch.setattr(made.validation, "miou", lambda model: [next(scores)])
+    monkeypatch.setattr(made, "_save_as", lambda file: kept.append((made.step, file.name)))
+    assert [line["best"] for line in made.train() if "score" in line] == [True, True, False, False, False, False]
+    assert [step for step, name in kept if name == "x.safetensors"] == [1, 2]
+
+
+def test_the_published_recipe_runs_on_a_small_vit_and_repeats_itself(trainer):
+    """All of it but the size: eleven passes, layer decay, drop path, the rate's drops, bfloat16, no photo touched."""
+    base = RECIPES["base"]()
+    vit = ARCHITECTURES["sam_vit_b"]
+    small = replace(
+        vit,
+        encoder=replace(
+            vit.encoder, width=16, depth=2, heads=2, global_blocks=(1,), window=3, channels=16, image_side=64
+        ),
+        prompt=replace(vit.prompt, channels=16, grid=4, image_side=64),
+        decoder=replace(vit.decoder, channels=16, heads=2, hidden=32, iou_hidden=16),
+    )
+    phase = replace(base.phases[0], side=64, steps=3, objects=2)
+    kept = {name: getattr(base, name) for name in base.__slots__ if name not in ("architecture", "name", "phases")}
+    changes = {**kept, "architecture": small, "phases": (phase,), "log_every_steps": 1, "warm_up_steps": 1}
+    made = trainer(**changes)
+    before = {name: p.detach().clone() for name, p in made.model.named_parameters()}
+    found = told(made.train())
+    assert np.isfinite(list(found.values())).all()
+    assert found == told(trainer("again.safetensors", **changes).train())  # drop path's dice are the step's, too
+    assert found != told(trainer("whole.safetensors", **{**changes, "drop_path": 0.0}).train())
+    moved = {name: float((p.detach() - before[name]).abs().max()) for name, p in made.model.named_parameters()}
+    assert moved["image_encoder.neck.0.weight"] > 2 * moved["image_encoder.patch_embed.proj.weight"] > 0
+    assert load_checkpoint(made.out).architecture == small  # how it was trained is no part of what it is
+
+
+def test_a_live_model_of_any_architecture_is_tuned_encoder_included(label_maps, weights, tmp_path, run_here):
+    from engine.api import describe_checkpoint
+
+    out = tmp_path / "tuned.safetensors"
+    command = ["train", "finetune", "--data", str(label_maps), "--init", str(weights), "--steps", "1", "--threads", "1"]
+    run_here([*command, "--json", "--hold-out", "0.5", "--out", str(out)])
+    before, after = describe_checkpoint(weights), describe_checkpoint(out)
+    assert after.architecture == before.architecture == "maskloop_debug"
+    assert after.encoder_hash != before.encoder_hash
+    assert after.decoder_hash != before.decoder_hash
+    assert out.with_name(out.name + ".last").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_before_it_reaches_the_weights(trainer, monkeypatch):
+    made = trainer()
+    lines = made.train()
+    while next(lines)["step"] < 3:  # state and checkpoint are of step 2
+        pass
+    kept = made.out.read_bytes()
+    monkeypatch.setattr(made.lesson, "teach", lambda *_: Taught(torch.tensor(float("nan")), {}))
+    with pytest.raises(Diverged, match="step 4"):
+        list(lines)
+    assert made.out.read_bytes() == kept
+    assert all(p.isfinite().all() for p in made.model.parameters())
+
+
+def test_what_is_unlabelled_teaches_nothing(tmp_path, label_maps):
+    """The same object asked for in the same window: it does not matter whether the photo's other objects are outlined."""
+    found = []
+    run = replace(RECIPES["debug"](), augment=False)
+    (phase,) = run.phases
+    phase = replace(phase, objects=1, photos=1)
+    for fully in (True, False):
+        if not fully:
+            for file in (label_maps / "masks").iterdir():
+                labels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+                cv2.imwrite(str(file), np.where(labels == 1, 1, 0).astype(np.uint8))
+        augmentation = run.augmentation(64, 8)
+        source = PhotoSource(shelf_for(read_records(label_maps), augmentation), augmentation)
+        drawn = {}
+        for seed in range(300):
+            batch = source.batch(replace(phase, scale=(1.0, 1.0)), np.random.default_rng(seed))
+            drawn[batch.images.numpy().tobytes(), batch.truth.tobytes()] = batch
+        found.append(drawn)
+    shared = set(found[0]) & set(found[1])
+    assert len(shared) == 4  # the first object of each photo
+    assert len(found[0]) > 8
+    for key in shared:
+        results = []
+        for drawn in found:
+            torch.manual_seed(0)
+            model = build_model("maskloop_debug").train()
+            lesson = MaskLesson(run, model)
+            loss = lesson.teach(model, drawn[key], phase, np.random.default_rng(1)).loss
+            loss.backward()
+            results.append((loss, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])))
+        assert torch.equal(results[0][0], results[1][0])
+        assert torch.equal(results[0][1], results[1][1])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "more"),
+    [
+        ("debug", ("--teacher", "maskloop_tiny")),
+        ("distill", ()),
+        ("distill", ("--teacher", "maskloop_tiny", "--hold-out", "0.5")),
+        ("debug", ("--hold-out", "1.5")),
+        ("debug", ("--accumulate", "0")),
+        ("debug", ("--oversample", "0")),
+        ("debug", ("--device", "cuda:77")),
+        ("nobody", ()),
+    ],
+)
+def test_settings_that_make_no_sense_are_status_2_and_one_sentence(label_maps, tmp_path, capsys, recipe, more):
+    assert main(["train", recipe, "--data", str(label_maps), "--out", str(tmp_path / "x"), *more]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -1,0 +1,55 @@
+"""The published recipe for the ViT-B (Segment Anything, appendix A; SAM-p table of ViT-B and ViT-L)."""
+
+from dataclasses import replace
+
+from engine.training.run import Phase, Run
+
+
+def base(*, seed: int = 0, steps: int | None = None) -> Run:
+    """For SA-1B and many GPUs: the paper's batch is 128 photos, one a GPU; fewer processes make it up with `--accumulate`.
+
+    Published: optimiser, rates, warm-up, layer decay, drop path, 64 masks a photo, the annotator's 11 passes, losses, no
+    augmentation, no mask over 90% of the photo. Published for the ViT-H alone, and taken over in proportion: when the rate
+    drops. Ours: bfloat16, the clipping of gradients, and OpenCV's area filter where a photo shrinks (inference uses Pillow's,
+    as published). Not here: dropout of 0.1 in the decoder, and the MAE weights that the encoder began with (`--init`).
+    """
+    return Run(
+        name="base",
+        architecture="sam_vit_b",
+        learn=("image_encoder", "prompt_encoder", "mask_decoder"),
+        learning_rate=8e-4,
+        seed=seed,
+        warm_up_steps=250,
+        drops=(60_000 / 90_000, 86_666 / 90_000),
+        layer_decay=0.6,
+        weight_decay=0.1,
+        drop_path=0.6,
+        iou_of="chosen",
+        average=0.0,
+        precision="bfloat16",
+        augment=False,
+        largest_share=0.9,
+        save_every_steps=1000,
+        log_every_steps=20,
+        validate_every_steps=5000,
+        phases=(
+            Phase(
+                steps=steps or 180_000,
+                side=1024,
+                photos=1,
+                objects=64,
+                annotator="published",
+                corrections=8,
+                middle_share=0.0,
+                box_noise_px=20.0,
+                single_first=0.0,
+                scale=(1.0, 1.0),
+            ),
+        ),
+    )
+
+
+def base_large_jitter(*, seed: int = 0, steps: int | None = None) -> Run:
+    """`base` for the engine's first two stages, and other small data: photos shown at 0.1 to 2 times their size."""
+    run = base(seed=seed, steps=steps)
+    return replace(run, name="base_large_jitter", phases=(replace(run.phases[0], scale=(0.1, 2.0)),))

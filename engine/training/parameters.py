@@ -1,0 +1,73 @@
+"""Which weights learn how fast, and which shrink."""
+
+from collections import defaultdict
+from dataclasses import fields, replace
+from typing import Any
+
+from torch import nn
+
+from engine.model.build import Sam
+
+#: An encoder's parts, by their names: these come first, then the members of these lists one after the other. What is named
+#: otherwise (neck, lateral convolutions) comes last. Holds for the ViTs, TinyViT and `TinyEncoder`.
+_FIRST = ("pos_embed", "patch_embed", "stem")
+_LISTS = ("blocks", "layers", "stages", "globals")
+
+
+def depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
+    """The level of each of an encoder's parameters, counted from the pixels, and the number of the last level."""
+    begins, level = {}, 1
+    for name in _LISTS:
+        part = getattr(encoder, name, None)
+        if isinstance(part, nn.ModuleList | nn.Sequential):
+            begins[name] = level
+            level += len(part)
+    found = {}
+    for name, _ in encoder.named_parameters():
+        part, _, rest = name.partition(".")
+        if part in _FIRST:
+            found[name] = 0
+        elif part in begins:
+            found[name] = begins[part] + int(rest.partition(".")[0])
+        else:
+            found[name] = level
+    return found, level
+
+
+def parameter_groups(model: Sam, others: nn.Module, *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
+    """Groups for the optimiser, of what requires a gradient; `scale` is the share of the run's rate.
+
+    A parameter of the encoder at level d of L learns at layer_decay^(L - d) of the rate; everything behind the encoder at
+    the full rate (SAM-p, appendix A; the levels are those of ViTDet). Vectors (biases, norms) and position tables do
+    not decay.
+
+    Args:
+        others: what learns with the model and is thrown away.
+    """
+    level_of, last = depths(model.image_encoder)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+    for name, parameter in (*model.named_parameters(), *others.named_parameters()):
+        if not parameter.requires_grad:
+            continue
+        level = level_of.get(name.removeprefix("image_encoder."), last) if name.startswith("image_encoder.") else last
+        decays = parameter.ndim > 1 and not name.endswith("pos_embed")
+        groups[layer_decay ** (last - level), weight_decay if decays else 0.0].append(parameter)
+    return [
+        {"params": parameters, "scale": scale, "weight_decay": decay}
+        for (scale, decay), parameters in sorted(groups.items(), key=lambda group: (-group[0][0], -group[0][1]))
+    ]
+
+
+def with_drop_path(model: Sam, share: float) -> Sam:
+    """The same weights in a model whose encoder drops residual branches in training; or the model, if its encoder cannot.
+
+    What the model is called and hashed by stays: dropping is no part of how it answers.
+    """
+    encoder: Any = model.architecture.encoder
+    if not share or "drop_path" not in {field.name for field in fields(encoder)}:
+        return model
+    encoder = replace(encoder, drop_path=share)
+    dropping = Sam(replace(model.architecture, encoder=encoder))
+    dropping.load_state_dict(model.state_dict())
+    dropping.architecture = model.architecture
+    return dropping

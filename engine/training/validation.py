@@ -1,0 +1,124 @@
+"""How good the model is while it learns -- B objects, H x W logits.
+
+A fixed set of photos and objects, clicked as in `engine.evaluation.clicks`: in the middle of the larger error, the first click
+answered by the most confident of three masks, the later ones by one. On the logits' grid instead of the photo's pixels, and a
+few photos only: a curve to steer by, not a figure to report.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.data.batches import Batch, Wanted
+from engine.data.records import Record
+from engine.data.samples import Augmentation
+from engine.data.simulated_clicks import innermost_point
+from engine.data.sources import EmbeddingSource, NoObjects, PhotosInMemory, PhotoSource
+from engine.model.build import Sam
+from engine.training.annotator import Prompts, most_confident
+from engine.training.losses import true_iou
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """One photo, as at inference."""
+
+    side: int
+    objects: int
+    photos: int = 1
+    scale: tuple[float, float] = (1.0, 1.0)
+
+
+class Validation:
+    """
+    Args:
+        batches: the photos, or their embeddings, at the model's own side; held in memory.
+        embedded: whether they are embeddings.
+        clicks: on each object; the mean IoU after each of them makes the score.
+    """
+
+    def __init__(self, batches: Iterable[Batch], *, embedded: bool = False, clicks: int = 5) -> None:
+        self.batches, self.embedded, self.clicks = list(batches), embedded, clicks
+
+    @torch.no_grad()
+    def miou(self, model: Sam) -> list[float]:
+        """Mean IoU over all objects after 1, 2, ... clicks. The model must be in evaluation mode."""
+        ious = np.concatenate([self._click(model, batch) for batch in self.batches])
+        return [float(value) for value in ious.mean(axis=0)]
+
+    def _click(self, model: Sam, batch: Batch) -> NDArray[np.float64]:
+        """(B, clicks)."""
+        device = model.pixel_mean.device
+        images = batch.images.to(device).float()
+        embeddings = images if self.embedded else model.embed(images)
+        to_frame = model.architecture.prompt.image_side / batch.truth.shape[-1]
+        truth_B1HW = torch.from_numpy(batch.truth).to(device, torch.float32).unsqueeze(1)
+        logits_B1HW = torch.full_like(truth_B1HW, -1.0)
+        prompts = Prompts([[] for _ in batch.truth])
+        ious = np.zeros((len(batch.truth), self.clicks))
+        for click in range(self.clicks):
+            answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
+            wrong = [i for i, answer in enumerate(answers) if _add_click(prompts, i, batch.truth[i], answer, to_frame)]
+            if wrong:
+                points, labels = Prompts([prompts.points[i] for i in wrong]).tensors()
+                logits_B4HW, iou_B4 = model.decode(
+                    embeddings[torch.from_numpy(batch.owner[wrong]).to(device)],
+                    points.to(device),
+                    labels.to(device),
+                    logits_B1HW[wrong] if click else None,
+                )
+                shown = slice(0, 1) if click else slice(1, 4)
+                logits_B1HW[wrong] = most_confident(logits_B4HW[:, shown], iou_B4[:, shown]).float()
+            ious[:, click] = true_iou(logits_B1HW, truth_B1HW)[:, 0].cpu().numpy()
+        return ious
+
+
+def _add_click(
+    prompts: Prompts, index: int, truth: NDArray[np.bool_], answer: NDArray[np.bool_], to_frame: float
+) -> bool:
+    """False where nothing is wrong."""
+    (miss_at, miss_depth), (alarm_at, alarm_depth) = innermost_point(truth & ~answer), innermost_point(answer & ~truth)
+    if max(miss_depth, alarm_depth) == 0:
+        return False
+    is_miss = miss_depth >= alarm_depth
+    prompts.add(index, miss_at if is_miss else alarm_at, int(is_miss), to_frame)
+    return True
+
+
+def validation_on(
+    records: list[Record],
+    model: Sam,
+    augmentation: Augmentation,
+    *,
+    embedded: bool = False,
+    photos: int = 16,
+    objects: int = 8,
+    clicks: int = 5,
+) -> Validation:
+    """A few photos, evenly spread over the records, with some objects of each; the same ones each time.
+
+    Raises:
+        DataInvalid: a file cannot be read.
+        NoObjects: none has a mask.
+    """
+    config = model.architecture.prompt
+    shape = (config.channels, config.grid, config.grid)
+    still = replace(augmentation.untouched(), kept_scale=1.0)  # resized once, as at inference
+    wanted: Wanted = _Whole(config.image_side, objects)
+    batches = []
+    for record in records[:: max(1, len(records) // photos)][:photos]:
+        try:
+            source = (
+                EmbeddingSource([record], shape, config.image_side)
+                if embedded
+                else PhotoSource(PhotosInMemory([record], still), still)
+            )
+            batches.append(source.batch(wanted, np.random.default_rng(0)))
+        except NoObjects:
+            continue
+    if not batches:
+        raise NoObjects("none of the photos to validate on has a mask")
+    return Validation(batches, embedded=embedded, clicks=clicks)

@@ -1,0 +1,211 @@
+"""Where batches come from: memory or disk, weighed by who made the masks."""
+
+import json
+from collections import Counter
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from engine.data.ahead import Ahead
+from engine.data.records import HUMAN_WEIGHT, held_out, read_photos, read_records
+from engine.data.samples import Augmentation, Photo, draw_sample
+from engine.data.sources import NoObjects, PhotosInMemory, PhotosOnDisk, PhotoSource, UnlabelledSource, shelf_for
+from engine.errors import DataInvalid
+from engine.masks import encode
+from engine.model.preprocessing import fit_square
+from tests.conftest import scene
+
+AUGMENTATION = Augmentation(full_side=64, min_area_px=4)
+WANTED = SimpleNamespace(side=32, photos=2, objects=2, scale=(0.4, 1.25))
+
+
+@pytest.fixture
+def sa1b(tmp_path):
+    """Photos `sa_NUMBER` of discs; `origins`: of each photo's masks, or None for another maker's files."""
+
+    def make(origins: list[str | None]):
+        folder = tmp_path / "sa1b"
+        folder.mkdir()
+        for number, origin in enumerate(origins):
+            rgb, masks = scene(48, 64, number)
+            cv2.imwrite(str(folder / f"sa_{number}.jpg"), rgb)
+            more = {} if origin is None else {"maskloop_origin": origin}
+            annotations = [{"segmentation": encode(mask), **more} for mask in masks]
+            (folder / f"sa_{number}.json").write_text(json.dumps({"image": {}, "annotations": annotations}))
+        return folder
+
+    return make
+
+
+def rngs(count: int):
+    return [np.random.default_rng([7, number]) for number in range(count)]
+
+
+def test_a_batch_from_disk_depends_on_the_seed_alone_not_on_what_was_read_before(label_maps):
+    records = read_records(label_maps)
+    roomy = PhotoSource(PhotosOnDisk(records, AUGMENTATION), AUGMENTATION)
+    tight = PhotoSource(PhotosOnDisk(records, AUGMENTATION, cache_bytes=1), AUGMENTATION)
+    forwards = [roomy.batch(WANTED, rng) for rng in rngs(6)]
+    backwards = [tight.batch(WANTED, rng) for rng in rngs(6)[::-1]][::-1]
+    for one, other in zip(forwards, backwards, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert np.array_equal(one.truth, other.truth)
+
+
+def test_what_was_read_is_kept_up_to_so_many_bytes(label_maps):
+    records = read_records(label_maps)
+    size = Photo.load(records[0], 80).size_bytes
+    shelf = PhotosOnDisk(records, AUGMENTATION, cache_bytes=2 * size + size // 2)
+    for rng in rngs(20):
+        shelf.draw(rng)
+        assert shelf.cache.held_bytes <= shelf.cache.limit_bytes
+    assert shelf.cache.held_bytes > size
+
+
+def test_photos_that_fit_are_held_in_memory_and_others_stay_on_disk(label_maps):
+    records = read_records(label_maps)
+    total = sum(Photo.load(record, 80).size_bytes for record in records)
+    assert isinstance(shelf_for(records, AUGMENTATION, limit_bytes=total), PhotosInMemory)
+    assert isinstance(shelf_for(records, AUGMENTATION, limit_bytes=total - 1), PhotosOnDisk)
+
+
+def test_listing_an_sa1b_folder_reads_one_json(sa1b):
+    folder = sa1b([None] * 3)
+    (folder / "sa_2.json").write_text("not read")
+    records = read_records(folder)
+    assert [record.name for record in records] == ["sa_0", "sa_1", "sa_2"]
+    assert len(records[1].read_masks()) == 3
+    with pytest.raises(DataInvalid, match="sa_2"):
+        records[2].read_masks()
+
+
+def test_masks_by_people_are_drawn_ten_times_as_often_as_automatic_ones(sa1b):
+    records = read_records(sa1b(["automatic", "brush", "automatic", "proposed"]))
+    assert [set(record.mask_weights()) for record in records] == [{1.0}, {HUMAN_WEIGHT}, {1.0}, {1.0}]
+    shelf = PhotosOnDisk(records, AUGMENTATION)
+    rng = np.random.default_rng(0)
+    drawn = Counter(float(shelf.draw(rng).weights[0]) for _ in range(600))
+    assert drawn[10.0] / drawn[1.0] == pytest.approx(10 / 3, rel=0.2)
+
+
+def test_masks_of_another_maker_weigh_the_same_and_so_do_ours_if_asked(sa1b):
+    folder = sa1b([None, None])
+    assert [record.mask_weights() for record in read_records(folder)] == [None, None]
+    ours = json.loads((folder / "sa_1.json").read_text())
+    for annotation in ours["annotations"]:
+        annotation["maskloop_origin"] = "assisted"
+    for number in (0, 1):
+        (folder / f"sa_{number}.json").write_text(json.dumps(ours))
+    assert set(read_records(folder, human_weight=1)[1].mask_weights()) == {1.0}
+
+
+def test_coco_annotations_of_ours_weigh_by_origin_too(tmp_path):
+    rgb, masks = scene(48, 64, 0)
+    cv2.imwrite(str(tmp_path / "a.png"), rgb)
+    origins = ["imported", "automatic", None]
+    annotations = [
+        {"image_id": 1, "segmentation": encode(mask), **({"maskloop_origin": origin} if origin else {})}
+        for mask, origin in zip(masks, origins, strict=True)
+    ]
+    image = {"id": 1, "file_name": "a.png", "height": 48, "width": 64}
+    (tmp_path / "a.json").write_text(json.dumps({"images": [image], "annotations": annotations}))
+    (record,) = read_records(tmp_path / "a.json")
+    assert record.mask_weights() == (10.0, 1.0, 1.0)
+
+
+def test_masks_of_over_90_percent_of_the_photo_are_dropped_with_their_weights(tmp_path):
+    rgb, masks = scene(48, 64, 0)
+    everything = np.ones((48, 64), bool)
+    most = everything.copy()
+    most[:5] = False  # 89.6%
+    cv2.imwrite(str(tmp_path / "a.png"), rgb)
+    entry = {
+        "id": "a",
+        "image": "a.png",
+        "size": [48, 64],
+        "masks": [encode(m) for m in (everything, masks[0], most)],
+        "weights": [3, 5, 7],
+    }
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(entry) + "\n")
+    (record,) = read_records(tmp_path)
+    assert Photo.load(record, 64, largest_share=0.9).weights.tolist() == [5, 7]
+    assert Photo.load(record, 64).weights.tolist() == [3, 5, 7]
+
+
+def test_untouched_photos_are_those_of_inference(label_maps):
+    (record, *_) = read_records(label_maps)
+    for side in (64, 32):
+        photo = Photo.load(record, side)
+        still = Augmentation(full_side=side, min_area_px=4).untouched()
+        sample = draw_sample(photo, side, 9, (1.0, 1.0), still, np.random.default_rng(0))
+        assert np.array_equal(sample.rgb_SS3, fit_square(record.pixels(), side, "preprocessing-1"))
+        if side == 64:  # the photo's own
+            whole = {mask.tobytes() for mask in sample.masks_KSS[:, :48]}
+            assert whole == {mask.tobytes() for mask in record.read_masks()}
+
+
+def test_large_scale_jitter_shows_photos_at_a_tenth_to_twice_their_size(label_maps):
+    rgb = np.full((64, 64, 3), 200, np.uint8)
+    photo = Photo(rgb, np.packbits(np.ones((1, 64, 64), bool), axis=2), np.ones(1))
+    widths = []
+    for rng in rngs(80):
+        # Not the whole window is object, or there would be no sample: photos up to the window's size can be measured.
+        sample = draw_sample(photo, 128, 1, (0.1, 2.0), AUGMENTATION.untouched(), rng)
+        widths.append(128 if sample is None else int(sample.masks_KSS[0].any(0).sum()))
+    assert min(widths) < 0.15 * 64
+    assert max(widths) > 1.7 * 64
+
+
+def test_a_tenth_of_a_photo_is_an_average_of_it_and_no_flicker():
+    fine = np.zeros((640, 640, 3), np.uint8)
+    fine[::2, ::2] = 255  # a quarter of the pixels
+    masks = np.zeros((1, 640, 640), bool)
+    masks[0, :320] = True
+    photo = Photo(fine, np.packbits(masks, axis=2), np.ones(1))
+    still = Augmentation(full_side=64, min_area_px=4).untouched()
+    sample = draw_sample(photo, 64, 1, (1.0, 1.0), still, np.random.default_rng(0))
+    assert np.abs(sample.rgb_SS3.astype(int) - 64).max() <= 2
+
+
+def test_a_folder_of_photos_is_enough_where_no_masks_are_wanted(label_maps):
+    records = read_photos(label_maps / "images", leave_out=frozenset({"1"}))
+    assert [record.name for record in records] == ["0", "2", "3"]
+    batch = UnlabelledSource(records, AUGMENTATION).batch(WANTED, np.random.default_rng(0))
+    assert batch.images.shape == (2, 3, 32, 32)
+    assert not len(batch.truth)
+    assert len(read_photos(label_maps)) == 4
+    with pytest.raises(DataInvalid):
+        read_photos(label_maps / "nothing")
+
+
+def test_photos_without_any_mask_are_said_to_be_so(label_maps):
+    records = read_photos(label_maps / "images")
+    with pytest.raises(NoObjects):
+        PhotosOnDisk(records, AUGMENTATION).draw(np.random.default_rng(0))
+
+
+def test_held_out_photos_are_the_same_whatever_else_there_is(label_maps):
+    records = read_records(label_maps)
+    learnt, shown = held_out(records, 0.5)
+    assert sorted(r.name for r in learnt + shown) == [r.name for r in records]
+    for record in records:
+        assert held_out([record], 0.5)[1] == ([record] if record in shown else [])
+    many = [SimpleNamespace(name=str(number)) for number in range(1000)]
+    assert len(held_out(many, 0.1)[1]) == pytest.approx(100, abs=30)
+
+
+def test_what_is_made_ahead_comes_in_order_and_an_error_comes_in_its_place():
+    def make(number):
+        if number == 3:
+            raise DataInvalid("broken")
+        return number * number
+
+    ahead = Ahead(make, iter(range(10)), threads=3)
+    assert [next(ahead) for _ in range(3)] == [0, 1, 4]
+    with pytest.raises(DataInvalid, match="broken"):
+        next(ahead)
+    assert list(ahead) == [16, 25, 36, 49, 64, 81]
+    ahead.close()

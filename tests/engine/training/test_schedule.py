@@ -1,0 +1,74 @@
+"""Learning rates: over steps, and over the encoder's depth."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from engine.recipes import RECIPES
+from engine.training.parameters import depths, parameter_groups, with_drop_path
+from engine.training.schedule import rate_at
+
+
+class Vit(nn.Module):
+    """The names of the published encoder, and nothing else of it."""
+
+    def __init__(self, depth=12):
+        super().__init__()
+        self.patch_embed = nn.Conv2d(3, 4, 2)
+        self.pos_embed = nn.Parameter(torch.zeros(1, 2, 2, 4))
+        self.blocks = nn.ModuleList(nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4)) for _ in range(depth))
+        self.neck = nn.Sequential(nn.Conv2d(4, 4, 1, bias=False))
+
+
+@pytest.fixture
+def groups(model):
+    model.image_encoder = Vit()
+    other = nn.Linear(4, 4)
+    named = {id(p): n for n, p in (*model.named_parameters(), *other.named_parameters("other"))}
+    found = parameter_groups(model, other, weight_decay=0.1, layer_decay=0.6)
+    of = {named[id(p)]: SimpleNamespace(scale=g["scale"], decay=g["weight_decay"]) for g in found for p in g["params"]}
+    assert set(of) == set(named.values())
+    return of
+
+
+def test_the_published_rate_warms_up_for_250_steps_and_drops_tenfold_at_60000_and_86666_of_90000():
+    run = RECIPES["base"](steps=90_000)
+    assert run.rate_at(0) == pytest.approx(8e-4 / 250)
+    assert run.rate_at(124) == pytest.approx(4e-4)
+    assert [run.rate_at(step) for step in (249, 250, 59_999)] == pytest.approx([8e-4] * 3)
+    assert [run.rate_at(step) for step in (60_000, 86_665)] == pytest.approx([8e-5] * 2)
+    assert [run.rate_at(step) for step in (86_666, 89_999)] == pytest.approx([8e-6] * 2)
+
+
+def test_without_drops_the_rate_is_half_a_cosine():
+    assert [rate_at(step, 110, 1.0, warm_up_steps=10) for step in (9, 10, 60, 110)] == pytest.approx([1, 1, 0.51, 0.02])
+
+
+def test_a_vits_rate_falls_block_by_block_towards_the_pixels(groups):
+    assert groups["image_encoder.blocks.11.1.weight"].scale == pytest.approx(0.6)
+    assert groups["image_encoder.blocks.0.1.weight"].scale == pytest.approx(0.6**12)
+    assert groups["image_encoder.pos_embed"].scale == pytest.approx(0.6**13)
+    assert groups["image_encoder.patch_embed.weight"].scale == pytest.approx(0.6**13)
+    for name in ("image_encoder.neck.0.weight", "mask_decoder.iou_token.weight", "other.weight"):
+        assert groups[name].scale == 1
+
+
+def test_biases_norms_and_the_position_table_do_not_decay(groups):
+    for name in ("blocks.3.0.weight", "blocks.3.1.bias", "pos_embed", "patch_embed.bias"):
+        assert groups[f"image_encoder.{name}"].decay == 0
+    assert groups["image_encoder.blocks.3.1.weight"].decay == 0.1
+
+
+def test_the_tiny_encoders_levels_follow_the_pixels_way(model):
+    found, last = depths(model.image_encoder)
+    level = {name.partition(".")[0]: depth for name, depth in found.items()}
+    assert found["stem.0.0.weight"] == 0
+    assert [found[f"stages.{stage}.0.0.weight"] for stage in range(4)] == [1, 2, 3, 4]
+    assert found["globals.0.norm1.weight"] == 5
+    assert level["lateral"] == level["fuse16"] == level["neck"] == last == 6
+
+
+def test_an_encoder_that_cannot_drop_paths_stays_as_it_is(model):
+    assert with_drop_path(model, 0.6) is model
