@@ -6,6 +6,7 @@ and only the cells in between, along the border, have to be looked at pixel by p
 drawn mask, exactly.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +49,10 @@ class _Axis:
         return int(self._low[first]), int(self._low[far - 1]) + 2
 
     def pixels(self, cells_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(M, most) each: the cells' pixels, their shares, and whether there is such a pixel."""
-        steps = torch.arange(self.most, device=cells_M.device)
-        at = self.first[cells_M, None] + steps
-        real = steps < self.count[cells_M, None]
-        return at, self.share[at.clamp(max=len(self.share) - 1)], real
+        """(most, M) each: the cells' pixels, their shares, and whether there is such a pixel."""
+        steps = torch.arange(self.most, device=cells_M.device)[:, None]
+        at = self.first[cells_M] + steps
+        return at, self.share[at.clamp(max=len(self.share) - 1)], steps < self.count[cells_M]
 
 
 class Photo:
@@ -74,27 +74,27 @@ class Photo:
         return tuple(torch.stack([self._weigh(corners > level) for level in levels], dim=1) for corners in (low, high))  # type: ignore[return-value]
 
     def measure(self, logits_NSS: Tensor, levels: tuple[float, ...]) -> Measures:
+        """
+        Args:
+            levels: 0 must be one of them: boxes are of what is above it.
+        """
         low, high = _corners(logits_NSS)
-        number, device = len(logits_NSS), logits_NSS.device
-        counts = []
+        counts, nothing = [], self.size[0] + self.size[1]
+        boxes = torch.tensor([nothing, nothing, 0, 0], device=logits_NSS.device).repeat(len(logits_NSS), 1)
         for level in levels:
-            whole = self._weigh(low > level)
-            for mask_M, _, _, inside_Myx in self._mixed(logits_NSS, (low <= level) & (high > level), level):
-                whole.index_add_(0, mask_M, inside_Myx.sum(dim=(1, 2)).to(whole.dtype))
-            counts.append(whole)
-        boxes = torch.tensor([self.size[1], self.size[0], 0, 0], device=device).repeat(number, 1)
+            count_N = self._weigh(low > level)
+            for mask_M, y_yM, x_xM, inside_yxM in self._mixed(logits_NSS, (low <= level) & (high > level), level):
+                columns_xM = inside_yxM.any(0)
+                if level == 0:
+                    for first, far, at, flags in ((0, 2, x_xM, columns_xM), (1, 3, y_yM, inside_yxM.any(1))):
+                        boxes[:, far].scatter_reduce_(0, mask_M, torch.where(flags, at + 1, 0).amax(0), "amax")
+                        boxes[:, first].scatter_reduce_(0, mask_M, torch.where(flags, at, nothing).amin(0), "amin")
+                count_N.index_add_(0, mask_M, inside_yxM.sum(dim=(0, 1)).to(count_N.dtype))
+            counts.append(count_N)
         full = (low > 0) & (self.y.count > 0)[:, None] & (self.x.count > 0)  # the rest is padding
         for first, far, axis, flags in ((0, 2, self.x, full.any(1)), (1, 3, self.y, full.any(2))):
-            ends = torch.where(flags, axis.first + axis.count, 0)
-            starts = torch.where(flags, axis.first, self.size[0] + self.size[1])
-            boxes[:, far] = ends.amax(1)
-            boxes[:, first] = torch.minimum(boxes[:, first], starts.amin(1))
-        for mask_M, y_My, x_Mx, inside_Myx in self._mixed(logits_NSS, (low <= 0) & (high > 0), 0.0):
-            for first, far, at, flags in ((0, 2, x_Mx, inside_Myx.any(1)), (1, 3, y_My, inside_Myx.any(2))):
-                ends = torch.where(flags, at + 1, 0).amax(1)
-                starts = torch.where(flags, at, self.size[0] + self.size[1]).amin(1)
-                boxes[:, far].scatter_reduce_(0, mask_M, ends, "amax")
-                boxes[:, first].scatter_reduce_(0, mask_M, starts, "amin")
+            boxes[:, far] = torch.maximum(boxes[:, far], torch.where(flags, axis.first + axis.count, 0).amax(1))
+            boxes[:, first] = torch.minimum(boxes[:, first], torch.where(flags, axis.first, nothing).amin(1))
         boxes[boxes[:, 2] == 0] = 0
         return Measures(torch.stack(counts, dim=1), boxes)
 
@@ -103,22 +103,24 @@ class Photo:
         by_row = cells_Nyx.to(torch.float32) @ self.x.count.to(torch.float32)  # at most a row of pixels: exact
         return by_row.to(torch.float64) @ self.y.count.to(torch.float64)
 
-    def _mixed(self, logits_NSS: Tensor, cells_Nyx: Tensor, level: float):  # type: ignore[no-untyped-def]
+    def _mixed(
+        self, logits_NSS: Tensor, cells_Nyx: Tensor, level: float
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """For the cells that are set, some at a time: mask, rows, columns, and which of their pixels are above."""
         mask, y, x = torch.nonzero(cells_Nyx, as_tuple=True)
         step = max(1, PIXELS_AT_ONCE // (self.y.most * self.x.most))
         for start in range(0, len(mask), step):
             mask_M, y_M, x_M = (v[start : start + step] for v in (mask, y, x))
-            rows_My, wy_My, real_y = self.y.pixels(y_M)
-            columns_Mx, wx_Mx, real_x = self.x.pixels(x_M)
+            y_yM, share_yM, real_yM = self.y.pixels(y_M)
+            x_xM, share_xM, real_xM = self.x.pixels(x_M)
             # Rows first, then columns, as `resize_logits` does it: the same sums, so the same side of the level.
-            left_My, right_My = (
-                logits_NSS[mask_M, y_M, x_M + i, None] * (1 - wy_My)
-                + logits_NSS[mask_M, y_M + 1, x_M + i, None] * wy_My
+            left_yM, right_yM = (
+                logits_NSS[mask_M, y_M, x_M + i] * (1 - share_yM) + logits_NSS[mask_M, y_M + 1, x_M + i] * share_yM
                 for i in (0, 1)
             )
-            values = left_My[:, :, None] * (1 - wx_Mx[:, None]) + right_My[:, :, None] * wx_Mx[:, None]
-            yield mask_M, rows_My, columns_Mx, (values > level) & real_y[:, :, None] & real_x[:, None]
+            # Cells last: the few pixels of each make short rows, and short rows are slow.
+            values_yxM = left_yM[:, None] * (1 - share_xM) + right_yM[:, None] * share_xM
+            yield mask_M, y_yM, x_xM, (values_yxM > level) & real_yM[:, None] & real_xM
 
 
 def _corners(logits_NSS: Tensor) -> tuple[Tensor, Tensor]:
