@@ -1,22 +1,40 @@
 import { bytesOf } from '@/shared/api/client'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Candidate, FromWorker, PhotoForDecoder, ToWorker } from './protocol'
+import { chooseThreads } from './threads'
 
 export interface DecoderListener {
   onAnswer: (photo: string, revision: number, candidates: Candidate[], milliseconds: number) => void
   onFailure: (photo: string | null, revision: number | null, message: string) => void
 }
 
+function newWorker(): Worker {
+  return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
+}
+
+/** In a worker of its own, because a worker keeps the number of threads that it began with. */
+function measure(model: ArrayBuffer, threads: number): Promise<number> {
+  const worker = newWorker()
+  return new Promise<number>(resolve => {
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) =>
+      resolve(data.kind === 'probed' ? data.milliseconds : Number.POSITIVE_INFINITY)
+    worker.onerror = () => resolve(Number.POSITIVE_INFINITY)
+    worker.postMessage({ kind: 'probe', model, threads } satisfies ToWorker)
+  }).finally(() => worker.terminate())
+}
+
 /** The page's side of the Web Worker. */
 export class DecoderClient {
-  private readonly worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
+  private readonly worker = newWorker()
   private readonly loading = new Map<string, Promise<void>>()
   private readonly pending = new Map<string, { resolve: () => void; reject: (error: Error) => void }>()
   private broken: Error | null = null
   private listener: DecoderListener | null = null
 
-  /** Threads need the isolation headers; one core stays with the page. */
-  readonly threads = self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1
+  private choosing: Promise<number> | null = null
+
+  /** Threads need the isolation headers. How many are best is measured with the first decoder. */
+  threads = self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1
 
   constructor() {
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.hear(data)
@@ -45,6 +63,8 @@ export class DecoderClient {
 
   private async fetchModel(decoderHash: string, url: string): Promise<void> {
     const model = await (await bytesOf(url)).arrayBuffer()
+    this.choosing ??= chooseThreads(this.threads, threads => measure(model, threads), localStorage)
+    this.threads = await this.choosing
     if (this.broken) throw this.broken
     const loaded = new Promise<void>((resolve, reject) => this.pending.set(decoderHash, { resolve, reject }))
     this.send({ kind: 'load', decoderHash, model, threads: this.threads }, [model])
@@ -83,6 +103,8 @@ export class DecoderClient {
         break
       case 'answer':
         this.listener?.onAnswer(message.photo, message.revision, message.candidates, message.milliseconds)
+        break
+      case 'probed': // asked by `measure`, of its own worker
         break
       case 'failed':
         this.listener?.onFailure(message.photo, message.revision, message.message)

@@ -30,6 +30,7 @@ export interface Candidate {
 
 export type ToWorker =
   | { kind: 'load'; decoderHash: string; model: ArrayBuffer; threads: number }
+  | { kind: 'probe'; model: ArrayBuffer; threads: number }
   | { kind: 'photo'; photo: PhotoForDecoder }
   | { kind: 'forget'; photo: string }
   | {
@@ -42,6 +43,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { kind: 'loaded'; decoderHash: string; threads: number }
+  | { kind: 'probed'; milliseconds: number }
   | { kind: 'answer'; photo: string; revision: number; candidates: Candidate[]; milliseconds: number }
   | { kind: 'failed'; photo: string; revision: number; message: string }
   | { kind: 'not loaded'; decoderHash: string; message: string }
