@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from engine.data.annotators import AnnotatedPhoto
 from engine.evaluation.edge_score import THRESHOLDS, EdgeCounts, count_edges, score
 from engine.evaluation.statistics import Stopwatch
-from engine.inference.everything import non_maximum_suppression
 from engine.inference.frame import resize_logits
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
+from engine.masks.boxes import non_maximum_suppression
 
 POINTS_PER_SIDE = 16
 NMS_IOU = 0.7

@@ -25,6 +25,7 @@ from engine.inference.measure import Photo
 from engine.inference.predictor import EmbeddedPhoto, Predictor
 from engine.inference.settings import EverythingSettings
 from engine.masks import Rle, bbox
+from engine.masks.boxes import non_maximum_suppression
 from engine.masks.rle import encode_region
 from engine.model.prompt_encoder import FOREGROUND, PADDING
 from engine.model.shared_decoder import ImageSide, SharedDecoder
@@ -309,22 +310,6 @@ def clean_region(
     if keep_largest and not large.any() and len(stats) > 1:
         large[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())] = True
     return large[pieces], (x0 - left, y0 - above)
-
-
-def non_maximum_suppression(boxes_N4: NDArray[np.float64], scores_N: NDArray[np.float64], most: float) -> list[int]:
-    """Indices of boxes kept, best score first; one that overlaps a better one by more than `most` IoU goes."""
-    order = np.argsort(-scores_N, kind="stable")
-    areas = (boxes_N4[:, 2] - boxes_N4[:, 0]) * (boxes_N4[:, 3] - boxes_N4[:, 1])
-    kept: list[int] = []
-    while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        low = np.maximum(boxes_N4[best, :2], boxes_N4[rest, :2])
-        high = np.minimum(boxes_N4[best, 2:], boxes_N4[rest, 2:])
-        both = np.clip(high - low, 0, None).prod(axis=1)
-        iou = both / np.maximum(areas[best] + areas[rest] - both, 1e-9)
-        order = rest[iou <= most]
-    return kept
 
 
 def _boxes(candidates: list[_Candidate]) -> NDArray[np.float64]:

@@ -18,82 +18,141 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.model.build import Sam
 from engine.model.checkpoint import write_whole
-from engine.model.mask_decoder import Attention
-from engine.model.shared_decoder import SharedDecoder
+from engine.model.layers import LayerNorm2d
+from engine.model.mask_decoder import Attention, TwoWayLayer
 
 OPSET = 17
 INPUTS = ("image_embedding", "point_coords", "point_labels", "mask_input", "has_mask_input")
 OUTPUTS = ("low_res_logits", "iou_predictions")
 
 
-class DecoderGraph(nn.Module):
-    """What is exported: one prompt on one image, with the answers of `Sam.decode`.
+class PublishedGraph(nn.Module):
+    """The published structure. The positions of the grid's cells are a constant of it."""
 
-    Against 4,096 positions there are about seven tokens. So where the published structure projects every position down and
-    back, for keys, values, queries and answers, here the tokens are taken through these projections instead: the sums are the
-    same in another order, and fewer. Upscaling is by plain products, as in `SharedDecoder`.
-
-    T tokens, h heads, R = h T, P positions, C channels, D = C / 2.
-    """
-
-    positions_PC: Tensor
+    positions: Tensor
 
     def __init__(self, model: Sam) -> None:
         super().__init__()
-        self.model, self.shared = model, SharedDecoder(model)
+        self.model = model
         with torch.no_grad():
-            positions = model.prompt_encoder.image_positions()
-            self.register_buffer("positions_PC", positions.flatten(2)[0].T.contiguous())
+            self.register_buffer("positions", model.prompt_encoder.image_positions())
 
     def forward(
         self, embedding: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        prompt, decoder, shared = self.model.prompt_encoder, self.model.mask_decoder, self.shared
+        prompt = self.model.prompt_encoder
+        tokens, dense = prompt.tokens(points, labels), prompt.dense(mask, has_mask, 1)
+        return self.model.mask_decoder(embedding, self.positions, tokens, dense)
+
+
+class FoldedGraph(nn.Module):
+    """The same answers in fewer sums, for wide decoders.
+
+    Against 4,096 positions there are about seven tokens. So where the published structure projects every position down and
+    back, for keys, values, queries and answers, here the tokens are taken through these projections instead.
+
+    The image stays channels-first from end to end: WebAssembly runs plain products near its peak, but to transpose
+    what is large costs as much as the products save.
+
+    T tokens, h heads, R = h T, P positions, C channels, D = C / 2.
+    """
+
+    positions_CP: Tensor
+
+    def __init__(self, model: Sam) -> None:
+        super().__init__()
+        self.model = model
+        self.grid = model.architecture.prompt.grid
+        with torch.no_grad():
+            self.register_buffer("positions_CP", model.prompt_encoder.image_positions()[0].flatten(1).contiguous())
+
+    def forward(
+        self, embedding: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        prompt, decoder = self.model.prompt_encoder, self.model.mask_decoder
         start_TC = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight, prompt.tokens(points, labels)[0]])
-        image_PC = (embedding + prompt.dense(mask, has_mask, 1))[0].flatten(1).T
+        image_CP = (embedding + prompt.dense(mask, has_mask, 1))[0].flatten(1)
         tokens_TC = start_TC
-        for layer in shared.layers:
-            if layer.is_first:
-                tokens_TC = layer.self_attn(tokens_TC[None], tokens_TC[None], tokens_TC[None])[0]
-            else:
-                q_1TC = (tokens_TC + start_TC)[None]
-                tokens_TC = tokens_TC + layer.self_attn(q_1TC, q_1TC, tokens_TC[None])[0]
-            tokens_TC = layer.norm1(tokens_TC)
-            placed_PC = image_PC + self.positions_PC
-            ask, answer = layer.cross_attn_token_to_image, layer.cross_attn_image_to_token
-            tokens_TC = layer.norm2(tokens_TC + self._ask(ask, tokens_TC + start_TC, placed_PC, image_PC))
+        for layer in decoder.transformer.layers:
+            assert isinstance(layer, TwoWayLayer)
+            q_1TC = (tokens_TC if layer.is_first else tokens_TC + start_TC)[None]
+            heard_TC = layer.self_attn(q_1TC, q_1TC, tokens_TC[None])[0]
+            tokens_TC = layer.norm1(heard_TC if layer.is_first else tokens_TC + heard_TC)
+            placed_CP = image_CP + self.positions_CP
+            heard_TC = _ask(layer.cross_attn_token_to_image, tokens_TC + start_TC, placed_CP, image_CP)
+            tokens_TC = layer.norm2(tokens_TC + heard_TC)
             tokens_TC = layer.norm3(tokens_TC + layer.mlp(tokens_TC))
-            image_PC = layer.norm4(image_PC + self._answer(answer, placed_PC, tokens_TC + start_TC, tokens_TC))
-        final = shared.final
-        heard_TC = self._ask(final, tokens_TC + start_TC, image_PC + self.positions_PC, image_PC)
+            said_CP = _answer(layer.cross_attn_image_to_token, placed_CP, tokens_TC + start_TC, tokens_TC)
+            image_CP = _normal(image_CP + said_CP, layer.norm4)
+        final = decoder.transformer.final_attn_token_to_image
+        heard_TC = _ask(final, tokens_TC + start_TC, image_CP + self.positions_CP, image_CP)
         tokens_TC = decoder.transformer.norm_final_attn(tokens_TC + heard_TC)
-        classifiers_4c = torch.cat(
-            [mlp(tokens_TC[1 + i, None]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
-        )
-        return shared.upscale(image_PC[None], classifiers_4c[None]), decoder.iou_prediction_head(tokens_TC[:1])
+        classifiers = [mlp(tokens_TC[1 + i, None]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
+        return self._draw(image_CP, torch.cat(classifiers)), decoder.iou_prediction_head(tokens_TC[:1])
 
-    def _ask(self, attention: Attention, q_TC: Tensor, placed_PC: Tensor, image_PC: Tensor) -> Tensor:
-        """Tokens attend to the image. A bias of the keys moves a query's scores alike: softmax does not see it."""
-        scale = (attention.q_proj.out_features // attention.heads) ** -0.5
-        q_RD = self.shared.apart(attention.q_proj(q_TC)[None] * scale)[0]
-        weights_RP = torch.softmax((q_RD @ attention.k_proj.weight) @ placed_PC.T, dim=-1)
-        heard_RD = (weights_RP @ image_PC) @ attention.v_proj.weight.T
-        # Of each row only its own head's part is meant.
-        own = torch.eye(attention.heads)[:, None, :, None]
-        heard_hThd = heard_RD.view(attention.heads, -1, attention.heads, heard_RD.shape[1] // attention.heads)
-        return attention.out_proj((heard_hThd * own).sum(0).flatten(1) + attention.v_proj.bias)
+    def _draw(self, image_CP: Tensor, classifiers_4c: Tensor) -> Tensor:
+        """A transposed convolution of kernel and stride 2 is one product for each of its four pixels."""
+        up1, norm, _, up2, _ = self.model.mask_decoder.output_upscaling
+        assert isinstance(up1, nn.ConvTranspose2d)
+        assert isinstance(norm, LayerNorm2d)
+        assert isinstance(up2, nn.ConvTranspose2d)
+        assert up1.bias is not None
+        assert up2.bias is not None
+        fine = up1.weight.permute(2, 3, 1, 0).flatten(0, 1) @ image_CP + up1.bias[:, None]  # 4, C / 4, P
+        fine = functional.gelu(_normal(fine, norm))
+        fine = up2.weight.permute(2, 3, 1, 0).flatten(0, 1) @ fine[:, None] + up2.bias[:, None]  # 4, 4, C / 8, P
+        scattered = classifiers_4c @ functional.gelu(fine)  # (i, j), (k, l), 4 masks, P
+        grid = self.grid
+        ordered = scattered.view(2, 2, 2, 2, 4, grid, grid).permute(4, 5, 0, 2, 6, 1, 3)
+        return ordered.reshape(1, 4, 4 * grid, 4 * grid)
 
-    def _answer(self, attention: Attention, placed_PC: Tensor, k_TC: Tensor, v_TC: Tensor) -> Tensor:
-        """The image attends to tokens."""
-        scale = (attention.q_proj.out_features // attention.heads) ** -0.5
-        k_RD = self.shared.apart(attention.k_proj(k_TC)[None] * scale)[0]
-        scores_RP = (k_RD @ attention.q_proj.weight) @ placed_PC.T + (k_RD @ attention.q_proj.bias)[:, None]
-        weights_hTP = torch.softmax(scores_RP.view(attention.heads, -1, len(self.positions_PC)), dim=1)
-        says_RC = self.shared.apart(attention.v_proj(v_TC)[None])[0] @ attention.out_proj.weight.T
-        return weights_hTP.flatten(0, 1).T @ says_RC + attention.out_proj.bias
+
+def _apart(x_TD: Tensor, heads: int) -> Tensor:
+    """(R, D): each row one head of one token, zero where other heads are: heads become plain rows."""
+    own = torch.eye(heads)[:, None, :, None]
+    return (x_TD.view(-1, heads, x_TD.shape[1] // heads) * own).flatten(2).flatten(0, 1)
+
+
+def _ask(attention: Attention, q_TC: Tensor, placed_CP: Tensor, image_CP: Tensor) -> Tensor:
+    """Tokens attend to the image. A bias of the keys moves a query's scores alike: softmax does not see it."""
+    heads, width = attention.heads, attention.q_proj.out_features
+    q_RD = _apart(attention.q_proj(q_TC) * (width // heads) ** -0.5, heads)
+    weights_RP = torch.softmax((q_RD @ attention.k_proj.weight) @ placed_CP, dim=-1)
+    heard_RD = (image_CP @ weights_RP.T).T @ attention.v_proj.weight.T
+    own = torch.eye(heads)[:, None, :, None]  # of each row only its own head's part is meant
+    heard_TD = (heard_RD.view(heads, -1, heads, width // heads) * own).sum(0).flatten(1)
+    return attention.out_proj(heard_TD + attention.v_proj.bias)
+
+
+def _answer(attention: Attention, placed_CP: Tensor, k_TC: Tensor, v_TC: Tensor) -> Tensor:
+    """The image attends to tokens: (C, P)."""
+    heads, width = attention.heads, attention.q_proj.out_features
+    k_RD = _apart(attention.k_proj(k_TC) * (width // heads) ** -0.5, heads)
+    scores_RP = (k_RD @ attention.q_proj.weight) @ placed_CP + (k_RD @ attention.q_proj.bias)[:, None]
+    # Softmax over a middle axis would be transposed there and back.
+    scores_hTP = scores_RP.view(heads, -1, scores_RP.shape[1])
+    powers_hTP = torch.exp(scores_hTP - scores_hTP.amax(dim=1, keepdim=True))
+    weights_hTP = powers_hTP / powers_hTP.sum(dim=1, keepdim=True)
+    says_CR = attention.out_proj.weight @ _apart(attention.v_proj(v_TC), heads).T
+    return says_CR @ weights_hTP.flatten(0, 1) + attention.out_proj.bias[:, None]
+
+
+def _normal(x_cP: Tensor, norm: nn.LayerNorm | LayerNorm2d) -> Tensor:
+    """Layer norm over the channels, the last axis but one."""
+    centred_cP = x_cP - x_cP.mean(-2, keepdim=True)
+    rate_1P = torch.rsqrt((centred_cP * centred_cP).mean(-2, keepdim=True) + norm.eps)
+    return centred_cP * rate_1P * norm.weight[:, None] + norm.bias[:, None]
+
+
+def decoder_graph(model: Sam) -> nn.Module:
+    """What is exported: folding pays where a lone click's rows are few against the width of attention."""
+    config = model.architecture.decoder
+    rows = 7 * config.heads
+    return FoldedGraph(model) if rows <= config.channels // 2 else PublishedGraph(model)
 
 
 def export_decoder_onnx(model: Sam, out: Path) -> None:
@@ -110,7 +169,7 @@ def export_decoder_onnx(model: Sam, out: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracing exporter warns of its own age
         torch.onnx.export(
-            DecoderGraph(model.eval()),
+            decoder_graph(model.eval()),
             example,
             content,  # type: ignore[arg-type]  # a file will do, too
             input_names=list(INPUTS),

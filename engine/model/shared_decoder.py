@@ -174,7 +174,7 @@ class SharedDecoder(nn.Module):
         """The projection's bias, dealt out to the rows: for each position and head their weights sum to 1."""
         return says_BRC + layer.cross_attn_image_to_token.out_proj.bias / self.heads
 
-    def apart(self, x_BTD: Tensor) -> Tensor:
+    def _apart(self, x_BTD: Tensor) -> Tensor:
         """(B, h T, D): each row one head of one token, zero where other heads are: heads become plain rows."""
         x_BTHd = x_BTD.view(*x_BTD.shape[:2], self.heads, -1)
         own = torch.eye(self.heads, dtype=x_BTD.dtype, device=x_BTD.device)
@@ -184,7 +184,7 @@ class SharedDecoder(nn.Module):
         """Tokens attend to keys and values that all prompts share."""
         batch, count, width = q_BTD.shape
         scale = (width // self.heads) ** -0.5
-        attention_RP = torch.softmax((self.apart(q_BTD) * scale).flatten(0, 1) @ k_PD.T, dim=-1)
+        attention_RP = torch.softmax((self._apart(q_BTD) * scale).flatten(0, 1) @ k_PD.T, dim=-1)
         heard = (attention_RP @ v_PD).view(batch, self.heads, count, self.heads, -1)
         return torch.einsum("bhthd->bthd", heard).flatten(2)
 
@@ -201,10 +201,10 @@ class SharedDecoder(nn.Module):
             q_PD: of the image, (P, D) or (B, P, D).
         """
         scale = (q_PD.shape[-1] // self.heads) ** -0.5
-        k_BRD = self.apart(attention.k_proj(tokens_BTC + start_BTC) * scale)
+        k_BRD = self._apart(attention.k_proj(tokens_BTC + start_BTC) * scale)
         scores_BRP = k_BRD @ q_PD.transpose(-1, -2)
         weights = torch.softmax(scores_BRP.view(len(scores_BRP), self.heads, -1, scores_BRP.shape[2]), dim=2)
-        return weights.flatten(1, 2), self.apart(attention.v_proj(tokens_BTC)) @ attention.out_proj.weight.T
+        return weights.flatten(1, 2), self._apart(attention.v_proj(tokens_BTC)) @ attention.out_proj.weight.T
 
 
 def _joint(layer: TwoWayLayer, positions_PC: Tensor) -> tuple[Tensor, Tensor]:

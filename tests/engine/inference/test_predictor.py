@@ -5,9 +5,11 @@ import onnxruntime
 import pytest
 import torch
 
+from engine.api import DEFAULT_CHECKPOINT
 from engine.errors import CheckpointInvalid, PromptInvalid
-from engine.inference.onnx_export import export_decoder_onnx
+from engine.inference.onnx_export import FoldedGraph, PublishedGraph, decoder_graph, export_decoder_onnx
 from engine.inference.predictor import Predictor, Prompt
+from engine.model.checkpoint import load_checkpoint
 from engine.model.text import TextProjection
 from tests.conftest import scene
 
@@ -69,7 +71,14 @@ def test_a_prompt_that_no_mask_can_answer_is_refused(predictor, photo, prompt):
         predictor.predict(photo, prompt)
 
 
-def test_the_exported_decoder_answers_as_torch_does(model, photo, tmp_path):
+@pytest.mark.parametrize("weights", ["the published structure, narrow", "the folded one, the default checkpoint's"])
+def test_the_exported_decoder_answers_as_torch_does(model, photo, tmp_path, weights):
+    if weights.startswith("the folded"):
+        model = load_checkpoint(DEFAULT_CHECKPOINT)
+        photo = Predictor(model).embed(scene(*SIZE, seed=1)[0])
+        assert isinstance(decoder_graph(model), FoldedGraph)
+    else:
+        assert isinstance(decoder_graph(model), PublishedGraph)
     export_decoder_onnx(model, tmp_path / "decoder.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "decoder.onnx")
     side = 4 * model.architecture.prompt.grid
@@ -95,7 +104,7 @@ def test_the_exported_decoder_answers_as_torch_does(model, photo, tmp_path):
             wanted = model.decode(
                 torch.from_numpy(embedding), torch.tensor([points]).float(), torch.tensor([labels]).float(), mask
             )
-        np.testing.assert_allclose(logits, wanted[0].numpy(), atol=1e-4)
+        np.testing.assert_allclose(logits, wanted[0].numpy(), atol=1e-4, rtol=1e-4)
         np.testing.assert_allclose(ious, wanted[1].numpy(), atol=1e-4)
 
 

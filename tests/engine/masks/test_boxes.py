@@ -1,7 +1,6 @@
 """Boxes."""
 
 import numpy as np
-import pytest
 from pycocotools import mask as coco
 
 from engine.masks.boxes import box_iou, non_maximum_suppression, of_masks
@@ -36,14 +35,3 @@ def test_suppression_keeps_the_best_of_those_that_overlap_by_more_than_the_limit
     assert non_maximum_suppression(boxes, scores, 0.49) == [3, 0]
     assert non_maximum_suppression(boxes, scores, 0.5, limit=2) == [3, 0]
     assert non_maximum_suppression(np.zeros((0, 4)), np.zeros(0), 0.5) == []
-
-
-def test_suppression_is_everything_modes():
-    from engine.inference import everything
-
-    if not hasattr(everything, "non_maximum_suppression"):
-        pytest.skip("there is only one left")
-    rng = np.random.default_rng(1)
-    low = rng.uniform(0, 40, (200, 2))
-    boxes, scores = np.concatenate([low, low + rng.uniform(5, 30, (200, 2))], axis=1), rng.random(200).round(1)
-    assert non_maximum_suppression(boxes, scores, 0.4) == everything.non_maximum_suppression(boxes, scores, 0.4)

@@ -1,0 +1,242 @@
+"""The engine's rows. The plain alternatives are those of the tests, or the published structure run as it stands."""
+
+import io
+import tempfile
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import skimage.data
+import torch
+
+from engine.api import DEFAULT_CHECKPOINT
+from engine.data.records import Record
+from engine.data.samples import Augmentation
+from engine.inference.everything import label_everything
+from engine.inference.measure import Photo
+from engine.inference.onnx_export import INPUTS, OPSET, OUTPUTS, PublishedGraph, export_decoder_onnx
+from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
+from engine.inference.settings import EverythingSettings
+from engine.masks import encode, iou
+from engine.masks.boxes import non_maximum_suppression
+from engine.masks.rle import encode_region
+from engine.model.build import Sam, build_model
+from engine.model.checkpoint import load_checkpoint
+from tests.bench.table import Table, timed
+from tests.engine.inference.plain_everything import drawn, plain_everything, suppress
+
+#: 1.5 megapixels, of a photo that anyone can have.
+RGB = np.ascontiguousarray(cv2.resize(skimage.data.astronaut(), (1224, 1224), interpolation=cv2.INTER_CUBIC))
+
+
+def export_published(model: Sam, out: Path) -> None:
+    config = model.architecture.prompt
+    side = 4 * config.grid
+    example = (
+        torch.zeros(1, config.channels, config.grid, config.grid),
+        torch.zeros(1, 2, 2),
+        torch.tensor([[1.0, -1.0]]),
+        torch.zeros(1, 1, side, side),
+        torch.zeros(1),
+    )
+    content = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            PublishedGraph(model.eval()),
+            example,
+            content,  # type: ignore[arg-type]
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_axes={"point_coords": {1: "points"}, "point_labels": {1: "points"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    out.write_bytes(content.getvalue())
+
+
+def lone_click(model: Sam) -> dict[str, np.ndarray]:
+    """A graph's inputs."""
+    config = model.architecture.prompt
+    side, rng = 4 * config.grid, np.random.default_rng(0)
+    return {
+        "image_embedding": rng.normal(size=(1, config.channels, config.grid, config.grid)).astype(np.float32),
+        "point_coords": np.array([[[config.image_side / 2, config.image_side / 3], [0, 0]]], np.float32),
+        "point_labels": np.array([[1, -1]], np.float32),
+        "mask_input": np.zeros((1, 1, side, side), np.float32),
+        "has_mask_input": np.zeros(1, np.float32),
+    }
+
+
+def engine_rows(table: Table) -> None:
+    tiny = load_checkpoint(DEFAULT_CHECKPOINT)
+    torch.manual_seed(0)
+    base = build_model("sam_vit_b").eval()  # random weights: as fast as the published ones
+    predictor = Predictor(tiny)
+    large = Predictor(base)
+    photo = predictor.embed(RGB)
+    table.add(
+        "embed a photo of 1.5 megapixels",
+        timed(lambda: predictor.embed(RGB), 7),
+        "sam_vit_b",
+        timed(lambda: large.embed(RGB), 1, 0),
+        "0.4 s",
+    )
+    config = base.architecture.prompt
+    of_base = EmbeddedPhoto(
+        np.random.default_rng(0).normal(size=(config.channels, config.grid, config.grid)).astype(np.float16),
+        RGB.shape[:2],
+    )
+    click = Prompt(((600.5, 400.5),), (1,))
+    table.add(
+        "a click, torch, three masks in the photo's pixels",
+        timed(lambda: [predictor.predict(photo, click).mask(i) for i in range(3)], 9),
+        "sam_vit_b",
+        timed(lambda: [large.predict(of_base, click).mask(i) for i in range(3)], 5),
+    )
+    _onnx_rows(table, tiny, base)
+    _everything_rows(table, predictor, photo)
+    _vit_b_rows(table, large, of_base)
+    _mask_rows(table)
+    _training_row(table)
+
+
+def _onnx_rows(table: Table, tiny: Sam, base: Sam) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ours, published = Path(folder) / "ours.onnx", Path(folder) / "published.onnx"
+        for model in (tiny, base):
+            export_decoder_onnx(model, ours)
+            export_published(model, published)
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            sessions = [onnxruntime.InferenceSession(path, options) for path in (ours, published)]
+            given = lone_click(model)
+            fast, plain = (session.run(None, given) for session in sessions)
+            assert np.abs(fast[0] - plain[0]).max() < 1e-3
+            table.add(
+                f"a click, ONNX Runtime, one thread, {model.architecture.name}",
+                timed(lambda s=sessions[0], g=given: s.run(None, g), 15),
+                "published structure",
+                timed(lambda s=sessions[1], g=given: s.run(None, g), 15),
+                "1.5x" if model is base else "",
+            )
+
+
+def _everything_rows(table: Table, predictor: Predictor, photo: EmbeddedPhoto) -> None:
+    settings = EverythingSettings()
+    plain = timed(lambda: plain_everything(predictor.model, RGB, settings), 1, 0)
+    exact = timed(lambda: label_everything(predictor, photo, settings), 3, 0)
+    adaptive = replace(settings, mode="adaptive")
+    quick = timed(lambda: label_everything(predictor, photo, adaptive), 3, 0)
+    all_of_them = [m.rle for m in label_everything(predictor, photo, settings)]
+    some = [m.rle for m in label_everything(predictor, photo, adaptive)]
+    found = int((iou(all_of_them, some).max(axis=1) > 0.9).sum()) if some and all_of_them else 0
+    table.add("everything, exact, 32 x 32 points", exact, "written plainly", plain, "5x")
+    share = f"{found} of {len(all_of_them)} masks"
+    table.add(f"everything, adaptive: {share}", quick, "written plainly", plain, "20x, 95% of the masks")
+
+
+def _vit_b_rows(table: Table, large: Predictor, photo: EmbeddedPhoto) -> None:
+    """All that follows the encoder. Random weights find no masks, so all of them are drawn and measured."""
+    settings = EverythingSettings(points_per_side=6, min_predicted_iou=0.0, min_stability=0.0, max_area_share=1.0)
+    decode, config = large.model, large.model.architecture.prompt
+    points = torch.rand(settings.points_per_side**2, 1, 2) * config.image_side
+    tokens = torch.cat([points, torch.zeros_like(points)], dim=1)
+    labels = torch.tensor([[1.0, -1.0]]).repeat(len(tokens), 1)
+    embedding = torch.from_numpy(photo.embedding.astype(np.float32))[None]
+
+    @torch.inference_mode()
+    def plainly() -> None:
+        logits, _ = decode.decode(embedding, tokens, labels)
+        for own in logits[:, 1:]:
+            large_ones = drawn(own[None], *photo.size)[0]
+            for one in large_ones:
+                float((one > 1).sum()) / max(1.0, float((one > -1).sum()))
+                (one > 0).numpy().any()
+
+    @torch.inference_mode()
+    def ours() -> None:
+        shared = large.shared
+        side = shared.prepare(embedding)
+        measuring = Photo(photo.size, large.logits_side)
+        for start in range(0, len(tokens), settings.points_per_batch):
+            end = start + settings.points_per_batch
+            answers = shared.decode(side, decode.prompt_encoder.tokens(tokens[start:end], labels[start:end]))
+            rows = torch.arange(len(answers.iou_B4))
+            measuring.measure(shared.logits(answers, rows, slice(1, 4)).flatten(0, 1), (1.0, 0.0, -1.0))
+
+    table.add(
+        "sam_vit_b after the encoder: 36 points, masks measured",
+        timed(ours, 2),
+        "written plainly",
+        timed(plainly, 1),
+        "3x",
+    )
+
+
+def _mask_rows(table: Table) -> None:
+    rng = np.random.default_rng(0)
+    height, width = RGB.shape[:2]
+    regions = []
+    for _ in range(100):
+        h, w = rng.integers(30, 400, 2)
+        y, x = int(rng.integers(0, height - h)), int(rng.integers(0, width - w))
+        blob = cv2.GaussianBlur(rng.normal(size=(h, w)).astype(np.float32), (0, 0), 9) > 0
+        regions.append((blob, (x, y)))
+
+    def whole(blob: np.ndarray, at: tuple[int, int]) -> object:
+        mask = np.zeros((height, width), bool)
+        mask[at[1] : at[1] + blob.shape[0], at[0] : at[0] + blob.shape[1]] = blob
+        return encode(mask)
+
+    table.add(
+        "run lengths of 100 masks",
+        timed(lambda: [encode_region(blob, at, (height, width)) for blob, at in regions], 5),
+        "of the whole photo each",
+        timed(lambda: [whole(blob, at) for blob, at in regions], 3),
+    )
+    low = rng.uniform(0, 1000, (2000, 2))
+    boxes = np.concatenate([low, low + rng.uniform(20, 300, (2000, 2))], axis=1)
+    scores = rng.random(2000)
+
+    class Boxed:
+        def __init__(self, box: np.ndarray) -> None:
+            self.box = tuple(box.tolist())
+
+    listed = [(Boxed(box), None) for box in boxes]
+    table.add(
+        "suppression among 2,000 boxes",
+        timed(lambda: non_maximum_suppression(boxes, scores, 0.7), 3),
+        "two loops",
+        timed(lambda: suppress(listed, scores.tolist(), 0.7), 1, 0),
+    )
+
+
+def _training_row(table: Table) -> None:
+    from engine.data.sources import PhotoSource, shelf_for
+    from engine.recipes import RECIPES
+    from engine.training.lessons import MaskLesson
+    from engine.training.trainer import Trainer
+
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "photo.png"
+        cv2.imwrite(str(picture), RGB)
+        blobs = [
+            cv2.GaussianBlur(rng.normal(size=RGB.shape[:2]).astype(np.float32), (0, 0), 60) > 0.004 for _ in range(8)
+        ]
+        records = [Record(f"photo{number}", picture, lambda: blobs) for number in range(4)]
+        augmentation = Augmentation(full_side=384, min_area_px=36)
+
+        def steps(precision: str) -> list[float]:
+            run = RECIPES["longer"](seed=0, steps=None)
+            run = replace(run, precision=precision, phases=run.phases[1:2])
+            source = PhotoSource(shelf_for(records, augmentation), augmentation)
+            model = load_checkpoint(DEFAULT_CHECKPOINT)
+            trainer = Trainer(run, model, MaskLesson(run, model), source, Path(folder) / "out.safetensors")
+            return timed(trainer.take_step, 4)
+
+        table.add("a training step at 256 px, bfloat16", steps("bfloat16"), "float32", steps("float32"))
