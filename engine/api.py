@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.detector.files import DetectorInfo, describe_detector
+from engine.errors import CheckpointInvalid
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 
 if TYPE_CHECKING:
     from engine.detector.detect import DetectedBox, Detector
     from engine.inference.everything import ProposedMask
     from engine.inference.predictor import Predictor
+    from engine.inference.settings import EverythingSettings
     from engine.model.text import TextEncoder
 
 __all__ = [
@@ -85,9 +87,8 @@ def label_everything(
     """
     from engine.inference.everything import label_everything as run
     from engine.inference.predictor import EmbeddedPhoto
-    from engine.inference.settings import EverythingSettings
 
-    return run(_predictor(checkpoint), EmbeddedPhoto(embedding, size), EverythingSettings(**settings))
+    return run(_predictor(checkpoint), EmbeddedPhoto(embedding, size), _everything_settings(settings))
 
 
 def detect_boxes(
@@ -124,14 +125,21 @@ def detector_threshold(detector: Path, precision: float) -> float | None:
 
 
 def everything_settings_check(settings: dict[str, Any]) -> None:
-    """Raises PromptInvalid where there is no such setting, or it is out of range."""
+    """Raises PromptInvalid where there is no such setting, it is out of range, or an embedding is not enough for it."""
+    _everything_settings(settings).check()
+
+
+def _everything_settings(settings: dict[str, Any]) -> "EverythingSettings":
     from engine.errors import PromptInvalid
     from engine.inference.settings import EverythingSettings
 
     try:
-        EverythingSettings(**settings).check()
+        wanted = EverythingSettings(**settings)
     except TypeError as error:
         raise PromptInvalid(str(error).removeprefix("EverythingSettings.__init__() ")) from None
+    if wanted.crop_layers:
+        raise PromptInvalid("crops need the photo itself, and here there is only its embedding: crop_layers is 0")
+    return wanted
 
 
 def export_decoder(checkpoint: Path, out: Path) -> None:
@@ -148,6 +156,8 @@ def recipes() -> tuple[str, ...]:
 
 
 def _predictor(checkpoint: Path) -> "Predictor":
+    if not checkpoint.is_file():
+        raise CheckpointInvalid(f"there is no file {checkpoint}")
     return _load(checkpoint, checkpoint.stat().st_mtime_ns)
 
 

@@ -11,10 +11,17 @@ from engine.model.known import KNOWN, checkpoint_folder
 
 if TYPE_CHECKING:
     from engine.inference.predictor import Predictor
+    from engine.masks import Rle
     from engine.model.build import Sam
 
 #: What `ArgumentParser.add_subparsers` returns.
 Verbs = Any
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def common_options() -> argparse.ArgumentParser:
@@ -23,7 +30,7 @@ def common_options() -> argparse.ArgumentParser:
         "--checkpoint", default="maskloop_tiny", metavar="FILE_OR_NAME", help="names: see `checkpoints`"
     )
     common.add_argument("--device", default="cpu", help="cpu, cuda, mps")
-    common.add_argument("--threads", type=int, help="of the CPU; default: all")
+    common.add_argument("--threads", type=_positive, help="of the CPU; default: all")
     return common
 
 
@@ -76,45 +83,55 @@ def numbers(text: str, counts: tuple[int, ...], wanted: str) -> list[float]:
 
 
 def annotation(
-    number: int, mask: Any, predicted_iou: float, stability: float, point: Any, crop: Any = None
+    number: int, rle: "Rle", predicted_iou: float, stability: float, points: list[Any], crop: Any = None
 ) -> dict[str, Any]:
     """One of SA-1B's annotations. Boxes are (x, y, width, height), as COCO's `toBbox` gives them."""
-    from engine.masks import bbox, encode
+    from engine.masks import area, bbox
 
-    rle = encode(mask)
     x0, y0, x1, y1 = bbox(rle)
-    height, width = mask.shape
+    height, width = rle["size"]
     left, top, right, bottom = crop or (0, 0, width, height)
     return {
         "id": number,
         "segmentation": rle,
         "bbox": [float(v) for v in (x0, y0, x1 - x0, y1 - y0)],
-        "area": int(mask.sum()),
+        "area": area(rle),
         "predicted_iou": predicted_iou,
         "stability_score": stability,
         "crop_box": [float(v) for v in (left, top, right - left, bottom - top)],
-        "point_coords": [[float(v) for v in point]],
+        "point_coords": [[float(v) for v in point] for point in points],
     }
 
 
-def write_photo(folder: Path, path: Path, rgb: Any, annotations: list[dict[str, Any]], masks: list[Any]) -> None:
-    """ID.json as in SA-1B, and ID_overlay.jpg to look at."""
+def write_photo(
+    folder: Path, path: Path, rgb: Any, annotations: list[dict[str, Any]], *, number: int = 0, shown: int | None = None
+) -> None:
+    """ID.json as in SA-1B, and ID_overlay.jpg to look at.
+
+    Args:
+        number: of the photo, among those of this call.
+        shown: so many of the masks are drawn; None: all. One at a time: a thousand would not fit in memory.
+    """
     import colorsys
 
     import cv2
     import numpy as np
 
+    from engine.masks import decode
     from engine.model.checkpoint import write_whole
 
     height, width = rgb.shape[:2]
-    image = {"image_id": 0, "width": width, "height": height, "file_name": path.name}
+    image = {"image_id": number, "width": width, "height": height, "file_name": path.name}
     write_whole(folder / f"{path.stem}.json", json.dumps({"image": image, "annotations": annotations}).encode())
     overlay = rgb.astype(np.float32)
-    for index, mask in sorted(enumerate(masks), key=lambda pair: -pair[1].sum()):
-        colour = np.array(colorsys.hsv_to_rgb(index * 0.381966 % 1, 0.75, 1.0)) * 255
+    largest_first = sorted(annotations[:shown], key=lambda one: -one["area"])
+    for one in largest_first:
+        colour = np.array(colorsys.hsv_to_rgb(one["id"] * 0.381966 % 1, 0.75, 1.0)) * 255
+        mask = decode(one["segmentation"])
         overlay[mask] = 0.5 * overlay[mask] + 0.5 * colour
     drawn = cv2.cvtColor(overlay.astype(np.uint8), cv2.COLOR_RGB2BGR)
-    for mask in masks:
+    for one in largest_first:
+        mask = decode(one["segmentation"])
         edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(drawn, edges, -1, (255, 255, 255), 1)
     write_whole(folder / f"{path.stem}_overlay.jpg", cv2.imencode(".jpg", drawn)[1].tobytes())

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.cli.common import Verbs, annotation, predictor, write_photo
+from engine.errors import PromptInvalid
 from engine.inference.settings import MODES, PRESETS
 
 
@@ -24,7 +25,6 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from engine.data.records import read_rgb
     from engine.inference.everything import label_everything
-    from engine.masks import decode
 
     wanted = {
         "mode": options.mode,
@@ -35,14 +35,16 @@ def run(options: argparse.Namespace) -> None:
     }
     settings = replace(PRESETS[options.preset], **{name: v for name, v in wanted.items() if v is not None})
     settings.check()
+    stems = [path.stem for path in options.images]
+    if len(set(stems)) < len(stems):
+        raise PromptInvalid("two of the photos have the same name, and so would what is written of them")
     model = predictor(options)
-    for path in options.images:
+    for number, path in enumerate(options.images):
         rgb = read_rgb(path)
         found = label_everything(model, model.embed(rgb), settings, rgb_HW3=rgb)
-        masks = [decode(one.rle) for one in found]
         annotations = [
-            annotation(i, mask, one.predicted_iou, one.stability_score, one.point, one.crop_box)
-            for i, (one, mask) in enumerate(zip(found, masks, strict=True))
+            annotation(i, one.rle, one.predicted_iou, one.stability_score, [one.point], one.crop_box)
+            for i, one in enumerate(found)
         ]
-        write_photo(options.out, path, rgb, annotations, masks)
+        write_photo(options.out, path, rgb, annotations, number=number)
         print(f"{path}: {len(found)} masks")

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from engine.cli.common import Verbs, annotation, numbers, predictor, write_photo
+from engine.errors import PromptInvalid
 
 
 def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -22,8 +23,11 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from engine.data.records import read_rgb
     from engine.inference.predictor import Prompt
+    from engine.masks import encode
 
     points = [numbers(text, (2, 3), "--point X,Y or X,Y,0") for text in options.point]
+    if any(len(point) == 3 and point[2] not in (0, 1) for point in points):
+        raise PromptInvalid("the third number of --point is 1 for foreground or 0 for background")
     box = numbers(options.box, (4,), "--box X0,Y0,X1,Y1") if options.box else None
     rgb = read_rgb(options.image)
     model = predictor(options)
@@ -42,14 +46,11 @@ def run(options: argparse.Namespace) -> None:
             text=text,
         ),
     )
-    masks = [answer.mask(index) for index in range(len(answer.logits_MHW))]
-    point = (
-        (points[0][0], points[0][1]) if points else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) if box else (0, 0)
-    )
+    given = [points[0][:2]] if points else [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)] if box else []
     annotations = [
-        annotation(i, mask, float(answer.predicted_iou_M[i]), float(answer.stability_M[i]), point)
-        for i, mask in enumerate(masks)
+        annotation(i, encode(answer.mask(i)), float(answer.predicted_iou_M[i]), float(answer.stability_M[i]), given)
+        for i in range(len(answer.logits_MHW))
     ]
-    write_photo(options.out, options.image, rgb, annotations, masks[:1])
+    write_photo(options.out, options.image, rgb, annotations, shown=1)
     for found in annotations:
         print(f"mask {found['id']}: predicted IoU {found['predicted_iou']:.2f}, {found['area']} px")

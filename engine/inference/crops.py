@@ -36,6 +36,7 @@ def crop_boxes(size: tuple[int, int], layer: int, overlap: float) -> list[Box]:
         (x0, y0, min(x0 + crop_width, width), min(y0 + crop_height, height))
         for x0 in ((crop_width - shared) * i for i in range(per_side))
         for y0 in ((crop_height - shared) * i for i in range(per_side))
+        if x0 < width and y0 < height  # of a photo of a few pixels some windows lie outside
     ]
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from engine.errors import PromptInvalid
 from engine.inference.crops import Box, crop_boxes, grid_points, touches_inner_edge
 from engine.inference.frame import bilinear, interpolate, scale_to_model, to_model_frame
-from engine.inference.measure import Photo
+from engine.inference.measure import PixelCounter
 from engine.inference.predictor import EmbeddedPhoto, Predictor
 from engine.inference.settings import EverythingSettings
 from engine.masks import Rle, bbox
@@ -86,6 +86,7 @@ def label_everything(
     """
     settings = settings or EverythingSettings()
     settings.check()
+    predictor.check_embedding(photo)
     if settings.crop_layers and rgb_HW3 is None:
         raise PromptInvalid("crops need the photo itself, not only its embedding")
     size = photo.size
@@ -132,7 +133,7 @@ def _finish(
             )
         )
         touched.append(rle != encode_region(drawn, candidate.box[:2], size))
-    if settings.min_region_px > 1:
+    if settings.nms_after_cleaning and settings.min_region_px > 1:
         # Cleaning may have made two alike; those that it left alone come first (SAM-r).
         scores = np.array([m.predicted_iou - 10.0 * t for m, t in zip(masks, touched, strict=True)])
         most = max(settings.nms_iou, settings.crop_nms_iou)
@@ -154,11 +155,11 @@ def _label_crop(
     shared = predictor.shared
     device = predictor.device
     side = shared.prepare(torch.from_numpy(np.asarray(photo.embedding, np.float32))[None].to(device))
-    measuring = Photo(photo.size, predictor.logits_side, device)
+    measuring = PixelCounter(photo.size, predictor.logits_side, device)
     height, width = photo.size
     points_N2 = grid_points(per_side, (0, 0, width, height))
     candidates: list[_Candidate] = []
-    for numbers in _waves(per_side, candidates, settings.mode):
+    for numbers in _waves(per_side, candidates, settings):
         for start in range(0, len(numbers), settings.points_per_batch):
             some = numbers[start : start + settings.points_per_batch]
             candidates += _ask(predictor, shared, side, measuring, points_N2, some, crop, size, settings)
@@ -166,21 +167,22 @@ def _label_crop(
     return [candidates[i] for i in non_maximum_suppression(_boxes(candidates), scores, settings.nms_iou)]
 
 
-def _waves(per_side: int, candidates: list[_Candidate], mode: str) -> Iterator[NDArray[np.int64]]:
+def _waves(per_side: int, candidates: list[_Candidate], settings: EverythingSettings) -> Iterator[NDArray[np.int64]]:
     """Numbers of the grid's points to ask, some at a time.
 
     Args:
         candidates: what the points asked so far gave; read again before each wave.
     """
-    if mode == "exact":
+    if settings.mode == "exact":
         yield np.arange(per_side**2)
         return
     # Where a click gives nothing worth keeping, the clicks beside it seldom do; where it gives something, they may give
-    # the same thing better, or its parts. So: every other point of every other row, then the neighbours of all points that gave
-    # something, until none is left.
+    # the same thing better, or its parts. So: a coarse grid, then the neighbours of all points that gave something, until
+    # none is left.
     asked = np.zeros((per_side, per_side), bool)
     wave = asked.copy()
-    wave[::2, ::2] = True
+    first = (settings.spacing - 1) // 2
+    wave[first :: settings.spacing, first :: settings.spacing] = True
     while wave.any():
         asked |= wave
         yield np.flatnonzero(wave)
@@ -193,7 +195,7 @@ def _ask(
     predictor: Predictor,
     shared: SharedDecoder,
     side: ImageSide,
-    measuring: Photo,
+    measuring: PixelCounter,
     points_N2: NDArray[np.float64],
     numbers_B: NDArray[np.int64],
     crop: Box,
@@ -232,14 +234,14 @@ def _ask(
     hopeful_N = (most_N3[:, 0] >= settings.min_stability * least_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] > 0)
     logits_NSS, iou_N, point_N = logits_NSS[hopeful_N], iou_N[hopeful_N], point_N[hopeful_N]
     measures = measuring.measure(logits_NSS, levels)
-    tight_N, area_N, loose_N = measures.counts_NL.unbind(1)
+    tight_N, area_N, loose_N = measures.counts_NL.cpu().double().unbind(1)
     stability_N = tight_N / loose_N.clamp(min=1)
     good_N = (stability_N >= settings.min_stability) & (area_N > 0)
     if settings.max_area_share < 1:
         good_N &= area_N < settings.max_area_share * size[0] * size[1]
     boxes_N4 = measures.boxes_N4.cpu().numpy()
     inside_N4 = boxes_N4 + np.array([crop[0], crop[1]] * 2)
-    good = good_N.cpu().numpy() & ~touches_inner_edge(inside_N4, crop, size)
+    good = good_N.numpy() & ~touches_inner_edge(inside_N4, crop, size)
     found = []
     for index in np.flatnonzero(good):
         x0, y0, x1, y1 = boxes_N4[index]

@@ -45,19 +45,12 @@ def logits_to_mask(logits_HW: NDArray[np.float32], size: tuple[int, int]) -> NDA
     return resize_logits(logits_HW, size) > 0
 
 
-def resize_logits(
-    logits_HW: NDArray[np.float32], size: tuple[int, int], window: tuple[int, int, int, int] | None = None
-) -> NDArray[np.float32]:
-    """`logits_to_mask` before the cut.
-
-    Args:
-        window: (x0, y0, x1, y1) of the photo, far edges excluded; None: all of it.
-    """
-    x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
+def resize_logits(logits_HW: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """`logits_to_mask` before the cut."""
     side = logits_HW.shape[0]
     scale = side / max(size)
-    rows = interpolate(logits_HW.astype(np.float32, copy=False), *bilinear(np.arange(y0, y1), side, scale))
-    return np.ascontiguousarray(interpolate(rows.T, *bilinear(np.arange(x0, x1), side, scale)).T)
+    rows = interpolate(logits_HW.astype(np.float32, copy=False), *bilinear(np.arange(size[0]), side, scale))
+    return np.ascontiguousarray(interpolate(rows.T, *bilinear(np.arange(size[1]), side, scale)).T)
 
 
 def bilinear(pixels_N: NDArray[np.int64], side: int, scale: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -55,7 +55,7 @@ class _Axis:
         return at, self.share[at.clamp(max=len(self.share) - 1)], steps < self.count[cells_M]
 
 
-class Photo:
+class PixelCounter:
     """Measures masks of one photo size.
 
     Args:
@@ -99,9 +99,9 @@ class Photo:
         return Measures(torch.stack(counts, dim=1), boxes)
 
     def _weigh(self, cells_Nyx: Tensor) -> Tensor:
-        """Pixels in the cells that are set; float64, so that large photos are counted exactly."""
-        by_row = cells_Nyx.to(torch.float32) @ self.x.count.to(torch.float32)  # at most a row of pixels: exact
-        return by_row.to(torch.float64) @ self.y.count.to(torch.float64)
+        """Pixels in the cells that are set, int64."""
+        by_row_Ny = cells_Nyx.to(torch.float32) @ self.x.count.to(torch.float32)  # at most a row of pixels: exact
+        return (by_row_Ny.to(torch.int64) * self.y.count).sum(-1)
 
     def _mixed(
         self, logits_NSS: Tensor, cells_Nyx: Tensor, level: float

@@ -155,8 +155,12 @@ def decoder_graph(model: Sam) -> nn.Module:
     return FoldedGraph(model) if rows <= config.channels // 2 else PublishedGraph(model)
 
 
-def export_decoder_onnx(model: Sam, out: Path) -> None:
-    """Write the graph; the file has its name only once it is whole."""
+def export_decoder_onnx(model: Sam, out: Path, graph: nn.Module | None = None) -> None:
+    """Write the graph; the file has its name only once it is whole.
+
+    Args:
+        graph: of this model; None: `decoder_graph` chooses.
+    """
     config = model.architecture.prompt
     example = (
         torch.zeros(1, config.channels, config.grid, config.grid),
@@ -169,7 +173,7 @@ def export_decoder_onnx(model: Sam, out: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracing exporter warns of its own age
         torch.onnx.export(
-            decoder_graph(model.eval()),
+            graph or decoder_graph(model.eval()),
             example,
             content,  # type: ignore[arg-type]  # a file will do, too
             input_names=list(INPUTS),

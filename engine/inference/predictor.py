@@ -60,7 +60,7 @@ class Prompt:
         height, width = size
         if len(self.points) != len(self.labels):
             raise PromptInvalid(f"{len(self.points)} points have {len(self.labels)} labels")
-        if not self.points and self.box is None and self.mask is None and self.text is None:
+        if len(self.points) == 0 and self.box is None and self.mask is None and self.text is None:
             raise PromptInvalid("a prompt needs a point, a box, a mask or a text")
         if any(label not in (0, 1) for label in self.labels):
             raise PromptInvalid("a point's label is 1 (foreground) or 0 (background)")
@@ -145,6 +145,13 @@ class Predictor:
         embeddings = self.model.embed(pixels_B3SS.float()).to("cpu", torch.float16).numpy()
         return [EmbeddedPhoto(own, rgb_HW3.shape[:2]) for own, rgb_HW3 in zip(embeddings, photos, strict=True)]
 
+    def check_embedding(self, photo: EmbeddedPhoto) -> None:
+        """Raises PromptInvalid where the embedding is of a model with another shape."""
+        config = self.model.architecture.prompt
+        wanted = (config.channels, config.grid, config.grid)
+        if np.shape(photo.embedding) != wanted:
+            raise PromptInvalid(f"this model's embeddings are {wanted}, this one is {np.shape(photo.embedding)}")
+
     def predict(self, photo: EmbeddedPhoto, prompt: Prompt) -> Answer:
         return self.predict_many(photo, [prompt])[0]
 
@@ -156,6 +163,7 @@ class Predictor:
             PromptInvalid: see `Prompt.check`; also a text's vector that is not the model's text encoder's.
             CheckpointInvalid: a text, and the model takes none.
         """
+        self.check_embedding(photo)
         scale = scale_to_model(photo.size, self.image_side)
         rows = []
         for prompt in prompts:
@@ -216,7 +224,10 @@ class Predictor:
 def stability(
     logits_MHW: NDArray[np.float32], size: tuple[int, int], offset: float = STABILITY_OFFSET
 ) -> NDArray[np.float32]:
-    """Share of the mask at logit `-offset` that is still in it at `offset`, over the part that is photo; 0 if empty."""
+    """Share of the mask at logit `-offset` that is still in it at `offset`, over the part that is photo; 0 if empty.
+
+    In cells of the logits, not in the photo's pixels as in everything-mode: near, and cheap enough for each click.
+    """
     side = logits_MHW.shape[-1]
     height, width = (int(np.ceil(length * side / max(size))) for length in size)
     inside = logits_MHW[:, :height, :width]
@@ -256,6 +267,8 @@ def _choose(
         shown = np.array([0, *best_first] if prompt.all_masks else [0])
         if stability_fallback:
             (steady,) = stability(logits_4HW[:1], size, FALLBACK_OFFSET)
-            shown = shown if steady >= FALLBACK_STABILITY else best_first[:1]
+            is_empty = not (logits_4HW[0] > -FALLBACK_OFFSET).any()  # and so it stays
+            if steady < FALLBACK_STABILITY and not is_empty:
+                shown = np.array([*best_first, 0] if prompt.all_masks else best_first[:1])
     logits = logits_4HW[shown]
     return Answer(logits, iou_4[shown], size, stability(logits, size))

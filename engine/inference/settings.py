@@ -16,6 +16,7 @@ class EverythingSettings:
 
     Attributes:
         mode: exact: every point of the grid is asked. adaptive: only those that still promise something.
+        spacing: of the points that adaptive asks first, 1 in so many along each side.
         points_per_side: of the grid on the whole photo.
         crop_layers: 1 adds 2 x 2 crops, 2 also 4 x 4, at the photo's full resolution.
         crop_points_divisor: each layer of crops has so many times fewer points per side.
@@ -28,32 +29,37 @@ class EverythingSettings:
         min_region_px: pieces below are dropped, holes below are filled.
         keep_largest: of a mask that has only pieces below `min_region_px`, the largest stays, as in the released
             generator; the paper drops the mask.
-        max_masks: the most confident ones.
+        nms_after_cleaning: once more, between masks that cleaning may have made alike, as in the released generator.
+        max_masks: so many of the most confident ones are drawn and cleaned; what cleaning drops is not made up for.
     """
 
     mode: str = "exact"
+    spacing: int = 2
     points_per_side: int = 32
     points_per_batch: int = 16
     crop_layers: int = 0
     crop_points_divisor: int = 2
     crop_overlap: float = 512 / 1500
-    min_predicted_iou: float = 0.35
-    min_stability: float = 0.30
-    stability_offset: float = 1.0
+    min_predicted_iou: float = 0.5
+    min_stability: float = 0.4
+    stability_offset: float = 0.5
     max_area_share: float = 0.95
     nms_iou: float = 0.7
     crop_nms_iou: float = 0.7
     min_region_px: int = 100
     keep_largest: bool = False
+    nms_after_cleaning: bool = True
     max_masks: int = 1000
 
     def check(self) -> None:
         """Raises PromptInvalid where a setting is of another kind, or out of range."""
         if self.mode not in MODES:
             raise PromptInvalid(f"mode is one of {', '.join(MODES)}, not {self.mode!r}")
-        if not isinstance(self.keep_largest, bool):
-            raise PromptInvalid(f"keep_largest is true or false, not {self.keep_largest!r}")
+        for name in ("keep_largest", "nms_after_cleaning"):
+            if not isinstance(getattr(self, name), bool):
+                raise PromptInvalid(f"{name} is true or false, not {getattr(self, name)!r}")
         ranges: dict[str, tuple[type, float, float]] = {
+            "spacing": (int, 1, 16),
             "points_per_side": (int, 1, 128),
             "points_per_batch": (int, 1, 1024),
             "crop_layers": (int, 0, 2),
@@ -80,16 +86,21 @@ class EverythingSettings:
 #: `automatic_mask_generator.py`), and ours.
 PRESETS = {
     "paper": EverythingSettings(
-        crop_layers=2, min_predicted_iou=0.88, min_stability=0.95, points_per_batch=64, max_masks=100_000
+        crop_layers=2,
+        min_predicted_iou=0.88,
+        min_stability=0.95,
+        stability_offset=1.0,
+        nms_after_cleaning=False,
+        max_masks=100_000,
     ),
     "released": EverythingSettings(
         crop_points_divisor=1,
         min_predicted_iou=0.88,
         min_stability=0.95,
+        stability_offset=1.0,
         max_area_share=1.0,
         min_region_px=0,
         keep_largest=True,
-        points_per_batch=64,
         max_masks=100_000,
     ),
     "maskloop": EverythingSettings(),

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.errors import CheckpointInvalid
 from engine.model.build import Sam
 from engine.model.layers import LayerNorm2d
 from engine.model.mask_decoder import Attention, TwoWayLayer
@@ -50,10 +51,10 @@ class Answers:
 
 
 class SharedDecoder(nn.Module):
-    """Wraps a model in evaluation mode; folds its weights once.
+    """Wraps a model in evaluation mode, where it is and as its weights are.
 
     Raises:
-        ValueError: a decoder with a single layer, where there is nothing to share.
+        CheckpointInvalid: a decoder with a single layer, where there is nothing to share.
     """
 
     def __init__(self, model: Sam) -> None:
@@ -62,14 +63,13 @@ class SharedDecoder(nn.Module):
         transformer = model.mask_decoder.transformer
         self.layers: list[TwoWayLayer] = list(transformer.layers)  # type: ignore[arg-type]
         if len(self.layers) < 2:
-            raise ValueError("a decoder of one layer shares nothing")
+            raise CheckpointInvalid("everything-mode wants a mask decoder of two layers or more, this one has one")
         self.final: Attention = transformer.final_attn_token_to_image
         self.heads = self.final.heads
-        self.refold()
+        self._fold()
 
     @torch.no_grad()
-    def refold(self) -> None:
-        """Again, after the model's weights have changed."""
+    def _fold(self) -> None:
         model, first, second = self.model, self.layers[0], self.layers[1]
         positions_PC = model.prompt_encoder.image_positions().flatten(2)[0].T
         self.w1_KC, self.c1_PK = _joint(first, positions_PC)

@@ -21,6 +21,9 @@ class ScriptedClicks:
         self.answer = answer
         self.shared = self.model = self.prompt_encoder = self
 
+    def check_embedding(self, photo: object) -> None:
+        pass
+
     def prepare(self, embedding: torch.Tensor) -> None:
         return None
 

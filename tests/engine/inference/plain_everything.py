@@ -1,5 +1,5 @@
 """Everything-mode as one would write it down from the paper (SAM-p, appendix B), with no thought of speed: what the fast one is
-held against. It shares with it the model's modules and the settings, and nothing else.
+held against. It shares with it the model's modules with their preprocessing, and the settings, and nothing else.
 
 Every point's three masks are drawn at the photo's full size as floats, measured there, and filtered one by one.
 """
@@ -49,7 +49,7 @@ def plain_everything(model: Sam, rgb: NDArray[np.uint8], settings: EverythingSet
             continue
         cleaned.append((mask._replace(box=box_of(tidy), rle=coco.encode(np.asfortranarray(tidy, np.uint8))), tidy))
         changed.append(bool((tidy != pixels).any()))
-    if settings.min_region_px > 1:
+    if settings.nms_after_cleaning and settings.min_region_px > 1:
         # Cleaning may have made two alike; those that it left alone come first.
         scores = [m.predicted_iou - 10.0 * c for (m, _), c in zip(cleaned, changed, strict=True)]
         most = max(settings.nms_iou, settings.crop_nms_iou)

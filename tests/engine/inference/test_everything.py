@@ -13,11 +13,12 @@ from engine.errors import PromptInvalid
 from engine.inference.crops import crop_boxes, grid_points
 from engine.inference.everything import clean_region, label_everything
 from engine.inference.frame import resize_logits
-from engine.inference.measure import Photo
+from engine.inference.measure import PixelCounter
 from engine.inference.predictor import EmbeddedPhoto, Predictor
 from engine.inference.settings import PRESETS, EverythingSettings
 from engine.masks import area, bbox, decode, encode, iou
 from engine.masks.rle import encode_region
+from engine.model.build import ARCHITECTURES, Sam
 from engine.model.checkpoint import load_checkpoint
 from engine.model.shared_decoder import SharedDecoder
 from tests.conftest import scene
@@ -42,8 +43,9 @@ def trained():
         LENIENT,
         replace(LENIENT, crop_layers=1, points_per_side=4),
         replace(LENIENT, crop_layers=2, points_per_side=4, keep_largest=True, max_area_share=1.0, min_region_px=900),
+        replace(LENIENT, points_per_side=4, nms_after_cleaning=False),
     ],
-    ids=["whole photo", "one layer of crops", "two layers of crops"],
+    ids=["whole photo", "one layer of crops", "two layers of crops", "no suppression at the end"],
 )
 def test_exact_finds_the_same_masks_as_a_plain_implementation(trained, settings):
     found = label_everything(trained, trained.embed(RGB), settings, rgb_HW3=RGB)
@@ -53,7 +55,7 @@ def test_exact_finds_the_same_masks_as_a_plain_implementation(trained, settings)
     best = iou(expected, [m.rle for m in found]).max(axis=1)
     assert best.min() > 0.99
     equal = {m.rle["counts"] for m in found}
-    assert sum(m["counts"] not in equal for m in expected) <= len(expected) // 50
+    assert sum(m["counts"] not in equal for m in expected) <= len(expected) // 100
     for one in found:
         twin = wanted[int(iou([one.rle], expected).argmax())]
         assert one.predicted_iou == pytest.approx(min(1, twin.predicted_iou), abs=1e-4)
@@ -84,8 +86,14 @@ def test_adaptive_asks_fewer_points_and_finds_masks_of_exact(trained):
     assert found.mean() >= 0.9
 
 
-def test_the_shared_decoder_answers_as_the_mask_decoder_does(trained):
+@pytest.mark.parametrize("depth", [2, 3])
+def test_the_shared_decoder_answers_as_the_mask_decoder_does(trained, depth):
+    """(SA-1B was labelled by a decoder of three layers.)"""
     model = trained.model
+    if depth == 3:
+        torch.manual_seed(5)
+        small = ARCHITECTURES["maskloop_debug"]
+        model = Sam(replace(small, decoder=replace(small.decoder, depth=3))).eval()
     config = model.architecture.prompt
     generator = torch.Generator().manual_seed(0)
     embedding = torch.randn(1, config.channels, config.grid, config.grid, generator=generator)
@@ -134,6 +142,16 @@ def test_crops_have_the_published_sizes_and_cover_the_photo():
     assert covered.all()
 
 
+@pytest.mark.parametrize("size", [(1, 20), (5, 5), (3, 100), (1, 1)])
+def test_a_photo_of_a_few_pixels_has_crops_too(trained, size):
+    for layer in (1, 2):
+        assert all(x0 < x1 and y0 < y1 for x0, y0, x1, y1 in crop_boxes(size, layer, 512 / 1500))
+    rgb = np.full((*size, 3), 90, np.uint8)
+    settings = EverythingSettings(crop_layers=1, points_per_side=2, min_predicted_iou=0.0, min_stability=0.0)
+    for one in label_everything(trained, trained.embed(rgb), settings, rgb_HW3=rgb):
+        assert one.rle["size"] == list(size)
+
+
 def test_grid_points_are_the_centres_of_cells():
     assert grid_points(2, (10, 20, 50, 40)).tolist() == [[20, 25], [40, 25], [20, 35], [40, 35]]
 
@@ -148,7 +166,7 @@ def test_measures_are_those_of_the_drawn_mask(size, side):
     )
     logits[3] = -5
     levels = (1.0, 0.0, -1.0)
-    photo = Photo(size, side)
+    photo = PixelCounter(size, side)
     measures = photo.measure(torch.from_numpy(logits), levels)
     least, most = photo.bounds(torch.from_numpy(logits), levels)
     for index, own in enumerate(logits):
@@ -197,7 +215,11 @@ def test_presets_are_the_published_numbers():
     assert (paper.max_area_share, paper.nms_iou, paper.crop_nms_iou, paper.min_region_px) == (0.95, 0.7, 0.7, 100)
     assert not paper.keep_largest
     assert (released.crop_layers, released.crop_points_divisor, released.min_region_px) == (0, 1, 0)
+    assert (released.min_predicted_iou, released.min_stability, released.nms_iou) == (0.88, 0.95, 0.7)
+    assert released.stability_offset == 1.0
     assert released.max_area_share == 1
+    assert released.keep_largest
+    assert (paper.nms_after_cleaning, released.nms_after_cleaning) == (False, True)
     for preset in PRESETS.values():
         preset.check()
 

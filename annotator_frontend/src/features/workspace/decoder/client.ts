@@ -12,6 +12,9 @@ function newWorker(): Worker {
   return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
 }
 
+/** A worker that has not answered by then never will. */
+const PROBE_MS = 20_000
+
 /** In a worker of its own, because a worker keeps the number of threads that it began with. */
 function measure(model: ArrayBuffer, threads: number): Promise<number> {
   const worker = newWorker()
@@ -19,6 +22,7 @@ function measure(model: ArrayBuffer, threads: number): Promise<number> {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) =>
       resolve(data.kind === 'probed' ? data.milliseconds : Number.POSITIVE_INFINITY)
     worker.onerror = () => resolve(Number.POSITIVE_INFINITY)
+    setTimeout(() => resolve(Number.POSITIVE_INFINITY), PROBE_MS)
     worker.postMessage({ kind: 'probe', model, threads } satisfies ToWorker)
   }).finally(() => worker.terminate())
 }
@@ -63,7 +67,12 @@ export class DecoderClient {
 
   private async fetchModel(decoderHash: string, url: string): Promise<void> {
     const model = await (await bytesOf(url)).arrayBuffer()
-    this.choosing ??= chooseThreads(this.threads, threads => measure(model, threads), localStorage)
+    this.choosing ??= chooseThreads(
+      this.threads,
+      decoderHash,
+      threads => measure(model, threads),
+      () => localStorage,
+    )
     this.threads = await this.choosing
     if (this.broken) throw this.broken
     const loaded = new Promise<void>((resolve, reject) => this.pending.set(decoderHash, { resolve, reject }))
