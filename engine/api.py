@@ -151,7 +151,7 @@ def export_decoder(checkpoint: Path, out: Path) -> None:
 
 
 def recipes() -> tuple[str, ...]:
-    """Names of the runs that `python -m engine train` knows and that start from a live checkpoint."""
+    """Names of the runs that `python -m engine train` knows and that need nothing but stored embeddings."""
     return ("decoder", "debug_decoder")
 
 

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # many may wait in the queue, each behind all the others
 TEXT_ASK_AGAIN_AFTER = timedelta(minutes=1)  # also after a failure: somebody may have installed what was missing
+TEXT_GIVEN_UP_AFTER = timedelta(minutes=30)
 TEXT_KEPT = timedelta(days=30)
 TEXT_EXPECTED_SECONDS = 0.5  # the first one in a worker takes longer: it loads the text encoder
 
@@ -186,6 +187,10 @@ def text_token_make(*, token_id: UUID | str) -> None:
 def text_tokens_sweep() -> None:
     """Forget those that are old, and repeat wake-up calls that were lost."""
     TextToken.objects.filter(created_at__lt=Now() - TEXT_KEPT).delete()
+    # What takes its worker down would be asked for without end.
+    TextToken.objects.filter(state=TextState.WAITING, created_at__lt=Now() - TEXT_GIVEN_UP_AFTER).update(
+        state=TextState.FAILED, error="No worker could read these words."
+    )
     lost = TextToken.objects.filter(state=TextState.WAITING, asked_at__lt=Now() - TEXT_ASK_AGAIN_AFTER)
     for token_id in list(lost.order_by("created_at").values_list("id", flat=True)[:500]):
         TextToken.objects.filter(id=token_id).update(asked_at=Now())

@@ -69,7 +69,9 @@ def architecture_of(name: str) -> str | None:
 
 def names(path: Path) -> frozenset[str]:
     text = path.read_text(encoding="utf-8")
-    return frozenset(map(str, json.loads(text)) if text.lstrip().startswith("[") else text.split())
+    return frozenset(
+        map(str, json.loads(text)) if text.lstrip().startswith("[") else filter(None, map(str.strip, text.splitlines()))
+    )
 
 
 def numbers(text: str, counts: tuple[int, ...], wanted: str) -> list[float]:

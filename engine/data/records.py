@@ -267,7 +267,9 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
         if path is None:
             raise DataInvalid(f"{file}: the photo {photo['file_name']} is not beside it")
         size = (photo["height"], photo["width"])
-        own = of_image.get(photo["id"], [])
+        known = of_image.get(photo["id"], [])
+        own = [annotation for annotation in known if not annotation.get("iscrowd")]
+        crowds = [annotation for annotation in known if annotation.get("iscrowd")]
         weights = _weights(own, human_weight)
         yield Record(
             Path(photo["file_name"]).stem,
@@ -276,23 +278,32 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
             size=size,
             weights=weights,
             heaviest=max(weights, default=1.0),
-            names=_category_names(own, categories),
+            names=_category_names(own, crowds, categories),
+            read_ignored=partial(_union, crowds, size) if crowds else None,
             complete=_complete(photo, f"{file}, {photo['file_name']}"),
         )
 
 
-def _category_names(annotations: list[dict[str, Any]], categories: dict[Any, str]) -> tuple[str | None, ...] | None:
-    """A crowd is many objects, so its name says nothing of one: neither in the crowd, nor beside it."""
-    crowds = {annotation.get("category_id") for annotation in annotations if annotation.get("iscrowd")}
+def _category_names(
+    annotations: list[dict[str, Any]], crowds: list[dict[str, Any]], categories: dict[Any, str]
+) -> tuple[str | None, ...] | None:
+    """Beside a crowd of its kind, a name says nothing of one object."""
+    crowded = {annotation.get("category_id") for annotation in crowds}
     of_each = (annotation.get("category_id") for annotation in annotations)
-    names = tuple(None if category in crowds else categories.get(category) for category in of_each)
+    names = tuple(None if category in crowded else categories.get(category) for category in of_each)
     return names if any(names) else None
+
+
+def _union(annotations: list[dict[str, Any]], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A crowd is many objects under one mask: no object to learn, and nothing that a score may count."""
+    return np.logical_or.reduce(_annotated(annotations, size))
 
 
 def _sa1b(folder: Path, human_weight: float) -> Iterator[Record]:
     files = sorted(folder.glob("sa_*.json"))
-    # Ours say whose each mask is, those of others do not; one file tells which they are.
-    is_ours = any(ORIGIN in annotation for annotation in _annotations(files[0]))
+    # Ours say whose each mask is, those of others do not; the first file with a mask tells which they are.
+    first = next((found for found in map(_annotations, files) if found), [])
+    is_ours = any(ORIGIN in annotation for annotation in first)
     for path in files:
         photo = path.with_suffix(".jpg")
         if photo.is_file():

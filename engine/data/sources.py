@@ -19,7 +19,7 @@ from engine.errors import DataInvalid
 
 #: Photos that take up less than this are held in memory.
 IN_MEMORY_BYTES = 2 << 30
-#: What `StreamingSource` may keep of those that it has read.
+#: What `PhotosOnDisk` may keep of those that it has read.
 CACHE_BYTES = 512 << 20
 #: Tries to find an object, for each photo of a batch, before a set is given up.
 MOST_TRIES = 1000
@@ -229,6 +229,9 @@ class EmbeddingSource:
                 raise DataInvalid(f"{record.name} has no stored embedding")
             masks = record.read_masks()
             record.check_texts(len(masks))
+            weights = record.mask_weights()
+            if weights is not None and len(weights) != len(masks):
+                raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(weights)} weights")
             kept = 0
             for index, mask in enumerate(masks):
                 truth = at_logits(mask, self.side)
@@ -236,7 +239,7 @@ class EmbeddingSource:
                     self.truths.append(np.packbits(truth, axis=1))
                     self.of_object.append(len(self.embeddings))
                     self.texts_of_object.append(record.texts[index] if record.texts else None)
-                    chances.append(record.weights[index] if record.weights else 1.0)
+                    chances.append(weights[index] if weights else 1.0)
                     kept += 1
             if kept:
                 read_embedding(record.embedding, shape)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data.records import Record
 from engine.data.sources import read_embedding
+from engine.errors import DataInvalid
 from engine.inference.predictor import Predictor
 from engine.masks.boxes import of_masks
 from engine.model.checkpoint import write_whole
@@ -76,7 +77,10 @@ class Embedder:
         else:
             path = self._embedded(record, mirrored=False)
             size = record.size or (masks[0].shape if masks else record.pixels().shape[:2])
-        weights_N = np.ones(len(masks)) if record.weights is None else np.asarray(record.weights, np.float64)
+        weights = record.mask_weights()
+        weights_N = np.ones(len(masks)) if weights is None else np.asarray(weights, np.float64)
+        if len(weights_N) != len(masks):
+            raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(weights_N)} weights")
         boxes_N4 = of_masks(masks)
         is_there_N = boxes_N4[:, 2] > boxes_N4[:, 0]
         return Example(record.name, path, self.shape, size, boxes_N4[is_there_N], weights_N[is_there_N], complete)

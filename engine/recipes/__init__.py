@@ -7,7 +7,7 @@ from engine.recipes.debug import debug, debug_decoder
 from engine.recipes.decoder import decoder
 from engine.recipes.distill import debug_distill, distill
 from engine.recipes.finetune import finetune
-from engine.recipes.scratch import longer, scratch
+from engine.recipes.scratch import larger, longer, scratch
 from engine.recipes.text import debug_text, text, text_whole
 from engine.training.run import Run
 
@@ -22,6 +22,7 @@ RECIPES: dict[str, Callable[..., Run]] = {
     "decoder": decoder,
     "distill": distill,
     "finetune": finetune,
+    "larger": larger,
     "longer": longer,
     "scratch": scratch,
     "text": text,

@@ -14,7 +14,8 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
         steps: in all; the phases keep their proportions.
     """
     total = steps or 3000
-    alone, small, middle, full = (round(total * share) for share in (0.03, 0.62, 0.2, 0.15))
+    alone, small, middle = (round(total * share) for share in (0.03, 0.62, 0.2))
+    full = total - alone - small - middle
     return Run(
         name="scratch",
         architecture="maskloop_tiny",
@@ -40,12 +41,26 @@ def scratch(*, seed: int = 0, steps: int | None = None) -> Run:
 
 
 def longer(*, seed: int = 1, steps: int | None = None) -> Run:
-    """On weights that have been through `scratch`: more of it on larger windows, where what is small can be seen."""
+    """`scratch` once more, on weights that have been through it."""
+    total = steps or 2720
+    small, middle = (round(total * share) for share in (0.375, 0.37))
+    full = total - small - middle
+    first = scratch(seed=seed)
+    return replace(
+        first,
+        name="longer",
+        phases=tuple(replace(p, steps=n) for p, n in zip(first.phases[1:], (small, middle, full), strict=True)),
+    )
+
+
+def larger(*, seed: int = 0, steps: int | None = None) -> Run:
+    """On weights that have been through `longer`: larger windows, where what is small can be seen."""
     total = steps or 2600
-    small, middle, full = (round(total * share) for share in (0.6, 0.28, 0.12))
+    small, middle = (round(total * share) for share in (0.6, 0.28))
+    full = total - small - middle
     return replace(
         scratch(seed=seed),
-        name="longer",
+        name="larger",
         learning_rate=6e-4,
         precision="bfloat16",
         phases=(

@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.data.ahead import Ahead
 from engine.data.batches import Batch, Source
@@ -179,12 +179,22 @@ class Trainer:
                 statistics.micro_batch_done()
         if statistics:
             statistics.step_done(self.workers, self.micro_batches)
-        self.workers.sum(p.grad for p in self.learnt if p.grad is not None)
+        self.workers.sum(self._gradients())
         nn.utils.clip_grad_norm_(self.learnt, self.run.clip)
         self.optimizer.step()
         self.step += 1
         self._average()
         return {key: float(np.mean([one[key] for one in told])) for key in told[0]}
+
+    def _gradients(self) -> list[Tensor]:
+        """Of all that this step taught in any process: one may have asked by text where another had no name to ask."""
+        if self.workers.count > 1:
+            taught = torch.tensor([float(p.grad is not None) for p in self.learnt], device=self.device)
+            self.workers.sum([taught])
+            for parameter, by_anyone in zip(self.learnt, taught.tolist(), strict=True):
+                if by_anyone and parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+        return [p.grad for p in self.learnt if p.grad is not None]
 
     def _set_modes_and_rates(self) -> None:
         self.model.train()
@@ -287,8 +297,12 @@ class Trainer:
         self.step, self.best_score = state["step"], state["best_score"]
 
     def _fingerprint(self) -> str:
-        """Of the settings, whoever does how many of a step's micro-batches."""
-        return json.dumps(asdict(replace(self.run, accumulate=self.micro_batches)), sort_keys=True)
+        """Of the settings, whoever does how many of a step's micro-batches.
+
+        Whether it validates belongs to them: gone on with differently, the last weights would replace the best.
+        """
+        run = asdict(replace(self.run, accumulate=self.micro_batches))
+        return json.dumps([run, self.validation is not None], sort_keys=True)
 
 
 def _beside(file: Path, ending: str) -> Path:

@@ -83,7 +83,7 @@ def _add_click(
     (miss_at, miss_depth), (alarm_at, alarm_depth) = innermost_point(truth & ~answer), innermost_point(answer & ~truth)
     if max(miss_depth, alarm_depth) == 0:
         return False
-    is_miss = miss_depth >= alarm_depth
+    is_miss = miss_depth > alarm_depth
     prompts.add(index, miss_at if is_miss else alarm_at, int(is_miss), to_frame)
     return True
 
@@ -109,7 +109,8 @@ def validation_on(
     still = replace(augmentation.untouched(), kept_scale=1.0)  # resized once, as at inference
     wanted: Wanted = _Whole(config.image_side, objects)
     batches = []
-    for record in records[:: max(1, len(records) // photos)][:photos]:
+    spread = np.linspace(0, len(records) - 1, min(photos, len(records))).round().astype(int)
+    for record in (records[index] for index in spread):
         try:
             source = (
                 EmbeddingSource([record], shape, config.image_side)

@@ -209,7 +209,7 @@ def _training_row(table: Table) -> None:
         augmentation = Augmentation(full_side=384, min_area_px=36)
 
         def steps(precision: str) -> list[float]:
-            run = RECIPES["longer"](seed=0, steps=None)
+            run = RECIPES["larger"](seed=0, steps=None)
             run = replace(run, precision=precision, phases=run.phases[1:2])
             source = PhotoSource(shelf_for(records, augmentation), augmentation)
             model = load_checkpoint(DEFAULT_CHECKPOINT)
