@@ -51,10 +51,10 @@ class ProposedMask:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A mask that was not drawn yet: logits of the part that its box needs, and where that part begins.
+    """A mask that was not drawn yet: the part of the logits that matters, and where that part begins.
 
     Attributes:
-        logits_yx: cells of the crop's logits that the box's pixels are read from.
+        logits_yx: those that its pixels at `-stability_offset`, and so all of its pixels, are read from.
         first_cell: (row, column) of the first of them.
         box, point: in the photo's pixels.
         number: of the point in its crop's grid.
@@ -64,7 +64,6 @@ class _Candidate:
     first_cell: tuple[int, int]
     box: Box
     predicted_iou: float
-    stability: float
     crop: Box
     point: tuple[float, float]
     number: int
@@ -114,7 +113,8 @@ def _finish(
     height, width = size
     masks: list[ProposedMask] = []
     touched: list[bool] = []
-    for candidate in found:
+    stabilities = _stabilities(found, side, settings.stability_offset)
+    for candidate, stability in zip(found, stabilities, strict=True):
         drawn = _draw(candidate, side)
         tidy, at = clean_region(drawn, candidate.box, size, settings.min_region_px, keep_largest=settings.keep_largest)
         area = int(np.count_nonzero(tidy))
@@ -127,7 +127,7 @@ def _finish(
                 bbox(rle),
                 area,
                 min(1.0, candidate.predicted_iou),
-                candidate.stability,
+                stability,
                 candidate.crop,
                 candidate.point,
             )
@@ -228,38 +228,60 @@ def _ask(
     point_N = rows_R[row_N]
 
     # Stability compares the masks at the outer two levels; the mask itself is what is above the middle one.
-    levels = (settings.stability_offset, 0.0, -settings.stability_offset)
-    # What cannot be stable whatever the border's pixels are need not be measured.
-    least_N3, most_N3 = measuring.bounds(logits_NSS, levels)
-    hopeful_N = (most_N3[:, 0] >= settings.min_stability * least_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] > 0)
+    offset, enough = settings.stability_offset, settings.min_stability
+    most_area = settings.max_area_share * size[0] * size[1] if settings.max_area_share < 1 else float("inf")
+    least_N3, most_N3 = (counts.double() for counts in measuring.bounds(logits_NSS, (offset, 0.0, -offset)))
+    hopeful_N = (
+        (most_N3[:, 0] >= enough * least_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] > 0) & (least_N3[:, 1] < most_area)
+    )
     logits_NSS, iou_N, point_N = logits_NSS[hopeful_N], iou_N[hopeful_N], point_N[hopeful_N]
-    measures = measuring.measure(logits_NSS, levels)
-    tight_N, area_N, loose_N = measures.counts_NL.cpu().double().unbind(1)
-    stability_N = tight_N / loose_N.clamp(min=1)
-    good_N = (stability_N >= settings.min_stability) & (area_N > 0)
-    if settings.max_area_share < 1:
-        good_N &= area_N < settings.max_area_share * size[0] * size[1]
-    boxes_N4 = measures.boxes_N4.cpu().numpy()
+    least_N3, most_N3 = least_N3[hopeful_N], most_N3[hopeful_N]
+    # Where the cells alone settle it, the border's pixels need not be counted.
+    good_N = (least_N3[:, 0] >= enough * most_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] < most_area)
+    (unsettled,) = (~good_N).nonzero(as_tuple=True)
+    tight, area, loose = measuring.counts(logits_NSS[unsettled], (offset, 0.0, -offset)).double().unbind(1)
+    good_N[unsettled] = (tight / loose.clamp(min=1) >= enough) & (area < most_area)
+    logits_NSS, iou_N, point_N = logits_NSS[good_N], iou_N[good_N], point_N[good_N]
+    boxes_N4 = measuring.boxes(logits_NSS).cpu().numpy()
     inside_N4 = boxes_N4 + np.array([crop[0], crop[1]] * 2)
-    good = good_N.numpy() & ~touches_inner_edge(inside_N4, crop, size)
     found = []
-    for index in np.flatnonzero(good):
-        x0, y0, x1, y1 = boxes_N4[index]
-        (top, bottom), (left, right) = measuring.y.cells(y0, y1), measuring.x.cells(x0, x1)
+    for index in np.flatnonzero((boxes_N4[:, 2] > 0) & ~touches_inner_edge(inside_N4, crop, size)):
+        logits = logits_NSS[index].cpu().numpy()
+        top, left, bottom, right = _cells_above(logits, -offset)
         x, y = points_B2[int(point_N[index])]
         found.append(
             _Candidate(
-                logits_NSS[index, top:bottom, left:right].cpu().numpy().copy(),
+                logits[top:bottom, left:right].copy(),
                 (top, left),
                 tuple(int(v) for v in inside_N4[index]),  # type: ignore[arg-type]
                 float(iou_N[index]),
-                float(stability_N[index]),
                 crop,
                 (float(x) + crop[0], float(y) + crop[1]),
                 int(numbers_B[point_N[index]]),
             )
         )
     return found
+
+
+def _cells_above(logits_SS: NDArray[np.float32], level: float) -> Box:
+    """(top, left, bottom, right) of the logits above the level and of their neighbours, which pixels between are read from."""
+    ys, xs = np.flatnonzero((logits_SS > level).any(1)), np.flatnonzero((logits_SS > level).any(0))
+    side = len(logits_SS)
+    return max(0, int(ys[0]) - 1), max(0, int(xs[0]) - 1), min(side, int(ys[-1]) + 2), min(side, int(xs[-1]) + 2)
+
+
+def _stabilities(candidates: list[_Candidate], side: int, offset: float) -> list[float]:
+    """Of each: the share of its pixels at `-offset` that are still there at `offset`."""
+    stabilities = []
+    for candidate in candidates:
+        x0, y0, x1, y1 = candidate.crop
+        top, left = candidate.first_cell
+        logits_1SS = torch.full((1, side, side), -offset - 1.0)
+        height, width = candidate.logits_yx.shape
+        logits_1SS[0, top : top + height, left : left + width] = torch.from_numpy(candidate.logits_yx)
+        tight, loose = PixelCounter((y1 - y0, x1 - x0), side).counts(logits_1SS, (offset, -offset))[0].tolist()
+        stabilities.append(tight / max(1, loose))
+    return stabilities
 
 
 def _draw(candidate: _Candidate, side: int) -> NDArray[np.bool_]:

@@ -7,7 +7,6 @@ drawn mask, exactly.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,18 +16,6 @@ from engine.inference.frame import bilinear
 
 #: Pixels of mixed cells that are looked at together: bounds the memory.
 PIXELS_AT_ONCE = 4_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """
-    Attributes:
-        counts_NL: pixels above each level.
-        boxes_N4: (x0, y0, x1, y1) of what is above 0, far edges excluded; all 0 where nothing is.
-    """
-
-    counts_NL: Tensor
-    boxes_N4: Tensor
 
 
 class _Axis:
@@ -42,11 +29,6 @@ class _Axis:
         self.first, self.count = (torch.from_numpy(x).to(device) for x in (first, count))
         self.most = max(1, int(count.max()))
         self.share = torch.from_numpy(share).to(device)
-        self._low = low
-
-    def cells(self, first: int, far: int) -> tuple[int, int]:
-        """The logits that pixels from `first` up to, not including, `far` are read from; likewise."""
-        return int(self._low[first]), int(self._low[far - 1]) + 2
 
     def pixels(self, cells_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(most, M) each: the cells' pixels, their shares, and whether there is such a pixel."""
@@ -73,30 +55,39 @@ class PixelCounter:
         low, high = _corners(logits_NSS)
         return tuple(torch.stack([self._weigh(corners > level) for level in levels], dim=1) for corners in (low, high))  # type: ignore[return-value]
 
-    def measure(self, logits_NSS: Tensor, levels: tuple[float, ...]) -> Measures:
-        """
-        Args:
-            levels: 0 must be one of them: boxes are of what is above it.
-        """
+    def counts(self, logits_NSS: Tensor, levels: tuple[float, ...]) -> Tensor:
+        """(N, L): pixels above each level."""
         low, high = _corners(logits_NSS)
-        counts, nothing = [], self.size[0] + self.size[1]
-        boxes = torch.tensor([nothing, nothing, 0, 0], device=logits_NSS.device).repeat(len(logits_NSS), 1)
+        counts = []
         for level in levels:
             count_N = self._weigh(low > level)
-            for mask_M, y_yM, x_xM, inside_yxM in self._mixed(logits_NSS, (low <= level) & (high > level), level):
-                columns_xM = inside_yxM.any(0)
-                if level == 0:
-                    for first, far, at, flags in ((0, 2, x_xM, columns_xM), (1, 3, y_yM, inside_yxM.any(1))):
-                        boxes[:, far].scatter_reduce_(0, mask_M, torch.where(flags, at + 1, 0).amax(0), "amax")
-                        boxes[:, first].scatter_reduce_(0, mask_M, torch.where(flags, at, nothing).amin(0), "amin")
+            for mask_M, _, _, inside_yxM in self._mixed(logits_NSS, (low <= level) & (high > level), level):
                 count_N.index_add_(0, mask_M, inside_yxM.sum(dim=(0, 1)).to(count_N.dtype))
             counts.append(count_N)
-        full = (low > 0) & (self.y.count > 0)[:, None] & (self.x.count > 0)  # the rest is padding
-        for first, far, axis, flags in ((0, 2, self.x, full.any(1)), (1, 3, self.y, full.any(2))):
-            boxes[:, far] = torch.maximum(boxes[:, far], torch.where(flags, axis.first + axis.count, 0).amax(1))
-            boxes[:, first] = torch.minimum(boxes[:, first], torch.where(flags, axis.first, nothing).amin(1))
+        return torch.stack(counts, dim=1)
+
+    def boxes(self, logits_NSS: Tensor) -> Tensor:
+        """(N, 4): (x0, y0, x1, y1) of what is above 0, far edges excluded; all 0 where nothing is."""
+        low, high = _corners(logits_NSS)
+        nothing = self.size[0] + self.size[1]
+        boxes = torch.tensor([nothing, nothing, 0, 0], device=logits_NSS.device).repeat(len(logits_NSS), 1)
+        real_yx = (self.y.count > 0)[:, None] & (self.x.count > 0)  # the rest is padding
+        full = (low > 0) & real_yx
+        sides = ((0, 2, self.x, full.any(1)), (1, 3, self.y, full.any(2)))
+        for first, far, axis, flags in sides:
+            boxes[:, far] = torch.where(flags, axis.first + axis.count, 0).amax(1)
+            boxes[:, first] = torch.where(flags, axis.first, nothing).amin(1)
+        # Of the border's cells only those matter that reach beyond what is known to be inside.
+        mixed = (low <= 0) & (high > 0) & real_yx
+        beyond_x = (self.x.first < boxes[:, :1]) | (self.x.first + self.x.count > boxes[:, 2:3])
+        beyond_y = (self.y.first < boxes[:, 1:2]) | (self.y.first + self.y.count > boxes[:, 3:])
+        mixed &= beyond_x[:, None] | beyond_y[:, :, None]
+        for mask_M, y_yM, x_xM, inside_yxM in self._mixed(logits_NSS, mixed, 0.0):
+            for first, far, at, flags in ((0, 2, x_xM, inside_yxM.any(0)), (1, 3, y_yM, inside_yxM.any(1))):
+                boxes[:, far].scatter_reduce_(0, mask_M, torch.where(flags, at + 1, 0).amax(0), "amax")
+                boxes[:, first].scatter_reduce_(0, mask_M, torch.where(flags, at, nothing).amin(0), "amin")
         boxes[boxes[:, 2] == 0] = 0
-        return Measures(torch.stack(counts, dim=1), boxes)
+        return boxes
 
     def _weigh(self, cells_Nyx: Tensor) -> Tensor:
         """Pixels in the cells that are set, int64."""

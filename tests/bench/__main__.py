@@ -18,8 +18,8 @@ OUT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 TEXT = """# Benchmarks
 
 Written by `make bench` on {day}, nothing else running: {machine}. Each row stands beside its alternative, measured in the same
-run on the same machine: the ratios carry over to other machines, the times do not. The weights of `sam_vit_b` are random here:
-that changes nothing for encoder and decoder, and something for measuring masks, whose borders are then longer than usual.
+run on the same machine: the ratios carry over to other machines, the times do not. The weights of `sam_vit_b` are random here,
+which changes nothing for encoder and decoder; the masks that are measured after it are the default model's.
 *Published structure* is the decoder exported as its authors wrote it; *written plainly* is
 `tests/engine/inference/plain_everything.py`.
 

@@ -167,15 +167,15 @@ def test_measures_are_those_of_the_drawn_mask(size, side):
     logits[3] = -5
     levels = (1.0, 0.0, -1.0)
     photo = PixelCounter(size, side)
-    measures = photo.measure(torch.from_numpy(logits), levels)
+    counted, boxes = photo.counts(torch.from_numpy(logits), levels), photo.boxes(torch.from_numpy(logits))
     least, most = photo.bounds(torch.from_numpy(logits), levels)
     for index, own in enumerate(logits):
         drawn = resize_logits(own, size)
         counts = [int((drawn > level).sum()) for level in levels]
-        assert measures.counts_NL[index].tolist() == counts
+        assert counted[index].tolist() == counts
         assert (least[index].numpy() <= counts).all()
         assert (most[index].numpy() >= counts).all()
-        assert tuple(measures.boxes_N4[index].tolist()) == bbox(encode(drawn > 0))
+        assert tuple(boxes[index].tolist()) == bbox(encode(drawn > 0))
 
 
 @pytest.mark.parametrize("seed", range(12))
