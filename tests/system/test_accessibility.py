@@ -22,6 +22,8 @@ def page(browser, maskloop: Running):
 
 def violations(page: Page) -> list[str]:
     page.add_script_tag(path=AXE)
+    # Half faded in, a dialog has less contrast than it will have.
+    page.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")
     found = page.evaluate(f"axe.run(document, {RULES})")["violations"]
     return [f"{v['id']}: {v['help']}: {n['html'][:160]}" for v in found for n in v["nodes"]]
 

@@ -104,7 +104,12 @@ def test_coco_names_its_objects_but_not_beside_a_crowd_of_them(tmp_path):
     categories = [{"id": 7, "name": "person"}, {"id": 9, "name": "dog"}]
     file = tmp_path / "coco.json"
     file.write_text(json.dumps({"images": [photo], "annotations": annotations, "categories": categories}))
-    assert read_records(file)[0].names == (None, "dog", None, None)
+    (record,) = read_records(file)
+    # The crowd itself is no object: it is neither learnt nor counted.
+    assert record.names == (None, "dog", None)
+    assert len(record.read_masks()) == 3
+    assert record.read_ignored is not None
+    assert record.read_ignored().all()
     file.write_text(json.dumps({"images": [photo], "annotations": annotations}))
     assert read_records(file)[0].names is None
 

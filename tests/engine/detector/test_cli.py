@@ -95,10 +95,10 @@ def test_another_checkpoints_embeddings_never_meet_the_detector(eight_photos, we
 def test_who_is_complete_can_be_said_in_a_file(eight_photos, weights, tmp_path, capsys):
     names, out = tmp_path / "complete.txt", tmp_path / "detector.safetensors"
     train = ["detector", "train", "--data", str(eight_photos), "--out", str(out), "--steps", "1"]
-    names.write_text("5 6 7")
+    names.write_text("5\n6\n7\n")
     assert main([*train, "--complete", str(names), "--checkpoint", str(weights)]) == 2
     assert "3 of 8 photos are known to be complete" in capsys.readouterr().err
-    names.write_text("4 5 6 7 and-one-that-is-left-out")
+    names.write_text("4\n5\n6\n7\nand one that is left out\n")
     assert main([*train, "--complete", str(names), "--checkpoint", str(weights)]) == 0
 
 
@@ -107,7 +107,7 @@ def test_precision_is_not_measured_on_photos_that_are_not_complete(eight_photos,
     train = ["detector", "train", "--data", str(eight_photos), "--out", str(detector), "--steps", "1"]
     assert main([*train, "--checkpoint", str(weights)]) == 0
     (eight_photos / "instances.json").write_text(json.dumps({str(n): {"complete": False} for n in range(8)}))
-    (tmp_path / "names.txt").write_text("1 2")
+    (tmp_path / "names.txt").write_text("1\n2")
     evaluate = ["detector", "evaluate", "--detector", str(detector), "--data", str(eight_photos)]
     for more in ([], ["--only", str(tmp_path / "names.txt")]):
         assert main([*evaluate, *more, "--checkpoint", str(weights)]) == 2
