@@ -57,7 +57,6 @@ class _Candidate:
         logits_yx: those that its pixels at `-stability_offset`, and so all of its pixels, are read from.
         first_cell: (row, column) of the first of them.
         box, point: in the photo's pixels.
-        number: of the point in its crop's grid.
     """
 
     logits_yx: NDArray[np.float32]
@@ -66,7 +65,6 @@ class _Candidate:
     predicted_iou: float
     crop: Box
     point: tuple[float, float]
-    number: int
 
 
 def label_everything(
@@ -159,26 +157,30 @@ def _label_crop(
     height, width = photo.size
     points_N2 = grid_points(per_side, (0, 0, width, height))
     candidates: list[_Candidate] = []
-    for numbers in _waves(per_side, candidates, settings):
+    confidence_N = np.zeros(len(points_N2))
+    for numbers in _waves(per_side, confidence_N, settings):
         for start in range(0, len(numbers), settings.points_per_batch):
             some = numbers[start : start + settings.points_per_batch]
-            candidates += _ask(predictor, shared, side, measuring, points_N2, some, crop, size, settings)
+            found, confidence_N[some] = _ask(predictor, shared, side, measuring, points_N2[some], crop, size, settings)
+            candidates += found
     scores = np.array([c.predicted_iou for c in candidates])
     return [candidates[i] for i in non_maximum_suppression(_boxes(candidates), scores, settings.nms_iou)]
 
 
-def _waves(per_side: int, candidates: list[_Candidate], settings: EverythingSettings) -> Iterator[NDArray[np.int64]]:
+def _waves(
+    per_side: int, confidence_N: NDArray[np.float64], settings: EverythingSettings
+) -> Iterator[NDArray[np.int64]]:
     """Numbers of the grid's points to ask, some at a time.
 
     Args:
-        candidates: what the points asked so far gave; read again before each wave.
+        confidence_N: the best predicted IoU at each of the points asked so far; read again before each wave.
     """
     if settings.mode == "exact":
         yield np.arange(per_side**2)
         return
-    # Where a click gives nothing worth keeping, the clicks beside it seldom do; where it gives something, they may give
-    # the same thing better, or its parts. So: a coarse grid, then the neighbours of all points that gave something, until
-    # none is left.
+    # Where a click gives nothing worth keeping by far, the clicks beside it seldom do; where it gives something, or nearly,
+    # they may give the same thing better, or its parts. So: a coarse grid, then the neighbours of all points that promise
+    # something, until none is left.
     asked = np.zeros((per_side, per_side), bool)
     wave = asked.copy()
     first = (settings.spacing - 1) // 2
@@ -186,9 +188,8 @@ def _waves(per_side: int, candidates: list[_Candidate], settings: EverythingSett
     while wave.any():
         asked |= wave
         yield np.flatnonzero(wave)
-        gave = np.zeros(per_side**2, np.uint8)
-        gave[[candidate.number for candidate in candidates]] = 1
-        wave = cv2.dilate(gave.reshape(per_side, per_side), np.ones((3, 3), np.uint8)).astype(bool) & ~asked
+        promising = (confidence_N > settings.min_predicted_iou - settings.nearly).astype(np.uint8) * asked.ravel()
+        wave = cv2.dilate(promising.reshape(per_side, per_side), np.ones((3, 3), np.uint8)).astype(bool) & ~asked
 
 
 def _ask(
@@ -196,19 +197,16 @@ def _ask(
     shared: SharedDecoder,
     side: ImageSide,
     measuring: PixelCounter,
-    points_N2: NDArray[np.float64],
-    numbers_B: NDArray[np.int64],
+    points_B2: NDArray[np.float64],
     crop: Box,
     size: tuple[int, int],
     settings: EverythingSettings,
-) -> list[_Candidate]:
-    """What is left of the three masks of each of some points, in no order.
+) -> tuple[list[_Candidate], NDArray[np.float64]]:
+    """What is left of the three masks of each of some points, in no order; and each point's best predicted IoU.
 
     Args:
-        points_N2: all of the grid's, in the crop's pixels.
-        numbers_B: which of them are asked.
+        points_B2: in the crop's pixels.
     """
-    points_B2 = points_N2[numbers_B]
     resized_BN2 = np.zeros((len(points_B2), 2, 2), np.float32)
     scale = scale_to_model(measuring.size, predictor.image_side)
     resized_BN2[:, 0] = to_model_frame(points_B2, np.ones(len(points_B2), np.int64), scale)
@@ -218,10 +216,11 @@ def _ask(
     )
     answers = shared.decode(side, tokens)
     # Predicted IoU first: it is known before a pixel is.
+    best_B = answers.iou_B4[:, 1:].amax(dim=1).double().cpu().numpy()
     confident_B3 = answers.iou_B4[:, 1:] > settings.min_predicted_iou
     rows_R = confident_B3.any(dim=1).nonzero()[:, 0]
     if not len(rows_R):
-        return []
+        return [], best_B
     row_N, which_N = confident_B3[rows_R].nonzero(as_tuple=True)
     logits_NSS = shared.logits(answers, rows_R, slice(1, 4))[row_N, which_N]
     iou_N = answers.iou_B4[rows_R[row_N], 1 + which_N]
@@ -257,10 +256,9 @@ def _ask(
                 float(iou_N[index]),
                 crop,
                 (float(x) + crop[0], float(y) + crop[1]),
-                int(numbers_B[point_N[index]]),
             )
         )
-    return found
+    return found, best_B
 
 
 def _cells_above(logits_SS: NDArray[np.float32], level: float) -> Box:

@@ -17,6 +17,7 @@ class EverythingSettings:
     Attributes:
         mode: exact: every point of the grid is asked. adaptive: only those that still promise something.
         spacing: of the points that adaptive asks first, 1 in so many along each side.
+        nearly: adaptive goes on beside a point whose best predicted IoU is at most that much too low.
         points_per_side: of the grid on the whole photo.
         points_per_batch: that go through the decoder together; a CPU is fastest with few, whose tensors fit its caches.
         crop_layers: 1 adds 2 x 2 crops, 2 also 4 x 4, at the photo's full resolution.
@@ -36,6 +37,7 @@ class EverythingSettings:
 
     mode: str = "exact"
     spacing: int = 2
+    nearly: float = 0.05
     points_per_side: int = 32
     points_per_batch: int = 4
     crop_layers: int = 0
@@ -61,6 +63,7 @@ class EverythingSettings:
                 raise PromptInvalid(f"{name} is true or false, not {getattr(self, name)!r}")
         ranges: dict[str, tuple[type, float, float]] = {
             "spacing": (int, 1, 16),
+            "nearly": (float, 0, 1),
             "points_per_side": (int, 1, 128),
             "points_per_batch": (int, 1, 1024),
             "crop_layers": (int, 0, 2),
