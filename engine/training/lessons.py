@@ -3,6 +3,7 @@
 A lesson is a module: what it learns beside the model goes into the run's state, and never into the checkpoint.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class Taught(NamedTuple):
     told: dict[str, float]  # what the log shows beside it
 
 
-class Lesson(nn.Module):
+class Lesson(nn.Module, ABC):
     """Base of the two lessons."""
 
     def __init__(self, run: Run) -> None:
@@ -39,12 +40,13 @@ class Lesson(nn.Module):
         """What a micro-batch shall hold."""
         return phase
 
+    @abstractmethod
     def teach(self, sized: Sam, batch: Batch, phase: Phase, rng: np.random.Generator) -> Taught:
-        """
+        """What one micro-batch teaches.
+
         Args:
             sized: the model at the phase's side.
         """
-        raise NotImplementedError
 
     def autocast(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.run.precision == "bfloat16")
