@@ -179,7 +179,7 @@ def test_the_maps_of_a_folder_are_scored_against_all_its_annotators(folder):
     assert (report["ods_recall"], report["ods_precision"]) == (0.5, 1)
 
 
-@pytest.mark.skipif(not (SHARED_DATA / "bsds500_test").is_dir(), reason="no BSDS500 here")
+@pytest.mark.skipif(not (SHARED_DATA / "bsds500_test").is_dir(), reason="BSDS500 may not be copied into the project")
 def test_a_persons_map_of_a_real_photo_is_perfect_by_itself_and_not_by_another_persons():
     photo = read_annotated(SHARED_DATA / "bsds500_test", "boundaries")[0]
     one, other = (human > 0 for human in photo.read((321, 481))[:2])
