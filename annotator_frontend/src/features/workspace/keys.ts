@@ -1,20 +1,43 @@
-/** What a key does in the workspace. */
-export type Command =
-  | 'accept'
-  | 'submit'
-  | 'escape'
-  | 'undo'
-  | 'redo'
-  | 'next candidate'
-  | 'previous candidate'
-  | 'candidate 1'
-  | 'candidate 2'
-  | 'candidate 3'
-  | 'delete'
-  | 'fit'
-  | 'help'
+import { t } from '@/shared/i18n'
 
-interface KeyLike {
+/** What a key does in the workspace: its words on the sheet, and the chords it has unless somebody changed them. */
+export interface CommandEntry {
+  label: string
+  group: 'Object' | 'Photo' | 'View' | 'Tools'
+  /** As `chordOf` writes them. */
+  chords: readonly string[]
+}
+
+/** All commands of the workspace. A line here, and a line where the workspace runs commands: that is all of a new one. */
+export const COMMANDS = {
+  accept: { label: 'Accept the object', group: 'Object', chords: ['Enter'] },
+  escape: { label: 'Give the object up', group: 'Object', chords: ['Escape'] },
+  undo: { label: 'Undo', group: 'Object', chords: ['Ctrl+Z'] },
+  redo: { label: 'Redo', group: 'Object', chords: ['Ctrl+Shift+Z', 'Ctrl+Y'] },
+  'next candidate': { label: 'The next of the masks of a first click', group: 'Object', chords: ['Tab'] },
+  'previous candidate': { label: 'The one before', group: 'Object', chords: ['Shift+Tab'] },
+  'candidate 1': { label: 'The first mask', group: 'Object', chords: ['1'] },
+  'candidate 2': { label: 'The second mask', group: 'Object', chords: ['2'] },
+  'candidate 3': { label: 'The third mask', group: 'Object', chords: ['3'] },
+  delete: { label: 'Remove the mask that is selected', group: 'Object', chords: ['Delete', 'Backspace'] },
+  submit: { label: 'Submit the photo; the next one comes', group: 'Photo', chords: ['Ctrl+Enter'] },
+  fit: { label: 'Fit the photo to the window', group: 'View', chords: ['0'] },
+  help: { label: 'This sheet', group: 'View', chords: ['?'] },
+} as const satisfies Record<string, CommandEntry>
+
+export type Command = keyof typeof COMMANDS
+
+/** Keys that work while they are held, and what hands do. They are not commands and cannot be changed. */
+export const HANDS: readonly (readonly [string, string])[] = [
+  ['Click', 'This belongs to the object'],
+  ['Right click, or Alt + click', 'This does not'],
+  ['Drag', 'A box around the object'],
+  ['Hold H', 'Hide the masks'],
+  ['Wheel', 'Zoom at the cursor'],
+  ['Hold Space and drag, or middle button', 'Move the photo'],
+]
+
+export interface KeyLike {
   key: string
   ctrlKey: boolean
   metaKey: boolean
@@ -22,52 +45,35 @@ interface KeyLike {
   altKey: boolean
 }
 
-/** The command of a key press, or null. Ctrl and Cmd are the same. */
-export function commandOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyLike): Command | null {
-  const isControl = ctrlKey || metaKey
-  if (altKey) return null
-  if (isControl) {
-    if (key === 'Enter') return 'submit'
-    if (key.toLowerCase() === 'z') return shiftKey ? 'redo' : 'undo'
-    if (key.toLowerCase() === 'y') return 'redo'
-    return null
-  }
-  switch (key) {
-    case 'Enter':
-      return 'accept'
-    case 'Escape':
-      return 'escape'
-    case 'Tab':
-      return shiftKey ? 'previous candidate' : 'next candidate'
-    case '1':
-    case '2':
-    case '3':
-      return `candidate ${key}`
-    case 'Delete':
-    case 'Backspace':
-      return 'delete'
-    case '0':
-      return 'fit'
-    case '?':
-      return 'help'
-  }
-  return null
+/** A key press in words: `Ctrl+Shift+Z`, `Tab`, `?`. Ctrl and Cmd are the same; a sign that needs Shift is only the sign. */
+export function chordOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyLike): string {
+  const isLetter = /^\p{L}$/u.test(key)
+  const isSign = key.length === 1 && !isLetter
+  return [
+    ctrlKey || metaKey ? 'Ctrl' : '',
+    altKey ? 'Alt' : '',
+    shiftKey && !isSign ? 'Shift' : '',
+    isLetter ? key.toUpperCase() : key,
+  ]
+    .filter(Boolean)
+    .join('+')
 }
 
-/** The sheet of keys. */
-export const SHEET: readonly (readonly [string, string])[] = [
-  ['Click', 'This belongs to the object'],
-  ['Right click, or Alt + click', 'This does not'],
-  ['Drag', 'A box around the object'],
-  ['Tab, or 1 2 3', 'Choose among the masks of a first click'],
-  ['Enter', 'Accept the object'],
-  ['Ctrl + Enter', 'Submit the photo; the next one comes'],
-  ['Escape', 'Give the object up'],
-  ['Ctrl + Z, Ctrl + Shift + Z', 'Undo, redo'],
-  ['Delete', 'Remove the mask that is selected'],
-  ['Hold H', 'Hide the masks'],
-  ['Wheel', 'Zoom at the cursor'],
-  ['Hold Space and drag, or middle button', 'Move the photo'],
-  ['0', 'Fit the photo to the window'],
-  ['?', 'This sheet'],
-]
+const BY_CHORD = new Map<string, Command>(
+  Object.entries(COMMANDS).flatMap(([command, { chords }]) =>
+    chords.map(chord => [chord as string, command as Command] as const),
+  ),
+)
+
+/** The command of a key press, or null. */
+export function commandOf(key: KeyLike): Command | null {
+  return BY_CHORD.get(chordOf(key)) ?? null
+}
+
+/** A chord as it stands on the sheet. */
+export function chordInWords(chord: string): string {
+  return chord
+    .split('+')
+    .map(part => t(part))
+    .join(' + ')
+}
