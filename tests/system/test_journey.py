@@ -143,6 +143,7 @@ def test_from_a_photo_to_a_better_model_to_a_dataset(person: Person, maskloop: R
     assert all(mask["origin"] == "assisted" and mask["prompts"] and mask["predicted_iou"] for mask in masks)
 
     # A Celery worker trains, and the gate decides.
+    page.get_by_role("link", name="Loop", exact=True).click()
     page.get_by_role("button", name="Retrain", exact=True).click()
     newest = page.get_by_test_id("newest-run")
     expect(newest.get_by_text("Promoted").or_(newest.get_by_text("Refused"))).to_be_visible(timeout=2 * SLOW_MS)
@@ -154,10 +155,12 @@ def test_from_a_photo_to_a_better_model_to_a_dataset(person: Person, maskloop: R
     expect(page.get_by_test_id("autolabel-run")).to_have_attribute("data-state", "done", timeout=3 * SLOW_MS)
     automatic = [i for i in images_of(script, dataset) if i["status"] == "automatic"]
     assert automatic, "no photo got an automatic mask"
+    page.get_by_role("link", name="Photos", exact=True).click()
     expect(page.get_by_role("link", name=f"{automatic[0]['file_name']}: Automatic")).to_be_visible()
     person.shot("automatic", full_page=True)
 
     # Tar shards that pycocotools reads.
+    page.get_by_role("link", name="Releases", exact=True).click()
     page.get_by_role("button", name="Release", exact=True).click()
     expect(page.get_by_test_id("release")).to_have_attribute("data-state", "ready", timeout=SLOW_MS)
     with page.expect_download() as download:

@@ -1,15 +1,20 @@
-import { Alert, Center, Container, Grid, Loader, Stack } from '@mantine/core'
-import { useParams } from 'react-router'
-import { AutolabelPanel } from '@/features/autolabel/AutolabelPanel'
+import { Alert, Center, Container, Loader } from '@mantine/core'
+import { Outlet, useOutletContext, useParams } from 'react-router'
 import { DatasetHeader } from '@/features/datasets/DatasetHeader'
-import { PhotoGrid } from '@/features/datasets/PhotoGrid'
-import { useDataset } from '@/features/datasets/queries'
-import { ReleasesPanel } from '@/features/releases/ReleasesPanel'
-import { CheckpointHistory } from '@/features/training/CheckpointHistory'
-import { TrainingPanel } from '@/features/training/TrainingPanel'
-import { Section } from '@/shared/ui/Section'
+import { type Dataset, useDataset } from '@/features/datasets/queries'
+import { t } from '@/shared/i18n'
+import { SubNavigation } from '@/shared/ui/SubNavigation'
 
-/** A dataset: its photos, and the loop's buttons. */
+/** The pages of a dataset, in the order in which they are offered. The first is the dataset's own address. */
+const PAGES = [
+  { path: '', name: 'Photos' },
+  { path: 'loop', name: 'Loop' },
+  { path: 'releases', name: 'Releases' },
+  { path: 'people', name: 'People' },
+  { path: 'settings', name: 'Settings' },
+]
+
+/** The frame of a dataset's pages. */
 export function DatasetScreen() {
   const id = useParams().dataset!
   const { data: dataset, error } = useDataset(id)
@@ -22,30 +27,27 @@ export function DatasetScreen() {
   }
   if (!dataset) {
     return (
-      <Center h={300}>
-        <Loader aria-label="Loading" />
+      <Center h={300} component="main">
+        <Loader aria-label={t('Loading')} />
       </Center>
     )
   }
-  const isAdmin = dataset.role === 'admin'
   return (
     <Container size={1680} py="lg" component="main">
       <DatasetHeader dataset={dataset} />
-      <Grid gap="lg">
-        <Grid.Col span={{ base: 12, lg: 7 }}>
-          <Section title="Photos">
-            <PhotoGrid dataset={id} />
-          </Section>
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, lg: 5 }}>
-          <Stack gap="lg">
-            <TrainingPanel dataset={id} isAdmin={isAdmin} />
-            <AutolabelPanel dataset={id} isAdmin={isAdmin} />
-            <ReleasesPanel dataset={id} isAdmin={isAdmin} />
-            <CheckpointHistory dataset={id} isAdmin={isAdmin} />
-          </Stack>
-        </Grid.Col>
-      </Grid>
+      <SubNavigation
+        label={t('Pages of this dataset')}
+        pages={PAGES.map(({ path, name }) => ({
+          to: `/datasets/${id}${path && `/${path}`}`,
+          name: t(name),
+        }))}
+      />
+      <Outlet context={dataset} />
     </Container>
   )
+}
+
+/** The dataset whose page this is. */
+export function useOpenDataset(): Dataset {
+  return useOutletContext<Dataset>()
 }

@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Text } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet } from 'react-router'
 import { answer, api, type Schemas } from '@/shared/api/client'
+import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import classes from './Shell.module.css'
 import { useLiveChanges } from './useLiveChanges'
@@ -33,7 +34,7 @@ export function Shell({ user }: { user: Schemas['UserJson'] }) {
           </Anchor>
           <Text size="sm">{user.username}</Text>
           <Button size="compact-sm" variant="default" onClick={() => void logOut()}>
-            Log out
+            {t('Log out')}
           </Button>
         </Group>
       </Group>

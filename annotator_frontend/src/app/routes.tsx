@@ -4,7 +4,9 @@ import { Navigate, Route, Routes as Table } from 'react-router'
 import { DatasetsPage } from '@/features/datasets/DatasetsPage'
 import { LoginPage } from '@/features/session/LoginPage'
 import { useCurrentUser } from '@/shared/api/useCurrentUser'
+import { t } from '@/shared/i18n'
 import { DatasetScreen } from './DatasetScreen'
+import { LoopPage, PeoplePage, PhotosPage, ReleasesPage, SettingsPage } from './datasetPages'
 import { Shell } from './Shell'
 
 // The decoder's runtime is only for those who label.
@@ -12,7 +14,7 @@ const WorkspaceScreen = lazy(() => import('./WorkspaceScreen'))
 
 const waiting = (
   <Center mih="100dvh">
-    <Loader aria-label="Loading" />
+    <Loader aria-label={t('Loading')} />
   </Center>
 )
 
@@ -25,7 +27,13 @@ export function Routes() {
       <Table>
         <Route element={<Shell user={user} />}>
           <Route index element={<DatasetsPage />} />
-          <Route path="datasets/:dataset" element={<DatasetScreen />} />
+          <Route path="datasets/:dataset" element={<DatasetScreen />}>
+            <Route index element={<PhotosPage />} />
+            <Route path="loop" element={<LoopPage />} />
+            <Route path="releases" element={<ReleasesPage />} />
+            <Route path="people" element={<PeoplePage />} />
+            <Route path="settings" element={<SettingsPage />} />
+          </Route>
         </Route>
         <Route path="datasets/:dataset/label" element={<WorkspaceScreen user={user} />} />
         <Route path="*" element={<Navigate to="/" replace />} />

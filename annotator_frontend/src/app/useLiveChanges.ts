@@ -11,6 +11,7 @@ const PARTS: Record<string, readonly string[]> = {
   release: ['releases'],
   deployment: ['checkpoints'],
   checkpoint: ['checkpoints'],
+  member: ['members'],
 }
 
 /** What the server says has changed is asked for again. */

@@ -14,15 +14,10 @@ import {
 } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { Link, useNavigate } from 'react-router'
+import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
-import { count } from '@/shared/ui/words'
 import { type Dataset, useCreateDataset, useDatasets } from './queries'
-
-export const STAGES = {
-  assisted: 'Assisted',
-  semi_automatic: 'Semi-automatic',
-  automatic: 'Automatic',
-} as const
+import { stageName } from './stages'
 
 export function DatasetsPage() {
   const datasets = useDatasets()
@@ -31,12 +26,14 @@ export function DatasetsPage() {
     <Container size="lg" py="xl" component="main">
       <Group justify="space-between" mb="lg">
         <Title order={1} size="h2">
-          Datasets
+          {t('Datasets')}
         </Title>
-        <Button onClick={() => setOpen(true)}>New dataset</Button>
+        <Button onClick={() => setOpen(true)}>{t('New dataset')}</Button>
       </Group>
       {datasets.error && <Text c="red">{datasets.error.message}</Text>}
-      {datasets.data?.length === 0 && <Text c="dimmed">None yet. Make one, and put photos into it.</Text>}
+      {datasets.data?.length === 0 && (
+        <Text c="dimmed">{t('None yet. Make one, and put photos into it.')}</Text>
+      )}
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
         {datasets.data?.map(dataset => (
           <DatasetCard key={dataset.id} dataset={dataset} />
@@ -57,12 +54,15 @@ function DatasetCard({ dataset }: { dataset: Dataset }) {
           <Text fw={600} truncate>
             {dataset.name}
           </Text>
-          <Badge variant="light">{STAGES[dataset.stage]}</Badge>
+          <Badge variant="light">{stageName(dataset.stage)}</Badge>
         </Group>
-        <Progress value={counts.images ? (100 * done) / counts.images : 0} aria-label="Photos labelled" />
+        <Progress
+          value={counts.images ? (100 * done) / counts.images : 0}
+          aria-label={t('Photos labelled')}
+        />
         <Text size="sm" c="dimmed">
-          {done} of {count(counts.images, 'photo')} labelled,{' '}
-          {count(counts.masks_human + counts.masks_automatic, 'mask')}
+          {t('{{done}} of {{count}} photos labelled', { done, count: counts.images })},{' '}
+          {t('{{count}} masks', { count: counts.masks_human + counts.masks_automatic })}
         </Text>
       </Stack>
     </Card>
@@ -78,18 +78,18 @@ function NewDataset({ isOpen, onClose }: { isOpen: boolean; onClose: () => void 
     create.mutate(name, { onSuccess: made => void navigate(`/datasets/${made.id}`), onError: tellError })
   }
   return (
-    <Modal opened={isOpen} onClose={onClose} title="New dataset" centered>
+    <Modal opened={isOpen} onClose={onClose} title={t('New dataset')} centered>
       <form onSubmit={onSubmit}>
         <Stack>
           <TextInput
-            label="Name"
+            label={t('Name')}
             value={name}
             onChange={event => setName(event.currentTarget.value)}
             required
             data-autofocus
           />
           <Button type="submit" loading={create.isPending}>
-            Create
+            {t('Create')}
           </Button>
         </Stack>
       </form>

@@ -47,6 +47,23 @@ export function useCreateDataset() {
   })
 }
 
+export function useUpdateDataset(id: string) {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (fields: Partial<Dataset>) =>
+      answer(
+        api.PATCH('/api/datasets/{dataset_id}/', {
+          params: { path: { dataset_id: id } },
+          body: fields as never,
+        }),
+      ),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ['datasets'] })
+      return queries.invalidateQueries({ queryKey: ['dataset', id] })
+    },
+  })
+}
+
 export function useUpload(dataset: string) {
   const queries = useQueryClient()
   return useMutation({

@@ -2,6 +2,7 @@ import { Alert, Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Ti
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { answer, api } from '@/shared/api/client'
+import { t } from '@/shared/i18n'
 
 export function LoginPage() {
   const [username, setUsername] = useState('')
@@ -28,7 +29,7 @@ export function LoginPage() {
                 Maskloop
               </Title>
               <Text c="dimmed" size="sm">
-                Photos in, masks out, and a model that gets better on the way.
+                {t('Photos in, masks out, and a model that gets better on the way.')}
               </Text>
             </div>
             {login.error && (
@@ -37,7 +38,7 @@ export function LoginPage() {
               </Alert>
             )}
             <TextInput
-              label="Name"
+              label={t('Name')}
               autoComplete="username"
               value={username}
               onChange={event => setUsername(event.currentTarget.value)}
@@ -45,14 +46,14 @@ export function LoginPage() {
               autoFocus
             />
             <PasswordInput
-              label="Password"
+              label={t('Password')}
               autoComplete="current-password"
               value={password}
               onChange={event => setPassword(event.currentTarget.value)}
               required
             />
             <Button type="submit" loading={login.isPending}>
-              Log in
+              {t('Log in')}
             </Button>
           </Stack>
         </form>

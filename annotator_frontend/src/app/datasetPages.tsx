@@ -1,0 +1,59 @@
+import { Grid, Stack } from '@mantine/core'
+import { AutolabelPanel } from '@/features/autolabel/AutolabelPanel'
+import { DatasetSettings } from '@/features/datasets/DatasetSettings'
+import { DatasetSummary } from '@/features/datasets/DatasetSummary'
+import { PhotoGrid } from '@/features/datasets/PhotoGrid'
+import { PeoplePanel } from '@/features/people/PeoplePanel'
+import { ReleasesPanel } from '@/features/releases/ReleasesPanel'
+import { CheckpointHistory } from '@/features/training/CheckpointHistory'
+import { TrainingPanel } from '@/features/training/TrainingPanel'
+import { t } from '@/shared/i18n'
+import { Section } from '@/shared/ui/Section'
+import { useOpenDataset } from './DatasetScreen'
+
+export function PhotosPage() {
+  const dataset = useOpenDataset()
+  return (
+    <>
+      <DatasetSummary dataset={dataset} />
+      <Section title={t('Photos')}>
+        <PhotoGrid dataset={dataset.id} />
+      </Section>
+    </>
+  )
+}
+
+/** How the model learns from the masks, and makes masks in turn. */
+export function LoopPage() {
+  const { id, role } = useOpenDataset()
+  const own = { dataset: id, isAdmin: role === 'admin' }
+  return (
+    <Grid gap="lg">
+      <Grid.Col span={{ base: 12, lg: 6 }}>
+        <Stack gap="lg">
+          <TrainingPanel {...own} />
+        </Stack>
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, lg: 6 }}>
+        <Stack gap="lg">
+          <AutolabelPanel {...own} />
+          <CheckpointHistory {...own} />
+        </Stack>
+      </Grid.Col>
+    </Grid>
+  )
+}
+
+export function ReleasesPage() {
+  const { id, role } = useOpenDataset()
+  return <ReleasesPanel dataset={id} isAdmin={role === 'admin'} />
+}
+
+export function PeoplePage() {
+  const { id, role } = useOpenDataset()
+  return <PeoplePanel dataset={id} isAdmin={role === 'admin'} />
+}
+
+export function SettingsPage() {
+  return <DatasetSettings dataset={useOpenDataset()} />
+}

@@ -1,0 +1,43 @@
+import { Progress, SimpleGrid, Text } from '@mantine/core'
+import { t } from '@/shared/i18n'
+import type { Dataset } from './queries'
+
+/** How far the work is. */
+export function DatasetSummary({ dataset }: { dataset: Dataset }) {
+  const { counts } = dataset
+  const done = counts.annotated + counts.automatic
+  const share = (photos: number) => (100 * photos) / (counts.images || 1)
+  return (
+    <>
+      <Progress.Root size="sm" mb={6} aria-label={t('Photos labelled')}>
+        <Progress.Section value={share(counts.annotated)} color="teal" aria-label={t('By people')} />
+        <Progress.Section value={share(counts.automatic)} color="blue" aria-label={t('Automatic')} />
+      </Progress.Root>
+      <SimpleGrid cols={{ base: 2, sm: 4 }} my="md">
+        <Figure name={t('Photos labelled')} value={t('{{done}} of {{all}}', { done, all: counts.images })} />
+        <Figure name={t('Masks by people')} value={counts.masks_human.toLocaleString('en')} />
+        <Figure name={t('Automatic masks')} value={counts.masks_automatic.toLocaleString('en')} />
+        <Figure
+          name={t('Test photos for the gate')}
+          value={t('{{done}} of {{all}}', {
+            done: counts.test_images_annotated,
+            all: dataset.test_images_wanted ?? 0,
+          })}
+        />
+      </SimpleGrid>
+    </>
+  )
+}
+
+function Figure({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <Text size="xl" fw={600}>
+        {value}
+      </Text>
+      <Text size="sm" c="dimmed">
+        {name}
+      </Text>
+    </div>
+  )
+}
