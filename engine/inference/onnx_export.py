@@ -1,21 +1,25 @@
-"""The prompt encoder and mask decoder as one ONNX graph, for the page -- N points, H = W = 4 G.
+"""The prompt encoder and mask decoder as one ONNX graph, for the page -- N points, T texts, H = W = 4 G.
 
     in   image_embedding   float32 1 x C x G x G
          point_coords      float32 1 x N x 2     in the model frame (`to_model_frame`)
          point_labels      float32 1 x N         -1 padding, 0 background, 1 foreground, 2 and 3 a box's corners
          mask_input        float32 1 x 1 x H x W  logits of the answer before, or zeros
          has_mask_input    float32 1             1 or 0
+         text_tokens       float32 1 x T x C     T is 0 or 1: a text as `Sam.text_tokens` makes it. Only graphs of checkpoints
+                                                 that take texts have this input
     out  low_res_logits    float32 1 x 4 x H x W  mask 0 for unambiguous prompts, 1 to 3 for a lone click or box
          iou_predictions   float32 1 x 4
 
-As in the published export, the caller appends the padding point (0, 0, -1) where there is no box. The page chooses
-among the masks and turns logits into pixels itself. Only plain arithmetic: no boolean masks.
+As in the published export, the caller appends the padding point (0, 0, -1) where there is no box, to a text alone, too. The
+page chooses among the masks and turns logits into pixels itself. Only plain arithmetic: no boolean masks. The file's metadata
+say whether it takes texts (`takes_text`: `yes` or `no`), and of which encoder (`text_encoder`: kind and fingerprint).
 """
 
 import io
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,6 +31,7 @@ from engine.model.mask_decoder import Attention, TwoWayLayer
 
 OPSET = 17
 INPUTS = ("image_embedding", "point_coords", "point_labels", "mask_input", "has_mask_input")
+TEXT_INPUT = "text_tokens"
 OUTPUTS = ("low_res_logits", "iou_predictions")
 
 
@@ -42,11 +47,11 @@ class PublishedGraph(nn.Module):
             self.register_buffer("positions", model.prompt_encoder.image_positions())
 
     def forward(
-        self, embedding: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor
+        self, embedding: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, *text_1TC: Tensor
     ) -> tuple[Tensor, Tensor]:
         prompt = self.model.prompt_encoder
-        tokens, dense = prompt.tokens(points, labels), prompt.dense(mask, has_mask, 1)
-        return self.model.mask_decoder(embedding, self.positions, tokens, dense)
+        tokens = torch.cat([*text_1TC, prompt.tokens(points, labels)], dim=1)  # in the order of `Sam.decode`
+        return self.model.mask_decoder(embedding, self.positions, tokens, prompt.dense(mask, has_mask, 1))
 
 
 class FoldedGraph(nn.Module):
@@ -71,10 +76,11 @@ class FoldedGraph(nn.Module):
             self.register_buffer("positions_CP", model.prompt_encoder.image_positions()[0].flatten(1).contiguous())
 
     def forward(
-        self, embedding: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor
+        self, embedding: Tensor, points: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor, *text_1TC: Tensor
     ) -> tuple[Tensor, Tensor]:
         prompt, decoder = self.model.prompt_encoder, self.model.mask_decoder
-        start_TC = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight, prompt.tokens(points, labels)[0]])
+        said = [text_TC[0] for text_TC in text_1TC] + [prompt.tokens(points, labels)[0]]
+        start_TC = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight, *said])
         image_CP = (embedding + prompt.dense(mask, has_mask, 1))[0].flatten(1)
         tokens_TC = start_TC
         for layer in decoder.transformer.layers:
@@ -161,25 +167,35 @@ def export_decoder_onnx(model: Sam, out: Path, graph: nn.Module | None = None) -
     Args:
         graph: of this model; None: `decoder_graph` chooses.
     """
-    config = model.architecture.prompt
-    example = (
+    config, text = model.architecture.prompt, model.architecture.text
+    example = [
         torch.zeros(1, config.channels, config.grid, config.grid),
         torch.zeros(1, 2, 2),
         torch.tensor([[1.0, -1.0]]),
         torch.zeros(1, 1, 4 * config.grid, 4 * config.grid),
         torch.zeros(1),
-    )
+    ]
+    inputs, varying = list(INPUTS), {"point_coords": {1: "points"}, "point_labels": {1: "points"}}
+    if text is not None:
+        example.append(torch.zeros(1, 1, config.channels))
+        inputs.append(TEXT_INPUT)
+        varying[TEXT_INPUT] = {1: "texts"}
     content = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracing exporter warns of its own age
         torch.onnx.export(
             graph or decoder_graph(model.eval()),
-            example,
+            tuple(example),
             content,  # type: ignore[arg-type]  # a file will do, too
-            input_names=list(INPUTS),
+            input_names=inputs,
             output_names=list(OUTPUTS),
-            dynamic_axes={"point_coords": {1: "points"}, "point_labels": {1: "points"}},
+            dynamic_axes=varying,
             opset_version=OPSET,
             dynamo=False,
         )
-    write_whole(out, content.getvalue())
+    proto = onnx.load_from_string(content.getvalue())
+    about = {"takes_text": "no"}
+    if text is not None:
+        about = {"takes_text": "yes", "text_encoder": f"{text.encoder} {text.fingerprint}"}
+    onnx.helper.set_model_props(proto, about)
+    write_whole(out, proto.SerializeToString())

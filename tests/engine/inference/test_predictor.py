@@ -71,41 +71,87 @@ def test_a_prompt_that_no_mask_can_answer_is_refused(predictor, photo, prompt):
         predictor.predict(photo, prompt)
 
 
-@pytest.mark.parametrize("weights", ["the published structure, narrow", "the folded one, the default checkpoint's"])
-def test_the_exported_decoder_answers_as_torch_does(model, photo, tmp_path, weights):
-    if weights.startswith("the folded"):
+CLICK = ([[30, 20], [0, 0]], [1, -1])
+STRUCTURES = ["the published structure, narrow", "the folded one, the default checkpoint's"]
+
+
+@pytest.fixture
+def exported(model, tmp_path, request):
+    """A model and a session of its exported graph, which takes texts where the test's parameter says so."""
+    structure, takes_text = request.param
+    if structure.startswith("the folded"):
         model = load_checkpoint(DEFAULT_CHECKPOINT)
-        photo = Predictor(model).embed(scene(*SIZE, seed=1)[0])
         assert isinstance(decoder_graph(model), FoldedGraph)
     else:
         assert isinstance(decoder_graph(model), PublishedGraph)
+    if takes_text:
+        model.take_text(TextProjection.Config(width=16, encoder="minilm", fingerprint="0" * 16))
     export_decoder_onnx(model, tmp_path / "decoder.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "decoder.onnx")
+    return model, onnxruntime.InferenceSession(tmp_path / "decoder.onnx")
+
+
+def both(exported, prompt, *, has_mask=0, text_1TC=None):
+    """A prompt's logits and predicted IoU, from the graph and from torch."""
+    model, session = exported
+    points, labels = (np.array([part], np.float32) for part in prompt)
+    embedding = Predictor(model).embed(scene(*SIZE, seed=1)[0]).embedding[None].astype(np.float32)
     side = 4 * model.architecture.prompt.grid
     previous = np.random.default_rng(0).normal(size=(1, 1, side, side)).astype(np.float32)
-    cases = [
-        ([[30, 20], [0, 0]], [1, -1], 0),
-        ([[30, 20], [4, 60], [0, 0]], [1, 0, -1], 1),
-        ([[5, 5], [40, 30]], [2, 3], 0),
-        ([[30, 20], [5, 5], [40, 30]], [1, 2, 3], 1),
-    ]
-    embedding = photo.embedding[None].astype(np.float32)
-    for points, labels, has_mask in cases:
-        given = {
-            "image_embedding": embedding,
-            "point_coords": np.array([points], np.float32),
-            "point_labels": np.array([labels], np.float32),
-            "mask_input": previous,
-            "has_mask_input": np.array([has_mask], np.float32),
-        }
-        logits, ious = session.run(["low_res_logits", "iou_predictions"], given)
-        with torch.inference_mode():
-            mask = torch.from_numpy(previous) if has_mask else None
-            wanted = model.decode(
-                torch.from_numpy(embedding), torch.tensor([points]).float(), torch.tensor([labels]).float(), mask
-            )
-        np.testing.assert_allclose(logits, wanted[0].numpy(), atol=1e-4, rtol=1e-4)
-        np.testing.assert_allclose(ious, wanted[1].numpy(), atol=1e-4)
+    given = {
+        "image_embedding": embedding,
+        "point_coords": points,
+        "point_labels": labels,
+        "mask_input": previous,
+        "has_mask_input": np.array([has_mask], np.float32),
+    }
+    if text_1TC is not None:
+        given["text_tokens"] = text_1TC
+    with torch.inference_mode():
+        wanted = model.decode(
+            *(torch.from_numpy(values) for values in (embedding, points, labels)),
+            torch.from_numpy(previous) if has_mask else None,
+            text_B1C=None if text_1TC is None or text_1TC.shape[1] == 0 else torch.from_numpy(text_1TC),
+        )
+    return session.run(["low_res_logits", "iou_predictions"], given), [part.numpy() for part in wanted]
+
+
+@pytest.mark.parametrize("exported", [(name, False) for name in STRUCTURES], indirect=True)
+def test_the_exported_decoder_answers_as_torch_does(exported):
+    assert {"takes_text": "no"}.items() <= exported[1].get_modelmeta().custom_metadata_map.items()
+    for prompt, has_mask in (
+        (CLICK, 0),
+        (([[30, 20], [4, 60], [0, 0]], [1, 0, -1]), 1),
+        (([[5, 5], [40, 30]], [2, 3]), 0),
+        (([[30, 20], [5, 5], [40, 30]], [1, 2, 3]), 1),
+    ):
+        ours, wanted = both(exported, prompt, has_mask=has_mask)
+        np.testing.assert_allclose(ours[0], wanted[0], atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose(ours[1], wanted[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("exported", [(name, True) for name in STRUCTURES], indirect=True)
+def test_the_exported_decoder_takes_a_text_or_none_beside_every_other_prompt(exported):
+    model, session = exported
+    assert session.get_modelmeta().custom_metadata_map == {
+        "takes_text": "yes",
+        "text_encoder": "minilm 0000000000000000",
+    }
+    with torch.inference_mode():
+        word_11C = model.text_tokens(torch.from_numpy(text(0))[None]).numpy()
+    for prompt, has_mask in (
+        (([[0, 0]], [-1]), 0),  # a text alone
+        (CLICK, 0),
+        (CLICK, 1),
+        (([[5, 5], [40, 30]], [2, 3]), 0),
+        (([[30, 20], [5, 5], [40, 30]], [1, 2, 3]), 1),
+    ):
+        answers = []
+        for said_1TC in (word_11C, word_11C[:, :0]):
+            ours, wanted = both(exported, prompt, has_mask=has_mask, text_1TC=said_1TC)
+            np.testing.assert_allclose(ours[0], wanted[0], atol=1e-4, rtol=1e-4)
+            np.testing.assert_allclose(ours[1], wanted[1], atol=1e-4)
+            answers.append(ours[0])
+        assert np.abs(answers[0] - answers[1]).max() > 0.01
 
 
 @pytest.fixture
