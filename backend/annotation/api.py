@@ -180,6 +180,7 @@ class NextJson(serializers.Serializer):
 
 class SubmitForm(serializers.Serializer):
     masks = serializers.ListField(child=serializers.UUIDField())
+    complete = serializers.BooleanField(default=False, help_text="nothing is left to label on this photo")
 
 
 class SkipForm(serializers.Serializer):
@@ -269,7 +270,10 @@ class SubmitView(APIView):
         own = assignment_get(user=person(request), assignment_id=assignment_id)
         form = SubmitForm(data=request.data)
         form.is_valid(raise_exception=True)
-        assignment_submit(assignment_id=own.id, holder=person(request), mask_ids=set(form.validated_data["masks"]))
+        said = form.validated_data
+        assignment_submit(
+            assignment_id=own.id, holder=person(request), mask_ids=set(said["masks"]), complete=said["complete"]
+        )
         return Response(status=204)
 
 

@@ -35,6 +35,8 @@ class Assignment(Row):
     expires_at = models.DateTimeField()  # by the database's clock
     closed_at = models.DateTimeField(null=True)
     skip_reason = models.CharField(max_length=255, blank=True)
+    # Whether its holder said that nothing is left to label here; null: it was not submitted.
+    complete = models.BooleanField(null=True)
 
     class Meta:
         constraints = [

@@ -48,6 +48,11 @@ def image_status(image: Image) -> str:
     return "automatic" if image.mask_count else "waiting"  # type: ignore[attr-defined]
 
 
+def complete_images(dataset: Dataset) -> QuerySet[Image]:
+    """Photos of which a person says that nothing is left to label: what has no mask there is background."""
+    return Image.objects.filter(dataset=dataset, complete_at__isnull=False)
+
+
 def has_enough_test_evidence(dataset: Dataset) -> bool:
     """Whether people have labelled as many test photos and masks as the gate wants."""
     images, masks = evidence_of(dataset, Split.TEST)

@@ -120,23 +120,31 @@ def assignment_renew(*, assignment_id: UUID, holder: User) -> Assignment:
 
 
 @transaction.atomic
-def assignment_submit(*, assignment_id: UUID, holder: User, mask_ids: set[UUID]) -> None:
+def assignment_submit(*, assignment_id: UUID, holder: User, mask_ids: set[UUID], complete: bool = False) -> None:
     """Close a photo's assignment, once every mask that the page made has arrived.
 
+    Args:
+        complete: the person says that nothing is left to label. What the newest submission says holds.
     Raises:
         AssignmentNotHeld: it ran out, was submitted before, or is another person's.
         MasksMissing: names the masks to send again; the assignment stays open.
     """
     # One UPDATE both checks the state and changes it, so two tabs cannot both win.
-    if not _open(assignment_id, holder).update(state=State.SUBMITTED, closed_at=Now()):
+    if not _open(assignment_id, holder).update(state=State.SUBMITTED, closed_at=Now(), complete=complete):
         raise AssignmentNotHeld(assignment_id)
     arrived = Mask.objects.filter(id__in=mask_ids, image__assignments=assignment_id).values_list("id", flat=True)
     if missing := mask_ids - set(arrived):
         raise MasksMissing(missing)  # and the UPDATE is rolled back
     image = Image.objects.get(assignments=assignment_id)
     Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
+    Image.objects.filter(id=image.id).update(complete_at=Now() if complete else None)
     event_record(
-        "assignment.submitted", subject=assignment_id, dataset=image.dataset_id, by=holder, image=str(image.id)
+        "assignment.submitted",
+        subject=assignment_id,
+        dataset=image.dataset_id,
+        by=holder,
+        image=str(image.id),
+        complete=complete,
     )
 
 
@@ -274,6 +282,7 @@ def mask_remove(*, mask: Mask, by: User) -> None:
     if held is None:
         raise AssignmentNotHeld(mask.id)
     if Mask.objects.filter(id=mask.id, state=MaskState.ACTIVE).update(state=MaskState.REJECTED):
+        Image.objects.filter(id=mask.image_id).update(complete_at=None)  # until a submission says so again
         event_record("mask.removed", subject=mask.id, dataset=mask.image.dataset_id, by=by, image=str(mask.image_id))
 
 
@@ -312,6 +321,7 @@ def masks_import(*, image: Image, masks: Sequence[np.ndarray], complete: bool) -
     Mask.objects.bulk_create(new, ignore_conflicts=True)
     if complete:
         Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
+        Image.objects.filter(id=image.id, complete_at__isnull=True).update(complete_at=Now())
     if new:
         event_record("masks.imported", subject=image.id, dataset=image.dataset_id, masks=len(new))
     return len(new)

@@ -86,6 +86,9 @@ class Image(Row):
     # When a person first submitted it. Kept here, not derived, because the queue asks for "the next
     # photo without it" among millions.
     annotated_at = models.DateTimeField(null=True)
+    # When the newest submission said that nothing is left to label here; null: nobody says so. Cached from assignments, and
+    # cleared where a mask is taken away: a photo wrongly taken for complete teaches that its objects are background.
+    complete_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

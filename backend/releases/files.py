@@ -8,7 +8,7 @@ import hmac
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,8 @@ JPEG_QUALITY = 95  # of photos that are not JPEG
 
 
 class PhotoRow(Protocol):
+    @property
+    def id(self) -> UUID: ...
     @property
     def file_name(self) -> str: ...
     @property
@@ -159,11 +161,13 @@ def write_sa1b(
     folder: Path,
     secret: bytes,
     tell: Callable[[int], None],
+    complete: Container[UUID] = frozenset(),
 ) -> tuple[list[Path], Counted]:
     """`sa_ID.jpg` and `sa_ID.json` in tar shards, and the list of ids (SAM-r, README, "Dataset").
 
     Args:
         tell: called with the number of photos written so far.
+        complete: ids of photos on which nothing was left to label.
     """
     shards, counted, number = TarShards(folder), Counted(), 0
     with open(folder / "sa_images_ids.txt", "w", encoding="utf-8") as ids:
@@ -178,6 +182,7 @@ def write_sa1b(
                 "maskloop_file_name": photo.file_name,
                 "maskloop_licence": photo.licence,
                 "maskloop_attribution": photo.attribution,
+                "maskloop_complete": photo.id in complete or None,
             }
             content = json.dumps({"image": image, "annotations": annotations}, separators=(",", ":")).encode()
             jpeg = as_jpeg(read_pixels(photo), photo.media_type)
@@ -195,6 +200,7 @@ def write_coco(
     folder: Path,
     secret: bytes,
     tell: Callable[[int], None],
+    complete: Container[UUID] = frozenset(),
 ) -> tuple[list[Path], Counted]:
     """annotations.json with one category, "object", and the photos in tar shards.
 
@@ -205,7 +211,13 @@ def write_coco(
     with open(out, "w", encoding="utf-8") as file, open(lines, "w+", encoding="utf-8") as later:
         file.write('{"info":{"description":"Maskloop release"},"categories":[{"id":1,"name":"object"}],"images":[')
         for image_id, (photo, masks) in enumerate(photos, start=1):
-            image = {"id": image_id, "width": photo.width, "height": photo.height, "file_name": f"{image_id:012d}.jpg"}
+            image = {
+                "id": image_id,
+                "width": photo.width,
+                "height": photo.height,
+                "file_name": f"{image_id:012d}.jpg",
+                "complete": photo.id in complete or None,
+            }
             file.write(("," if image_id > 1 else "") + json.dumps(image, separators=(",", ":")))
             for mask in masks:
                 number += 1

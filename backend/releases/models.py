@@ -5,7 +5,7 @@ from django.db import models
 
 from backend.annotation.models import Mask
 from backend.common.models import Row
-from backend.datasets.models import Dataset
+from backend.datasets.models import Dataset, Image
 
 
 class FrozenSet(Row):
@@ -16,6 +16,8 @@ class FrozenSet(Row):
     digest = models.CharField(max_length=64)  # SHA-256 over the sorted ids of its masks
     mask_count = models.PositiveIntegerField()
     image_count = models.PositiveIntegerField()
+    # Photos that were said to be complete, with all their masks in the set. What is said later may be of other masks.
+    complete_images = models.ManyToManyField(Image, related_name="+")
 
 
 class FrozenMask(models.Model):

@@ -31,6 +31,11 @@ def images_in(frozen_set: FrozenSet) -> QuerySet[Image]:
     return Image.objects.filter(masks__in=masks_in(frozen_set)).distinct().order_by("created_at", "id")
 
 
+def complete_in(frozen_set: FrozenSet) -> set[UUID]:
+    """Ids of the photos on which everything that is no mask of the set is background."""
+    return set(frozen_set.complete_images.values_list("id", flat=True))
+
+
 def photos_with_masks(frozen_set: FrozenSet) -> Iterator[tuple[Image, list[Mask]]]:
     """Photo after photo with its masks, few in memory at a time."""
     for image in images_in(frozen_set).iterator(chunk_size=200):

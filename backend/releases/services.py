@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState
+from backend.annotation.selectors import complete_images
 from backend.common.events import event_record
 from backend.common.storage import get_storage, read
 from backend.common.stream import publish
@@ -22,7 +23,7 @@ from backend.datasets.models import Dataset
 from backend.releases.errors import NothingToRelease
 from backend.releases.files import Counted, datasheet, sha256_of, write_coco, write_sa1b
 from backend.releases.models import Format, FrozenMask, FrozenSet, Release, ReleaseState
-from backend.releases.selectors import photos_with_masks
+from backend.releases.selectors import complete_in, photos_with_masks
 
 STALE_AFTER = timedelta(minutes=10)
 
@@ -42,6 +43,9 @@ def frozen_set_make(*, dataset: Dataset, purpose: str, masks: QuerySet[Mask]) ->
     FrozenMask.objects.bulk_create(
         [FrozenMask(frozen_set=frozen, mask_id=mask_id) for mask_id, _ in rows], batch_size=5000
     )
+    left_out = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE).exclude(id__in=masks.values("id"))
+    whole = complete_images(dataset).filter(~Exists(left_out), id__in=masks.values("image_id"))
+    frozen.complete_images.set(whole)
     return frozen
 
 
@@ -106,6 +110,7 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
         folder,
         secret,
         tell,
+        complete_in(frozen),
     )
     sheet = folder / "datasheet.md"
     format_name = Format(release.format).label

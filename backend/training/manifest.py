@@ -1,8 +1,9 @@
 """What the engine's child reads: a folder with `manifest.jsonl` and links to stored embeddings."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
+from uuid import UUID
 
 from backend.annotation.models import HUMAN_ORIGINS, Mask
 from backend.common.storage import get_storage
@@ -14,10 +15,17 @@ HUMAN_WEIGHT = 10.0
 
 
 def write_manifest(
-    folder: Path, photos: Iterable[tuple[Image, list[Mask]]], *, encoder_hash: str, human_weight: float = HUMAN_WEIGHT
+    folder: Path,
+    photos: Iterable[tuple[Image, list[Mask]]],
+    *,
+    encoder_hash: str,
+    human_weight: float = HUMAN_WEIGHT,
+    complete: Container[UUID] = frozenset(),
 ) -> None:
     """Copy the embeddings beside a manifest of the masks; those that are missing are made.
 
+    Args:
+        complete: ids of photos on which nothing is left to label: what has no mask there is background.
     Raises:
         EmbeddingFailed: a photo cannot be embedded.
     """
@@ -38,6 +46,7 @@ def write_manifest(
                 "size": list(image.size),
                 "masks": [{"size": list(image.size), "counts": mask.counts} for mask in masks],
                 "weights": [human_weight if mask.origin in HUMAN_ORIGINS else 1.0 for mask in masks],
+                "complete": image.id in complete or None,
             }
             manifest.write(json.dumps(entry) + "\n")
     unfinished.rename(folder / "manifest.jsonl")

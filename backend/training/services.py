@@ -28,7 +28,7 @@ from backend.common.events import event_record
 from backend.common.storage import get_storage
 from backend.common.stream import publish
 from backend.datasets.models import Dataset, Image, Split
-from backend.releases.selectors import photos_with_masks
+from backend.releases.selectors import complete_in, photos_with_masks
 from backend.releases.services import frozen_set_make
 from backend.training.child import ChildStopped, run_engine
 from backend.training.errors import NothingToTrainOn, RecipeUnknown, TrainingRunUnfinished
@@ -149,7 +149,12 @@ class _Work:
     def _train(self) -> Checkpoint:
         run, data, out = self.run, self.folder / "train", self.folder / "candidate.safetensors"
         if not out.is_file() or (self.folder / "candidate.safetensors.state").exists():
-            write_manifest(data, self._beating(photos_with_masks(run.frozen_set)), encoder_hash=run.base.encoder_hash)
+            write_manifest(
+                data,
+                self._beating(photos_with_masks(run.frozen_set)),
+                encoder_hash=run.base.encoder_hash,
+                complete=complete_in(run.frozen_set),
+            )
             with get_storage().local(run.base.storage_key) as weights:
                 arguments = ["train", run.recipe, "--data", str(data), "--init", str(weights), "--out", str(out)]
                 run_engine([*arguments, "--seed", str(run.seed), "--json"], tell=self._tell, wanted=self._wanted)

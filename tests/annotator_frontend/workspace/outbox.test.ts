@@ -34,7 +34,7 @@ beforeEach(() => {
   server = {
     put: (id, body) => answer(`put ${id} under ${String(body.assignment)}`),
     remove: id => answer(`remove ${id}`),
-    submit: (assignment, masks) => answer(`submit ${assignment}: ${masks.join(' ')}`),
+    submit: (assignment, masks, complete) => answer(`submit ${assignment}: ${masks.join(' ')}${complete ? ', complete' : ''}`),
     skip: (assignment, reason) => answer(`skip ${assignment}: ${reason}`),
     release: assignment => answer(`release ${assignment}`),
     reopen: async () => 'lease 2',
@@ -64,6 +64,16 @@ test('operations are sent in the order in which they were made, and saved is sai
   expect(said).toEqual(['put a under lease 1', 'submit lease 1: a'])
   expect(outbox.state).toEqual({ name: 'saved' })
   expect(kept.size).toBe(0)
+})
+
+test('a photo submitted as complete is said to be complete, after a reload too', async () => {
+  failures = [new Unreachable()]
+  open().add({ ...submit('a'), complete: true } as Operation)
+  await settle()
+  vi.clearAllTimers() // the page is gone
+  await open().resume()
+  await settle()
+  expect(said).toEqual(['submit lease 1: a, complete'])
 })
 
 test('what is unsent is in the journal, and a page that opens later sends it', async () => {

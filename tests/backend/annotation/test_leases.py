@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, State
+from backend.annotation.selectors import complete_images
 from backend.annotation.services import assignment_next, assignments_expire
 from backend.common.models import Event
 from backend.datasets.models import Split
@@ -170,3 +171,40 @@ def test_who_is_no_member_any_more_loses_the_lease(dataset, annotator, admin, ph
     assert client.post(f"/api/assignments/{own.id}/renew/").status_code == 404
     reply = client.put("/api/masks/0192d3a0-0000-7000-8000-000000000003/", mask_body(own), format="json")
     assert reply.status_code == 404
+
+
+def submit(client, assignment, **said):
+    body = {"masks": [], **said}
+    assert client.post(f"/api/assignments/{assignment.id}/submit/", body, format="json").status_code == 204
+
+
+def test_what_the_newest_submission_says_of_completeness_holds(dataset, annotator, reviewer, photo, take, as_user):
+    first = take(annotator)
+    submit(as_user(annotator), first, complete=True)
+    first.refresh_from_db()
+    assert first.complete is True
+    assert list(complete_images(dataset)) == [photo]
+    again = as_user(reviewer).post(f"/api/images/{photo.id}/open/").json()
+    submit(as_user(reviewer), Assignment.objects.get(id=again["id"]))
+    assert not complete_images(dataset).exists()
+    said = Event.objects.filter(kind="assignment.submitted").order_by("id").values_list("data__complete", flat=True)
+    assert list(said) == [True, False]
+
+
+def test_a_mask_taken_away_takes_the_statement_of_completeness_back(dataset, annotator, photo, take, as_user):
+    client, own, mask_id = as_user(annotator), take(annotator), "0192d3a0-0000-7000-8000-000000000003"
+    client.put(f"/api/masks/{mask_id}/", mask_body(own), format="json")
+    submit(client, own, complete=True)
+    client.post(f"/api/images/{photo.id}/open/")
+    assert client.delete(f"/api/masks/{mask_id}/").status_code == 204
+    assert not complete_images(dataset).exists()
+
+
+def test_completeness_is_yes_or_no(annotator, photo, take, as_user):
+    own = take(annotator)
+    reply = as_user(annotator).post(
+        f"/api/assignments/{own.id}/submit/", {"masks": [], "complete": "perhaps"}, format="json"
+    )
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+    own.refresh_from_db()
+    assert (own.state, own.complete) == (State.OPEN, None)

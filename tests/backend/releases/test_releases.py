@@ -7,6 +7,7 @@ import tarfile
 
 import numpy as np
 import pytest
+from django.db.models.functions import Now
 from PIL import Image as Pillow
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
@@ -15,7 +16,8 @@ from backend.annotation.models import Mask
 from backend.common.storage import read
 from backend.datasets.models import Image
 from backend.releases.models import Release
-from backend.releases.services import release_write
+from backend.releases.selectors import complete_in
+from backend.releases.services import frozen_set_make, release_write
 from engine import masks as run_lengths
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,6 +102,29 @@ def test_coco_json_is_read_by_pycocotools(release, download, tmp_path):
         size = list(mask.image.size)
         expected = run_lengths.decode({"size": size, "counts": mask.counts})
         np.testing.assert_array_equal(read_back.annToMask(annotation), expected)
+
+
+def test_a_release_says_which_photos_were_complete_when_it_was_frozen(release, download):
+    first = Image.objects.order_by("created_at", "id").first()
+    Image.objects.filter(id=first.id).update(complete_at=Now())
+    made = release("coco")
+    Image.objects.update(complete_at=Now())  # said later: of masks that the release may not have
+    Release.objects.update(state="writing", files=[])
+    release_write(release_id=made["id"])
+    images = json.loads(download(made)["annotations.json"])["images"]
+    assert [image["complete"] for image in images] == [True, None]
+
+
+def test_a_set_that_leaves_a_mask_out_calls_its_photo_complete_to_nobody(labelled, dataset):
+    Image.objects.update(complete_at=Now())
+    two, one = Image.objects.filter(masks__isnull=False).distinct().order_by("created_at", "id")
+    left_out = Mask.objects.filter(image=two).first()
+    some = Mask.objects.exclude(id=left_out.id)
+    assert complete_in(frozen_set_make(dataset=dataset, purpose="training", masks=some)) == {one.id}
+    assert complete_in(frozen_set_make(dataset=dataset, purpose="training", masks=Mask.objects.all())) == {
+        two.id,
+        one.id,
+    }
 
 
 def test_writing_twice_leaves_the_same_bytes(release, dataset):

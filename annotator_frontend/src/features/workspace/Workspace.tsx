@@ -1,6 +1,7 @@
 import { Alert, Anchor, Button, Group, Kbd, Loader, Menu, Text, Tooltip } from '@mantine/core'
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useStore } from 'zustand'
+import { t } from '@/shared/i18n'
 import { Stage } from './canvas/Stage'
 import { DecoderClient } from './decoder/client'
 import { ActiveClock } from './editor/activeClock'
@@ -115,7 +116,7 @@ export function Workspace({
   const fitRef = useRef(() => {})
   const touch = useCallback(() => clock.touch(performance.now()), [clock])
 
-  const submit = () => {
+  const submit = (complete = false) => {
     const { prompts } = editor.state
     // A double click, or a photo that nobody has seen yet: not an empty photo in the dataset.
     if (!photo.picture || performance.now() - openedAt.current < LOOK_MS) return
@@ -125,7 +126,7 @@ export function Workspace({
       return
     }
     const masks = editor.state.masks.filter(mask => mask.isNew).map(mask => mask.id)
-    outbox.add({ kind: 'submit', image: current.image.id, assignment: current.id, masks })
+    outbox.add({ kind: 'submit', image: current.image.id, assignment: current.id, masks, complete })
     onSubmit(current)
   }
 
@@ -136,6 +137,9 @@ export function Workspace({
         return editor.accept()
       case 'submit':
         submit()
+        return true
+      case 'submit complete':
+        submit(true)
         return true
       case 'escape':
         if (escapeRef.current() || editor.clear()) return true
@@ -233,13 +237,23 @@ export function Workspace({
               ))}
             </Menu.Dropdown>
           </Menu>
+          <Tooltip label={t('Submit, and say that nothing is left to label here')}>
+            <Button
+              size="xs"
+              variant="light"
+              onClick={() => submit(true)}
+              disabled={!current || !photo.picture}
+            >
+              {t('Complete')}
+            </Button>
+          </Tooltip>
           <Button
             size="xs"
-            onClick={submit}
+            onClick={() => submit()}
             disabled={!current || !photo.picture}
             rightSection={<Kbd size="xs">Ctrl Enter</Kbd>}
           >
-            Submit
+            {t('Submit')}
           </Button>
         </Group>
       </Group>

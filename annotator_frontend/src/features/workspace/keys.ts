@@ -21,6 +21,11 @@ export const COMMANDS = {
   'candidate 3': { label: 'The third mask', group: 'Object', chords: ['3'] },
   delete: { label: 'Remove the mask that is selected', group: 'Object', chords: ['Delete', 'Backspace'] },
   submit: { label: 'Submit the photo; the next one comes', group: 'Photo', chords: ['Ctrl+Enter'] },
+  'submit complete': {
+    label: 'Submit it, and say that nothing is left to label',
+    group: 'Photo',
+    chords: ['Ctrl+Shift+Enter'],
+  },
   fit: { label: 'Fit the photo to the window', group: 'View', chords: ['0'] },
   help: { label: 'This sheet', group: 'View', chords: ['?'] },
 } as const satisfies Record<string, CommandEntry>

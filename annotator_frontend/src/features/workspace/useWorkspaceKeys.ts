@@ -31,7 +31,7 @@ export function useWorkspaceKeys(run: (command: Command) => boolean): HeldKeys {
       const command = commandOf(event)
       if (!command || (command === 'accept' && isButton(event.target))) return
       // A key held down submits once.
-      if (command === 'submit' && event.repeat) event.preventDefault()
+      if (command.startsWith('submit') && event.repeat) event.preventDefault()
       else if (newest.current(command)) event.preventDefault()
     }
     const onKeyUp = (event: KeyboardEvent) => {

@@ -1143,6 +1143,11 @@ export interface components {
         StatusEnum: "waiting" | "open" | "annotated" | "automatic";
         SubmitFormRequest: {
             masks: string[];
+            /**
+             * @description nothing is left to label on this photo
+             * @default false
+             */
+            complete?: boolean;
         };
         TextTokenJson: {
             readonly words: string;

@@ -4,7 +4,7 @@ import { ApiError, Unreachable } from '@/shared/api/client'
 export type Operation = { image: string; assignment: string } & (
   | { kind: 'put'; id: string; body: Record<string, unknown> }
   | { kind: 'remove'; id: string }
-  | { kind: 'submit'; masks: string[] }
+  | { kind: 'submit'; masks: string[]; complete?: boolean }
   | { kind: 'skip'; reason: string }
   | { kind: 'release' }
 )
@@ -28,7 +28,8 @@ export interface Journal {
 export interface Server {
   put(id: string, body: Record<string, unknown>): Promise<void>
   remove(id: string): Promise<void>
-  submit(assignment: string, masks: string[]): Promise<void>
+  /** @param complete the person says that nothing is left to label. */
+  submit(assignment: string, masks: string[], complete: boolean): Promise<void>
   skip(assignment: string, reason: string): Promise<void>
   release(assignment: string): Promise<void>
   /** Take the photo of a lease that ran out; its new assignment. */
@@ -232,7 +233,7 @@ export class Outbox {
       case 'remove':
         return this.server.remove(operation.id)
       case 'submit':
-        return this.server.submit(operation.assignment, operation.masks)
+        return this.server.submit(operation.assignment, operation.masks, operation.complete ?? false)
       case 'skip':
         return this.server.skip(operation.assignment, operation.reason)
       case 'release':

@@ -21,8 +21,9 @@ const server: Server = {
       if (!(error instanceof ApiError && error.status === 404)) throw error
     }
   },
-  submit: async (assignment, masks) => {
-    await answer(api.POST('/api/assignments/{assignment_id}/submit/', { ...at(assignment), body: { masks } }))
+  submit: async (assignment, masks, complete) => {
+    const body = { masks, complete }
+    await answer(api.POST('/api/assignments/{assignment_id}/submit/', { ...at(assignment), body }))
   },
   skip: async (assignment, reason) => {
     await answer(api.POST('/api/assignments/{assignment_id}/skip/', { ...at(assignment), body: { reason } }))
