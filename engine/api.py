@@ -3,6 +3,7 @@
 Models are kept per process, by the file's path and time of change.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 if TYPE_CHECKING:
     from engine.detector.detect import DetectedBox, Detector
     from engine.inference.everything import ProposedMask
-    from engine.inference.predictor import Predictor
+    from engine.inference.predictor import Answer, Predictor
     from engine.inference.settings import EverythingSettings
     from engine.model.text import TextEncoder
 
@@ -25,6 +26,7 @@ __all__ = [
     "DEFAULT_CHECKPOINT",
     "CheckpointInfo",
     "DetectorInfo",
+    "answer_prompt",
     "describe_checkpoint",
     "describe_detector",
     "detect_boxes",
@@ -71,6 +73,31 @@ def encode_text(words: str, *, checkpoint: Path, encoder: str | None = None) -> 
     text_BD = torch.from_numpy(kept.encode([words]))
     with torch.inference_mode():
         return model.text_tokens(text_BD)[0, 0].numpy()
+
+
+def answer_prompt(
+    embedding: NDArray[np.floating[Any]],
+    size: tuple[int, int],
+    *,
+    checkpoint: Path,
+    points: Sequence[tuple[float, float]] = (),
+    labels: Sequence[int] = (),
+    box: tuple[float, float, float, float] | None = None,
+    mask: NDArray[np.float32] | None = None,
+) -> "Answer":
+    """The masks for one prompt, as logits, best first; see `engine.inference.predictor.Prompt` and `Answer`.
+
+    Args:
+        embedding: made by a checkpoint with the same encoder hash.
+        size: (height, width) of the upright photo in pixels.
+        mask: logits of an earlier answer.
+    Raises:
+        CheckpointInvalid, PromptInvalid.
+    """
+    from engine.inference.predictor import EmbeddedPhoto, Prompt
+
+    prompt = Prompt(points=points, labels=labels, box=box, mask=mask)
+    return _predictor(checkpoint).predict(EmbeddedPhoto(embedding, size), prompt)
 
 
 def label_everything(

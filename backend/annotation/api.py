@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -24,16 +26,19 @@ from backend.annotation.services import (
     assignment_renew,
     assignment_reopen,
     assignment_submit,
+    assignment_take,
     mask_put,
     mask_remove,
 )
 from backend.checkpoints.api import CheckpointBrief
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
+from backend.common.errors import InvalidInput
 from backend.datasets.api import ByCreation, ImageBrief, person
 from backend.datasets.models import Dataset, Image, Role, Stage
 from backend.datasets.selectors import dataset_get, datasets_of, image_get, role_in
 from backend.datasets.services import dataset_create, dataset_update
+from backend.inference.decoding import prompt_decode
 
 
 class CountsJson(serializers.Serializer):
@@ -161,7 +166,7 @@ class AssignmentJson(serializers.ModelSerializer):
 
     class Meta:
         model = Assignment
-        fields = ["id", "job", "state", "expires_at", "image", "checkpoint", "masks"]
+        fields = ["id", "job", "state", "expires_at", "image", "checkpoint", "tab", "masks"]
         read_only_fields = fields
 
     @extend_schema_field(MaskJson(many=True))
@@ -185,6 +190,14 @@ class SubmitForm(serializers.Serializer):
 
 class SkipForm(serializers.Serializer):
     reason = serializers.CharField(max_length=255)
+
+
+def tab_of(request: Request) -> str | None:
+    """Which window of the page asks; None: a script. Raises InvalidInput."""
+    tab: str | None = request.headers.get("X-Maskloop-Tab")
+    if tab is not None and not 0 < len(tab) <= 64:
+        raise InvalidInput("X-Maskloop-Tab is the name of a window: 1 to 64 characters.")
+    return tab
 
 
 class DatasetsView(APIView):
@@ -239,7 +252,9 @@ class NextAssignmentView(APIView):
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
         form = NextForm(data=request.data)
         form.is_valid(raise_exception=True)
-        found = assignment_next(dataset=dataset, holder=person(request), besides=set(form.validated_data["besides"]))
+        found = assignment_next(
+            dataset=dataset, holder=person(request), besides=set(form.validated_data["besides"]), tab=tab_of(request)
+        )
         return Response(NextJson({"assignment": found.assignment, "reason": found.reason}).data)
 
 
@@ -248,7 +263,9 @@ class ReopenView(APIView):
     def post(self, request: Request, image_id: UUID) -> Response:
         """Take this photo: to correct it, or to save what was drawn under a lease that ran out."""
         image = image_get(user=person(request), image_id=image_id)
-        return Response(AssignmentJson(assignment_reopen(image=image, holder=person(request))).data)
+        return Response(
+            AssignmentJson(assignment_reopen(image=image, holder=person(request), tab=tab_of(request))).data
+        )
 
 
 class AssignmentView(APIView):
@@ -257,11 +274,56 @@ class AssignmentView(APIView):
         return Response(AssignmentJson(assignment_get(user=person(request), assignment_id=assignment_id)).data)
 
 
+class TakeView(APIView):
+    @extend_schema(operation_id="assignments_take", request=None, responses=AssignmentJson)
+    def post(self, request: Request, assignment_id: UUID) -> Response:
+        """Let the window that the header X-Maskloop-Tab names write, and no other one of the person's."""
+        own = assignment_get(user=person(request), assignment_id=assignment_id)
+        tab = tab_of(request)
+        if tab is None:
+            raise InvalidInput("The header X-Maskloop-Tab says which window takes the photo; it is missing.")
+        return Response(AssignmentJson(assignment_take(assignment_id=own.id, holder=person(request), tab=tab)).data)
+
+
+class DecodeForm(serializers.Serializer):
+    prompts = PromptJson(many=True)
+    previous = serializers.CharField(
+        allow_null=True, default=None, help_text="logits of an earlier answer: float16, row by row, base64"
+    )
+
+
+class DecodeView(APIView):
+    @extend_schema(
+        operation_id="assignments_decode",
+        request=DecodeForm,
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def post(self, request: Request, assignment_id: UUID) -> HttpResponse:
+        """The masks for prompts, where the page cannot run the decoder: logits, float16, masks x rows x columns, raw.
+
+        Best first: X-Predicted-Iou has their predicted IoUs, X-Channels which of the decoder's masks each is (0: the single
+        one), X-Logits-Shape the shape. A mask of 256 x 256 is 131 kB, so an answer has 393 kB at most.
+        """
+        own = assignment_get(user=person(request), assignment_id=assignment_id)
+        form = DecodeForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        answer = prompt_decode(image=own.image, checkpoint=own.checkpoint, **form.validated_data)
+        headers = {
+            "X-Logits-Shape": ",".join(map(str, answer.shape)),
+            "X-Predicted-Iou": ",".join(f"{iou:.6f}" for iou in answer.predicted_iou),
+            "X-Channels": ",".join(map(str, answer.channels)),
+            "Cache-Control": "no-store",
+        }
+        return HttpResponse(answer.logits, content_type="application/octet-stream", headers=headers)
+
+
 class RenewView(APIView):
     @extend_schema(operation_id="assignments_renew", request=None, responses=AssignmentJson)
     def post(self, request: Request, assignment_id: UUID) -> Response:
         own = assignment_get(user=person(request), assignment_id=assignment_id)
-        return Response(AssignmentJson(assignment_renew(assignment_id=own.id, holder=person(request))).data)
+        return Response(
+            AssignmentJson(assignment_renew(assignment_id=own.id, holder=person(request), tab=tab_of(request))).data
+        )
 
 
 class SubmitView(APIView):
@@ -272,7 +334,11 @@ class SubmitView(APIView):
         form.is_valid(raise_exception=True)
         said = form.validated_data
         assignment_submit(
-            assignment_id=own.id, holder=person(request), mask_ids=set(said["masks"]), complete=said["complete"]
+            assignment_id=own.id,
+            holder=person(request),
+            mask_ids=set(said["masks"]),
+            complete=said["complete"],
+            tab=tab_of(request),
         )
         return Response(status=204)
 
@@ -283,7 +349,9 @@ class SkipView(APIView):
         own = assignment_get(user=person(request), assignment_id=assignment_id)
         form = SkipForm(data=request.data)
         form.is_valid(raise_exception=True)
-        assignment_close(assignment_id=own.id, holder=person(request), skip_reason=form.validated_data["reason"])
+        assignment_close(
+            assignment_id=own.id, holder=person(request), skip_reason=form.validated_data["reason"], tab=tab_of(request)
+        )
         return Response(status=204)
 
 
@@ -291,7 +359,7 @@ class ReleaseView(APIView):
     @extend_schema(operation_id="assignments_release", request=None, responses={204: None})
     def post(self, request: Request, assignment_id: UUID) -> Response:
         own = assignment_get(user=person(request), assignment_id=assignment_id)
-        assignment_close(assignment_id=own.id, holder=person(request), skip_reason=None)
+        assignment_close(assignment_id=own.id, holder=person(request), skip_reason=None, tab=tab_of(request))
         return Response(status=204)
 
 
@@ -301,13 +369,13 @@ class MaskView(APIView):
         form = MaskForm(data=request.data)
         form.is_valid(raise_exception=True)
         assignment_get(user=person(request), assignment_id=form.validated_data["assignment"])
-        mask, is_new = mask_put(mask_id=mask_id, author=person(request), body=form.validated_data)
+        mask, is_new = mask_put(mask_id=mask_id, author=person(request), body=form.validated_data, tab=tab_of(request))
         return Response(MaskJson(mask).data, status=201 if is_new else 200)
 
     @extend_schema(operation_id="masks_remove", responses={204: None})
     def delete(self, request: Request, mask_id: UUID) -> Response:
         mask = mask_of(request, mask_id)
-        mask_remove(mask=mask, by=person(request))
+        mask_remove(mask=mask, by=person(request), tab=tab_of(request))
         return Response(status=204)
 
 

@@ -20,6 +20,20 @@ class AssignmentNotHeld(DomainError):
         )
 
 
+class AssignmentInAnotherTab(DomainError):
+    """The person has it open in another window, and only that one writes. Nothing is lost: it may be taken over."""
+
+    code: ClassVar[str] = "assignment_in_another_tab"
+
+    def __init__(self, assignment_id: UUID, tab: str) -> None:
+        super().__init__(
+            "You have this photo open in another window, and only one of them can change it. "
+            "Your work is still in this page; take the photo over to save it.",
+            assignment=str(assignment_id),
+            tab=tab,
+        )
+
+
 class MasksMissing(DomainError):
     """Names the masks to send again; the assignment stays open."""
 

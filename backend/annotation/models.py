@@ -37,6 +37,7 @@ class Assignment(Row):
     skip_reason = models.CharField(max_length=255, blank=True)
     # Whether its holder said that nothing is left to label here; null: it was not submitted.
     complete = models.BooleanField(null=True)
+    tab = models.CharField(max_length=64, blank=True)  # the window of the holder's that may write; "": any
 
     class Meta:
         constraints = [

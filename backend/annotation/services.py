@@ -11,16 +11,24 @@ from uuid import UUID, uuid5
 import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.errors import AssignmentNotHeld, MaskIdTaken, MaskRefused, MasksMissing, ReplacedAlready
+from backend.annotation.errors import (
+    AssignmentInAnotherTab,
+    AssignmentNotHeld,
+    MaskIdTaken,
+    MaskRefused,
+    MasksMissing,
+    ReplacedAlready,
+)
 from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin, State
 from backend.annotation.selectors import has_enough_test_evidence
 from backend.checkpoints.services import deployment_ensure
+from backend.common.errors import DomainError
 from backend.common.events import event_record
-from backend.datasets.models import Dataset, Image, Split
+from backend.datasets.models import Dataset, Image, Membership, Split
 from backend.inference.services import embedding_request
 from engine import masks as run_lengths
 from engine.errors import MaskInvalid
@@ -39,7 +47,7 @@ class NextPhoto:
 
 
 @transaction.atomic
-def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID]) -> NextPhoto:
+def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID], tab: str | None = None) -> NextPhoto:
     """The person's open assignment that the page does not have yet, or a new one.
 
     Test photos come first until there are enough. Two people asking at once get different photos: each locks the row that it
@@ -47,14 +55,17 @@ def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID]) -> Ne
 
     Args:
         besides: assignments that the page holds already.
+        tab: the window that asks. What another window of the person's has comes as it is: that one goes on writing.
     """
     assignments_expire()
     own = Assignment.objects.filter(
         holder=holder, image__dataset=dataset, job=Job.ANNOTATE, state=State.OPEN, expires_at__gt=Now()
     )
-    resumed = own.exclude(id__in=besides).select_related("image", "checkpoint").order_by("created_at").first()
+    elsewhere = Case(When(tab__in=["", tab or ""], then=Value(0)), default=Value(1), output_field=IntegerField())
+    left = own.exclude(id__in=besides).select_related("image", "checkpoint")
+    resumed = left.order_by(elsewhere, "created_at").first()
     if resumed is not None:
-        own.filter(id=resumed.id).update(expires_at=Now() + lease())
+        _claim(resumed.id, holder, tab)
         resumed.refresh_from_db()
         return NextPhoto(resumed)
     if own.count() >= settings.MAX_OPEN_ASSIGNMENTS:
@@ -67,7 +78,7 @@ def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID]) -> Ne
     if image is None:
         return NextPhoto(None, "all_open_elsewhere" if waiting.exists() else "nothing_left")
     assignment = Assignment.objects.create(
-        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease()
+        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
     )
     assignment.refresh_from_db()
     embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
@@ -86,8 +97,10 @@ def _take_one(free: QuerySet[Image], *, test_first: bool) -> Image | None:
 
 
 @transaction.atomic
-def assignment_reopen(*, image: Image, holder: User) -> Assignment:
+def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> Assignment:
     """Take a certain photo: to correct it, or to save what was drawn under a lease that ran out.
+
+    One that another window of the person's has comes as it is: see `assignment_take`.
 
     Raises:
         AssignmentNotHeld: somebody else works on it now.
@@ -98,10 +111,12 @@ def assignment_reopen(*, image: Image, holder: User) -> Assignment:
     if current is not None and current.holder_id != holder.id:
         raise AssignmentNotHeld(current.id)
     if current is not None:
+        _claim(current.id, holder, tab)
+        current.refresh_from_db()
         return current
     checkpoint = deployment_ensure(dataset=image.dataset)
     assignment = Assignment.objects.create(
-        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease()
+        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
     )
     assignment.refresh_from_db()
     embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
@@ -109,29 +124,51 @@ def assignment_reopen(*, image: Image, holder: User) -> Assignment:
     return assignment
 
 
-def assignment_renew(*, assignment_id: UUID, holder: User) -> Assignment:
-    """
+@transaction.atomic
+def assignment_take(*, assignment_id: UUID, holder: User, tab: str) -> Assignment:
+    """Let this window write, and no other one of the person's; the other is told.
+
     Raises:
         AssignmentNotHeld: it ran out, was closed, or is another person's.
     """
-    if not _open(assignment_id, holder).update(expires_at=Now() + lease()):
+    if not _open(assignment_id, holder).update(tab=tab, expires_at=Now() + lease()):
         raise AssignmentNotHeld(assignment_id)
+    assignment = Assignment.objects.select_related("image", "checkpoint").get(id=assignment_id)
+    image = assignment.image
+    event_record(
+        "assignment.taken", subject=assignment_id, dataset=image.dataset_id, by=holder, image=str(image.id), tab=tab
+    )
+    return assignment
+
+
+def assignment_renew(*, assignment_id: UUID, holder: User, tab: str | None = None) -> Assignment:
+    """
+    Raises:
+        AssignmentNotHeld: it ran out, was closed, or is another person's.
+        AssignmentInAnotherTab: another window of the person's has it.
+    """
+    if not _claim(assignment_id, holder, tab):
+        raise _refusal(assignment_id, holder, tab)
     return Assignment.objects.select_related("image", "checkpoint").get(id=assignment_id)
 
 
 @transaction.atomic
-def assignment_submit(*, assignment_id: UUID, holder: User, mask_ids: set[UUID], complete: bool = False) -> None:
+def assignment_submit(
+    *, assignment_id: UUID, holder: User, mask_ids: set[UUID], complete: bool = False, tab: str | None = None
+) -> None:
     """Close a photo's assignment, once every mask that the page made has arrived.
 
     Args:
         complete: the person says that nothing is left to label. What the newest submission says holds.
     Raises:
         AssignmentNotHeld: it ran out, was submitted before, or is another person's.
+        AssignmentInAnotherTab: another window of the person's has it.
         MasksMissing: names the masks to send again; the assignment stays open.
     """
     # One UPDATE both checks the state and changes it, so two tabs cannot both win.
-    if not _open(assignment_id, holder).update(state=State.SUBMITTED, closed_at=Now(), complete=complete):
-        raise AssignmentNotHeld(assignment_id)
+    closed = {"state": State.SUBMITTED, "closed_at": Now(), "complete": complete}
+    if not _open(assignment_id, holder, tab).update(**closed):
+        raise _refusal(assignment_id, holder, tab)
     arrived = Mask.objects.filter(id__in=mask_ids, image__assignments=assignment_id).values_list("id", flat=True)
     if missing := mask_ids - set(arrived):
         raise MasksMissing(missing)  # and the UPDATE is rolled back
@@ -149,15 +186,15 @@ def assignment_submit(*, assignment_id: UUID, holder: User, mask_ids: set[UUID],
 
 
 @transaction.atomic
-def assignment_close(*, assignment_id: UUID, holder: User, skip_reason: str | None) -> None:
+def assignment_close(*, assignment_id: UUID, holder: User, skip_reason: str | None, tab: str | None = None) -> None:
     """Give a photo back. With a reason it is not offered to this person again; its masks stay.
 
     Raises:
-        AssignmentNotHeld: see `assignment_submit`.
+        AssignmentNotHeld, AssignmentInAnotherTab: see `assignment_submit`.
     """
     state = State.EXPIRED if skip_reason is None else State.SKIPPED
-    if not _open(assignment_id, holder).update(state=state, closed_at=Now(), skip_reason=skip_reason or ""):
-        raise AssignmentNotHeld(assignment_id)
+    if not _open(assignment_id, holder, tab).update(state=state, closed_at=Now(), skip_reason=skip_reason or ""):
+        raise _refusal(assignment_id, holder, tab)
     image = Image.objects.get(assignments=assignment_id)
     kind = "assignment.released" if skip_reason is None else "assignment.skipped"
     event_record(kind, subject=assignment_id, dataset=image.dataset_id, by=holder, image=str(image.id))
@@ -174,12 +211,44 @@ def assignments_expire() -> int:
     return len(expired)
 
 
-def _open(assignment_id: UUID, holder: User) -> QuerySet[Assignment]:
-    return Assignment.objects.filter(id=assignment_id, holder=holder, state=State.OPEN, expires_at__gt=Now())
+@transaction.atomic
+def assignments_let_go(*, dataset_id: UUID, holder_id: UUID) -> int:
+    """Of somebody who is no member any more: their photos go back to the others at once. Returns how many."""
+    if Membership.objects.filter(dataset=dataset_id, user=holder_id).exists():
+        return 0  # who was taken in again meanwhile keeps them
+    own = Assignment.objects.filter(image__dataset=dataset_id, holder=holder_id, state=State.OPEN)
+    held = list(own.select_for_update(of=("self",)).values_list("id", "image_id"))
+    Assignment.objects.filter(id__in=[row[0] for row in held]).update(state=State.EXPIRED, closed_at=Now())
+    for assignment_id, image_id in held:
+        event_record("assignment.released", subject=assignment_id, dataset=dataset_id, image=str(image_id))
+    return len(held)
+
+
+def _open(assignment_id: UUID, holder: User, tab: str | None = None) -> QuerySet[Assignment]:
+    """
+    Args:
+        tab: the window that wants to write; None: no page but a script, which says by itself what it wants.
+    """
+    held = Assignment.objects.filter(id=assignment_id, holder=holder, state=State.OPEN, expires_at__gt=Now())
+    return held if tab is None else held.filter(tab__in=["", tab])
+
+
+def _claim(assignment_id: UUID, holder: User, tab: str | None) -> bool:
+    """Renew the lease, and make it this window's if it is no other one's. Returns whether it was to be had."""
+    claimed = {} if tab is None else {"tab": tab}
+    return bool(_open(assignment_id, holder, tab).update(expires_at=Now() + lease(), **claimed))
+
+
+def _refusal(assignment_id: UUID, holder: User, tab: str | None) -> DomainError:
+    """Why `_open` found nothing."""
+    elsewhere = None if tab is None else _open(assignment_id, holder).first()
+    return (
+        AssignmentNotHeld(assignment_id) if elsewhere is None else AssignmentInAnotherTab(elsewhere.id, elsewhere.tab)
+    )
 
 
 @transaction.atomic
-def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask, bool]:
+def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | None = None) -> tuple[Mask, bool]:
     """Store a mask under the UUID that the page gave it. The same again is answered the same.
 
     Args:
@@ -191,6 +260,7 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask
         MaskRefused: the run lengths are not a mask of this photo, or it is empty.
         MaskIdTaken: other content was sent under this UUID before.
         AssignmentNotHeld: the photo is not the person's to change any more.
+        AssignmentInAnotherTab: another window of the person's has it.
         ReplacedAlready: what it corrects was corrected before, or is not on this photo.
     """
     # Not the assignment: the same mask may be sent again under a new lease, when the old one ran out on the way.
@@ -199,11 +269,10 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask
     existing = Mask.objects.filter(id=mask_id).first()
     if existing is not None:
         return _same_again(existing, author, content_hash), False
-    held = (
-        _open(body["assignment"], author).select_related("image", "checkpoint").select_for_update(of=("self",)).first()
-    )
+    own = _open(body["assignment"], author, tab).select_related("image", "checkpoint")
+    held = own.select_for_update(of=("self",)).first()
     if held is None:
-        raise AssignmentNotHeld(body["assignment"])
+        raise _refusal(body["assignment"], author, tab)
     shape = check_run_lengths(body["counts"], body["size"], held.image)
     replaced = _replaced(body["replaces"], held.image)
     try:
@@ -233,7 +302,7 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any]) -> tuple[Mask
         return _same_again(faster, author, content_hash), False
     if replaced is not None:
         Mask.objects.filter(id=replaced.id).update(state=MaskState.REPLACED)
-    _open(held.id, author).update(expires_at=Now() + lease())  # activity renews
+    _claim(held.id, author, tab)  # activity renews
     event_record("mask.created", subject=mask.id, dataset=held.image.dataset_id, by=author, image=str(held.image_id))
     return mask, True
 
@@ -272,15 +341,18 @@ def _replaced(mask_id: UUID | None, image: Image) -> Mask | None:
 
 
 @transaction.atomic
-def mask_remove(*, mask: Mask, by: User) -> None:
+def mask_remove(*, mask: Mask, by: User, tab: str | None = None) -> None:
     """Take a mask out of the dataset; its row stays.
 
     Raises:
         AssignmentNotHeld: the person holds no open assignment on its photo.
+        AssignmentInAnotherTab: another window of the person's has it.
     """
     held = Assignment.objects.filter(image=mask.image_id, holder=by, state=State.OPEN, expires_at__gt=Now()).first()
     if held is None:
         raise AssignmentNotHeld(mask.id)
+    if not _open(held.id, by, tab).select_for_update().exists():
+        raise _refusal(held.id, by, tab)
     if Mask.objects.filter(id=mask.id, state=MaskState.ACTIVE).update(state=MaskState.REJECTED):
         Image.objects.filter(id=mask.image_id).update(complete_at=None)  # until a submission says so again
         event_record("mask.removed", subject=mask.id, dataset=mask.image.dataset_id, by=by, image=str(mask.image_id))

@@ -10,6 +10,8 @@ urlpatterns = [
     path("images/<uuid:image_id>/masks/", api.ImageMasksView.as_view()),
     path("images/<uuid:image_id>/open/", api.ReopenView.as_view()),
     path("assignments/<uuid:assignment_id>/", api.AssignmentView.as_view()),
+    path("assignments/<uuid:assignment_id>/take/", api.TakeView.as_view()),
+    path("assignments/<uuid:assignment_id>/decode/", api.DecodeView.as_view()),
     path("assignments/<uuid:assignment_id>/renew/", api.RenewView.as_view()),
     path("assignments/<uuid:assignment_id>/submit/", api.SubmitView.as_view()),
     path("assignments/<uuid:assignment_id>/skip/", api.SkipView.as_view()),

@@ -9,7 +9,8 @@ It is a convenience: nothing is lost that the API does not have. Redis carries t
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -51,28 +52,48 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     from django.apps import apps
 
     memberships = apps.get_model("datasets", "Membership").objects.filter(user=user)
-    datasets = await sync_to_async(lambda: list(memberships.values_list("dataset_id", flat=True)))()
+    session = request.session
+
+    async def channels() -> frozenset[str] | None:
+        """Those that the person may hear now; None: nobody is logged in any more."""
+        if session.session_key is None or not await session.aexists(session.session_key):
+            return None
+        ids = await sync_to_async(lambda: list(memberships.values_list("dataset_id", flat=True)))()
+        return frozenset(map(channel_of, ids))
+
     return StreamingHttpResponse(
-        _messages([channel_of(dataset) for dataset in datasets]),
+        _messages(channels, str(user.pk)),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _messages(channels: list[str]) -> AsyncIterator[bytes]:
+async def _messages(may_hear: Callable[[], Awaitable[frozenset[str] | None]], user: str) -> AsyncIterator[bytes]:
+    """Ends when what the person may hear has changed: the browser comes back by itself and gets what is right then."""
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
     subscription = client.pubsub()
     try:
         yield b"retry: 2000\n\n"
+        channels = await may_hear()
         if channels:
             await subscription.subscribe(*channels)
-        while True:
-            if not channels:
+        looked_at = time.monotonic()
+        while channels is not None:
+            if channels:
+                message = await subscription.get_message(ignore_subscribe_messages=True, timeout=SILENCE_SECONDS)
+            else:
                 await asyncio.sleep(SILENCE_SECONDS)
-                yield b":\n\n"
-                continue
-            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=SILENCE_SECONDS)
+                message = None
             yield b":\n\n" if message is None else b"event: change\ndata: " + message["data"] + b"\n\n"
+            is_own = message is not None and _is_about_membership(json.loads(message["data"]), user)
+            if is_own or time.monotonic() - looked_at > SILENCE_SECONDS:
+                if await may_hear() != channels:
+                    return
+                looked_at = time.monotonic()
     finally:
         await subscription.aclose()  # type: ignore[no-untyped-call]
         await client.aclose()
+
+
+def _is_about_membership(message: dict[str, Any], user: str) -> bool:
+    return message["kind"] in ("member.removed", "member.set") and message["subject"] == user

@@ -158,6 +158,7 @@ CELERY_TASK_ROUTES = {
     },
     "backend.checkpoints.tasks.export_decoder": {"queue": "interactive"},
     "backend.inference.tasks.make_text_token": {"queue": "interactive"},
+    "backend.inference.tasks.decode_prompt": {"queue": "interactive"},
     "backend.training.tasks.work_on_training_run": {"queue": "training"},
 }
 CELERY_TASK_SERIALIZER = "json"

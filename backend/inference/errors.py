@@ -31,3 +31,14 @@ class TextTokenNotReady(DomainError):
 
 class TextTokenFailed(DomainError):
     code: ClassVar[str] = "text_token_failed"
+
+
+class DecodingFailed(DomainError):
+    code: ClassVar[str] = "decoding_failed"
+
+
+class DecodingTooSlow(DomainError):
+    """The page asks again."""
+
+    code: ClassVar[str] = "decoding_too_slow"
+    status: ClassVar[int] = 503

@@ -29,3 +29,10 @@ def sweep_text_tokens() -> None:
     from backend.inference.services import text_tokens_sweep
 
     text_tokens_sweep()
+
+
+@shared_task(acks_late=False)  # who asked waits only now
+def decode_prompt(request_id: str) -> None:
+    from backend.inference.decoding import prompt_answer
+
+    prompt_answer(request_id=request_id)

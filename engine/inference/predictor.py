@@ -93,6 +93,7 @@ class Answer:
     predicted_iou_M: NDArray[np.float32]
     size: tuple[int, int]
     stability_M: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    channel_M: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))  # 0: the single mask; 1, 2, 3
 
     def mask(self, index: int = 0) -> NDArray[np.bool_]:
         """In the photo's own pixels."""
@@ -271,4 +272,4 @@ def _choose(
             if steady < FALLBACK_STABILITY and not is_empty:
                 shown = np.array([*best_first, 0] if prompt.all_masks else best_first[:1])
     logits = logits_4HW[shown]
-    return Answer(logits, iou_4[shown], size, stability(logits, size))
+    return Answer(logits, iou_4[shown], size, stability(logits, size), shown)

@@ -20,6 +20,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/assignments/{assignment_id}/decode/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description The masks for prompts, where the page cannot run the decoder: logits, float16, masks x rows x columns, raw.
+         *
+         *     Best first: X-Predicted-Iou has their predicted IoUs, X-Channels which of the decoder's masks each is (0: the single
+         *     one), X-Logits-Shape the shape. A mask of 256 x 256 is 131 kB, so an answer has 393 kB at most.
+         */
+        post: operations["assignments_decode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/assignments/{assignment_id}/release/": {
         parameters: {
             query?: never;
@@ -78,6 +100,23 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["assignments_submit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assignments/{assignment_id}/take/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Let the window that the header X-Maskloop-Tab names write, and no other one of the person's. */
+        post: operations["assignments_take"];
         delete?: never;
         options?: never;
         head?: never;
@@ -640,6 +679,7 @@ export interface components {
             readonly expires_at: string;
             image: components["schemas"]["ImageBrief"];
             checkpoint: components["schemas"]["CheckpointBrief"];
+            readonly tab: string;
             readonly masks: components["schemas"]["MaskJson"][];
         };
         /**
@@ -750,6 +790,11 @@ export interface components {
          * @enum {string}
          */
         DecisionEnum: "promoted" | "refused" | "insufficient_evidence";
+        DecodeFormRequest: {
+            prompts: components["schemas"]["PromptJsonRequest"][];
+            /** @description logits of an earlier answer: float16, row by row, base64 */
+            previous?: string | null;
+        };
         DeployFormRequest: {
             /** Format: uuid */
             checkpoint: string;
@@ -1268,6 +1313,33 @@ export interface operations {
             };
         };
     };
+    assignments_decode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assignment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecodeFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["DecodeFormRequest"];
+                "multipart/form-data": components["schemas"]["DecodeFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+        };
+    };
     assignments_release: {
         parameters: {
             query?: never;
@@ -1358,6 +1430,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    assignments_take: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assignment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignmentJson"];
+                };
             };
         };
     };

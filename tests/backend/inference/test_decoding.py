@@ -1,0 +1,133 @@
+"""Prompts answered on the server, for pages that cannot run the decoder."""
+
+import base64
+import threading
+
+import numpy as np
+import pytest
+
+from backend.inference import tasks
+from backend.inference.decoding import WAIT_SECONDS, prompt_answer
+from backend.inference.services import embedding_make, embedding_request
+from engine import api as engine
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POINT = {"kind": "point", "at": [30.5, 20.5], "label": 1}
+BOX = {"kind": "box", "box": [4, 4, 50, 30]}
+
+
+@pytest.fixture
+def own(photo, annotator, take):
+    return take(annotator)
+
+
+@pytest.fixture
+def ready(own):
+    embedding = embedding_request(image=own.image, encoder_hash=own.checkpoint.encoder_hash, urgent=True)
+    embedding_make(embedding_id=embedding.id)
+    return own
+
+
+@pytest.fixture(autouse=True)
+def a_worker(monkeypatch):
+    """In a thread of this process: the message is the one that Celery would carry."""
+
+    def deliver(arguments, expires):
+        assert expires == WAIT_SECONDS
+        for _ in range(2):  # twice
+            threading.Thread(target=prompt_answer, kwargs={"request_id": arguments[0]}).start()
+
+    monkeypatch.setattr(tasks.decode_prompt, "apply_async", deliver)
+
+
+@pytest.fixture
+def decode(as_user, annotator, own):
+    def ask(prompts, previous=None, user=annotator):
+        body = {"prompts": prompts, "previous": previous}
+        return as_user(user).post(f"/api/assignments/{own.id}/decode/", body, format="json")
+
+    return ask
+
+
+def logits_of(reply):
+    shape = [int(side) for side in reply["X-Logits-Shape"].split(",")]
+    return np.frombuffer(reply.content, np.float16).reshape(shape)
+
+
+def test_a_click_is_answered_as_the_model_answers_it_to_the_precision_of_float16(ready, decode, tiny_weights, photo):
+    from backend.common.storage import read
+    from backend.inference.models import Embedding
+
+    reply = decode([POINT])
+    assert reply.status_code == 200
+    embedding = np.frombuffer(read(Embedding.objects.get().storage_key), np.float16)
+    wanted = engine.answer_prompt(
+        embedding.reshape(ready.checkpoint.embedding_shape),
+        photo.size,
+        checkpoint=tiny_weights,
+        points=[(30.5, 20.5)],
+        labels=[1],
+    )
+    np.testing.assert_allclose(logits_of(reply), wanted.logits_MHW, rtol=1e-3, atol=1e-3)
+    ious = [float(iou) for iou in reply["X-Predicted-Iou"].split(",")]
+    assert ious == sorted(ious, reverse=True)
+    np.testing.assert_allclose(ious, wanted.predicted_iou_M, atol=1e-5)
+    assert sorted(reply["X-Channels"].split(",")) == ["1", "2", "3"]
+    assert len(reply.content) <= 393_216
+
+
+def test_the_logits_of_an_answer_go_back_in_with_the_next_click(ready, decode):
+    first = logits_of(decode([POINT]))[0]
+    previous = base64.b64encode(first.tobytes()).decode()
+    alone, refined = decode([POINT, BOX]), decode([POINT, BOX], previous)
+    assert alone["X-Channels"] == refined["X-Channels"] == "0"
+    assert not np.array_equal(logits_of(alone), logits_of(refined))
+
+
+def test_while_the_photo_is_being_prepared_the_page_is_told_to_wait(decode):
+    reply = decode([POINT])
+    assert (reply.status_code, reply.json()["code"]) == (202, "embedding_not_ready")
+    assert reply.json()["extra"]["expected_seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("prompts", "previous"),
+    [
+        ([], None),
+        ([BOX, BOX], None),
+        ([{"kind": "point", "at": [1]}], None),
+        ("nonsense", None),
+        ([POINT], "no base64!"),
+        ([POINT], base64.b64encode(b"too short").decode()),
+    ],
+)
+def test_what_is_no_prompt_is_refused_with_a_sentence(ready, decode, prompts, previous):
+    reply = decode(prompts, previous)
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+    assert reply.json()["message"]
+
+
+def test_logits_that_are_no_numbers_are_refused(ready, decode):
+    side = 4 * ready.checkpoint.embedding_shape[1]
+    nothing = np.full((side, side), np.nan, np.float16)
+    assert decode([POINT], base64.b64encode(nothing.tobytes()).decode()).status_code == 400
+
+
+def test_a_click_outside_the_photo_is_refused_with_the_reason(ready, decode):
+    reply = decode([{"kind": "point", "at": [900, 20], "label": 1}])
+    assert (reply.status_code, reply.json()["code"]) == (409, "decoding_failed")
+    assert "outside the photo" in reply.json()["message"]
+
+
+def test_strangers_and_other_people_get_no_answers(ready, decode, stranger, reviewer):
+    assert [decode([POINT], user=user).status_code for user in (stranger, reviewer)] == [404, 404]
+
+
+def test_where_no_worker_answers_the_page_is_told_to_try_again(ready, decode, monkeypatch):
+    from backend.inference import decoding
+
+    monkeypatch.setattr(decoding, "WAIT_SECONDS", 1)
+    monkeypatch.setattr(tasks.decode_prompt, "apply_async", lambda *_, **__: None)
+    reply = decode([POINT])
+    assert (reply.status_code, reply.json()["code"]) == (503, "decoding_too_slow")
