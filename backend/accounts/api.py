@@ -1,9 +1,11 @@
 """Logging in: a session for the browser, a token for scripts."""
 
+from typing import Any
+
 from django.contrib.auth import authenticate, login, logout
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.authtoken.models import Token
 from rest_framework.permissions import AllowAny
@@ -14,6 +16,8 @@ from rest_framework.views import APIView
 
 from backend.accounts.errors import LoginFailed
 from backend.accounts.models import User
+from backend.accounts.preferences import PreferencesJson, preferences_of
+from backend.accounts.services import preferences_change
 
 
 class Credentials(serializers.Serializer):
@@ -23,11 +27,16 @@ class Credentials(serializers.Serializer):
 
 class UserJson(serializers.ModelSerializer):
     is_admin = serializers.BooleanField(source="is_superuser", read_only=True)
+    preferences = serializers.SerializerMethodField()
 
     class Meta:
         model = User
         fields = ["id", "username", "is_admin", "preferences"]
-        read_only_fields = ["id", "username"]
+        read_only_fields = fields
+
+    @extend_schema_field(PreferencesJson)
+    def get_preferences(self, user: User) -> dict[str, Any]:
+        return preferences_of(user)
 
 
 class SessionJson(serializers.Serializer):
@@ -83,12 +92,21 @@ class TokenView(APIView):
 
 
 class PreferencesView(APIView):
-    @extend_schema(operation_id="preferences_update", request=UserJson, responses=UserJson)
+    @extend_schema(operation_id="preferences_get", responses=PreferencesJson)
+    def get(self, request: Request) -> Response:
+        return Response(preferences_of(_logged_in(request)))
+
+    @extend_schema(operation_id="preferences_update", request=PreferencesJson, responses=PreferencesJson)
     def patch(self, request: Request) -> Response:
-        form = UserJson(request.user, data=request.data, partial=True)
+        """What is not named stays; null goes back to what is usual."""
+        form = PreferencesJson(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        form.save()
-        return Response(form.data)
+        return Response(preferences_change(user=_logged_in(request), changes=form.validated_data))
+
+
+def _logged_in(request: Request) -> User:
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def _user_of(request: Request) -> User:

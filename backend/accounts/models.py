@@ -10,4 +10,4 @@ class User(AbstractUser):
     """A person or a script. What they may do to a dataset is in `datasets.Membership`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    preferences = models.JSONField(default=dict, blank=True)  # the page's own: keys, opacity
+    preferences = models.JSONField(default=dict, blank=True)  # see accounts.preferences for their shape

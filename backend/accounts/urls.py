@@ -5,5 +5,5 @@ from backend.accounts.api import PreferencesView, SessionView, TokenView
 urlpatterns = [
     path("session/", SessionView.as_view()),
     path("token/", TokenView.as_view()),
-    path("preferences/", PreferencesView.as_view()),
+    path("me/preferences/", PreferencesView.as_view()),
 ]

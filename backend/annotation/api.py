@@ -149,7 +149,7 @@ class MaskForm(serializers.Serializer):
     predicted_iou = serializers.FloatField(allow_null=True, default=None)
     stability = serializers.FloatField(allow_null=True, default=None)
     choice = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2)
-    seconds = serializers.FloatField(allow_null=True, default=None, min_value=0)
+    seconds = serializers.FloatField(allow_null=True, default=None, min_value=0, max_value=86_400)
     clicks = serializers.IntegerField(default=0, min_value=0)
     replaces = serializers.UUIDField(allow_null=True, default=None)
 

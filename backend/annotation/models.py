@@ -90,6 +90,9 @@ class Mask(Row):
     prompts = models.JSONField(default=list)  # in order; see annotation.prompts for their shape
     choice = models.PositiveSmallIntegerField(null=True)  # which of the three masks was picked, 0..2
     seconds = models.FloatField(null=True)  # of a person's time, idle time taken out
+    seconds_claimed = models.FloatField(
+        null=True
+    )  # by the page, where more than can have passed; `seconds` is cut then
     clicks = models.PositiveIntegerField(default=0)
     replaces = models.OneToOneField("self", models.RESTRICT, null=True, blank=True, related_name="replaced_by")
     content_hash = models.CharField(max_length=64)  # of everything the author sent: same again or not

@@ -24,6 +24,7 @@ from backend.annotation.errors import (
     ReplacedAlready,
 )
 from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin, State
+from backend.annotation.seconds import seconds_left
 from backend.annotation.selectors import has_enough_test_evidence
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
@@ -275,6 +276,8 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
         raise _refusal(body["assignment"], author, tab)
     shape = check_run_lengths(body["counts"], body["size"], held.image)
     replaced = _replaced(body["replaces"], held.image)
+    claimed, left = body["seconds"], seconds_left(held=held, author=author)
+    fits = claimed is None or claimed <= left
     try:
         with transaction.atomic():
             mask = Mask.objects.create(
@@ -290,7 +293,8 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
                 stability=body["stability"],
                 prompts=body["prompts"],
                 choice=body["choice"],
-                seconds=body["seconds"],
+                seconds=claimed if fits else left,
+                seconds_claimed=None if fits else claimed,
                 clicks=body["clicks"],
                 replaces=replaced,
                 content_hash=content_hash,

@@ -1,11 +1,13 @@
 """Every mask that people make arrives once, whole, and is never changed."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.db.models.functions import Now
 
-from backend.annotation.models import Mask, MaskState
+from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.common.models import Event
 from engine import masks as run_lengths
 from tests.backend.conftest import disc, mask_body
@@ -141,6 +143,67 @@ def test_a_stranger_can_neither_see_nor_remove_nor_add_masks(put, own, stranger,
     assert as_user(stranger).delete(f"/api/masks/{mask_id}/").status_code == 404
     assert as_user(stranger).put(f"/api/masks/{uuid4()}/", mask_body(own), format="json").status_code == 404
     assert Mask.objects.get().state == MaskState.ACTIVE
+
+
+@pytest.fixture
+def hours_ago(own):
+    """As if the lease had been taken then."""
+
+    def move(hours):
+        Assignment.objects.filter(id=own.id).update(created_at=Now() - timedelta(hours=hours))
+
+    return move
+
+
+def test_seconds_that_can_have_passed_are_kept_as_they_are(put, own, hours_ago):
+    hours_ago(0.01)  # 36 s
+    for seconds in (20, 10):
+        put(uuid4(), mask_body(own, seconds=seconds))
+    assert list(Mask.objects.order_by("id").values_list("seconds_claimed", flat=True)) == [None, None]
+    assert sum(Mask.objects.values_list("seconds", flat=True)) == 30
+
+
+def test_seconds_that_cannot_have_passed_are_cut_and_marked_and_the_mask_is_taken_all_the_same(put, own, hours_ago):
+    hours_ago(0.01)
+    first, second = uuid4(), uuid4()
+    put(first, mask_body(own, seconds=20))
+    assert put(second, mask_body(own, seconds=200)).status_code == 201
+    mask = Mask.objects.get(id=second)
+    assert mask.seconds_claimed == 200
+    assert 15 < mask.seconds < 25
+    assert put(second, mask_body(own, seconds=200)).status_code == 200  # the same again is still the same
+
+
+def test_a_mask_taken_back_gives_its_seconds_back(put, own, hours_ago, annotator, as_user):
+    hours_ago(0.01)
+    first = uuid4()
+    put(first, mask_body(own, seconds=30))
+    as_user(annotator).delete(f"/api/masks/{first}/")
+    put(uuid4(), mask_body(own, seconds=30))  # redo: a new row with the same work
+    assert not Mask.objects.filter(seconds_claimed__isnull=False).exists()
+
+
+def test_work_without_a_network_counts_under_the_lease_that_was_taken_again(put, own, hours_ago, annotator, as_user):
+    hours_ago(3)
+    Assignment.objects.filter(id=own.id).update(state=State.EXPIRED)
+    again = as_user(annotator).post(f"/api/images/{own.image_id}/open/").json()
+    put(uuid4(), mask_body(own, assignment=again["id"], seconds=1800))
+    assert Mask.objects.get().seconds == 1800
+
+
+def test_time_before_a_submission_is_not_spent_twice(put, own, hours_ago, annotator, as_user):
+    hours_ago(3)
+    as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": []}, format="json")
+    again = as_user(annotator).post(f"/api/images/{own.image_id}/open/").json()
+    put(uuid4(), mask_body(own, assignment=again["id"], seconds=1800))
+    assert Mask.objects.get().seconds < 5
+
+
+def test_seconds_are_a_number(put, own):
+    for seconds in (-1, "nan", "inf", 1e9, "long"):
+        reply = put(uuid4(), mask_body(own, seconds=seconds))
+        assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input"), seconds
+    assert Mask.objects.count() == 0
 
 
 def test_prompts_are_checked(put, own):

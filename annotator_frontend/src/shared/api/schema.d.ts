@@ -545,19 +545,20 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/preferences/": {
+    "/api/me/preferences/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        get: operations["preferences_get"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
+        /** @description What is not named stays; null goes back to what is usual. */
         patch: operations["preferences_update"];
         trace?: never;
     };
@@ -1051,8 +1052,15 @@ export interface components {
             crontab?: string;
             recipe?: string;
         };
-        PatchedUserJsonRequest: {
-            preferences?: unknown;
+        PatchedPreferencesJsonRequest: {
+            /** @description chords of a command, as the page writes them: Ctrl+Shift+Z */
+            keys?: {
+                [key: string]: string[];
+            } | null;
+            /** Format: double */
+            opacity?: number | null;
+            hover_preview?: boolean | null;
+            language?: string | null;
         };
         PolicyJson: {
             enabled?: boolean;
@@ -1062,6 +1070,16 @@ export interface components {
             /** Format: date-time */
             readonly due_at: string | null;
             readonly why: string;
+        };
+        PreferencesJson: {
+            /** @description chords of a command, as the page writes them: Ctrl+Shift+Z */
+            keys?: {
+                [key: string]: string[];
+            } | null;
+            /** Format: double */
+            opacity?: number | null;
+            hover_preview?: boolean | null;
+            language?: string | null;
         };
         ProgressJson: {
             step: number;
@@ -1255,7 +1273,7 @@ export interface components {
             /** @description Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only. */
             readonly username: string;
             readonly is_admin: boolean;
-            preferences?: unknown;
+            readonly preferences: components["schemas"]["PreferencesJson"];
         };
         VerdictJson: {
             /** Format: uuid */
@@ -2243,6 +2261,25 @@ export interface operations {
             };
         };
     };
+    preferences_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreferencesJson"];
+                };
+            };
+        };
+    };
     preferences_update: {
         parameters: {
             query?: never;
@@ -2252,9 +2289,9 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedUserJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedUserJsonRequest"];
-                "multipart/form-data": components["schemas"]["PatchedUserJsonRequest"];
+                "application/json": components["schemas"]["PatchedPreferencesJsonRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PatchedPreferencesJsonRequest"];
+                "multipart/form-data": components["schemas"]["PatchedPreferencesJsonRequest"];
             };
         };
         responses: {
@@ -2263,7 +2300,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserJson"];
+                    "application/json": components["schemas"]["PreferencesJson"];
                 };
             };
         };
