@@ -3,6 +3,8 @@
 Models are kept per process, by the file's path and time of change.
 """
 
+import os
+import platform
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +37,7 @@ __all__ = [
     "encode_text",
     "everything_settings_check",
     "export_decoder",
+    "hardware",
     "label_everything",
     "recipes",
 ]
@@ -175,6 +178,19 @@ def export_decoder(checkpoint: Path, out: Path) -> None:
     from engine.model.checkpoint import load_checkpoint
 
     export_decoder_onnx(load_checkpoint(checkpoint), out)
+
+
+def hardware() -> dict[str, Any]:
+    """What this machine can train on: device, the name of its processor, how many GPUs and CPU cores.
+
+    The device is cuda where there is a GPU, else cpu: Apple's GPUs lack operations that training needs.
+    """
+    import torch
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    name = torch.cuda.get_device_name(0) if gpus else platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"device": "cuda" if gpus else "cpu", "name": name, "gpus": gpus, "cores": cores}
 
 
 def recipes() -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from backend.datasets.api import person
 from backend.datasets.models import Role
 from backend.datasets.selectors import dataset_get
 from backend.training.models import RetrainPolicy, TrainingRun
-from backend.training.selectors import policy_due, policy_of, training_run_get
-from backend.training.services import policy_set, training_run_cancel, training_run_request
+from backend.training.selectors import gate_rule_of, policy_due, policy_of, training_run_get
+from backend.training.services import gate_rule_set, policy_set, training_run_cancel, training_run_request
 
 
 class ProgressJson(serializers.Serializer):
@@ -29,9 +29,32 @@ class LossJson(serializers.Serializer):
     loss = serializers.FloatField()
 
 
+class ValidationJson(serializers.Serializer):
+    step = serializers.IntegerField()
+    miou = serializers.DictField(child=serializers.FloatField(), help_text="by number of clicks")
+    best = serializers.BooleanField()
+
+
+class ExampleJson(serializers.Serializer):
+    photo = serializers.UUIDField()
+    side = serializers.IntegerField(help_text="of the square that the photo's longest side fills")
+    truth = serializers.CharField(help_text="run lengths in that square")
+    mask = serializers.CharField()
+    iou = serializers.FloatField()
+
+
+class HardwareJson(serializers.Serializer):
+    device = serializers.CharField()
+    name = serializers.CharField()
+    gpus = serializers.IntegerField()
+    cores = serializers.IntegerField()
+
+
 class FigureJson(serializers.Serializer):
     key = serializers.CharField()
     name = serializers.CharField()
+    size = serializers.CharField(default="all")
+    objects = serializers.IntegerField(default=0)
     live = serializers.FloatField()
     candidate = serializers.FloatField()
     difference = serializers.FloatField()
@@ -59,6 +82,9 @@ class TrainingRunJson(serializers.ModelSerializer):
     image_count = serializers.IntegerField(source="frozen_set.image_count")
     progress = serializers.SerializerMethodField()
     history = LossJson(many=True)
+    validation = ValidationJson(many=True)
+    examples = ExampleJson(many=True)
+    hardware = serializers.SerializerMethodField()
     verdict = serializers.SerializerMethodField()
 
     class Meta:
@@ -67,10 +93,16 @@ class TrainingRunJson(serializers.ModelSerializer):
             "id",
             "state",
             "recipe",
+            "seed",
+            "why",
+            "hardware",
+            "attempts",
             "created_at",
             "finished_at",
             "progress",
             "history",
+            "validation",
+            "examples",
             "decision",
             "verdict",
             "error",
@@ -85,6 +117,10 @@ class TrainingRunJson(serializers.ModelSerializer):
     @extend_schema_field(ProgressJson(allow_null=True))
     def get_progress(self, run: TrainingRun) -> dict[str, Any] | None:
         return run.progress or None
+
+    @extend_schema_field(HardwareJson(allow_null=True))
+    def get_hardware(self, run: TrainingRun) -> dict[str, Any] | None:
+        return run.hardware or None
 
     @extend_schema_field(VerdictOfGateJson(allow_null=True))
     def get_verdict(self, run: TrainingRun) -> dict[str, Any] | None:
@@ -102,15 +138,47 @@ class PolicyJson(serializers.ModelSerializer):
 
     class Meta:
         model = RetrainPolicy
-        fields = ["enabled", "after_new_masks", "crontab", "recipe", "due_at", "why"]
+        fields = [
+            "enabled",
+            "after_new_masks",
+            "crontab",
+            "recipe",
+            "settle_minutes",
+            "cooldown_minutes",
+            "max_runs_per_day",
+            "due_at",
+            "why",
+        ]
+        extra_kwargs = {
+            "settle_minutes": {"max_value": 24 * 60},
+            "cooldown_minutes": {"max_value": 30 * 24 * 60},
+            "max_runs_per_day": {"max_value": 1000},
+        }
+
+    def to_representation(self, policy: RetrainPolicy) -> dict[str, Any]:
+        self._due = policy_due(policy)
+        return super().to_representation(policy)
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_due_at(self, policy: RetrainPolicy) -> str | None:
-        when = policy_due(policy).when
-        return when.isoformat() if when else None
+    def get_due_at(self, _: RetrainPolicy) -> str | None:
+        return self._due.when.isoformat() if self._due.when else None
 
-    def get_why(self, policy: RetrainPolicy) -> str:
-        return policy_due(policy).why
+    def get_why(self, _: RetrainPolicy) -> str:
+        return self._due.why
+
+
+class GateRuleJson(serializers.Serializer):
+    """See `training.gate.GateRule`."""
+
+    images_wanted = serializers.IntegerField(min_value=1, max_value=1_000_000)
+    masks_wanted = serializers.IntegerField(min_value=1, max_value=1_000_000)
+    min_gain = serializers.FloatField(min_value=-1, max_value=1)
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    max_loss = serializers.FloatField(min_value=0, max_value=1)
+    max_more_clicks = serializers.FloatField(min_value=0, max_value=20)
+    max_more_gap = serializers.FloatField(min_value=0, max_value=1)
+    max_loss_by_size = serializers.FloatField(min_value=0, max_value=1)
+    size_masks_wanted = serializers.IntegerField(min_value=1, max_value=1_000_000)
 
 
 class TrainingRunsView(APIView):
@@ -155,3 +223,17 @@ class PolicyView(APIView):
         form = PolicyJson(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         return Response(PolicyJson(policy_set(dataset=dataset, by=person(request), **form.validated_data)).data)
+
+
+class GateRuleView(APIView):
+    @extend_schema(operation_id="gate_rule_get", responses=GateRuleJson)
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        return Response(GateRuleJson(gate_rule_of(dataset)).data)
+
+    @extend_schema(operation_id="gate_rule_set", request=GateRuleJson(partial=True), responses=GateRuleJson)
+    def patch(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        form = GateRuleJson(data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        return Response(GateRuleJson(gate_rule_set(dataset=dataset, by=person(request), **form.validated_data)).data)

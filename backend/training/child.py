@@ -25,11 +25,17 @@ class ChildStopped(Exception):
 
 
 def run_engine(
-    arguments: list[str], *, tell: Callable[[dict[str, Any]], None], wanted: Callable[[], bool], beat_seconds: float = 2
+    arguments: list[str],
+    *,
+    tell: Callable[[dict[str, Any]], None],
+    wanted: Callable[[], bool],
+    processes: int = 1,
+    beat_seconds: float = 2,
 ) -> None:
     """Run `python -m engine` to its end.
 
     Args:
+        processes: more than one: under torchrun, a GPU each.
         tell: called with each JSON line of its output.
         wanted: asked every `beat_seconds`; once it says no, the child is stopped.
     Raises:
@@ -38,8 +44,9 @@ def run_engine(
     environment = {key: value for key, value in os.environ.items() if not key.startswith("DJANGO_")}
     # Threads that spin while they wait starve when others want the cores, and this child is the last in line.
     environment.setdefault("OMP_WAIT_POLICY", "passive")
+    shared_out = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "engine", *arguments],
+        [sys.executable, "-m", *(shared_out if processes > 1 else []), "engine", *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

@@ -4,19 +4,41 @@ Both have clicked through the same human masks of the same test photos. Photos a
 so what is hard about a photo counts for both alike.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-#: What is compared: (key, name for people, whether more is better).
-FIGURES = (
-    ("miou_1", "mIoU after 1 click", True),
-    ("miou_3", "mIoU after 3 clicks", True),
-    ("miou_5", "mIoU after 5 clicks", True),
-    ("noc90", "clicks to 90% IoU", False),
-)
 RESAMPLES = 10_000
+#: COCO's classes of area, in pixels: under 32 x 32, under 96 x 96, and the others.
+SIZES = ("small", "medium", "large")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What is compared.
+
+    Attributes:
+        unit: what a difference is counted in, for people.
+        of: the figure of one photo (or of a photo's objects of one size).
+    """
+
+    key: str
+    name: str
+    more_is_better: bool
+    unit: str
+    of: Callable[[dict[str, Any]], float]
+
+
+FIGURES = (
+    Figure("miou_1", "mIoU after 1 click", True, "", lambda photo: float(photo["miou"]["1"])),
+    Figure("miou_3", "mIoU after 3 clicks", True, "", lambda photo: float(photo["miou"]["3"])),
+    Figure("miou_5", "mIoU after 5 clicks", True, "", lambda photo: float(photo["miou"]["5"])),
+    Figure("noc90", "clicks to 90% IoU", False, " clicks", lambda photo: float(photo["noc90"])),
+    # Of three masks for one click, how much better the best is than the one that the model puts first.
+    Figure("oracle_gap", "oracle gap", False, "", lambda photo: float(photo["oracle"]["1"] - photo["miou"]["1"])),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +50,9 @@ class GateRule:
         confidence: share of resamples in which that mean must be above 0.
         max_loss: no mIoU may fall by more than this.
         max_more_clicks: nor may the clicks to 90% grow by more than this.
+        max_more_gap: nor the oracle gap.
+        max_loss_by_size: no mIoU of small, medium or large objects may fall by more than this.
+        size_masks_wanted: so many test masks of a size are needed for that size to be judged.
     """
 
     images_wanted: int
@@ -36,14 +61,32 @@ class GateRule:
     confidence: float = 0.90
     max_loss: float = 0.02
     max_more_clicks: float = 0.5
+    max_more_gap: float = 0.05
+    max_loss_by_size: float = 0.05
+    size_masks_wanted: int = 20
+
+    def allowed(self, figure: Figure, size: str) -> float | None:
+        """How much worse it may be; None: it is shown, and not judged."""
+        if figure.more_is_better:
+            return self.max_loss if size == "all" else self.max_loss_by_size
+        if size != "all":
+            return None
+        return self.max_more_clicks if figure.key == "noc90" else self.max_more_gap
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One figure of both, with the 95% interval of the difference, candidate minus live."""
+    """One figure of both, with the 95% interval of the difference, candidate minus live.
+
+    Attributes:
+        size: all, small, medium or large: of which objects.
+        objects: how many those are.
+    """
 
     key: str
     name: str
+    size: str
+    objects: int
     live: float
     candidate: float
     low: float
@@ -54,15 +97,7 @@ class Comparison:
         return self.candidate - self.live
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "key": self.key,
-            "name": self.name,
-            "live": self.live,
-            "candidate": self.candidate,
-            "difference": self.difference,
-            "low": self.low,
-            "high": self.high,
-        }
+        return {**asdict(self), "difference": self.difference}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +116,14 @@ def decide(live: dict[str, Any], candidate: dict[str, Any], rule: GateRule) -> V
     Raises:
         ValueError: they are not of the same photos.
     """
+    figures = compare(live, candidate) if live["per_image"] or candidate["per_image"] else ()
     if missing := _missing(live, rule):
-        return Verdict("insufficient_evidence", missing, compare(live, candidate) if live["per_image"] else (), None)
-    figures = compare(live, candidate)
+        return Verdict("insufficient_evidence", missing, figures, None)
     gains = _resampled_gain(live, candidate)
     chance = float((gains > 0).mean())
-    gain = float(np.mean([f.difference for f in figures if f.key.startswith("miou")]))
-    for figure in figures:
-        if figure.key == "noc90" and figure.difference > rule.max_more_clicks:
-            return Verdict("refused", _worse(figure), figures, chance)
-        if figure.key != "noc90" and figure.difference < -rule.max_loss:
-            return Verdict("refused", _worse(figure), figures, chance)
+    if reason := _first_fault(figures, rule):
+        return Verdict("refused", reason, figures, chance)
+    gain = float(np.mean([f.difference for f in figures if f.size == "all" and f.key.startswith("miou")]))
     if gain <= rule.min_gain or chance < rule.confidence:
         reason = (
             f"mIoU over 1, 3 and 5 clicks changed by {gain:+.3f}, and is better in {100 * chance:.0f}% of resamples; "
@@ -103,50 +135,79 @@ def decide(live: dict[str, Any], candidate: dict[str, Any], rule: GateRule) -> V
 
 
 def compare(live: dict[str, Any], candidate: dict[str, Any]) -> tuple[Comparison, ...]:
-    """Every figure of both, with intervals."""
-    old, new, weights = _paired(live, candidate)
-    picks = np.random.default_rng(0).integers(len(weights), size=(RESAMPLES, len(weights)))
-    sums = weights[picks].sum(axis=1)
-    found = []
-    for column, (key, name, _) in enumerate(FIGURES):
-        difference = new[:, column] - old[:, column]
-        resampled = (difference[picks] * weights[picks]).sum(axis=1) / sums
-        low, high = np.quantile(resampled, [0.025, 0.975])
-        found.append(
-            Comparison(
-                key,
-                name,
-                float(np.average(old[:, column], weights=weights)),
-                float(np.average(new[:, column], weights=weights)),
-                float(low),
-                float(high),
+    """Every figure of both, with intervals: of all objects, then of each size that there is.
+
+    Raises:
+        ValueError: they are not of the same photos.
+    """
+    _check_same_photos(live, candidate)
+    found: list[Comparison] = []
+    for size in ("all", *SIZES):
+        old_photos, new_photos = _photos(live, size), _photos(candidate, size)
+        if not old_photos:
+            continue
+        weights = np.array([photo["objects"] for photo in old_photos], float)
+        picks = np.random.default_rng(0).integers(len(weights), size=(RESAMPLES, len(weights)))
+        picked = weights[picks]
+        sums = picked.sum(axis=1)
+        for figure in FIGURES:
+            old = np.array([figure.of(photo) for photo in old_photos])
+            new = np.array([figure.of(photo) for photo in new_photos])
+            low, high = np.quantile(((new - old)[picks] * picked).sum(axis=1) / sums, [0.025, 0.975])
+            found.append(
+                Comparison(
+                    figure.key,
+                    figure.name if size == "all" else f"{figure.name}, {size} objects",
+                    size,
+                    int(weights.sum()),
+                    float(np.average(old, weights=weights)),
+                    float(np.average(new, weights=weights)),
+                    float(low),
+                    float(high),
+                )
             )
-        )
     return tuple(found)
 
 
+def _first_fault(figures: tuple[Comparison, ...], rule: GateRule) -> str | None:
+    """The figure that fell too far, in a sentence."""
+    kinds = {figure.key: figure for figure in FIGURES}
+    for one in figures:
+        kind = kinds[one.key]
+        allowed = rule.allowed(kind, one.size)
+        if allowed is None or (one.size != "all" and one.objects < rule.size_masks_wanted):
+            continue
+        worse = -one.difference if kind.more_is_better else one.difference
+        if worse > allowed:
+            return (
+                f"{one.name} went from {one.live:.3f} to {one.candidate:.3f}; "
+                f"worse by {allowed:g}{kind.unit} at most is allowed."
+            )
+    return None
+
+
 def _resampled_gain(live: dict[str, Any], candidate: dict[str, Any]) -> np.ndarray:
-    old, new, weights = _paired(live, candidate)
-    gain = (new[:, :3] - old[:, :3]).mean(axis=1)
+    old, new = _photos(live, "all"), _photos(candidate, "all")
+    weights = np.array([photo["objects"] for photo in old], float)
+    mious = [figure for figure in FIGURES if figure.key.startswith("miou")]
+    gain = np.array(
+        [np.mean([m.of(after) - m.of(before) for m in mious]) for before, after in zip(old, new, strict=True)]
+    )
     picks = np.random.default_rng(0).integers(len(weights), size=(RESAMPLES, len(weights)))
     return (gain[picks] * weights[picks]).sum(axis=1) / weights[picks].sum(axis=1)
 
 
-def _paired(live: dict[str, Any], candidate: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(photos, figures) of both, and each photo's number of objects."""
-    names = sorted(live["per_image"])
-    if names != sorted(candidate["per_image"]):
+def _check_same_photos(live: dict[str, Any], candidate: dict[str, Any]) -> None:
+    if sorted(live["per_image"]) != sorted(candidate["per_image"]):
         raise ValueError("the two reports are not of the same photos")
 
-    def rows(report: dict[str, Any]) -> np.ndarray:
-        return np.array(
-            [
-                [*(report["per_image"][n]["miou"][k] for k in ("1", "3", "5")), report["per_image"][n]["noc90"]]
-                for n in names
-            ]
-        )
 
-    return rows(live), rows(candidate), np.array([live["per_image"][n]["objects"] for n in names], float)
+def _photos(report: dict[str, Any], size: str) -> list[dict[str, Any]]:
+    """The figures of each photo that has objects of that size, in order of name."""
+    photos = [report["per_image"][name] for name in sorted(report["per_image"])]
+    if size == "all":
+        return photos
+    return [photo["by_size"][size] for photo in photos if size in photo["by_size"]]
 
 
 def _missing(report: dict[str, Any], rule: GateRule) -> str | None:
@@ -159,7 +220,3 @@ def _missing(report: dict[str, Any], rule: GateRule) -> str | None:
         if there < wanted
     ]
     return f"The gate wants {' and '.join(wants)} before it decides." if wants else None
-
-
-def _worse(figure: Comparison) -> str:
-    return f"{figure.name} went from {figure.live:.3f} to {figure.candidate:.3f}."

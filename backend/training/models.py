@@ -1,6 +1,7 @@
 """Retraining: the runs, what starts them, and what the gate decided."""
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from backend.checkpoints.models import Checkpoint
@@ -36,13 +37,17 @@ class TrainingRun(Row):
     recipe = models.CharField(max_length=64)
     seed = models.PositiveIntegerField()
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    why = models.CharField(max_length=255, blank=True)  # what started it, for people
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.WAITING)
     # A worker owns the run while its heartbeat is fresh; a stale one is anybody's to resume.
     worker = models.CharField(max_length=255, blank=True)
     heartbeat_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    hardware = models.JSONField(default=dict)  # what the worker found; see engine.api.hardware
     progress = models.JSONField(default=dict)  # {"step", "steps", "loss", "seconds_left"}
     history = models.JSONField(default=list)  # [{"step", "loss"}], thinned for the plot
+    validation = models.JSONField(default=list)  # [{"step", "miou": {clicks: value}, "best"}]
+    examples = models.JSONField(default=list)  # objects of the validation photos with their masks of now
     candidate = models.ForeignKey(Checkpoint, models.RESTRICT, null=True, related_name="made_by_runs")
     decision = models.CharField(max_length=21, choices=Decision.choices, blank=True)
     verdict = models.JSONField(default=dict)  # figures of both and the sentence that names the reason
@@ -64,7 +69,11 @@ class RetrainPolicy(Row):
 
     dataset = models.OneToOneField(Dataset, models.CASCADE, related_name="retrain_policy")
     enabled = models.BooleanField(default=False)
-    after_new_masks = models.PositiveIntegerField(null=True, blank=True)  # since the last run's set
+    after_new_masks = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])  # by people
     crontab = models.CharField(max_length=120, blank=True)  # five fields, UTC; "" = never
     recipe = models.CharField(max_length=64, default="decoder")
+    passed_over_at = models.DateTimeField(null=True)  # when the schedule was due and there was nothing new
+    settle_minutes = models.PositiveIntegerField(default=2)  # without a new mask, before a run after so many masks
+    cooldown_minutes = models.PositiveIntegerField(default=10)  # after the end of a run
+    max_runs_per_day = models.PositiveIntegerField(default=24, validators=[MinValueValidator(1)])  # by itself
     gate = models.JSONField(default=dict)  # of training.gate.GateRule

@@ -1,20 +1,23 @@
 """Training runs that a person may see, and when the next one is due."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from celery.schedules import ParseException, crontab
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import Http404
-from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.annotation.models import Mask, MaskState
+from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Role, Split
 from backend.datasets.selectors import dataset_get
 from backend.training.errors import PolicyInvalid
-from backend.training.models import UNFINISHED, RetrainPolicy, TrainingRun
+from backend.training.gate import GateRule
+from backend.training.models import UNFINISHED, RetrainPolicy, RunState, TrainingRun
+
+PASSED_OVER = "is due, but there is no new mask since the last run: it is passed over."
 
 
 def training_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -> TrainingRun:
@@ -31,11 +34,19 @@ def masks_to_learn(dataset: Dataset) -> QuerySet[Mask]:
     return Mask.objects.filter(image__dataset=dataset, image__split=Split.TRAIN, state=MaskState.ACTIVE)
 
 
+def new_masks(dataset: Dataset) -> QuerySet[Mask]:
+    """By people, since the last run began. A run that failed has learnt nothing: it does not count."""
+    last = TrainingRun.objects.filter(dataset=dataset).exclude(state=RunState.FAILED).order_by("-created_at").first()
+    masks = masks_to_learn(dataset).filter(origin__in=HUMAN_ORIGINS)
+    return masks.filter(created_at__gt=last.created_at) if last else masks
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """Attributes:
     now: whether a run should start.
-    when: next time by the crontab, if there is one.
+    when: the next moment at which one may, where time alone decides.
+    why: or why not; a sentence.
     """
 
     now: bool
@@ -47,33 +58,76 @@ def policy_due(policy: RetrainPolicy) -> Due:
     """Whether the policy fires now, or what it waits for."""
     if not policy.enabled:
         return Due(False, None, "Retraining by itself is off.")
+    if not policy.after_new_masks and not policy.crontab:
+        return Due(False, None, "Neither a number of new masks nor a schedule is set.")
     runs = TrainingRun.objects.filter(dataset=policy.dataset)
     if runs.filter(state__in=UNFINISHED).exists():
-        return Due(False, None, "A run is on its way.")
-    last = runs.order_by("-created_at").first()
-    masks = masks_to_learn(policy.dataset)
-    fresh = masks.filter(created_at__gt=last.created_at).count() if last else masks.count()
-    if policy.after_new_masks and fresh >= policy.after_new_masks:
-        return Due(True, None, f"{fresh} new masks since the last run.")
-    waits = (
-        f"{fresh} of {policy.after_new_masks} new masks." if policy.after_new_masks else "No number of masks is set."
-    )
+        return Due(False, None, "A run is on its way; there is one at a time.")
+    now, fresh = database_now(), new_masks(policy.dataset)
+    number = fresh.count()
+    by_clock, next_time = _by_clock(policy, runs.order_by("-created_at").first(), now)
+    if policy.after_new_masks and number >= policy.after_new_masks:
+        reason = f"{number} new masks since the last run."
+        settled = _settled_at(policy, fresh, number)
+        if settled > now and not by_clock:
+            minutes = policy.settle_minutes
+            waits = f"{reason} It waits until none has come for {minutes} minute{'s' * (minutes != 1)}."
+            return Due(False, settled, waits)
+    elif by_clock and number:
+        reason = f"The schedule {policy.crontab} is due, with {number} new mask{'s' * (number != 1)}."
+    elif by_clock:
+        return Due(False, None, f"The schedule {policy.crontab} {PASSED_OVER}")
+    elif policy.after_new_masks:
+        return Due(False, next_time, f"{number} of {policy.after_new_masks} new masks.")
+    else:
+        return Due(False, next_time, f"By the schedule {policy.crontab}, with {number} new masks so far.")
+    held = _held_back(policy, runs, now)
+    return Due(False, held[0], f"{reason} {held[1]}") if held else Due(True, now, reason)
+
+
+def _by_clock(policy: RetrainPolicy, last: TrainingRun | None, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether the schedule is due, and its next time if it is not."""
     if not policy.crontab:
-        return Due(False, None, waits)
-    is_due, seconds = crontab_of(policy.crontab).is_due(last.created_at if last else policy.created_at)
-    if is_due and fresh:
-        return Due(True, None, f"The schedule {policy.crontab} is due, with {fresh} new masks.")
-    return Due(False, timezone.now() + timedelta(seconds=seconds), waits)
+        return False, None
+    since = max(at for at in (policy.created_at, last and last.created_at, policy.passed_over_at) if at)
+    # celery asks how long from its own clock on: what counts is how far the database's is from that moment.
+    left = crontab_of(policy.crontab, now).remaining_estimate(since)
+    return left <= timedelta(0), now + max(left, timedelta(0))
 
 
-def crontab_of(text: str) -> crontab:
+def _settled_at(policy: RetrainPolicy, fresh: QuerySet[Mask], number: int) -> datetime:
+    """When the burst of masks is over. Twice as many as wanted are waited for no longer."""
+    newest = fresh.order_by("-created_at").values_list("created_at", flat=True)[0]
+    patience = timedelta(0) if number >= 2 * (policy.after_new_masks or 0) else timedelta(minutes=policy.settle_minutes)
+    return newest + patience
+
+
+def _held_back(policy: RetrainPolicy, runs: QuerySet[TrainingRun], now: datetime) -> tuple[datetime, str] | None:
+    """Until when a run that is due has to wait, and why."""
+    ended = runs.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))["last"]
+    cool = ended + timedelta(minutes=policy.cooldown_minutes) if ended else now
+    if cool > now:
+        return cool, f"The last run ended less than {policy.cooldown_minutes} minutes ago."
+    today = runs.filter(requested_by__isnull=True, created_at__gt=now - timedelta(days=1)).order_by("-created_at")
+    quota = today[: policy.max_runs_per_day]
+    if len(quota) == policy.max_runs_per_day:
+        oldest = quota[len(quota) - 1]
+        more = f"{policy.max_runs_per_day} run{'s' * (policy.max_runs_per_day != 1)}"
+        return oldest.created_at + timedelta(days=1), f"It has started {more} in 24 hours, and may start no more."
+    return None
+
+
+def crontab_of(text: str, now: datetime | None = None) -> crontab:
     """
+    Args:
+        now: the clock that it goes by; None: this machine's.
     Raises:
         PolicyInvalid: not five fields that cron knows.
     """
     try:
         minute, hour, day, month, weekday = text.split()
-        return crontab(minute=minute, hour=hour, day_of_month=day, month_of_year=month, day_of_week=weekday)
+        fields = {"minute": minute, "hour": hour, "day_of_month": day, "month_of_year": month, "day_of_week": weekday}
+        return crontab(**fields, nowfun=(lambda: now) if now else None)
     except (ValueError, ParseException) as error:
         raise PolicyInvalid(f"{text!r} is not a schedule of five fields, such as 0 3 * * 1: {error}") from None
 
@@ -81,3 +135,11 @@ def crontab_of(text: str) -> crontab:
 def policy_of(dataset: Dataset) -> RetrainPolicy:
     """The dataset's policy, or what holds where none was set."""
     return RetrainPolicy.objects.filter(dataset=dataset).first() or RetrainPolicy(dataset=dataset)
+
+
+def gate_rule_of(dataset: Dataset) -> GateRule:
+    """What the gate wants of this dataset's candidates."""
+    own = policy_of(dataset).gate
+    known = {field.name for field in fields(GateRule)}
+    evidence = {"images_wanted": dataset.test_images_wanted, "masks_wanted": dataset.test_masks_wanted}
+    return GateRule(**{**evidence, **{name: value for name, value in own.items() if name in known}})

@@ -47,6 +47,9 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     held_out.add_argument("--validate", type=Path, metavar="DIR", help="FILE becomes the best weights on these photos")
     held_out.add_argument("--hold-out", type=float, metavar="SHARE", help="validate on this share of --data, by name")
     train.add_argument("--validate-every", type=int, metavar="STEPS")
+    train.add_argument(
+        "--examples", type=int, default=0, metavar="N", help="objects shown with each validation, in --json"
+    )
     train.add_argument("--json", action="store_true", help="progress as JSON lines")
     train.set_defaults(run=run)
 
@@ -122,6 +125,7 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
         workers=workers,
         validation=validation,
         draw_threads=1 if device == "cpu" else 4,
+        examples=options.examples,
     )
 
 

@@ -21,7 +21,7 @@ from engine.data.records import Record
 from engine.data.simulated_clicks import innermost_point, random_point
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
-from engine.evaluation.statistics import Stopwatch, by_size, calibration, interval_of_mean, iou
+from engine.evaluation.statistics import SIZES, Stopwatch, by_size, calibration, interval_of_mean, iou, size_class
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 
 REPORTED = (1, 2, 3, 5, 9)
@@ -149,15 +149,16 @@ def summarise(results: Mapping[str, Sequence[ObjectResult]], seconds_per_image: 
         images, objects; miou and oracle by number of clicks; noc85, noc90: mean clicks to that IoU; failures90: objects that
         never reached it; worse_by_a_click: the share of clicks that lowered IoU by over 0.05; calibration: of the masks of
         the first clicks, see `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over photos;
-        by_size; per_image: the same figures by photo.
+        by_size; per_image: the same figures by photo, and there by size.
     """
     results = {name: rs for name, rs in results.items() if rs}
     everything = [r for rs in results.values() for r in rs]
     per_image = {
         name: {
-            "objects": len(rs),
-            "miou": {str(n): float(np.mean([r.after(n) for r in rs])) for n in REPORTED},
-            "noc90": float(np.mean([r.clicks_to(0.90) for r in rs])),
+            **_of_photo(rs),
+            "by_size": {
+                size: _of_photo(own) for size in SIZES if (own := [r for r in rs if size_class(r.area) == size])
+            },
         }
         for name, rs in results.items()
     }
@@ -221,6 +222,15 @@ def evaluate_clicks(
                     result.after(1), caption, record.pixels, truth, mask, points=prompt.points, labels=prompt.labels
                 )
     return {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image)}
+
+
+def _of_photo(results: Sequence[ObjectResult]) -> dict[str, Any]:
+    return {
+        "objects": len(results),
+        "miou": {str(n): float(np.mean([r.after(n) for r in results])) for n in REPORTED},
+        "oracle": {str(n): float(np.mean([r.oracle_after(n) for r in results])) for n in REPORTED},
+        "noc90": float(np.mean([r.clicks_to(0.90) for r in results])),
+    }
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:

@@ -56,6 +56,7 @@ class Trainer:
         model: on the CPU; is moved.
         validation: None: `out` are the last weights.
         draw_threads: that prepare batches ahead of need; 0: none.
+        examples: so many objects are shown with each validation.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Trainer:
         workers: Workers | None = None,
         validation: Validation | None = None,
         draw_threads: int = 1,
+        examples: int = 0,
     ) -> None:
+        self.examples = examples
         self.run, self.source, self.out, self.device = run, source, out, device
         self.workers = workers or Workers()
         self.validation, self.draw_threads = validation, draw_threads
@@ -101,7 +104,7 @@ class Trainer:
 
         Yields:
             {"step", "steps", "loss", ..., "seconds_left"} every few steps; {"step", "steps", "miou", "score", "best"} of each
-            validation; {"stopped_at"} or {"done", "steps"} last.
+            validation, and where wanted "examples"; {"stopped_at"} or {"done", "steps"} last.
         """
         self._resume()
         self.log.begin(self.step)
@@ -238,7 +241,10 @@ class Trainer:
             self.best_score = score
             self._save_as(self.out)
         by_click = {str(clicks): value for clicks, value in enumerate(miou, start=1)}
-        return {"step": self.step, "steps": self.run.steps, "miou": by_click, "score": score, "best": is_best}
+        told = {"step": self.step, "steps": self.run.steps, "miou": by_click, "score": score, "best": is_best}
+        if self.examples and self.workers.is_first:
+            told["examples"] = validation.examples(self.averaged, self.examples)
+        return told
 
     def save(self) -> None:
         """The newest weights, and the curves."""

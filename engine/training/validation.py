@@ -5,8 +5,9 @@ answered by the most confident of three masks, the later ones by one. On the log
 few photos only: a curve to steer by, not a figure to report.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from engine.data.records import Record
 from engine.data.samples import Augmentation
 from engine.data.simulated_clicks import innermost_point
 from engine.data.sources import EmbeddingSource, NoObjects, PhotosInMemory, PhotoSource
+from engine.masks import encode
 from engine.model.build import Sam
 from engine.training.annotator import Prompts, most_confident
 from engine.training.losses import true_iou
@@ -38,19 +40,49 @@ class Validation:
         batches: the photos, or their embeddings, at the model's own side; held in memory.
         embedded: whether they are embeddings.
         clicks: on each object; the mean IoU after each of them makes the score.
+        names: of the photos.
     """
 
-    def __init__(self, batches: Iterable[Batch], *, embedded: bool = False, clicks: int = 5) -> None:
-        self.batches, self.embedded, self.clicks = list(batches), embedded, clicks
+    def __init__(
+        self, batches: Iterable[Batch], *, embedded: bool = False, clicks: int = 5, names: Sequence[str] = ()
+    ) -> None:
+        self.batches, self.embedded, self.clicks, self.names = list(batches), embedded, clicks, list(names)
 
     @torch.no_grad()
     def miou(self, model: Sam) -> list[float]:
         """Mean IoU over all objects after 1, 2, ... clicks. The model must be in evaluation mode."""
-        ious = np.concatenate([self._click(model, batch) for batch in self.batches])
+        ious = np.concatenate([self._click(model, batch)[0] for batch in self.batches])
         return [float(value) for value in ious.mean(axis=0)]
 
-    def _click(self, model: Sam, batch: Batch) -> NDArray[np.float64]:
-        """(B, clicks)."""
+    @torch.no_grad()
+    def examples(self, model: Sam, photos: int) -> list[dict[str, Any]]:
+        """What one click gives now, on an object of each of the first photos; to be looked at while training runs.
+
+        Returns:
+            photo: its name; side: of the square model frame's logits, whose longest photo side fills it; truth, mask: COCO
+            run lengths in that frame; iou.
+        """
+        found = []
+        for name, batch in zip(self.names[:photos], self.batches, strict=False):
+            largest = int(batch.truth.sum(axis=(1, 2)).argmax())
+            ious, firsts = self._click(model, batch, clicks=1)
+            truth, mask = encode(batch.truth[largest]), encode(firsts[largest])
+            found.append(
+                {
+                    "photo": name,
+                    "side": batch.truth.shape[-1],
+                    "truth": truth["counts"],
+                    "mask": mask["counts"],
+                    "iou": round(float(ious[largest, 0]), 4),
+                }
+            )
+        return found
+
+    def _click(
+        self, model: Sam, batch: Batch, clicks: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """IoU (B, clicks), and the last masks (B, H, W)."""
+        clicks = clicks or self.clicks
         device = model.pixel_mean.device
         images = batch.images.to(device).float()
         embeddings = images if self.embedded else model.embed(images)
@@ -58,8 +90,8 @@ class Validation:
         truth_B1HW = torch.from_numpy(batch.truth).to(device, torch.float32).unsqueeze(1)
         logits_B1HW = torch.full_like(truth_B1HW, -1.0)
         prompts = Prompts([[] for _ in batch.truth])
-        ious = np.zeros((len(batch.truth), self.clicks))
-        for click in range(self.clicks):
+        ious = np.zeros((len(batch.truth), clicks))
+        for click in range(clicks):
             answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
             wrong = [i for i, answer in enumerate(answers) if _add_click(prompts, i, batch.truth[i], answer, to_frame)]
             if wrong:
@@ -73,7 +105,7 @@ class Validation:
                 shown = slice(0, 1) if click else slice(1, 4)
                 logits_B1HW[wrong] = most_confident(logits_B4HW[:, shown], iou_B4[:, shown]).float()
             ious[:, click] = true_iou(logits_B1HW, truth_B1HW)[:, 0].cpu().numpy()
-        return ious
+        return ious, (logits_B1HW[:, 0] > 0).cpu().numpy()
 
 
 def _add_click(
@@ -108,7 +140,7 @@ def validation_on(
     shape = (config.channels, config.grid, config.grid)
     still = replace(augmentation.untouched(), kept_scale=1.0)  # resized once, as at inference
     wanted: Wanted = _Whole(config.image_side, objects)
-    batches = []
+    batches, used = [], []
     spread = np.linspace(0, len(records) - 1, min(photos, len(records))).round().astype(int)
     for record in (records[index] for index in spread):
         try:
@@ -118,8 +150,9 @@ def validation_on(
                 else PhotoSource(PhotosInMemory([record], still), still)
             )
             batches.append(source.batch(wanted, np.random.default_rng(0)))
+            used.append(record.name)
         except NoObjects:
             continue
     if not batches:
         raise NoObjects("none of the photos to validate on has a mask")
-    return Validation(batches, embedded=embedded, clicks=clicks)
+    return Validation(batches, embedded=embedded, clicks=clicks, names=used)

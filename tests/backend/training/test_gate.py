@@ -10,11 +10,13 @@ RULE = GateRule(images_wanted=4, masks_wanted=8)
 
 def report(ious: list[float], objects: int = 2, noc: float = 6.0) -> dict:
     """Each photo has the same mIoU at 1, 3 and 5 clicks."""
-    per_image = {
-        f"photo {n}": {"objects": objects, "miou": {"1": iou, "3": iou, "5": iou}, "noc90": noc}
-        for n, iou in enumerate(ious)
-    }
+    per_image = {f"photo {n}": photo(iou, objects, noc) for n, iou in enumerate(ious)}
     return {"images": len(ious), "objects": objects * len(ious), "per_image": per_image}
+
+
+def photo(iou: float, objects: int, noc: float = 6.0, gap: float = 0.1, **by_size: dict) -> dict:
+    figures = {"objects": objects, "miou": {"1": iou, "3": iou, "5": iou}, "oracle": {"1": iou + gap}, "noc90": noc}
+    return {**figures, "by_size": by_size}
 
 
 def test_better_on_every_photo_is_promoted():
@@ -35,13 +37,13 @@ def test_the_same_figures_are_refused():
 def test_worse_is_refused_and_the_figure_is_named():
     verdict = decide(report([0.5, 0.6, 0.7, 0.8]), report([0.4, 0.5, 0.6, 0.7]), RULE)
     assert verdict.decision == "refused"
-    assert verdict.reason == "mIoU after 1 click went from 0.650 to 0.550."
+    assert verdict.reason == "mIoU after 1 click went from 0.650 to 0.550; worse by 0.02 at most is allowed."
 
 
 def test_more_clicks_to_90_percent_are_refused_whatever_the_mious_say():
     verdict = decide(report([0.5] * 4, noc=5), report([0.6] * 4, noc=6), RULE)
     assert verdict.decision == "refused"
-    assert verdict.reason == "clicks to 90% IoU went from 5.000 to 6.000."
+    assert verdict.reason == "clicks to 90% IoU went from 5.000 to 6.000; worse by 0.5 clicks at most is allowed."
 
 
 def test_a_gain_on_one_photo_of_many_is_not_enough():
@@ -77,3 +79,48 @@ def test_photos_count_by_their_objects():
 def test_reports_of_different_photos_are_not_compared():
     with pytest.raises(ValueError, match="not of the same photos"):
         decide(report([0.5] * 4), report([0.5] * 5), RULE)
+
+
+def with_sizes(small: float, large: float, objects: int = 30) -> dict:
+    photos = {
+        f"photo {n}": photo((small + large) / 2, 2 * objects, small=photo(small, objects), large=photo(large, objects))
+        for n in range(4)
+    }
+    return {"images": 4, "objects": 8 * objects, "per_image": photos}
+
+
+def test_every_figure_is_shown_of_all_objects_and_of_each_size_that_there_is():
+    figures = compare(with_sizes(0.5, 0.7), with_sizes(0.6, 0.8))
+    assert {figure.size: figure.objects for figure in figures} == {"all": 240, "small": 120, "large": 120}
+    keys = ["miou_1", "miou_3", "miou_5", "noc90", "oracle_gap"]
+    assert [figure.key for figure in figures] == keys * 3
+    small = next(figure for figure in figures if (figure.key, figure.size) == ("miou_1", "small"))
+    assert (small.live, small.candidate) == (pytest.approx(0.5), pytest.approx(0.6))
+
+
+def test_a_gain_on_the_whole_does_not_buy_a_loss_on_small_objects():
+    verdict = decide(with_sizes(0.5, 0.5), with_sizes(0.4, 0.9), RULE)
+    assert verdict.decision == "refused"
+    assert verdict.reason.startswith("mIoU after 1 click, small objects went from 0.500 to 0.400;")
+
+
+def test_a_size_with_few_masks_is_shown_and_not_judged():
+    verdict = decide(with_sizes(0.5, 0.5, objects=4), with_sizes(0.4, 0.9, objects=4), RULE)
+    assert verdict.decision == "promoted"
+    assert "small" in {figure.size for figure in verdict.figures}
+
+
+def test_a_wider_oracle_gap_is_refused_the_model_ranks_its_masks_worse():
+    live, candidate = report([0.5] * 4), report([0.55] * 4)
+    for one in candidate["per_image"].values():
+        one["oracle"]["1"] += 0.2
+    verdict = decide(live, candidate, RULE)
+    assert verdict.decision == "refused"
+    assert verdict.reason.startswith("oracle gap went from 0.100 to 0.300;")
+
+
+def test_the_rule_decides_what_is_a_loss():
+    live, candidate = report([0.5, 0.6, 0.7, 0.8]), report([0.52, 0.62, 0.72, 0.82])
+    assert decide(live, candidate, RULE).decision == "promoted"
+    strict = GateRule(images_wanted=4, masks_wanted=8, min_gain=0.05)
+    assert decide(live, candidate, strict).decision == "refused"

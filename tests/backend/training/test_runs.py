@@ -1,7 +1,11 @@
 """A training run from the request to the verdict, with a real engine in a child process."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -11,9 +15,10 @@ from backend.checkpoints.models import Checkpoint, Deployment
 from backend.common.models import Event
 from backend.common.storage import get_storage
 from backend.datasets.models import Split
-from backend.training import services
+from backend.training import services, work
 from backend.training.models import Decision, RunState, TrainingRun
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
+from engine import masks as run_lengths
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,7 +48,10 @@ def test_retraining_trains_a_candidate_and_the_gate_decides(dataset, labelled, s
     assert run["state"] == "done", run["error"]
     assert run["decision"] in ("promoted", "refused")
     assert run["verdict"]["evidence"]["images"] == 1
-    assert [figure["key"] for figure in run["verdict"]["figures"]] == ["miou_1", "miou_3", "miou_5", "noc90"]
+    of_all = [figure["key"] for figure in run["verdict"]["figures"] if figure["size"] == "all"]
+    assert of_all == ["miou_1", "miou_3", "miou_5", "noc90", "oracle_gap"]
+    assert len({figure["size"] for figure in run["verdict"]["figures"]}) > 1
+    assert run["hardware"]["cores"] >= 1
     assert [point["step"] for point in run["history"]] == [1, 2, 3, 4]
     assert run["mask_count"] == 4  # of the two train photos; test photos are never learnt from
     base, candidate = Checkpoint.objects.get(id=run["base"]), Checkpoint.objects.get(id=run["candidate"])
@@ -64,7 +72,7 @@ def test_a_second_delivery_of_a_training_run_changes_nothing(labelled, start):
 def test_two_deliveries_at_once_train_once(labelled, start, monkeypatch):
     run_id = start().json()["id"]
     done = []
-    monkeypatch.setattr(services._Work, "do", lambda self: (time.sleep(0.3), done.append(self.worker)))
+    monkeypatch.setattr(services.Work, "do", lambda self: (time.sleep(0.3), done.append(self.worker)))
 
     def work():
         try:
@@ -90,21 +98,6 @@ def test_without_masks_there_is_nothing_to_train_on(dataset, photo, start):
     reply = start()
     assert (reply.status_code, reply.json()["code"]) == (409, "nothing_to_train_on")
     assert start("no such recipe").json()["code"] == "recipe_unknown"
-
-
-def test_a_run_whose_worker_died_is_claimed_again_and_ends(labelled, start, monkeypatch):
-    run_id = start().json()["id"]
-    # A worker that took it and was killed: its heartbeat is old.
-    TrainingRun.objects.filter(id=run_id).update(
-        state=RunState.TRAINING, worker="dead", heartbeat_at=Now() - services.HEARTBEAT_STALE_AFTER * 2, attempts=1
-    )
-    sent = []
-    monkeypatch.setattr("backend.training.tasks.work_on_training_run.delay", sent.append)
-    training_runs_sweep()
-    assert sent == [run_id]
-    training_run_work(run_id=sent[0])
-    run = TrainingRun.objects.get(id=run_id)
-    assert (run.state, run.attempts) == (RunState.DONE, 2)
 
 
 def test_a_live_workers_run_is_not_taken_from_it(labelled, start):
@@ -138,8 +131,8 @@ def test_a_cancelled_run_stops_its_engine_and_leaves_what_serves(dataset, labell
 
 
 def test_too_little_evidence_leaves_the_decision_to_the_admin(dataset, labelled, start, admin, as_user, live):
-    dataset.test_images_wanted = 20
-    dataset.save()
+    rule = as_user(admin).patch(f"/api/datasets/{dataset.id}/gate-rule/", {"images_wanted": 20}, format="json")
+    assert rule.json()["images_wanted"] == 20
     run_id = start().json()["id"]
     training_run_work(run_id=run_id)
     run = TrainingRun.objects.get(id=run_id)
@@ -163,7 +156,7 @@ def test_an_annotator_may_not_retrain(dataset, labelled, annotator, as_user):
 
 def test_a_policy_starts_a_run_after_so_many_new_masks(dataset, labelled, admin, as_user):
     path = f"/api/datasets/{dataset.id}/retrain-policy/"
-    body = {"enabled": True, "after_new_masks": 4, "recipe": "debug_decoder"}
+    body = {"enabled": True, "after_new_masks": 4, "recipe": "debug_decoder", "settle_minutes": 0}
     assert as_user(admin).patch(path, body, format="json").status_code == 200
     services.policies_run()
     services.policies_run()
@@ -201,22 +194,11 @@ def test_the_request_freezes_what_is_learnt(dataset, admin, labelled, annotator,
     assert run.frozen_set.mask_count == run.frozen_set.members.count() == 4
 
 
-def test_retraining_on_the_same_masks_makes_the_same_checkpoint_and_still_gets_a_verdict(labelled, start):
-    runs = []
-    for _ in range(2):
-        run_id = start().json()["id"]
-        training_run_work(run_id=run_id)
-        runs.append(TrainingRun.objects.get(id=run_id))
-        Deployment.objects.filter(until__isnull=True).update(checkpoint=runs[0].base)  # the same beginning
-    assert [run.state for run in runs] == [RunState.DONE, RunState.DONE], runs[-1].error
-    assert runs[0].candidate_id == runs[1].candidate_id
-
-
 def test_what_an_admin_made_live_meanwhile_is_not_replaced(dataset, labelled, start, admin, as_user, monkeypatch, live):
     from backend.checkpoints.services import deployment_make
     from backend.training.gate import Verdict
 
-    monkeypatch.setattr(services, "decide", lambda *_: Verdict("promoted", "Better.", (), 1.0))
+    monkeypatch.setattr(work, "decide", lambda *_: Verdict("promoted", "Better.", (), 1.0))
     first = start().json()["id"]
     training_run_work(run_id=first)
     better = TrainingRun.objects.get(id=first).candidate
@@ -235,7 +217,108 @@ def test_what_an_admin_made_live_meanwhile_is_not_replaced(dataset, labelled, st
 
 def test_a_fault_in_the_worker_fails_the_run_with_the_reason(labelled, start, monkeypatch):
     run_id = start().json()["id"]
-    monkeypatch.setattr(services._Work, "do", lambda _: 1 / 0)
+    monkeypatch.setattr(services.Work, "do", lambda _: 1 / 0)
     training_run_work(run_id=run_id)
     run = TrainingRun.objects.get(id=run_id)
     assert (run.state, run.error) == (RunState.FAILED, "division by zero")
+
+
+def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes_with_the_same_weights(
+    labelled, start, monkeypatch, dataset
+):
+    def run_through(run_id):
+        training_run_work(run_id=run_id)
+        run = TrainingRun.objects.get(id=run_id)
+        assert run.state == RunState.DONE, run.error
+        return run
+
+    undisturbed = run_through(start().json()["id"])
+    Deployment.objects.filter(until__isnull=True).update(checkpoint=undisturbed.base)  # the same beginning
+    run_id = start().json()["id"]
+    code = (
+        "import sys, django; django.setup()\n"
+        "from backend.training import work\n"
+        "from backend.training.services import training_run_work\n"
+        "tell = work.Work._tell\n"
+        "def slowly(self, line):\n"  # so that the kill comes in the middle
+        "    tell(self, line); print(line.get('step', ''), flush=True); import time; time.sleep(30)\n"
+        "work.Work._tell = slowly\n"
+        "training_run_work(run_id=sys.argv[1])"
+    )
+    name = connection.settings_dict["NAME"]
+    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    environment = {**os.environ, "DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "backend.config.settings"}
+    worker = subprocess.Popen([sys.executable, "-c", code, run_id], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert worker.stdout.readline().strip() == "1"  # of four steps
+    finally:
+        worker.kill()
+        worker.wait()
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.state, run.attempts) == (RunState.TRAINING, 1)
+    TrainingRun.objects.filter(id=run_id).update(heartbeat_at=Now() - services.HEARTBEAT_STALE_AFTER * 2)
+    sent = []
+    monkeypatch.setattr("backend.training.tasks.work_on_training_run.delay", sent.append)
+    training_runs_sweep()
+    assert sent == [run_id]
+    resumed = run_through(run_id)
+    assert resumed.attempts == 2
+    assert resumed.candidate == undisturbed.candidate  # checkpoints are known by the hash of their file
+    assert [told["step"] for told in resumed.history] == [1, 2, 3, 4]
+
+
+def test_while_it_trains_a_run_shows_validation_figures_and_examples_of_photos_that_it_does_not_learn_from(
+    dataset, annotator, add_photo, label, start, monkeypatch, as_user, admin
+):
+    monkeypatch.setattr(work, "KEPT_BACK_SHARE", 0.5)
+    monkeypatch.setattr(work, "VALIDATE_EVERY_STEPS", 2)
+    for seed in range(1, 5):
+        add_photo(seed)
+    for _ in range(4):
+        label(annotator)
+    run_id = start().json()["id"]
+    training_run_work(run_id=run_id)
+    told = as_user(admin).get(f"/api/training-runs/{run_id}/").json()
+    assert [one["step"] for one in told["validation"]] == [2, 4]
+    assert set(told["validation"][0]["miou"]) == {"1", "2", "3", "4", "5"}
+    kept_back = work.kept_back_from(TrainingRun.objects.get(id=run_id).frozen_set)
+    assert {example["photo"] for example in told["examples"]} == {str(photo) for photo in kept_back}
+    for example in told["examples"]:
+        truth = run_lengths.decode({"size": [example["side"]] * 2, "counts": example["truth"]})
+        assert truth.any()
+
+
+def test_a_cancelled_run_keeps_the_best_weights_so_far_beside_what_serves(
+    dataset, annotator, add_photo, label, start, monkeypatch, as_user, admin, live
+):
+    monkeypatch.setattr(work, "KEPT_BACK_SHARE", 0.5)
+    monkeypatch.setattr(work, "VALIDATE_EVERY_STEPS", 1)
+    for seed in range(1, 5):
+        add_photo(seed)
+    for _ in range(4):
+        label(annotator)
+    run_id = start("decoder").json()["id"]
+    told = work.Work._tell_validation
+
+    def then_cancel(self, line):
+        told(self, line)
+        if line["best"]:
+            as_user(admin).post(f"/api/training-runs/{run_id}/cancel/")
+
+    monkeypatch.setattr(work.Work, "_tell_validation", then_cancel)
+    training_run_work(run_id=run_id)
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.state, run.decision) == (RunState.CANCELLED, "")
+    assert run.candidate.parent == live
+    assert Deployment.objects.get(dataset=dataset, until__isnull=True).checkpoint == live
+
+
+def test_an_admin_sets_what_the_gate_wants_and_others_only_read_it(dataset, admin, annotator, as_user):
+    path = f"/api/datasets/{dataset.id}/gate-rule/"
+    before = as_user(annotator).get(path).json()
+    assert (before["images_wanted"], before["max_loss"]) == (1, 0.02)
+    assert as_user(annotator).patch(path, {"max_loss": 0.5}, format="json").status_code == 403
+    for bad in ({"max_loss": 2}, {"images_wanted": 0}, {"confidence": "often"}):
+        assert as_user(admin).patch(path, bad, format="json").status_code == 400
+    after = as_user(admin).patch(path, {"min_gain": 0.9, "masks_wanted": 2, "max_loss": 1}, format="json").json()
+    assert after == {**before, "min_gain": 0.9, "masks_wanted": 2, "max_loss": 1.0}

@@ -302,6 +302,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/gate-rule/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["gate_rule_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["gate_rule_set"];
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/images/": {
         parameters: {
             query?: never;
@@ -833,6 +849,17 @@ export interface components {
             images_wanted: number;
             masks_wanted: number;
         };
+        ExampleJson: {
+            /** Format: uuid */
+            photo: string;
+            /** @description of the square that the photo's longest side fills */
+            side: number;
+            /** @description run lengths in that square */
+            truth: string;
+            mask: string;
+            /** Format: double */
+            iou: number;
+        };
         FailureJson: {
             /** Format: uuid */
             image: string;
@@ -842,6 +869,10 @@ export interface components {
         FigureJson: {
             key: string;
             name: string;
+            /** @default all */
+            size?: string;
+            /** @default 0 */
+            objects?: number;
             /** Format: double */
             live: number;
             /** Format: double */
@@ -866,6 +897,30 @@ export interface components {
          * @enum {string}
          */
         FormatEnum: "sa1b" | "coco";
+        /** @description See `training.gate.GateRule`. */
+        GateRuleJson: {
+            images_wanted: number;
+            masks_wanted: number;
+            /** Format: double */
+            min_gain: number;
+            /** Format: double */
+            confidence: number;
+            /** Format: double */
+            max_loss: number;
+            /** Format: double */
+            max_more_clicks: number;
+            /** Format: double */
+            max_more_gap: number;
+            /** Format: double */
+            max_loss_by_size: number;
+            size_masks_wanted: number;
+        };
+        HardwareJson: {
+            device: string;
+            name: string;
+            gpus: number;
+            cores: number;
+        };
         /** @description A photo as far as this app knows it; what people did with it is added by `annotation`. */
         ImageBrief: {
             /** Format: uuid */
@@ -1046,11 +1101,32 @@ export interface components {
             test_images_wanted?: number;
             test_masks_wanted?: number;
         };
+        /** @description See `training.gate.GateRule`. */
+        PatchedGateRuleJsonRequest: {
+            images_wanted?: number;
+            masks_wanted?: number;
+            /** Format: double */
+            min_gain?: number;
+            /** Format: double */
+            confidence?: number;
+            /** Format: double */
+            max_loss?: number;
+            /** Format: double */
+            max_more_clicks?: number;
+            /** Format: double */
+            max_more_gap?: number;
+            /** Format: double */
+            max_loss_by_size?: number;
+            size_masks_wanted?: number;
+        };
         PatchedPolicyJsonRequest: {
             enabled?: boolean;
             after_new_masks?: number | null;
             crontab?: string;
             recipe?: string;
+            settle_minutes?: number;
+            cooldown_minutes?: number;
+            max_runs_per_day?: number;
         };
         PatchedPreferencesJsonRequest: {
             /** @description chords of a command, as the page writes them: Ctrl+Shift+Z */
@@ -1067,6 +1143,9 @@ export interface components {
             after_new_masks?: number | null;
             crontab?: string;
             recipe?: string;
+            settle_minutes?: number;
+            cooldown_minutes?: number;
+            max_runs_per_day?: number;
             /** Format: date-time */
             readonly due_at: string | null;
             readonly why: string;
@@ -1231,12 +1310,18 @@ export interface components {
             readonly id: string;
             readonly state: components["schemas"]["TrainingRunState"];
             readonly recipe: string;
+            readonly seed: number;
+            readonly why: string;
+            readonly hardware: components["schemas"]["HardwareJson"] | null;
+            readonly attempts: number;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
             readonly finished_at: string | null;
             readonly progress: components["schemas"]["ProgressJson"] | null;
             history: components["schemas"]["LossJson"][];
+            validation: components["schemas"]["ValidationJson"][];
+            examples: components["schemas"]["ExampleJson"][];
             readonly decision: components["schemas"]["DecisionEnum"];
             readonly verdict: components["schemas"]["VerdictOfGateJson"] | null;
             readonly error: string;
@@ -1274,6 +1359,14 @@ export interface components {
             readonly username: string;
             readonly is_admin: boolean;
             readonly preferences: components["schemas"]["PreferencesJson"];
+        };
+        ValidationJson: {
+            step: number;
+            /** @description by number of clicks */
+            miou: {
+                [key: string]: number;
+            };
+            best: boolean;
         };
         VerdictJson: {
             /** Format: uuid */
@@ -1789,6 +1882,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FiguresJson"];
+                };
+            };
+        };
+    };
+    gate_rule_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateRuleJson"];
+                };
+            };
+        };
+    };
+    gate_rule_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedGateRuleJsonRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PatchedGateRuleJsonRequest"];
+                "multipart/form-data": components["schemas"]["PatchedGateRuleJsonRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateRuleJson"];
                 };
             };
         };

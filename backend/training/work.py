@@ -1,0 +1,272 @@
+"""A training worker's go at a run: train in a child process, evaluate, and let the gate decide."""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.selectors import live_checkpoint
+from backend.checkpoints.services import checkpoint_register, decoder_export, deployment_make
+from backend.common.events import event_record
+from backend.common.storage import get_storage
+from backend.common.stream import publish
+from backend.datasets.models import Dataset, Image, Split
+from backend.releases.models import FrozenSet
+from backend.releases.selectors import complete_in, images_in, masks_in, photos_with_masks
+from backend.training.child import ChildStopped, run_engine
+from backend.training.gate import GateRule, Verdict, compare, decide
+from backend.training.manifest import write_manifest
+from backend.training.models import UNFINISHED, Decision, RunState, TrainingRun
+from backend.training.selectors import gate_rule_of
+from engine import api as engine
+
+TELL_EVERY_SECONDS = 1.0
+MAX_HISTORY = 400
+MAX_NAME = 100  # letters of the dataset's name in the checkpoint's
+EVALUATED_CLICKS = 9  # the gate's figures end at 5; clicks to 90% need some more
+VALIDATE_EVERY_STEPS = 25
+EXAMPLES = 4  # photos with an object each, shown while it trains
+KEPT_BACK_SHARE, KEPT_BACK_MOST = 0.1, 16  # of the training photos; too few for a tenth: none
+
+
+class Work:
+    """One worker's go at a run."""
+
+    def __init__(self, run: TrainingRun, worker: str, folder: Path) -> None:
+        self.run, self.worker, self.folder = run, worker, folder
+        self.out = folder / "candidate.safetensors"
+        self.told_at = 0.0
+        self.history: list[dict[str, Any]] = list(run.history)
+        self.validation: list[dict[str, Any]] = list(run.validation)
+
+    def do(self) -> None:
+        self._state(RunState.TRAINING)
+        candidate = self._train()
+        self._state(RunState.EVALUATING)
+        reports = {split: self._evaluate(split, candidate) for split in (Split.TEST, Split.HOLDOUT)}
+        self._decide(candidate, reports)
+
+    def _mine(self) -> Any:
+        return TrainingRun.objects.filter(id=self.run.id, worker=self.worker, state__in=UNFINISHED)
+
+    def _state(self, state: RunState) -> None:
+        if not self._mine().update(state=state, heartbeat_at=Now()):
+            raise ChildStopped
+        publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
+
+    def _wanted(self) -> bool:
+        """A heartbeat, and whether the run is still ours."""
+        return bool(self._mine().update(heartbeat_at=Now()))
+
+    def _train(self) -> Checkpoint:
+        run, finished = self.run, self.folder / "trained"
+        if not finished.exists():
+            learnt, shown = self._manifests()
+            found = engine.hardware()
+            self._mine().update(hardware=found)
+            with get_storage().local(run.base.storage_key) as weights:
+                arguments = ["train", run.recipe, "--data", str(learnt), "--init", str(weights), "--out", str(self.out)]
+                arguments += ["--seed", str(run.seed), "--device", found["device"], "--json"]
+                if shown is not None:
+                    arguments += ["--validate", str(shown), "--validate-every", str(VALIDATE_EVERY_STEPS)]
+                    arguments += ["--examples", str(EXAMPLES)]
+                run_engine(arguments, processes=found["gpus"], tell=self._tell, wanted=self._wanted)
+            finished.touch()
+        candidate = self._register(self.out)
+        self._mine().update(candidate=candidate)
+        return candidate
+
+    def _manifests(self) -> tuple[Path, Path | None]:
+        """What is learnt from, and the few training photos that are kept back to watch it by; None: there are too few."""
+        learnt, shown = self.folder / "train", self.folder / "validation"
+        photos = photos_with_masks(self.run.frozen_set)
+        kept_back = kept_back_from(self.run.frozen_set)
+        write_manifest(
+            learnt,
+            self._beating(photo for photo in photos if photo[0].id not in kept_back),
+            encoder_hash=self.run.base.encoder_hash,
+            complete=complete_in(self.run.frozen_set),
+        )
+        if not kept_back:
+            return learnt, None
+        by_people = (
+            (image, [mask for mask in masks if mask.origin in HUMAN_ORIGINS])
+            for image, masks in photos_with_masks(self.run.frozen_set)
+            if image.id in kept_back
+        )
+        write_manifest(shown, self._beating(by_people), encoder_hash=self.run.base.encoder_hash)
+        return learnt, shown
+
+    def _register(self, file: Path) -> Checkpoint:
+        run = self.run
+        number = TrainingRun.objects.filter(dataset=run.dataset, created_at__lte=run.created_at).count()
+        # The same masks again make the same file: the same checkpoint.
+        candidate = checkpoint_register(
+            file=file,
+            name=f"{run.dataset.name[:MAX_NAME]} {number}",
+            dataset=run.dataset,
+            parent=run.base,
+            by=run.requested_by,
+        )
+        decoder_export(checkpoint_id=candidate.id)
+        return candidate
+
+    def keep_the_best_so_far(self) -> None:
+        """Of a cancelled run: the weights that did best on the photos kept back. The gate never sees them; an admin may."""
+        cancelled = TrainingRun.objects.filter(id=self.run.id, state=RunState.CANCELLED, candidate__isnull=True)
+        if self.out.is_file() and cancelled.exists():
+            cancelled.update(candidate=self._register(self.out))
+            publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
+
+    def _beating(self, photos: Iterator[Any]) -> Iterator[Any]:
+        for photo in photos:
+            if not self._wanted():
+                raise ChildStopped
+            yield photo
+
+    def _tell(self, line: dict[str, Any]) -> None:
+        if "miou" in line:
+            self._tell_validation(line)
+        if "loss" not in line:
+            return
+        # A worker that goes on after another's death tells some steps again.
+        self.history = [told for told in self.history if told["step"] < line["step"]]
+        self.history.append({"step": line["step"], "loss": round(line["loss"], 4)})
+        if len(self.history) > MAX_HISTORY:
+            self.history = self.history[::2]
+        if time.monotonic() - self.told_at < TELL_EVERY_SECONDS and line["step"] != line["steps"]:
+            return
+        self.told_at = time.monotonic()
+        progress = {key: line[key] for key in ("step", "steps", "loss", "seconds_left")}
+        self._mine().update(progress=progress, history=self.history, heartbeat_at=Now())
+        publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
+
+    def _tell_validation(self, line: dict[str, Any]) -> None:
+        miou = {clicks: round(value, 4) for clicks, value in line["miou"].items()}
+        self.validation = [told for told in self.validation if told["step"] < line["step"]]
+        self.validation.append({"step": line["step"], "miou": miou, "best": line["best"]})
+        self._mine().update(validation=self.validation, examples=line.get("examples", []), heartbeat_at=Now())
+        publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
+
+    def _evaluate(self, split: Split, candidate: Checkpoint) -> dict[str, Any] | None:
+        """Reports of the live and the candidate checkpoint, or None where a split has no human mask."""
+        photos = _human_photos(self.run.dataset, split)
+        if not photos:
+            return None
+        reports = {}
+        for role, checkpoint in (("live", self.run.base), ("candidate", candidate)):
+            data = self.folder / f"{split}-{checkpoint.encoder_hash[:16]}"
+            write_manifest(data, self._beating(iter(photos)), encoder_hash=checkpoint.encoder_hash)
+            out = self.folder / f"{split}-{role}.json"
+            with get_storage().local(checkpoint.storage_key) as weights:
+                arguments = [
+                    "evaluate",
+                    "clicks",
+                    "--data",
+                    str(data),
+                    "--checkpoint",
+                    str(weights),
+                    "--device",
+                    self.run.hardware.get("device", "cpu"),
+                    "--json",
+                    str(out),
+                ]
+                run_engine([*arguments, "--clicks", str(EVALUATED_CLICKS)], tell=self._tell, wanted=self._wanted)
+            reports[role] = json.loads(out.read_text())
+            _remember_scores(checkpoint, self.run.dataset, split, reports[role])
+        return reports
+
+    def _decide(self, candidate: Checkpoint, reports: dict[Split, dict[str, Any] | None]) -> None:
+        run, dataset = self.run, self.run.dataset
+        rule = gate_rule_of(dataset)
+        test, holdout = reports[Split.TEST], reports[Split.HOLDOUT]
+        nothing = {"images": 0, "objects": 0, "per_image": {}}
+        verdict = decide(test["live"], test["candidate"], rule) if test else decide(nothing, nothing, rule)
+        with transaction.atomic():
+            Dataset.objects.select_for_update().get(id=dataset.id)
+            live = live_checkpoint(dataset.id)
+            # What it was compared with serves no more: somebody has decided otherwise meanwhile, and that stands.
+            overtaken = live is not None and live.id != run.base_id
+            if overtaken and verdict.decision == Decision.PROMOTED:
+                reason = (
+                    f"{verdict.reason} But another model was made live meanwhile; it stays until you say otherwise."
+                )
+                verdict = replace(verdict, decision=str(Decision.INSUFFICIENT_EVIDENCE), reason=reason)
+            told = _as_json(verdict, rule, test, holdout)
+            # First the claim: a second worker must not promote twice.
+            mine = self._mine().update(
+                state=RunState.DONE, decision=verdict.decision, verdict=told, finished_at=Now(), candidate=candidate
+            )
+            if not mine:
+                raise ChildStopped
+            if verdict.decision == Decision.PROMOTED:
+                deployment_make(
+                    dataset=dataset, checkpoint=candidate, reason="promoted by the gate", by=run.requested_by
+                )
+            event_record(
+                "training_run.finished",
+                subject=run.id,
+                dataset=dataset.id,
+                decision=verdict.decision,
+                reason=verdict.reason,
+            )
+
+
+def _as_json(
+    verdict: Verdict, rule: GateRule, test: dict[str, Any] | None, holdout: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "reason": verdict.reason,
+        "chance_better": verdict.chance_better,
+        "figures": [figure.as_dict() for figure in verdict.figures],
+        "evidence": {
+            "images": test["live"]["images"] if test else 0,
+            "masks": test["live"]["objects"] if test else 0,
+            "images_wanted": rule.images_wanted,
+            "masks_wanted": rule.masks_wanted,
+        },
+        "rule": asdict(rule),
+        "holdout": [f.as_dict() for f in compare(holdout["live"], holdout["candidate"])] if holdout else [],
+    }
+
+
+def _human_photos(dataset: Dataset, split: Split) -> list[tuple[Image, list[Mask]]]:
+    """Photos that people finished, with the masks that are by people."""
+    photos = Image.objects.filter(dataset=dataset, split=split, annotated_at__isnull=False).order_by("created_at", "id")
+    human = Mask.objects.filter(state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS).order_by("id")
+    found = [(photo, list(human.filter(image=photo))) for photo in photos]
+    return [(photo, masks) for photo, masks in found if masks]
+
+
+@transaction.atomic
+def _remember_scores(checkpoint: Checkpoint, dataset: Dataset, split: Split, report: dict[str, Any]) -> None:
+    row = Checkpoint.objects.select_for_update().get(id=checkpoint.id)
+    kept = {key: report[key] for key in ("images", "objects", "miou", "oracle", "noc90", "intervals", "by_size")}
+    row.scores.setdefault(str(dataset.id), {})[str(split)] = kept
+    row.save(update_fields=["scores"])
+
+
+def kept_back_from(frozen_set: FrozenSet) -> set[UUID]:
+    """Training photos that a run does not learn from, to be watched by while it runs: the same ones in every run.
+
+    Whole groups, so that no photo is judged by its near-duplicates. Test and holdout photos have no part in this.
+    """
+    by_people = masks_in(frozen_set).filter(origin__in=HUMAN_ORIGINS)
+    photos = list(images_in(frozen_set).filter(id__in=by_people.values("image_id")).values_list("id", "group"))
+    wanted = min(KEPT_BACK_MOST, int(KEPT_BACK_SHARE * len(photos)))
+    sizes = Counter(group for _, group in photos)
+    groups: set[str] = set()
+    for group in sorted(sizes, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        if sum(sizes[name] for name in groups) + sizes[group] <= wanted:
+            groups.add(group)
+    return {photo for photo, group in photos if group in groups}
