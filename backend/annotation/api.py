@@ -17,7 +17,6 @@ from backend.annotation.selectors import (
     assignment_get,
     counts_of,
     image_status,
-    images_with_status,
     masks_of,
 )
 from backend.annotation.services import (
@@ -34,7 +33,7 @@ from backend.checkpoints.api import CheckpointBrief
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import InvalidInput
-from backend.datasets.api import ByCreation, ImageBrief, person
+from backend.datasets.api import ImageBrief, person
 from backend.datasets.models import Dataset, Image, Role, Stage
 from backend.datasets.selectors import dataset_get, datasets_of, image_get, role_in
 from backend.datasets.services import dataset_create, dataset_update
@@ -90,19 +89,19 @@ class DatasetJson(serializers.ModelSerializer):
 class ImageJson(ImageBrief):
     status = serializers.SerializerMethodField()
     mask_count = serializers.IntegerField(read_only=True)
+    overlay_url = serializers.SerializerMethodField()
 
     class Meta(ImageBrief.Meta):
-        fields = [*ImageBrief.Meta.fields, "status", "mask_count"]
+        fields = [*ImageBrief.Meta.fields, "status", "mask_count", "overlay_url"]
 
     @extend_schema_field(serializers.ChoiceField(choices=["waiting", "open", "annotated", "automatic"]))
     def get_status(self, image: Image) -> str:
         return image_status(image)
 
-
-class ImagePageJson(serializers.Serializer):
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
-    results = ImageJson(many=True)
+    def get_overlay_url(self, image: Image) -> str | None:
+        """The masks, to lay over the thumbnail. Another address as soon as one of them is another."""
+        masks: str | None = image.mask_set  # type: ignore[attr-defined]
+        return masks and f"/api/images/{image.id}/overlay/?masks={masks}"
 
 
 class MaskJson(serializers.ModelSerializer):
@@ -228,15 +227,6 @@ class DatasetView(APIView):
         form.is_valid(raise_exception=True)
         dataset = dataset_update(dataset_id=dataset.id, by=person(request), **form.validated_data)
         return Response(DatasetJson(dataset, context={"user": person(request)}).data)
-
-
-class ImagesView(APIView):
-    @extend_schema(operation_id="images_list", responses=ImagePageJson)
-    def get(self, request: Request, dataset_id: UUID) -> Response:
-        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
-        pages = ByCreation()
-        page = pages.paginate_queryset(images_with_status(dataset), request)
-        return pages.get_paginated_response(ImageJson(page, many=True).data)
 
 
 class ImageMasksView(APIView):

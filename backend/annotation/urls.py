@@ -1,12 +1,13 @@
 from django.urls import path
 
-from backend.annotation import api
+from backend.annotation import api, gallery_api
 
 urlpatterns = [
     path("datasets/", api.DatasetsView.as_view()),
     path("datasets/<uuid:dataset_id>/", api.DatasetView.as_view()),
-    path("datasets/<uuid:dataset_id>/images/", api.ImagesView.as_view()),
+    path("datasets/<uuid:dataset_id>/images/", gallery_api.ImagesView.as_view()),
     path("datasets/<uuid:dataset_id>/assignments/", api.NextAssignmentView.as_view()),
+    path("images/<uuid:image_id>/overlay/", gallery_api.OverlayView.as_view()),
     path("images/<uuid:image_id>/masks/", api.ImageMasksView.as_view()),
     path("images/<uuid:image_id>/open/", api.ReopenView.as_view()),
     path("assignments/<uuid:assignment_id>/", api.AssignmentView.as_view()),

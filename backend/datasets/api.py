@@ -10,7 +10,6 @@ from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -83,13 +82,6 @@ class UploadForm(serializers.Serializer):
     licence = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
     attribution = serializers.CharField(required=False, default="", allow_blank=True)
     group = serializers.CharField(required=False, allow_blank=True, max_length=255)
-
-
-class ByCreation(CursorPagination):
-    ordering = ("created_at", "id")
-    page_size = 60
-    page_size_query_param = "page_size"
-    max_page_size = 500
 
 
 class MembersView(APIView):

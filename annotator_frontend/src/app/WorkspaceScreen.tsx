@@ -1,7 +1,7 @@
 import { Button, Stack, Text, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useState } from 'react'
-import { useNavigate, useParams, useSearchParams } from 'react-router'
+import { useLocation, useNavigate, useParams, useSearchParams } from 'react-router'
 import { useDataset } from '@/features/datasets/queries'
 import { type Assignment, type Reason, useQueue } from '@/features/queue/useQueue'
 import { outboxOf } from '@/features/workspace/saving/server'
@@ -20,6 +20,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   const id = useParams().dataset!
   const [search] = useSearchParams()
   const navigate = useNavigate()
+  const cameFrom = (useLocation().state as { from?: string } | null)?.from
   const queries = useQueryClient()
   const { data: dataset } = useDataset(id)
   const outbox = outboxOf(user.id)
@@ -50,8 +51,8 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   }, [outbox, rename])
   const back = useCallback(() => {
     void queries.invalidateQueries({ queryKey: ['dataset', id] })
-    void navigate(`/datasets/${id}`)
-  }, [navigate, queries, id])
+    void navigate(cameFrom ?? `/datasets/${id}`) // the list as it was left
+  }, [navigate, queries, id, cameFrom])
   const skip = (assignment: Assignment, why: string) => {
     outbox.add({ kind: 'skip', assignment: assignment.id, image: assignment.image.id, reason: why })
     advance(assignment)

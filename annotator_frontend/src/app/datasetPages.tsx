@@ -2,13 +2,11 @@ import { Grid, Stack } from '@mantine/core'
 import { AutolabelPanel } from '@/features/autolabel/AutolabelPanel'
 import { DatasetSettings } from '@/features/datasets/DatasetSettings'
 import { DatasetSummary } from '@/features/datasets/DatasetSummary'
-import { PhotoGrid } from '@/features/datasets/PhotoGrid'
+import { Gallery } from '@/features/gallery/Gallery'
 import { PeoplePanel } from '@/features/people/PeoplePanel'
 import { ReleasesPanel } from '@/features/releases/ReleasesPanel'
 import { CheckpointHistory } from '@/features/training/CheckpointHistory'
 import { TrainingPanel } from '@/features/training/TrainingPanel'
-import { t } from '@/shared/i18n'
-import { Section } from '@/shared/ui/Section'
 import { useOpenDataset } from './DatasetScreen'
 
 export function PhotosPage() {
@@ -16,9 +14,7 @@ export function PhotosPage() {
   return (
     <>
       <DatasetSummary dataset={dataset} />
-      <Section title={t('Photos')}>
-        <PhotoGrid dataset={dataset.id} />
-      </Section>
+      <Gallery dataset={dataset.id} />
     </>
   )
 }

@@ -1,8 +1,7 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { answer, api, type Schemas } from '@/shared/api/client'
 
 export type Dataset = Schemas['DatasetJson']
-export type Photo = Schemas['ImageJson']
 
 export function useDatasets() {
   return useQuery({ queryKey: ['datasets'], queryFn: () => answer(api.GET('/api/datasets/')) })
@@ -12,30 +11,6 @@ export function useDataset(id: string) {
   return useQuery({
     queryKey: ['dataset', id],
     queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/', { params: { path: { dataset_id: id } } })),
-  })
-}
-
-export function usePhotos(dataset: string) {
-  return useInfiniteQuery({
-    queryKey: ['dataset', dataset, 'photos'],
-    initialPageParam: '',
-    queryFn: ({ pageParam }) =>
-      answer(
-        api.GET('/api/datasets/{dataset_id}/images/', {
-          params: { path: { dataset_id: dataset }, query: { cursor: pageParam || undefined } as never },
-        }),
-      ),
-    getNextPageParam: page => (page.next ? new URL(page.next).searchParams.get('cursor') : null),
-  })
-}
-
-/** The masks of one photo; asked for only where the photo is seen. */
-export function useMasks(photo: Photo) {
-  return useQuery({
-    queryKey: ['dataset', photo.dataset, 'masks', photo.id],
-    queryFn: () =>
-      answer(api.GET('/api/images/{image_id}/masks/', { params: { path: { image_id: photo.id } } })),
-    enabled: photo.mask_count > 0,
   })
 }
 

@@ -497,6 +497,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/images/{image_id}/overlay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["image_overlay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/images/{image_id}/pixels/": {
         parameters: {
             query?: never;
@@ -960,10 +976,14 @@ export interface components {
             readonly thumbnail_url: string;
             readonly status: components["schemas"]["StatusEnum"];
             readonly mask_count: number;
+            /** @description The masks, to lay over the thumbnail. Another address as soon as one of them is another. */
+            readonly overlay_url: string | null;
         };
         ImagePageJson: {
             next: string | null;
             previous: string | null;
+            /** @description Of all pages; null where a cursor was given. */
+            count: number | null;
             results: components["schemas"]["ImageJson"][];
         };
         ImportReportJson: {
@@ -1936,7 +1956,46 @@ export interface operations {
     };
     images_list: {
         parameters: {
-            query?: never;
+            query?: {
+                checkpoint?: string;
+                confidence_from?: number;
+                confidence_to?: number;
+                cursor?: string;
+                name?: string;
+                /**
+                 * @description * `assisted` - Assisted
+                 *     * `brush` - Brush
+                 *     * `proposed` - Proposed
+                 *     * `automatic` - Automatic
+                 *     * `imported` - Imported
+                 */
+                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "";
+                page_size?: number;
+                person?: string;
+                /**
+                 * @description * `oldest` - Oldest
+                 *     * `newest` - Newest
+                 *     * `name` - Name
+                 *     * `most_masks` - Most Masks
+                 *     * `least_sure` - Least Sure
+                 */
+                sort?: "oldest" | "newest" | "name" | "most_masks" | "least_sure";
+                /**
+                 * @description * `train` - Train
+                 *     * `test` - Test
+                 *     * `holdout` - Holdout
+                 */
+                split?: "train" | "test" | "holdout" | "";
+                /** @description The photo to begin with. */
+                start?: string;
+                /**
+                 * @description * `waiting` - Waiting
+                 *     * `open` - Open
+                 *     * `annotated` - Annotated
+                 *     * `automatic` - Automatic
+                 */
+                status?: "waiting" | "open" | "annotated" | "automatic" | "";
+            };
             header?: never;
             path: {
                 dataset_id: string;
@@ -2274,6 +2333,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssignmentJson"];
+                };
+            };
+        };
+    };
+    image_overlay: {
+        parameters: {
+            query?: {
+                /** @description Of `overlay_url`; other masks, another address. */
+                masks?: string;
+            };
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
                 };
             };
         };

@@ -1,0 +1,84 @@
+"""The gallery over HTTP: photos page by page, and their masks as pictures."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.annotation.api import ImageJson
+from backend.annotation.gallery import Sort, Status, images_chosen, images_sorted_by
+from backend.annotation.models import Origin
+from backend.annotation.overlays import overlay_ensure
+from backend.annotation.selectors import masks_of
+from backend.common.bytes import bytes_response
+from backend.common.keyset import page_links, page_of
+from backend.datasets.api import person
+from backend.datasets.models import Split
+from backend.datasets.selectors import dataset_get, image_get
+
+MAX_PAGE_SIZE = 500
+
+
+class ImagePageJson(serializers.Serializer):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    count = serializers.IntegerField(allow_null=True, help_text="Of all pages; null where a cursor was given.")
+    results = ImageJson(many=True)
+
+
+class ChosenForm(serializers.Serializer):
+    status = serializers.ChoiceField(choices=Status.choices, required=False, allow_blank=True)
+    split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True)
+    name = serializers.CharField(required=False, allow_blank=True, max_length=255)
+    origin = serializers.ChoiceField(choices=Origin.choices, required=False, allow_blank=True)
+    person = serializers.UUIDField(required=False)
+    checkpoint = serializers.UUIDField(required=False)
+    confidence_from = serializers.FloatField(required=False, min_value=0, max_value=1)
+    confidence_to = serializers.FloatField(required=False, min_value=0, max_value=1)
+    sort = serializers.ChoiceField(choices=Sort.choices, default=Sort.OLDEST)
+    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=60)
+    cursor = serializers.CharField(required=False, allow_blank=True)
+    start = serializers.UUIDField(required=False, help_text="The photo to begin with.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """An empty field of a form is one that was not filled in."""
+        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
+
+
+class ImagesView(APIView):
+    @extend_schema(operation_id="images_list", parameters=[ChosenForm], responses=ImagePageJson)
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        form = ChosenForm(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        chosen = dict(form.validated_data)
+        size, cursor, start = chosen.pop("page_size"), chosen.pop("cursor", None), chosen.pop("start", None)
+        sort = Sort(chosen.pop("sort"))
+        images, order = images_chosen(dataset, sort=sort, **chosen)
+        first = images_sorted_by(dataset, sort).filter(id=start).first() if start else None
+        page = page_of(images, order, size=size, cursor=cursor, start=first)
+        return Response(
+            {
+                **page_links(request, page),
+                "count": None if cursor else images.count(),
+                "results": ImageJson(page.rows, many=True).data,
+            }
+        )
+
+
+class OverlayView(APIView):
+    @extend_schema(
+        operation_id="image_overlay",
+        parameters=[OpenApiParameter("masks", str, description="Of `overlay_url`; other masks, another address.")],
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, image_id: UUID) -> HttpResponse | StreamingHttpResponse:
+        image = image_get(user=person(request), image_id=image_id)
+        key = overlay_ensure(image=image, masks=list(masks_of(image.id)))
+        return bytes_response(request, key, "image/png", etag=key.removeprefix("overlays/"))
