@@ -60,6 +60,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   return (
     <Workspace
       title={dataset?.name ?? ''}
+      guidelines={dataset?.guidelines ?? ''}
       current={current}
       next={next}
       outbox={outbox}

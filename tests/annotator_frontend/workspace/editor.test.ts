@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Candidate } from '@/features/workspace/decoder/protocol'
-import { ActiveClock } from '@/features/workspace/editor/activeClock'
 import { type AcceptedMask, Editor } from '@/features/workspace/editor/editor'
 import { cropped } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
@@ -201,15 +200,4 @@ describe('undo', () => {
     editor.undo()
     expect(editor.state.candidates).toHaveLength(1)
   })
-})
-
-test('seconds count what the hand does, long pauses only up to ten, and nothing while the tab is hidden', () => {
-  const clock = new ActiveClock()
-  clock.take(0)
-  clock.touch(3000)
-  clock.touch(63_000)
-  expect(clock.take(64_000)).toBeCloseTo(3 + 10 + 1)
-  clock.touch(65_000)
-  clock.pause()
-  expect(clock.take(200_000)).toBeCloseTo(1)
 })

@@ -1,28 +1,35 @@
-import { Alert, Anchor, Button, Group, Kbd, Loader, Menu, Text, Tooltip } from '@mantine/core'
+import { Alert, Anchor, Button, Group, Kbd, Loader, Text, Tooltip } from '@mantine/core'
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useStore } from 'zustand'
+import { usePreferences } from '@/shared/api/usePreferences'
 import { t } from '@/shared/i18n'
 import { Stage } from './canvas/Stage'
 import { DecoderClient } from './decoder/client'
-import { ActiveClock } from './editor/activeClock'
 import { Editor } from './editor/editor'
 import type { Command } from './keys'
+import { Guidelines } from './panels/Guidelines'
 import { KeySheet } from './panels/KeySheet'
 import { SidePanel } from './panels/SidePanel'
+import { SkipMenu } from './panels/SkipMenu'
+import { SlowSign } from './panels/SlowSign'
 import { StatusLine } from './panels/StatusLine'
 import { type Assignment, PhotoShelf } from './photoShelf'
 import { bodyOf, masksOf } from './saving/maskBody'
 import type { Outbox } from './saving/outbox'
+import { useAnnouncements } from './useAnnouncements'
+import { useWorkClock } from './useWorkClock'
 import { useWorkspaceKeys } from './useWorkspaceKeys'
 import classes from './workspace.module.css'
 
 /** Nobody has looked at a photo before it has been there for this long. */
 const LOOK_MS = 400
 
-const SKIP_REASONS = ['Blurred or too dark', 'Too difficult', 'Not for me'] as const
+const NO_KEYS = {}
 
 export interface WorkspaceProps {
   title: string
+  /** Markdown: what the dataset wants outlined. */
+  guidelines: string
   current: Assignment | null
   next: Assignment | null
   outbox: Outbox
@@ -37,6 +44,7 @@ export interface WorkspaceProps {
 /** Where masks are made: one photo fills the window, and the next one is there already. */
 export function Workspace({
   title,
+  guidelines,
   current,
   next,
   outbox,
@@ -48,9 +56,12 @@ export function Workspace({
 }: WorkspaceProps) {
   const [decoder] = useState(() => new DecoderClient())
   const [shelf] = useState(() => new PhotoShelf(decoder))
-  const [clock] = useState(() => new ActiveClock())
   const [lastMilliseconds, setLastMilliseconds] = useState<number | null>(null)
-  const [isSheetOpen, setSheetOpen] = useState(false)
+  const [open, setOpen] = useState<'keys' | 'guidelines' | 'skip' | null>(null)
+  const close = useCallback(() => setOpen(null), [])
+  const clock = useWorkClock(open !== null)
+  const [preferences, changePreferences] = usePreferences()
+  const ownKeys = preferences.keys ?? NO_KEYS
   const assignment = useRef(current)
   assignment.current = current
 
@@ -104,11 +115,7 @@ export function Workspace({
     openedAt.current = performance.now()
     clock.take(performance.now())
   }, [editor, opened, outbox, clock])
-  useEffect(() => {
-    const onVisibility = () => document.hidden && clock.pause()
-    document.addEventListener('visibilitychange', onVisibility)
-    return () => document.removeEventListener('visibilitychange', onVisibility)
-  }, [clock])
+  useAnnouncements(editor)
 
   const photo = useSyncExternalStore(shelf.subscribe, () => shelf.get(current?.image.id))
   const { past, future, candidates, selected, isWaiting } = useStore(editor.store)
@@ -168,14 +175,20 @@ export function Workspace({
         fitRef.current()
         return true
       case 'help':
-        setSheetOpen(true)
+        setOpen('keys')
+        return true
+      case 'guidelines':
+        setOpen('guidelines')
+        return true
+      case 'skip':
+        setOpen('skip')
         return true
     }
   }
-  const { isHidden, isSpaceDown } = useWorkspaceKeys(run)
+  const { isHidden, isSpaceDown } = useWorkspaceKeys(run, ownKeys)
 
   return (
-    <div className={classes.workspace}>
+    <div className={classes.workspace} onPointerMove={touch}>
       <Group className={classes.bar} justify="space-between" wrap="nowrap" component="header">
         <Group gap="md" wrap="nowrap" miw={0}>
           <Anchor component="button" size="sm" onClick={onBack} c="dimmed">
@@ -200,7 +213,7 @@ export function Workspace({
             onClick={() => editor.undo()}
             disabled={!past.length}
           >
-            Undo
+            {t('Undo')}
           </Button>
           <Button
             size="xs"
@@ -209,34 +222,30 @@ export function Workspace({
             onClick={() => editor.redo()}
             disabled={!future.length}
           >
-            Redo
+            {t('Redo')}
           </Button>
-          <Tooltip label="Keys">
+          <Tooltip label={t('What this dataset wants outlined')}>
+            <Button size="xs" variant="subtle" color="gray" onClick={() => setOpen('guidelines')}>
+              {t('Guidelines')}
+            </Button>
+          </Tooltip>
+          <Tooltip label={t('Keys')}>
             <Button
               size="xs"
               variant="subtle"
               color="gray"
-              aria-label="Keys"
-              onClick={() => setSheetOpen(true)}
+              aria-label={t('Keys')}
+              onClick={() => setOpen('keys')}
             >
               ?
             </Button>
           </Tooltip>
-          <Menu position="bottom-end" disabled={!current}>
-            <Menu.Target>
-              <Button size="xs" variant="default" disabled={!current}>
-                Skip
-              </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <Menu.Label>Why?</Menu.Label>
-              {SKIP_REASONS.map(reason => (
-                <Menu.Item key={reason} onClick={() => current && onSkip(current, reason)}>
-                  {reason}
-                </Menu.Item>
-              ))}
-            </Menu.Dropdown>
-          </Menu>
+          <SkipMenu
+            isOpen={open === 'skip'}
+            onOpen={isOpen => setOpen(isOpen ? 'skip' : null)}
+            isDisabled={!current}
+            onSkip={reason => current && onSkip(current, reason)}
+          />
           <Tooltip label={t('Submit, and say that nothing is left to label here')}>
             <Button
               size="xs"
@@ -244,7 +253,7 @@ export function Workspace({
               onClick={() => submit(true)}
               disabled={!current || !photo.picture}
             >
-              {t('Complete')}
+              {t('Submit as complete')}
             </Button>
           </Tooltip>
           <Button
@@ -277,6 +286,7 @@ export function Workspace({
             <div className={classes.centre}>{empty}</div>
           )}
           {current && <Preparation photo={photo} />}
+          <SlowSign editor={editor} clock={clock} />
         </main>
         <SidePanel editor={editor} />
       </div>
@@ -284,7 +294,13 @@ export function Workspace({
         outbox={outbox}
         decoder={inWords(photo.isReady, isWaiting, decoder.threads, lastMilliseconds)}
       />
-      <KeySheet isOpen={isSheetOpen} onClose={() => setSheetOpen(false)} />
+      <KeySheet
+        isOpen={open === 'keys'}
+        onClose={close}
+        own={ownKeys}
+        onChange={keys => changePreferences({ keys })}
+      />
+      <Guidelines isOpen={open === 'guidelines'} onClose={close} text={guidelines} />
     </div>
   )
 }

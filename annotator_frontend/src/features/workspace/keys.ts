@@ -26,6 +26,8 @@ export const COMMANDS = {
     group: 'Photo',
     chords: ['Ctrl+Shift+Enter'],
   },
+  skip: { label: 'Skip the photo, with a reason', group: 'Photo', chords: ['Shift+Enter'] },
+  guidelines: { label: 'What this dataset wants outlined', group: 'Photo', chords: ['G'] },
   fit: { label: 'Fit the photo to the window', group: 'View', chords: ['0'] },
   help: { label: 'This sheet', group: 'View', chords: ['?'] },
 } as const satisfies Record<string, CommandEntry>
@@ -64,21 +66,12 @@ export function chordOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyLike): s
     .join('+')
 }
 
-const BY_CHORD = new Map<string, Command>(
-  Object.entries(COMMANDS).flatMap(([command, { chords }]) =>
-    chords.map(chord => [chord as string, command as Command] as const),
-  ),
-)
-
-/** The command of a key press, or null. */
-export function commandOf(key: KeyLike): Command | null {
-  return BY_CHORD.get(chordOf(key)) ?? null
-}
-
 /** A chord as it stands on the sheet. */
 export function chordInWords(chord: string): string {
+  // The plus sign itself is a key, too.
   return chord
+    .replace(/\+\+$|^\+$/, match => match.replace(/\+$/, 'plus'))
     .split('+')
-    .map(part => t(part))
+    .map(part => (part === 'plus' ? '+' : t(part === ' ' ? 'Space' : part)))
     .join(' + ')
 }

@@ -1,5 +1,6 @@
-import { useEffect, useRef, useState } from 'react'
-import { type Command, commandOf } from './keys'
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { commandOf, keymapOf, type OwnKeys } from './keymap'
+import type { Command } from './keys'
 
 export interface HeldKeys {
   isHidden: boolean
@@ -7,14 +8,16 @@ export interface HeldKeys {
 }
 
 /** Keys for as long as the workspace is shown. Typing into a field, and dialogs, keep their own keys. */
-export function useWorkspaceKeys(run: (command: Command) => boolean): HeldKeys {
-  const newest = useRef(run)
-  newest.current = run
+export function useWorkspaceKeys(run: (command: Command) => boolean, own: OwnKeys): HeldKeys {
+  const keymap = useMemo(() => keymapOf(own), [own])
+  const newest = useRef({ run, keymap })
+  newest.current = { run, keymap }
   const [held, setHeld] = useState<HeldKeys>({ isHidden: false, isSpaceDown: false })
 
   useEffect(() => {
     const isElsewhere = (target: EventTarget | null) =>
-      target instanceof Element && target.closest('input, textarea, select, [role="dialog"]') !== null
+      target instanceof Element &&
+      target.closest('input, textarea, select, [role="dialog"], [role="menu"]') !== null
     const isButton = (target: EventTarget | null) =>
       target instanceof Element && target.closest('button, a') !== null
     const onKeyDown = (event: KeyboardEvent) => {
@@ -28,11 +31,11 @@ export function useWorkspaceKeys(run: (command: Command) => boolean): HeldKeys {
         setHeld(now => (now.isHidden ? now : { ...now, isHidden: true }))
         return
       }
-      const command = commandOf(event)
+      const command = commandOf(event, newest.current.keymap)
       if (!command || (command === 'accept' && isButton(event.target))) return
       // A key held down submits once.
       if (command.startsWith('submit') && event.repeat) event.preventDefault()
-      else if (newest.current(command)) event.preventDefault()
+      else if (newest.current.run(command)) event.preventDefault()
     }
     const onKeyUp = (event: KeyboardEvent) => {
       if (event.key === ' ') setHeld(now => ({ ...now, isSpaceDown: false }))

@@ -1,0 +1,22 @@
+import { type RefObject, useEffect, useRef, useState } from 'react'
+import { ActiveClock } from './editor/activeClock'
+
+/** The clock of the work on a mask. It stands still while the tab is hidden, and while a dialog lies over the photo. */
+export function useWorkClock(isCovered: boolean): ActiveClock {
+  const [clock] = useState(() => new ActiveClock())
+  const covered: RefObject<boolean> = useRef(isCovered)
+  covered.current = isCovered
+  useEffect(() => {
+    if (isCovered) clock.hold(performance.now())
+    else if (!document.hidden) clock.goOn(performance.now())
+  }, [clock, isCovered])
+  useEffect(() => {
+    const onVisibility = () => {
+      if (document.hidden) clock.hold(performance.now())
+      else if (!covered.current) clock.goOn(performance.now())
+    }
+    document.addEventListener('visibilitychange', onVisibility)
+    return () => document.removeEventListener('visibilitychange', onVisibility)
+  }, [clock])
+  return clock
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import {
+  chordsOf,
+  commandOf,
+  keymapOf,
+  lostChords,
+  whyNot,
+  withChord,
+  withoutChord,
+  withUsual,
+} from '@/features/workspace/keymap'
+import { COMMANDS, chordInWords } from '@/features/workspace/keys'
+
+const press = (key: string, held: Partial<Record<'ctrlKey' | 'shiftKey', boolean>> = {}) => ({
+  key,
+  ctrlKey: false,
+  metaKey: false,
+  shiftKey: false,
+  altKey: false,
+  ...held,
+})
+
+test('no chord is two commands at once, and none is one that cannot be a command', () => {
+  const chords = Object.entries(COMMANDS).flatMap(([command, { chords }]) =>
+    command === 'escape' ? [] : (chords as readonly string[]),
+  )
+  expect(chords.filter((chord, index) => chords.indexOf(chord) !== index)).toEqual([])
+  expect(chords.filter(whyNot)).toEqual([])
+})
+
+test('a chord that a person gives to a command is taken from the one that had it', () => {
+  const own = withChord({}, 'undo', 'G')
+  expect(commandOf(press('g'), keymapOf(own))).toBe('undo')
+  expect(chordsOf('guidelines', own)).toEqual([])
+  expect(chordsOf('undo', own)).toEqual(['Ctrl+Z', 'G'])
+})
+
+test('what is taken back to the usual is not kept at all', () => {
+  const own = withoutChord(withChord({}, 'fit', 'F9'), 'fit', 'F9')
+  expect(own).toEqual({})
+  expect(withUsual(withChord({}, 'fit', 'F9'), 'fit')).toEqual({})
+})
+
+test('where a later version gives a chord of a person to something new, the person keeps it and is told', () => {
+  const own = { redo: ['G'] } // chosen before there were guidelines
+  expect(commandOf(press('g'), keymapOf(own))).toBe('redo')
+  expect(lostChords('guidelines', own)).toEqual([['G', 'redo']])
+  expect(lostChords('redo', own)).toEqual([])
+})
+
+test('Escape gives up whatever a person has set, and cannot be taken', () => {
+  const own = { escape: ['Q'], fit: ['Escape'] }
+  expect(chordsOf('escape', own)).toEqual(['Escape'])
+  expect(whyNot('Escape')).toBe('held')
+  expect(whyNot('Ctrl+W')).toBe('browser')
+  expect(whyNot('Ctrl+G')).toBeNull()
+})
+
+test('keys of commands that this version does not know do no harm', () => {
+  const own = { 'paint it black': ['G'] }
+  expect(commandOf(press('g'), keymapOf(own))).toBe('guidelines')
+  expect(withChord(own, 'fit', 'F9')).toEqual({ fit: ['0', 'F9'] })
+})
+
+test('chords read as they are on the keyboard', () => {
+  expect(chordInWords('Ctrl+Shift+Z')).toBe('Ctrl + Shift + Z')
+  expect(chordInWords('+')).toBe('+')
+  expect(chordInWords('Ctrl++')).toBe('Ctrl + +')
+})
