@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +52,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--examples", type=int, default=0, metavar="N", help="objects shown with each validation, in --json"
     )
+    train.add_argument("--minutes", type=float, metavar="M", help="stop before they are over; the same command goes on")
     train.add_argument("--json", action="store_true", help="progress as JSON lines")
     train.set_defaults(run=run)
 
@@ -59,11 +62,13 @@ def run(options: argparse.Namespace) -> int:
 
     from engine.training.distributed import joined
 
+    began = time.monotonic()
     if options.threads:
         torch.set_num_threads(options.threads)
     run = _run(options)
+    stop_before = math.inf if options.minutes is None else began + 60 * options.minutes
     with joined(options.device) as (workers, device):
-        trainer = _trainer(run, options, workers, device)
+        trainer = _trainer(run, options, workers, device, stop_before)
         for line in trainer.train():
             if workers.is_first:
                 print(json.dumps(line) if options.json else _in_words(line), flush=True)
@@ -82,6 +87,8 @@ def _run(options: argparse.Namespace) -> "Run":
         value = getattr(options, name)
         if value is not None and value < 1:
             raise PromptInvalid(f"--{name.replace('_', '-')} is 1 or more, not {value}")
+    if options.minutes is not None and not options.minutes > 0:
+        raise PromptInvalid(f"--minutes is above 0, not {options.minutes:g}")
     if options.hold_out is not None and not 0 < options.hold_out < 1:
         raise PromptInvalid(f"--hold-out is a share between 0 and 1, not {options.hold_out:g}")
     if options.oversample is not None and not options.oversample > 0:
@@ -98,7 +105,7 @@ def _run(options: argparse.Namespace) -> "Run":
     )
 
 
-def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device: str) -> "Trainer":
+def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device: str, stop_before: float) -> "Trainer":
     import torch
 
     from engine.training.trainer import Trainer
@@ -111,10 +118,11 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
     if run.starts_live:
         # Not a size of its own: what was trained on one grid goes on with it.
         run = run.at_side(model.architecture.prompt.image_side, model.architecture.name)
+    given = _hashes_of_weights(run, options)
     if run.lesson == "embeddings":
-        lesson, source, validation = *_distillation(run, model, options, device), None
+        lesson, source, validation = *_distillation(run, model, options, device, given), None
     else:
-        lesson, source, validation = _masks(run, model, options)
+        lesson, source, validation = _masks(run, model, options, given)
     return Trainer(
         run,
         model,
@@ -126,7 +134,17 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
         validation=validation,
         draw_threads=1 if device == "cpu" else 4,
         examples=options.examples,
+        given=given,
+        stop_before=stop_before,
     )
+
+
+def _hashes_of_weights(run: "Run", options: argparse.Namespace) -> dict[str, str]:
+    """Of the files that a run begins with."""
+    from engine.model.fetch import sha256_of
+
+    files = {"init": options.init or (options.checkpoint if run.starts_live else None), "teacher": options.teacher}
+    return {key: sha256_of(find(file)) for key, file in files.items() if file}
 
 
 def _model(run: "Run", options: argparse.Namespace) -> "Sam":
@@ -146,11 +164,15 @@ def _model(run: "Run", options: argparse.Namespace) -> "Sam":
     return with_drop_path(model, run.drop_path)
 
 
-def _masks(run: "Run", model: "Sam", options: argparse.Namespace) -> "tuple[Lesson, Source, Validation | None]":
+def _masks(
+    run: "Run", model: "Sam", options: argparse.Namespace, given: dict[str, str]
+) -> "tuple[Lesson, Source, Validation | None]":
+    """Adds the hashes of its data to `given`."""
     from engine.data.records import HUMAN_WEIGHT, held_out, read_records
     from engine.data.sources import EmbeddingSource, PhotoSource, shelf_for
     from engine.training.lessons import MaskLesson
     from engine.training.naming import prepare_text
+    from engine.training.state import data_fingerprint
     from engine.training.validation import validation_on
 
     weight = HUMAN_WEIGHT if options.oversample is None else options.oversample
@@ -166,6 +188,7 @@ def _masks(run: "Run", model: "Sam", options: argparse.Namespace) -> "tuple[Less
         records, shown = held_out(records, options.hold_out)
         if not records or not shown:
             raise PromptInvalid(f"--hold-out {options.hold_out:g} of so few photos leaves one side without any")
+    given["data"], given["validation"] = data_fingerprint(records), data_fingerprint(shown)
     embedded = "image_encoder" not in run.learn
     if "text_projection" in run.learn:
         embedded = embedded and all(record.embedding for record in records)
@@ -181,16 +204,20 @@ def _masks(run: "Run", model: "Sam", options: argparse.Namespace) -> "tuple[Less
     return MaskLesson(run, model, embedded=embedded), source, validation
 
 
-def _distillation(run: "Run", model: "Sam", options: argparse.Namespace, device: str) -> "tuple[Lesson, Source]":
+def _distillation(
+    run: "Run", model: "Sam", options: argparse.Namespace, device: str, given: dict[str, str]
+) -> "tuple[Lesson, Source]":
     from engine.data.records import read_photos
     from engine.data.sources import UnlabelledSource
     from engine.model.checkpoint import load_checkpoint
     from engine.training.lessons import EmbeddingLesson
+    from engine.training.state import data_fingerprint
 
     teacher = load_checkpoint(find(options.teacher)).to(device)
     lesson = EmbeddingLesson(run, model, teacher)
     side = max(model.architecture.prompt.image_side, lesson.teacher_side)
     records = [record for folder in options.data for record in read_photos(folder, leave_out=_left_out(options))]
+    given["data"] = data_fingerprint(records)
     return lesson, UnlabelledSource(records, run.augmentation(side, stride=8))
 
 

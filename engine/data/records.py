@@ -4,7 +4,8 @@ A source is one of
     a label-map folder   images/ID.jpg, masks/ID.png (value = object, 0 = unlabelled); perhaps masks_alt/ID.png, whose
                          nonzero pixels are left out of scores; where there is an instances.json,
                          {"ID": {"labels": [...]}} names the objects, in order of value
-    a manifest           manifest.jsonl, one photo a line, with stored embeddings (what the loop writes)
+    a manifest           manifest.jsonl, one photo a line: with stored embeddings (what the loop writes), or with photos (what
+                         `unpack` leaves)
     a COCO json          FILE.json beside its images, or in annotations/ next to images/
     an SA-1B folder      sa_ID.jpg + sa_ID.json
 They are listed, not loaded: a record reads its photo and masks when asked. Of an SA-1B folder, listing reads one json.
@@ -47,6 +48,7 @@ class Record:
         names: what each mask's object is called, as the source says it, None where it does not; None: no object has a name.
         texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
         read_ignored: (H, W), pixels that count neither way in a score; None: all count.
+        read_said: all that the source says of this photo, as bytes, to tell data apart by; None: it says nothing.
         complete: whether every object is outlined, so that what is not is known to be background; None: nobody said.
             Read from `"complete"`, of a photo in `instances.json` (label maps), a manifest, or COCO's `images`.
     """
@@ -62,6 +64,7 @@ class Record:
     names: tuple[str | None, ...] | None = None
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
     read_ignored: Callable[[], NDArray[np.bool_]] | None = None
+    read_said: Callable[[], bytes] | None = None
     complete: bool | None = None
 
     def mask_weights(self) -> tuple[float, ...] | None:
@@ -173,6 +176,7 @@ def _label_maps(folder: Path) -> Iterator[Record]:
                 partial(split_label_map, labels),
                 names=_labels_of(entry, place),
                 read_ignored=partial(_nonzero, uncertain) if uncertain.is_file() else None,
+                read_said=labels.read_bytes,
                 complete=_complete(entry, place),
             )
 
@@ -243,6 +247,8 @@ def _manifest(folder: Path) -> Iterator[Record]:
                     weights=tuple(entry["weights"]) if entry.get("weights") else None,
                     heaviest=float(max(entry.get("weights") or [1.0])),
                     names=_names(entry["names"]) if entry.get("names") else None,
+                    read_ignored=partial(decode, entry["ignored"]) if entry.get("ignored") else None,
+                    read_said=partial(str.encode, line),
                     complete=_complete(entry, f"{folder}/manifest.jsonl, line {number + 1}"),
                 )
             except DataInvalid:
@@ -280,6 +286,7 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
             heaviest=max(weights, default=1.0),
             names=_category_names(own, crowds, categories),
             read_ignored=partial(_union, crowds, size) if crowds else None,
+            read_said=partial(_as_bytes, known),
             complete=_complete(photo, f"{file}, {photo['file_name']}"),
         )
 
@@ -309,7 +316,18 @@ def _sa1b(folder: Path, human_weight: float) -> Iterator[Record]:
         if photo.is_file():
             read = partial(_weights_in, path, human_weight) if is_ours else None
             heaviest = max(1.0, human_weight) if is_ours else 1.0
-            yield Record(path.stem, photo, partial(_annotated_in, path), read_weights=read, heaviest=heaviest)
+            yield Record(
+                path.stem,
+                photo,
+                partial(_annotated_in, path),
+                read_weights=read,
+                heaviest=heaviest,
+                read_said=path.read_bytes,
+            )
+
+
+def _as_bytes(said: Any) -> bytes:
+    return json.dumps(said, sort_keys=True).encode()
 
 
 def _annotations(path: Path) -> list[dict[str, Any]]:

@@ -5,13 +5,10 @@ not, and so has one whose micro-batches were shared out otherwise among processe
 """
 
 import copy
-import json
 import math
-import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,7 @@ from torch import Tensor, nn
 
 from engine.data.ahead import Ahead
 from engine.data.batches import Batch, Source
-from engine.errors import DataInvalid, EngineError
+from engine.errors import EngineError
 from engine.model.build import Sam
 from engine.model.checkpoint import save_checkpoint, write_whole
 from engine.training.distributed import RunningStatistics, Workers
@@ -31,6 +28,7 @@ from engine.training.parameters import parameter_groups
 from engine.training.plot import draw_curves
 from engine.training.progress import Log
 from engine.training.run import Phase, Run
+from engine.training.state import read_state, run_fingerprint, save_state
 from engine.training.validation import Validation
 
 __all__ = ["Phase", "Run", "Trainer"]
@@ -57,6 +55,8 @@ class Trainer:
         validation: None: `out` are the last weights.
         draw_threads: that prepare batches ahead of need; 0: none.
         examples: so many objects are shown with each validation.
+        given: hashes of what the run was given, which its state belongs to; see `read_state`.
+        stop_before: of the monotonic clock, seconds: the state is saved before that time and the run leaves, as after a TERM.
     """
 
     def __init__(
@@ -72,8 +72,11 @@ class Trainer:
         validation: Validation | None = None,
         draw_threads: int = 1,
         examples: int = 0,
+        given: dict[str, str] | None = None,
+        stop_before: float = math.inf,
     ) -> None:
         self.examples = examples
+        self.given, self.stop_before = given or {}, stop_before
         self.run, self.source, self.out, self.device = run, source, out, device
         self.workers = workers or Workers()
         self.validation, self.draw_threads = validation, draw_threads
@@ -121,8 +124,9 @@ class Trainer:
         run = self.run
         began, first = time.monotonic(), self.step
         recent: list[dict[str, float]] = []
+        clock = _Clock(self.stop_before)
         while self.step < run.steps:
-            told, everyone_stops = self._agreed(self.take_step(batches), stop.came)
+            told, everyone_stops = self._agreed(self.take_step(batches), stop.came or clock.is_last_step())
             recent.append(told)
             if self.step % run.log_every_steps == 0 or self.step == run.steps:
                 elapsed = time.monotonic() - began
@@ -142,6 +146,7 @@ class Trainer:
             if self.step % run.save_every_steps == 0:
                 self._save_state()
                 self.save()
+            clock.step_done()
         self.save()
         if self.workers.is_first:
             self.state_file.unlink(missing_ok=True)
@@ -267,11 +272,11 @@ class Trainer:
     def _save_state(self) -> None:
         if not self.workers.is_first:
             return
-        self.state_file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = _beside(self.state_file, ".part")
-        torch.save(
+        save_state(
+            self.state_file,
             {
                 "run": self._fingerprint(),
+                "given": self.given,
                 "step": self.step,
                 "best_score": self.best_score,
                 "model": self.model.state_dict(),
@@ -279,9 +284,7 @@ class Trainer:
                 "lesson": self.lesson.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
             },
-            unfinished,
         )
-        os.replace(unfinished, self.state_file)
 
     def _resume(self) -> None:
         """Every process reads the same file."""
@@ -290,25 +293,16 @@ class Trainer:
         self.workers.check_alike(self.model, self.step)
 
     def _load_state(self) -> None:
-        try:
-            state = torch.load(self.state_file, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise DataInvalid(f"{self.state_file} cannot be read; remove it to begin again") from error
-        if state["run"] != self._fingerprint():
-            raise DataInvalid(f"{self.state_file} is of a run with other settings; remove it to begin again")
-        self.model.load_state_dict(state["model"])
+        state = read_state(self.state_file, run=self._fingerprint(), given=self.given)
+        self.model.load_state_dict(state.get("model", state["averaged"]))  # a light state has the average alone
         self.averaged.load_state_dict(state["averaged"])
         self.lesson.load_state_dict(state["lesson"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        if "optimizer" in state:
+            self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best_score = state["step"], state["best_score"]
 
     def _fingerprint(self) -> str:
-        """Of the settings, whoever does how many of a step's micro-batches.
-
-        Whether it validates belongs to them: gone on with differently, the last weights would replace the best.
-        """
-        run = asdict(replace(self.run, accumulate=self.micro_batches))
-        return json.dumps([run, self.validation is not None], sort_keys=True)
+        return run_fingerprint(self.run, self.micro_batches, validated=self.validation is not None)
 
 
 def _beside(file: Path, ending: str) -> Path:
@@ -330,3 +324,20 @@ class _StopRequest:
 
     def _notice(self, *_: object) -> None:
         self.came = True
+
+
+class _Clock:
+    """Says when to stop, so that another step as long as the longest so far would still have been in time."""
+
+    def __init__(self, stop_before: float) -> None:
+        self.stop_before, self.longest, self.began = stop_before, 0.0, time.monotonic()
+
+    def step_done(self) -> None:
+        """With all that came after it: validation, saving."""
+        now = time.monotonic()
+        self.longest, self.began = max(self.longest, now - self.began), now
+
+    def is_last_step(self) -> bool:
+        """Asked between a step and what comes after it."""
+        now = time.monotonic()
+        return now + 2 * max(self.longest, now - self.began) >= self.stop_before

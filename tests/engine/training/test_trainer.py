@@ -14,14 +14,16 @@ import pytest
 import torch
 
 from engine.cli import main
+from engine.data.batches import Batch
 from engine.data.records import read_records
 from engine.data.sources import PhotoSource, shelf_for
 from engine.model.build import ARCHITECTURES, Sam, build_model
-from engine.model.checkpoint import load_checkpoint
+from engine.model.checkpoint import load_checkpoint, save_checkpoint
 from engine.recipes import RECIPES
 from engine.training.distributed import RunningStatistics, Workers
 from engine.training.lessons import MaskLesson, Taught
 from engine.training.parameters import with_drop_path
+from engine.training.state import lighten
 from engine.training.trainer import Diverged, Trainer
 from engine.training.validation import validation_on
 from tests.engine.conftest import write_label_maps
@@ -296,12 +298,89 @@ def test_a_loss_that_is_no_number_ends_the_run_before_it_reaches_the_weights(tra
     assert all(p.isfinite().all() for p in made.model.parameters())
 
 
-def test_what_is_unlabelled_teaches_nothing(tmp_path, label_maps):
-    """The same object asked for in the same window: it does not matter whether the photo's other objects are outlined."""
+def test_a_run_stops_before_its_time_is_over_and_the_same_command_goes_on(whole, label_maps, tmp_path, capsys):
+    found, weights = whole
+    out = tmp_path / "timed.safetensors"
+    command = train(label_maps, out)
+    arguments = command[command.index("train") :]
+    before, starts = {}, 0
+    while not out.with_name(out.name + ".log.jsonl").exists() or len(before) < 6:
+        status = main([*arguments, "--minutes", "0.0001"])  # over before the first step is: one step is always taken
+        before |= losses(capsys.readouterr().out)
+        starts += 1
+        assert (status, len(before)) == (1 if starts < 7 else 0, min(starts, 6))
+    assert before == found
+    main(arguments)
+    assert out.read_bytes() == weights
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"), [("masks", "other photos or masks"), ("photo", "other photos"), ("init", "other weights")]
+)
+def test_a_state_of_other_data_or_other_weights_is_not_taken(label_maps, weights, tmp_path, capsys, changed, says):
+    out = tmp_path / "x.safetensors"
+    command = ["train", "debug", "--data", str(label_maps), "--init", str(weights), "--out", str(out), "--threads", "1"]
+    assert main([*command, "--minutes", "0.0001"]) == 1
+    if changed == "masks":
+        file = label_maps / "masks" / "0.png"
+        cv2.imwrite(str(file), cv2.imread(str(file), cv2.IMREAD_UNCHANGED)[::-1])
+    elif changed == "photo":
+        (label_maps / "images" / "0.png").unlink()
+    else:
+        torch.manual_seed(9)
+        save_checkpoint(build_model("maskloop_debug"), weights, recipe="none")
+    assert main(command) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_run_goes_on_from_a_light_state_at_the_same_step_with_the_averaged_weights(trainer):
+    made = trainer()
+    for line in made.train():
+        if line.get("step") == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+    stopped_at = line["stopped_at"]
+    whole = made.state_file.stat().st_size
+    lighten(made.state_file, made.state_file)
+    assert made.state_file.stat().st_size < whole / 4
+    averaged = {name: p.detach().clone() for name, p in made.averaged.named_parameters()}
+    resumed = trainer()
+    resumed._resume()
+    assert resumed.step == stopped_at
+    for name, parameter in resumed.model.named_parameters():
+        torch.testing.assert_close(parameter, averaged[name], atol=1e-3, rtol=1e-3)
+    assert list(told(resumed.train())) == list(range(stopped_at + 1, 7))
+
+
+def test_what_is_unlabelled_teaches_nothing():
+    """That another object of the photo is outlined adds that object's own lesson, and changes nothing in the first one's.
+
+    Nothing is left to chance: boxes without noise, no corrections, and objects of one cell of the grid each.
+    """
+    run = RECIPES["debug"]()
+    phase = replace(run.phases[0], photos=1, corrections=0, box_share=1.0, box_noise_px=0.0, affinity=1.0)
+    photo = torch.randint(0, 256, (1, 3, 64, 64), generator=torch.Generator().manual_seed(0)).float()
+    truth = np.zeros((2, 32, 32), bool)
+    truth[0, 4:8, 8:12], truth[1, 16:20, 24:28] = True, True
+    taught = []
+    for objects in ([0], [1], [0, 1]):
+        torch.manual_seed(0)
+        model = build_model("maskloop_debug").train()
+        lesson = MaskLesson(run, model)
+        batch = Batch(photo, np.zeros(len(objects), np.int64), truth[objects])
+        loss = lesson.teach(model, batch, phase, np.random.default_rng(1)).loss
+        loss.backward()
+        gradients = [p.grad for p in (*model.parameters(), *lesson.parameters()) if p.grad is not None]
+        taught.append((loss.detach(), torch.cat([gradient.flatten() for gradient in gradients])))
+    (first, of_first), (second, of_second), (both, of_both) = taught
+    assert not torch.isclose(first, second)
+    torch.testing.assert_close(both, (first + second) / 2)
+    torch.testing.assert_close(of_both, (of_first + of_second) / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_an_object_is_drawn_alike_whether_the_others_of_its_photo_are_outlined_or_not(label_maps):
     found = []
     run = replace(RECIPES["debug"](), augment=False)
-    (phase,) = run.phases
-    phase = replace(phase, objects=1, photos=1)
+    phase = replace(run.phases[0], objects=1, photos=1, scale=(1.0, 1.0))
     for fully in (True, False):
         if not fully:
             for file in (label_maps / "masks").iterdir():
@@ -309,40 +388,8 @@ def test_what_is_unlabelled_teaches_nothing(tmp_path, label_maps):
                 cv2.imwrite(str(file), np.where(labels == 1, 1, 0).astype(np.uint8))
         augmentation = run.augmentation(64, 8)
         source = PhotoSource(shelf_for(read_records(label_maps), augmentation), augmentation)
-        drawn = {}
-        for seed in range(300):
-            batch = source.batch(replace(phase, scale=(1.0, 1.0)), np.random.default_rng(seed))
-            drawn[batch.images.numpy().tobytes(), batch.truth.tobytes()] = batch
-        found.append(drawn)
-    shared = set(found[0]) & set(found[1])
-    assert len(shared) == 4  # the first object of each photo
+        batches = [source.batch(phase, np.random.default_rng(seed)) for seed in range(200)]
+        found.append({(batch.images.numpy().tobytes(), batch.truth.tobytes()) for batch in batches})
     assert len(found[0]) > 8
-    for key in shared:
-        results = []
-        for drawn in found:
-            torch.manual_seed(0)
-            model = build_model("maskloop_debug").train()
-            lesson = MaskLesson(run, model)
-            loss = lesson.teach(model, drawn[key], phase, np.random.default_rng(1)).loss
-            loss.backward()
-            results.append((loss, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])))
-        assert torch.equal(results[0][0], results[1][0])
-        assert torch.equal(results[0][1], results[1][1])
-
-
-@pytest.mark.parametrize(
-    ("recipe", "more"),
-    [
-        ("debug", ("--teacher", "maskloop_tiny")),
-        ("distill", ()),
-        ("distill", ("--teacher", "maskloop_tiny", "--hold-out", "0.5")),
-        ("debug", ("--hold-out", "1.5")),
-        ("debug", ("--accumulate", "0")),
-        ("debug", ("--oversample", "0")),
-        ("debug", ("--device", "cuda:77")),
-        ("nobody", ()),
-    ],
-)
-def test_settings_that_make_no_sense_are_status_2_and_one_sentence(label_maps, tmp_path, capsys, recipe, more):
-    assert main(["train", recipe, "--data", str(label_maps), "--out", str(tmp_path / "x"), *more]) == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert found[1] < found[0]
+    assert len(found[1]) == 4  # the first object of each photo
