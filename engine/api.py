@@ -87,6 +87,7 @@ def answer_prompt(
     labels: Sequence[int] = (),
     box: tuple[float, float, float, float] | None = None,
     mask: NDArray[np.float32] | None = None,
+    text_token: NDArray[np.float32] | None = None,
 ) -> "Answer":
     """The masks for one prompt, as logits, best first; see `engine.inference.predictor.Prompt` and `Answer`.
 
@@ -94,12 +95,13 @@ def answer_prompt(
         embedding: made by a checkpoint with the same encoder hash.
         size: (height, width) of the upright photo in pixels.
         mask: logits of an earlier answer.
+        text_token: made by `encode_text` with this checkpoint's decoder.
     Raises:
         CheckpointInvalid, PromptInvalid.
     """
     from engine.inference.predictor import EmbeddedPhoto, Prompt
 
-    prompt = Prompt(points=points, labels=labels, box=box, mask=mask)
+    prompt = Prompt(points=points, labels=labels, box=box, mask=mask, text_token=text_token)
     return _predictor(checkpoint).predict(EmbeddedPhoto(embedding, size), prompt)
 
 

@@ -2,6 +2,7 @@
 
     {"kind": "point", "at": [x, y], "label": 1 or 0}
     {"kind": "box", "box": [x0, y0, x1, y1]}
+    {"kind": "text", "words": "a wheel"}
 
 Coordinates are in pixels of the upright photo.
 """
@@ -11,16 +12,19 @@ from typing import Any
 from rest_framework import serializers
 
 MAX_PROMPTS = 1000
+MAX_WORDS = 200  # letters
+FIELDS = {"point": ("at", "label"), "box": ("box",), "text": ("words",)}
 
 
 class PromptJson(serializers.Serializer):
-    kind = serializers.ChoiceField(choices=["point", "box"])
+    kind = serializers.ChoiceField(choices=["point", "box", "text"])
     at = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, required=False)
     label = serializers.ChoiceField(choices=[0, 1], required=False)  # type: ignore[assignment]
     box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4, required=False)
+    words = serializers.CharField(max_length=MAX_WORDS, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        wanted = {"kind", "at", "label"} if attrs["kind"] == "point" else {"kind", "box"}
+        wanted = {"kind", *FIELDS[attrs["kind"]]}
         if set(attrs) != wanted:
             raise serializers.ValidationError(f"a {attrs['kind']} has {', '.join(sorted(wanted))}")
         return attrs

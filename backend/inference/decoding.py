@@ -24,7 +24,7 @@ from backend.datasets.models import Image
 from backend.inference.errors import DecodingFailed, DecodingTooSlow, EmbeddingNotReady
 from backend.inference.models import EmbeddingState
 from backend.inference.selectors import embedding_of, seconds_expected
-from backend.inference.services import embedding_request
+from backend.inference.services import embedding_request, text_token_get
 from engine import api as engine
 from engine.errors import EngineError
 
@@ -57,8 +57,9 @@ def prompt_decode(
         prompts: see `annotation.prompts`.
         previous: logits of an earlier answer, float16, base64.
     Raises:
-        InvalidInput: no prompts, more than one box, or `previous` is not logits of this checkpoint.
-        EmbeddingNotReady: the page asks again.
+        InvalidInput: no prompts, more than one box or text, or `previous` is not logits of this checkpoint.
+        EmbeddingNotReady, TextTokenNotReady: the page asks again.
+        TextNotTaken, TextTokenFailed: see `text_token_get`.
         DecodingFailed: the model refuses the prompts, with the reason.
         DecodingTooSlow: no worker answered.
     """
@@ -66,8 +67,9 @@ def prompt_decode(
 
     points = [prompt for prompt in prompts if prompt["kind"] == "point"]
     boxes = [prompt["box"] for prompt in prompts if prompt["kind"] == "box"]
-    if not prompts or len(boxes) > 1:
-        raise InvalidInput("A prompt is points, or one box, or both.")
+    texts = [prompt["words"] for prompt in prompts if prompt["kind"] == "text"]
+    if not prompts or len(boxes) > 1 or len(texts) > 1:
+        raise InvalidInput("A prompt is points, one box, one text, or several of these.")
     if previous is not None:
         _logits(previous, side=4 * checkpoint.embedding_shape[1])
     embedding = embedding_of(image.id, checkpoint.encoder_hash)
@@ -86,6 +88,7 @@ def prompt_decode(
         "labels": [point["label"] for point in points],
         "box": boxes[0] if boxes else None,
         "previous": previous,
+        "text_token": text_token_get(checkpoint=checkpoint, words=texts[0]).token if texts else None,
     }
     client = _client()
     client.set(_asked(request_id), json.dumps(request), ex=WAIT_SECONDS)
@@ -138,6 +141,7 @@ def _decode(asked: dict[str, Any]) -> Decoded:
             labels=asked["labels"],
             box=None if asked["box"] is None else tuple(asked["box"]),
             mask=mask,
+            text_token=None if asked["text_token"] is None else np.array(asked["text_token"], np.float32),
         )
     return Decoded(
         answer.logits_MHW.shape,

@@ -39,6 +39,7 @@ class Prompt:
         box: (x0, y0, x1, y1), far edges excluded.
         mask: logits of an earlier answer, (H, W).
         text: words, as the model's text encoder gives them, (D,); see `engine.model.text`.
+        text_token: instead of `text`, what the model's projection makes of it, (C,): the page's words come so.
         all_masks: to measure what the choice of mask costs: after the one mask of an unambiguous prompt come the three
             that were not chosen.
     """
@@ -48,19 +49,24 @@ class Prompt:
     box: tuple[float, float, float, float] | None = None
     mask: NDArray[np.float32] | None = None
     text: NDArray[np.float32] | None = None
+    text_token: NDArray[np.float32] | None = None
     all_masks: bool = False
 
     @property
     def is_ambiguous(self) -> bool:
         """A lone click, a lone box or a lone text: three masks are offered (SAM-p, appendix A)."""
-        return self.mask is None and len(self.points) + (self.box is not None) + (self.text is not None) == 1
+        return self.mask is None and len(self.points) + (self.box is not None) + self.has_text == 1
+
+    @property
+    def has_text(self) -> bool:
+        return self.text is not None or self.text_token is not None
 
     def check(self, size: tuple[int, int], logits_side: int) -> None:
         """Raises PromptInvalid where no mask can answer this."""
         height, width = size
         if len(self.points) != len(self.labels):
             raise PromptInvalid(f"{len(self.points)} points have {len(self.labels)} labels")
-        if len(self.points) == 0 and self.box is None and self.mask is None and self.text is None:
+        if len(self.points) == 0 and self.box is None and self.mask is None and not self.has_text:
             raise PromptInvalid("a prompt needs a point, a box, a mask or a text")
         if any(label not in (0, 1) for label in self.labels):
             raise PromptInvalid("a point's label is 1 (foreground) or 0 (background)")
@@ -174,7 +180,7 @@ class Predictor:
         # Padding takes part in attention: filled up to another's length, a prompt would get another answer.
         of_length: dict[tuple[int, bool], list[int]] = defaultdict(list)
         for index, (_, labels) in enumerate(rows):
-            of_length[len(labels), prompts[index].text is not None].append(index)
+            of_length[len(labels), prompts[index].has_text].append(index)
         answers: dict[int, Answer] = {}
         for indices in of_length.values():
             together = self._decode(photo, [prompts[i] for i in indices], [rows[i] for i in indices])
@@ -186,6 +192,19 @@ class Predictor:
             width = self.model.text_config().width
             if prompt.text.shape != (width,) or not np.isfinite(prompt.text).all():
                 raise PromptInvalid(f"a text prompt is {width} finite numbers, not {prompt.text.shape}")
+        if prompt.text_token is not None:
+            self.model.text_config()
+            channels = self.model.architecture.prompt.channels
+            if prompt.text_token.shape != (channels,) or not np.isfinite(prompt.text_token).all():
+                raise PromptInvalid(f"a text's token is {channels} finite numbers, not {prompt.text_token.shape}")
+
+    def _text_token(self, prompt: Prompt) -> torch.Tensor:
+        """(1, 1, C)."""
+        device = self.model.pixel_mean.device
+        if prompt.text_token is not None:
+            return torch.from_numpy(prompt.text_token.astype(np.float32))[None, None].to(device)
+        assert prompt.text is not None
+        return self.model.text_tokens(torch.from_numpy(prompt.text.astype(np.float32))[None].to(device))
 
     def _decode(
         self,
@@ -203,10 +222,9 @@ class Predictor:
             )[:, None]
             has_mask_B = torch.tensor([p.mask is not None for p in prompts])
         device = self.model.pixel_mean.device
-        texts = [prompt.text for prompt in prompts if prompt.text is not None]  # of all prompts, or of none
         text_B1C = None
-        if texts:
-            text_B1C = self.model.text_tokens(torch.from_numpy(np.stack(texts).astype(np.float32)).to(device))
+        if prompts[0].has_text:  # all have one, or none
+            text_B1C = torch.cat([self._text_token(prompt) for prompt in prompts])
         logits_B4HW, iou_B4 = self.model.decode(
             torch.from_numpy(np.asarray(photo.embedding, np.float32))[None].to(device),
             torch.from_numpy(points_BN2).to(device),

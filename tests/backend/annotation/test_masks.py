@@ -206,8 +206,21 @@ def test_seconds_are_a_number(put, own):
     assert Mask.objects.count() == 0
 
 
+def test_words_are_a_prompt_that_is_kept(put, own):
+    words = [{"kind": "text", "words": "a wheel"}, {"kind": "point", "at": [30.5, 20.5], "label": 1}]
+    assert put(uuid4(), mask_body(own, prompts=words)).status_code == 201
+    assert Mask.objects.get().prompts == words
+
+
 def test_prompts_are_checked(put, own):
-    for prompts in ([{"kind": "point"}], [{"kind": "box", "box": [1, 2, 3]}], [{"kind": "scribble"}], "no list"):
+    for prompts in (
+        [{"kind": "text"}],
+        [{"kind": "text", "words": "x" * 201}],
+        [{"kind": "point"}],
+        [{"kind": "box", "box": [1, 2, 3]}],
+        [{"kind": "scribble"}],
+        "no list",
+    ):
         reply = put(uuid4(), mask_body(own, prompts=prompts))
         assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
     assert Mask.objects.count() == 0

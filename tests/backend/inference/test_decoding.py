@@ -5,10 +5,14 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
+from backend.checkpoints.services import checkpoint_register
+from backend.common.storage import read
 from backend.inference import tasks
 from backend.inference.decoding import WAIT_SECONDS, prompt_answer
-from backend.inference.services import embedding_make, embedding_request
+from backend.inference.models import Embedding, TextToken
+from backend.inference.services import embedding_make, embedding_request, text_token_make
 from engine import api as engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,3 +135,50 @@ def test_where_no_worker_answers_the_page_is_told_to_try_again(ready, decode, mo
     monkeypatch.setattr(tasks.decode_prompt, "apply_async", lambda *_, **__: None)
     reply = decode([POINT])
     assert (reply.status_code, reply.json()["code"]) == (503, "decoding_too_slow")
+
+
+@pytest.fixture
+def reading(own, minilm_folder, tmp_path, settings):
+    """The checkpoint of the assignment takes text."""
+    from engine.model.build import build_model
+    from engine.model.checkpoint import save_checkpoint
+    from engine.model.text import TextProjection, text_encoder
+
+    settings.TEXT_ENCODER = f"minilm:{minilm_folder}"
+    fingerprint = text_encoder(settings.TEXT_ENCODER).fingerprint
+    torch.manual_seed(5)
+    model = build_model("maskloop_debug")
+    model.take_text(TextProjection.Config(width=16, encoder="minilm", fingerprint=fingerprint))
+    save_checkpoint(model, tmp_path / "reading.safetensors", recipe="none")
+    own.checkpoint = checkpoint_register(
+        file=tmp_path / "reading.safetensors", name="reading", dataset=own.image.dataset
+    )
+    own.save()
+    embedding = embedding_request(image=own.image, encoder_hash=own.checkpoint.encoder_hash, urgent=True)
+    embedding_make(embedding_id=embedding.id)
+    return tmp_path / "reading.safetensors"
+
+
+def test_words_are_answered_as_the_model_answers_them(reading, decode, own, minilm_folder):
+    words = {"kind": "text", "words": "a zebra"}
+    assert decode([words]).json()["code"] == "text_token_not_ready"
+    text_token_make(token_id=TextToken.objects.get().id)
+    answered = decode([words, POINT])
+    assert answered.status_code == 200
+    token = engine.encode_text("a zebra", checkpoint=reading, encoder=f"minilm:{minilm_folder}")
+    embedding = Embedding.objects.get(image=own.image, encoder_hash=own.checkpoint.encoder_hash)
+    stored = np.frombuffer(read(embedding.storage_key), np.float16).reshape(own.checkpoint.embedding_shape)
+    wanted = engine.answer_prompt(
+        stored, own.image.size, checkpoint=reading, points=[(30.5, 20.5)], labels=[1], text_token=token
+    )
+    np.testing.assert_array_equal(logits_of(answered), wanted.logits_MHW.astype(np.float16))
+    without = engine.answer_prompt(stored, own.image.size, checkpoint=reading, points=[(30.5, 20.5)], labels=[1])
+    assert without.logits_MHW.shape != wanted.logits_MHW.shape  # a lone click is ambiguous, with words it is not
+    assert len(decode([words]).headers["X-Channels"].split(",")) == 3  # a lone text is, too
+
+
+def test_words_are_refused_where_the_model_cannot_read(ready, decode):
+    reply = decode([{"kind": "text", "words": "a zebra"}])
+    assert (reply.status_code, reply.json()["code"]) == (409, "checkpoint_without_text")
+    reply = decode([{"kind": "text", "words": "a"}, {"kind": "text", "words": "b"}])
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")

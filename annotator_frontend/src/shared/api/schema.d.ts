@@ -1009,9 +1009,10 @@ export interface components {
         /**
          * @description * `point` - point
          *     * `box` - box
+         *     * `text` - text
          * @enum {string}
          */
-        KindEnum: "point" | "box";
+        KindEnum: "point" | "box" | "text";
         /**
          * @description * `0` - 0
          *     * `1` - 1
@@ -1193,12 +1194,14 @@ export interface components {
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
+            words?: string;
         };
         PromptJsonRequest: {
             kind: components["schemas"]["KindEnum"];
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
+            words?: string;
         };
         QualityJson: {
             /** Format: date-time */
