@@ -18,7 +18,9 @@ from engine.errors import CheckpointInvalid
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 
 if TYPE_CHECKING:
+    from engine.detector.calibration import PrecisionThreshold
     from engine.detector.detect import DetectedBox, Detector
+    from engine.detector.masks import BoxMask
     from engine.inference.everything import ProposedMask
     from engine.inference.predictor import Answer, Predictor
     from engine.inference.settings import EverythingSettings
@@ -39,6 +41,8 @@ __all__ = [
     "export_decoder",
     "hardware",
     "label_everything",
+    "masks_of_boxes",
+    "precision_thresholds",
     "recipes",
 ]
 
@@ -154,6 +158,34 @@ def detector_threshold(detector: Path, precision: float) -> float | None:
 
     threshold = read_calibration(detector).threshold_for_precision(precision)
     return None if threshold is None else threshold.confidence
+
+
+def precision_thresholds(detector: Path) -> "tuple[PrecisionThreshold, ...]":
+    """What is known of a detector's precision above each confidence, from the highest confidence down. Loads no torch.
+
+    Raises:
+        DetectorInvalid.
+    """
+    from engine.detector.files import read_calibration
+
+    return read_calibration(detector).thresholds
+
+
+def masks_of_boxes(
+    embedding: NDArray[np.float16], size: tuple[int, int], boxes: "list[DetectedBox]", *, checkpoint: Path
+) -> "list[BoxMask]":
+    """The mask that a checkpoint makes of each detected box, without near-duplicates, most confident first.
+
+    Args:
+        embedding: made by a checkpoint with the same encoder hash.
+        size: (height, width) of the upright photo in pixels.
+    Raises:
+        CheckpointInvalid, PromptInvalid.
+    """
+    from engine.detector.masks import masks_of_boxes as run
+    from engine.inference.predictor import EmbeddedPhoto
+
+    return run(_predictor(checkpoint), EmbeddedPhoto(embedding, size), boxes)
 
 
 def everything_settings_check(settings: dict[str, Any]) -> None:

@@ -11,12 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.annotation.models import Assignment, Mask, Origin
+from backend.annotation.models import Assignment, Job, Mask, Origin
 from backend.annotation.prompts import MAX_PROMPTS, PromptJson
 from backend.annotation.selectors import (
     assignment_get,
     counts_of,
     image_status,
+    masks_at_work,
     masks_of,
 )
 from backend.annotation.services import (
@@ -170,16 +171,24 @@ class AssignmentJson(serializers.ModelSerializer):
 
     @extend_schema_field(MaskJson(many=True))
     def get_masks(self, assignment: Assignment) -> Any:
-        return MaskJson(masks_of(assignment.image_id).select_related("image"), many=True).data
+        return MaskJson(masks_at_work(assignment.image_id).select_related("image"), many=True).data
 
 
 class NextForm(serializers.Serializer):
+    job = serializers.ChoiceField(choices=Job.choices, default=Job.ANNOTATE)
     besides = serializers.ListField(child=serializers.UUIDField(), default=list)
+
+    def validate_job(self, job: str) -> Job:
+        if job == Job.VERIFY:
+            raise serializers.ValidationError("masks to verify are not handed out by the photo: ask for questions")
+        return Job(job)
 
 
 class NextJson(serializers.Serializer):
     assignment = AssignmentJson(allow_null=True)
-    reason = serializers.ChoiceField(choices=["nothing_left", "too_many_open", "all_open_elsewhere"], allow_null=True)
+    reason = serializers.ChoiceField(
+        choices=["nothing_left", "too_many_open", "all_open_elsewhere", "not_in_this_stage"], allow_null=True
+    )
 
 
 class SubmitForm(serializers.Serializer):
@@ -242,9 +251,8 @@ class NextAssignmentView(APIView):
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
         form = NextForm(data=request.data)
         form.is_valid(raise_exception=True)
-        found = assignment_next(
-            dataset=dataset, holder=person(request), besides=set(form.validated_data["besides"]), tab=tab_of(request)
-        )
+        besides, job = set(form.validated_data["besides"]), form.validated_data["job"]
+        found = assignment_next(dataset=dataset, holder=person(request), besides=besides, job=job, tab=tab_of(request))
         return Response(NextJson({"assignment": found.assignment, "reason": found.reason}).data)
 
 

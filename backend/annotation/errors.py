@@ -44,6 +44,19 @@ class MasksMissing(DomainError):
         super().__init__(f"{len(names)} of the photo's masks have not arrived yet.", masks=names)
 
 
+class MasksUncorrected(DomainError):
+    """Names the masks that somebody found faulty and nobody has corrected or removed."""
+
+    code: ClassVar[str] = "masks_uncorrected"
+
+    def __init__(self, faulty: Iterable[UUID]) -> None:
+        names = sorted(map(str, faulty))
+        count = (
+            "1 mask of this photo still waits" if len(names) == 1 else f"{len(names)} masks of this photo still wait"
+        )
+        super().__init__(f"{count} to be corrected or removed.", masks=names)
+
+
 class MaskIdTaken(DomainError):
     code: ClassVar[str] = "mask_id_taken"
 

@@ -59,9 +59,11 @@ class Origin(models.TextChoices):
 
 
 class MaskState(models.TextChoices):
-    """Cached; derived from verdicts and replacements."""
+    """Cached; derived from verdicts and replacements. Only `ACTIVE` masks count: in training, releases and figures."""
 
+    PROPOSED = "proposed"  # the model's own, waiting for a person's verdict
     ACTIVE = "active"
+    FAULTY = "faulty"  # an object, but badly outlined: waits to be corrected, by one that `replaces` it
     REPLACED = "replaced"
     REJECTED = "rejected"
 
@@ -101,6 +103,9 @@ class Mask(Row):
         indexes = [
             models.Index(fields=["image", "state"], name="mask_of_image"),
             models.Index(fields=["assignment"], name="mask_of_assignment"),
+            models.Index(
+                fields=["image"], name="mask_that_waits", condition=Q(state__in=(MaskState.PROPOSED, MaskState.FAULTY))
+            ),
         ]
 
     @property

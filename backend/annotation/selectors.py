@@ -8,8 +8,8 @@ from django.db.models.functions import MD5, Cast, Coalesce
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
-from backend.datasets.models import Dataset, Image, Split
+from backend.annotation.models import HUMAN_ORIGINS, Assignment, Job, Mask, MaskState, Origin, State
+from backend.datasets.models import Dataset, Image, Split, Stage
 from backend.datasets.selectors import dataset_get
 
 
@@ -24,6 +24,49 @@ def assignment_get(*, user: User, assignment_id: UUID) -> Assignment:
         raise Http404
     dataset_get(user=user, dataset_id=found.image.dataset_id)
     return found
+
+
+#: What there is to do in which stage. Work that an earlier stage left over can always be finished.
+JOBS_OF_STAGE: dict[str, tuple[Job, ...]] = {
+    Stage.ASSISTED: (Job.ANNOTATE, Job.CORRECT),
+    Stage.SEMI_AUTOMATIC: (Job.ANNOTATE, Job.VERIFY, Job.COMPLETE, Job.CORRECT),
+    Stage.AUTOMATIC: tuple(Job),
+}
+
+
+def images_waiting(dataset: Dataset, job: Job) -> QuerySet[Image]:
+    """Photos that wait for this job, in the order in which they are handed out; some may be in somebody's hands.
+
+    Photos with proposals are verified and completed; all others, those of the test split among them, are drawn from
+    nothing. What the model got wrong most goes first.
+    """
+    images = Image.objects.filter(dataset=dataset)
+    unfinished = images.filter(annotated_at__isnull=True)
+    faulty = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.FAULTY)
+    if job == Job.ANNOTATE:
+        by_hand = unfinished if dataset.stage == Stage.ASSISTED else unfinished.filter(proposed_at__isnull=True)
+        return by_hand.order_by("created_at", "id")
+    if job == Job.CORRECT:
+        return images.filter(Exists(faulty)).annotate(wrong=_how_many(faulty)).order_by("-wrong", "created_at", "id")
+    if job == Job.COMPLETE:
+        proposed = Mask.objects.filter(image=OuterRef("pk"), origin=Origin.PROPOSED)
+        settled = unfinished.filter(proposed_at__isnull=False).exclude(
+            Exists(proposed.filter(state=MaskState.PROPOSED)) | Exists(faulty)
+        )
+        wrong = _how_many(proposed.exclude(state=MaskState.ACTIVE))
+        return settled.annotate(wrong=wrong).order_by("-wrong", "created_at", "id")
+    return images.none()
+
+
+def _how_many(masks: QuerySet[Mask]) -> Coalesce:
+    counted = masks.order_by().values("image").annotate(number=Count("id")).values("number")
+    return Coalesce(Subquery(counted), 0)
+
+
+def masks_at_work(image_id: UUID) -> QuerySet[Mask]:
+    """What a person who holds the photo works on: the masks that count, and those that are to be corrected."""
+    states = (MaskState.ACTIVE, MaskState.FAULTY)
+    return Mask.objects.filter(image_id=image_id, state__in=states).order_by("-area", "id")
 
 
 def masks_of(image_id: UUID) -> QuerySet[Mask]:

@@ -21,11 +21,12 @@ from backend.annotation.errors import (
     MaskIdTaken,
     MaskRefused,
     MasksMissing,
+    MasksUncorrected,
     ReplacedAlready,
 )
 from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin, State
 from backend.annotation.seconds import seconds_left
-from backend.annotation.selectors import has_enough_test_evidence
+from backend.annotation.selectors import JOBS_OF_STAGE, has_enough_test_evidence, images_waiting
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
 from backend.common.events import event_record
@@ -41,14 +42,16 @@ def lease() -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class NextPhoto:
-    """An assignment, or the reason why there is none: nothing_left, too_many_open, all_open_elsewhere."""
+    """An assignment, or the reason why there is none: nothing_left, too_many_open, all_open_elsewhere, not_in_this_stage."""
 
     assignment: Assignment | None
     reason: str | None = None
 
 
 @transaction.atomic
-def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID], tab: str | None = None) -> NextPhoto:
+def assignment_next(
+    *, dataset: Dataset, holder: User, besides: set[UUID], job: Job = Job.ANNOTATE, tab: str | None = None
+) -> NextPhoto:
     """The person's open assignment that the page does not have yet, or a new one.
 
     Test photos come first until there are enough. Two people asking at once get different photos: each locks the row that it
@@ -56,11 +59,14 @@ def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID], tab: 
 
     Args:
         besides: assignments that the page holds already.
+        job: masks to verify are not handed out by the photo; see `review`.
         tab: the window that asks. What another window of the person's has comes as it is: that one goes on writing.
     """
+    if job not in JOBS_OF_STAGE[dataset.stage]:
+        return NextPhoto(None, "not_in_this_stage")
     assignments_expire()
     own = Assignment.objects.filter(
-        holder=holder, image__dataset=dataset, job=Job.ANNOTATE, state=State.OPEN, expires_at__gt=Now()
+        holder=holder, image__dataset=dataset, job=job, state=State.OPEN, expires_at__gt=Now()
     )
     elsewhere = Case(When(tab__in=["", tab or ""], then=Value(0)), default=Value(1), output_field=IntegerField())
     left = own.exclude(id__in=besides).select_related("image", "checkpoint")
@@ -72,14 +78,15 @@ def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID], tab: 
     if own.count() >= settings.MAX_OPEN_ASSIGNMENTS:
         return NextPhoto(None, "too_many_open")
     checkpoint = deployment_ensure(dataset=dataset)
-    skipped = Assignment.objects.filter(holder=holder, state=State.SKIPPED).values("image_id")
+    skipped = Assignment.objects.filter(holder=holder, job=job, state=State.SKIPPED).values("image_id")
     open_ones = Assignment.objects.filter(state=State.OPEN).values("image_id")
-    waiting = Image.objects.filter(dataset=dataset, annotated_at__isnull=True).exclude(id__in=skipped)
-    image = _take_one(waiting.exclude(id__in=open_ones), test_first=not has_enough_test_evidence(dataset))
+    waiting = images_waiting(dataset, job).exclude(id__in=skipped)
+    test_first = job == Job.ANNOTATE and not has_enough_test_evidence(dataset)
+    image = _take_one(waiting.exclude(id__in=open_ones), test_first=test_first)
     if image is None:
         return NextPhoto(None, "all_open_elsewhere" if waiting.exists() else "nothing_left")
     assignment = Assignment.objects.create(
-        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
+        image=image, holder=holder, job=job, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
     )
     assignment.refresh_from_db()
     embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
@@ -88,7 +95,7 @@ def assignment_next(*, dataset: Dataset, holder: User, besides: set[UUID], tab: 
 
 
 def _take_one(free: QuerySet[Image], *, test_first: bool) -> Image | None:
-    in_order = free.order_by("created_at", "id").select_for_update(skip_locked=True, of=("self",))
+    in_order = free.select_for_update(skip_locked=True, of=("self",))
     image = in_order.filter(split=Split.TEST).first() if test_first else None
     image = image or in_order.first()
     # Between the look and the lock somebody may have taken it and let the lock go: look again, now that it is ours.
@@ -165,6 +172,7 @@ def assignment_submit(
         AssignmentNotHeld: it ran out, was submitted before, or is another person's.
         AssignmentInAnotherTab: another window of the person's has it.
         MasksMissing: names the masks to send again; the assignment stays open.
+        MasksUncorrected: a photo was taken to be corrected, and some of its masks were not.
     """
     # One UPDATE both checks the state and changes it, so two tabs cannot both win.
     closed = {"state": State.SUBMITTED, "closed_at": Now(), "complete": complete}
@@ -174,8 +182,14 @@ def assignment_submit(
     if missing := mask_ids - set(arrived):
         raise MasksMissing(missing)  # and the UPDATE is rolled back
     image = Image.objects.get(assignments=assignment_id)
-    Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
-    Image.objects.filter(id=image.id).update(complete_at=Now() if complete else None)
+    if Assignment.objects.filter(id=assignment_id, job=Job.CORRECT).exists():
+        if faulty := Mask.objects.filter(image=image, state=MaskState.FAULTY).values_list("id", flat=True):
+            raise MasksUncorrected(faulty)
+        if complete:
+            Image.objects.filter(id=image.id).update(complete_at=Now())
+    else:
+        Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
+        Image.objects.filter(id=image.id).update(complete_at=Now() if complete else None)
     event_record(
         "assignment.submitted",
         subject=assignment_id,
@@ -339,7 +353,7 @@ def _replaced(mask_id: UUID | None, image: Image) -> Mask | None:
     if mask_id is None:
         return None
     replaced = Mask.objects.select_for_update().filter(id=mask_id, image=image).first()
-    if replaced is None or replaced.state != MaskState.ACTIVE:
+    if replaced is None or replaced.state not in (MaskState.ACTIVE, MaskState.FAULTY):
         raise ReplacedAlready("The mask that this one corrects was corrected or removed before.")
     return replaced
 
@@ -357,7 +371,8 @@ def mask_remove(*, mask: Mask, by: User, tab: str | None = None) -> None:
         raise AssignmentNotHeld(mask.id)
     if not _open(held.id, by, tab).select_for_update().exists():
         raise _refusal(held.id, by, tab)
-    if Mask.objects.filter(id=mask.id, state=MaskState.ACTIVE).update(state=MaskState.REJECTED):
+    there = Mask.objects.filter(id=mask.id, state__in=(MaskState.ACTIVE, MaskState.FAULTY))
+    if there.update(state=MaskState.REJECTED):
         Image.objects.filter(id=mask.image_id).update(complete_at=None)  # until a submission says so again
         event_record("mask.removed", subject=mask.id, dataset=mask.image.dataset_id, by=by, image=str(mask.image_id))
 

@@ -1,11 +1,15 @@
-"""Runs that label photos without people, cut into one job per photo."""
+"""Runs that label photos without people, and masks that are offered to people; both cut into one job per photo."""
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from backend.annotation.models import Mask
 from backend.checkpoints.models import Checkpoint
 from backend.common.models import Row
 from backend.datasets.models import Dataset, Image
+
+_SHARE = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 
 class RunState(models.TextChoices):
@@ -61,5 +65,94 @@ class AutolabelJob(Row):
                 fields=["asked_at"],
                 name="autolabel_job_waiting",
                 condition=models.Q(state="waiting"),
+            ),
+        ]
+
+
+class WorkOrder(models.TextChoices):
+    """Which proposals people see first."""
+
+    DOUBT = "doubt"  # where the model is least sure, and where it was corrected most
+    RANDOM = "random"
+    IMPORT = "import"  # as the photos came
+
+
+class ReviewRules(Row):
+    """How a dataset's proposals are offered and verified."""
+
+    dataset = models.OneToOneField(Dataset, models.CASCADE, related_name="review_rules")
+    precision = models.FloatField(default=0.75, validators=_SHARE)  # that boxes are to have to be offered
+    verified_twice_share = models.FloatField(default=0.1, validators=_SHARE)  # of proposals, by different people
+    known_share = models.FloatField(default=0.05, validators=_SHARE)  # of questions, whose answer is known
+    order = models.CharField(max_length=6, choices=WorkOrder.choices, default=WorkOrder.DOUBT)
+
+
+class Detector(Row):
+    """Finds the boxes of objects in embeddings of one encoder. Immutable."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="detectors")
+    encoder_hash = models.CharField(max_length=64)
+    detector_hash = models.CharField(max_length=64)
+    storage_key = models.CharField(max_length=255)
+    training = models.JSONField(default=dict)  # what it was trained on, as its file says
+    # From the highest confidence down: {"confidence", "precision", "lower_bound", "boxes"}; see engine.detector.
+    thresholds = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "detector_hash"], name="detector_once_per_dataset"),
+        ]
+
+    def threshold_for(self, precision: float) -> float | None:
+        """The lowest confidence above which the precision is at least that, by its lower bound; None: not promised."""
+        good = [step["confidence"] for step in self.thresholds if step["lower_bound"] >= precision]
+        return good[-1] if good else None
+
+    @property
+    def best_precision(self) -> float | None:
+        """What it can promise at most."""
+        return max((step["lower_bound"] for step in self.thresholds), default=None)
+
+
+class ProposalJob(Row):
+    """One photo's proposals. However often it is delivered, its masks exist once."""
+
+    image = models.OneToOneField(Image, models.CASCADE, related_name="proposal_job")
+    detector = models.ForeignKey(Detector, models.RESTRICT, related_name="+")
+    checkpoint = models.ForeignKey(Checkpoint, models.RESTRICT, related_name="+")
+    state = models.CharField(max_length=7, choices=JobState.choices, default=JobState.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    mask_count = models.PositiveIntegerField(default=0)
+    left_out = models.PositiveIntegerField(default=0)  # boxes below the confidence that is asked for: not offered
+    asked_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["asked_at"], name="proposal_job_waiting", condition=models.Q(state="waiting")),
+        ]
+
+
+class Proposal(Row):
+    """Where a proposed mask comes from, and how much of people's opinion it still wants. Its checkpoint is the mask's."""
+
+    mask = models.OneToOneField(Mask, models.CASCADE, related_name="proposal")
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="+")
+    image = models.ForeignKey(Image, models.CASCADE, related_name="+")
+    detector = models.ForeignKey(Detector, models.RESTRICT, related_name="+")
+    confidence = models.FloatField()  # calibrated: the chance that the box is an object's
+    doubt = models.FloatField()  # 0..1: how unsure the model is, and how often its like was corrected
+    photo_doubt = models.FloatField()  # mean over the photo's proposals: those of a photo are asked together
+    shuffle = models.FloatField()  # 0..1, the same for a photo's proposals
+    opinions_wanted = models.PositiveSmallIntegerField()  # of different people
+    opinions_left = models.PositiveSmallIntegerField()  # 0: settled
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["dataset", "-photo_doubt", "image", "-doubt"],
+                name="proposal_to_verify",
+                condition=models.Q(opinions_left__gt=0),
             ),
         ]

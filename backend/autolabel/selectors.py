@@ -7,8 +7,9 @@ from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, Mask, MaskState, State
-from backend.autolabel.models import AutolabelRun, JobState
+from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.autolabel.models import AutolabelRun, Detector, JobState, ProposalJob, ReviewRules
+from backend.checkpoints.models import Checkpoint
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import dataset_get
 
@@ -47,3 +48,25 @@ def progress_of(run: AutolabelRun) -> dict[str, Any]:
         "failures": [{"image": job.image_id, "file_name": job.image.file_name, "error": job.error} for job in failed],
         "seconds_left": round(waiting * each, 1) if each is not None and waiting else None,
     }
+
+
+def rules_of(dataset: Dataset) -> ReviewRules:
+    """The dataset's rules, or what holds where none were set."""
+    return ReviewRules.objects.filter(dataset=dataset).first() or ReviewRules(dataset=dataset)
+
+
+def detector_of(dataset: Dataset, checkpoint: Checkpoint) -> Detector | None:
+    """The newest one that reads this checkpoint's embeddings."""
+    own = Detector.objects.filter(dataset=dataset, encoder_hash=checkpoint.encoder_hash)
+    return own.order_by("-created_at").first()
+
+
+def images_to_propose(dataset: Dataset) -> QuerySet[Image]:
+    """Photos that nobody has begun with. Test and holdout photos are labelled without the model's help."""
+    return Image.objects.filter(
+        dataset=dataset, annotated_at__isnull=True, proposed_at__isnull=True, split=Split.TRAIN
+    ).exclude(
+        Exists(Assignment.objects.filter(image=OuterRef("pk"), state=State.OPEN))
+        | Exists(ProposalJob.objects.filter(image=OuterRef("pk")))
+        | Exists(Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE, origin=Origin.AUTOMATIC))
+    )

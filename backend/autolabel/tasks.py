@@ -1,4 +1,4 @@
-"""Automatic labelling, photo by photo."""
+"""Automatic labelling and proposals, photo by photo."""
 
 from celery import shared_task
 
@@ -15,3 +15,17 @@ def sweep_autolabel_jobs() -> None:
     from backend.autolabel.services import autolabel_jobs_sweep
 
     autolabel_jobs_sweep()
+
+
+@shared_task
+def propose_masks(job_id: str) -> None:
+    from backend.autolabel.proposals import proposal_job_run
+
+    proposal_job_run(job_id=job_id)
+
+
+@shared_task
+def sweep_proposals() -> None:
+    from backend.autolabel.proposals import proposals_sweep
+
+    proposals_sweep()

@@ -136,6 +136,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "/favicon.svg",
     "ENUM_NAME_OVERRIDES": {
+        "Job": "backend.annotation.models.Job",
         "AssignmentState": "backend.annotation.models.State",
         "MaskState": "backend.annotation.models.MaskState",
         "AutolabelRunState": "backend.autolabel.models.RunState",
@@ -160,6 +161,7 @@ CELERY_TASK_ROUTES = {
     "backend.inference.tasks.make_text_token": {"queue": "interactive"},
     "backend.inference.tasks.decode_prompt": {"queue": "interactive"},
     "backend.training.tasks.work_on_training_run": {"queue": "training"},
+    "backend.training.tasks.work_on_detector_run": {"queue": "training"},
 }
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -178,6 +180,8 @@ CELERY_BEAT_SCHEDULE = {
         ("sweep text tokens", "backend.inference.tasks.sweep_text_tokens", 60),
         ("sweep decoders", "backend.checkpoints.tasks.sweep_decoders", 60),
         ("sweep automatic labelling", "backend.autolabel.tasks.sweep_autolabel_jobs", 60),
+        ("sweep detector runs", "backend.training.tasks.sweep_detector_runs", 30),
+        ("sweep proposals", "backend.autolabel.tasks.sweep_proposals", 60),
         ("sweep training runs", "backend.training.tasks.sweep_training_runs", 30),
         ("retraining policies", "backend.training.tasks.run_due_policies", 60),
         ("sweep releases", "backend.releases.tasks.sweep_releases", 60),

@@ -20,9 +20,9 @@ from backend.common.bytes import bytes_response
 from backend.common.errors import DomainError, InvalidInput
 from backend.datasets.archives import is_archive, read_archive
 from backend.datasets.errors import ArchiveRefused, PhotoRefused
-from backend.datasets.models import Image, Membership, Role
+from backend.datasets.models import Image, Membership, Role, Stage
 from backend.datasets.selectors import dataset_get, image_get
-from backend.datasets.services import images_import, member_remove, member_set
+from backend.datasets.services import dataset_stage_set, images_import, member_remove, member_set
 
 
 class MembershipJson(serializers.ModelSerializer):
@@ -82,6 +82,21 @@ class UploadForm(serializers.Serializer):
     licence = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
     attribution = serializers.CharField(required=False, default="", allow_blank=True)
     group = serializers.CharField(required=False, allow_blank=True, max_length=255)
+
+
+class StageForm(serializers.Serializer):
+    stage = serializers.ChoiceField(choices=Stage.choices)
+
+
+class StageView(APIView):
+    @extend_schema(operation_id="datasets_set_stage", request=StageForm, responses={204: None})
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        """Move the dataset to another stage: which jobs there are for people follows from it."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        form = StageForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        dataset_stage_set(dataset=dataset, stage=form.validated_data["stage"], by=person(request))
+        return Response(status=204)
 
 
 class MembersView(APIView):

@@ -89,6 +89,8 @@ class Image(Row):
     # When the newest submission said that nothing is left to label here; null: nobody says so. Cached from assignments, and
     # cleared where a mask is taken away: a photo wrongly taken for complete teaches that its objects are background.
     complete_at = models.DateTimeField(null=True)
+    # When a model's proposals for it were stored, perhaps none: it then waits to be verified and completed.
+    proposed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

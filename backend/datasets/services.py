@@ -15,7 +15,7 @@ from backend.common.events import event_record
 from backend.common.storage import get_storage
 from backend.datasets.errors import LastAdmin, NameTaken, NoSuchUser
 from backend.datasets.imaging import read_photo
-from backend.datasets.models import Dataset, Image, Membership, Role
+from backend.datasets.models import Dataset, Image, Membership, Role, Stage
 from backend.datasets.splits import split_for
 
 
@@ -52,6 +52,19 @@ def dataset_update(*, dataset_id: UUID, by: User, **fields: Any) -> Dataset:
         raise NameTaken(f"There is a dataset named {dataset.name} already.") from None
     event_record("dataset.changed", subject=dataset.id, dataset=dataset.id, by=by, fields=sorted(fields))
     return dataset
+
+
+@transaction.atomic
+def dataset_stage_set(*, dataset: Dataset, stage: Stage, by: User) -> None:
+    """Move a dataset to another stage of the data engine; back is as well as forth. What was made stays."""
+    locked = Dataset.objects.select_for_update().get(id=dataset.id)
+    if locked.stage == stage:
+        return
+    before = locked.stage
+    Dataset.objects.filter(id=dataset.id).update(stage=stage)
+    event_record(
+        "dataset.stage_changed", subject=dataset.id, dataset=dataset.id, by=by, before=str(before), stage=str(stage)
+    )
 
 
 @transaction.atomic

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from backend.datasets.api import MembersView, MemberView, PixelsView, ThumbnailView, UploadView
+from backend.datasets.api import MembersView, MemberView, PixelsView, StageView, ThumbnailView, UploadView
 
 urlpatterns = [
+    path("datasets/<uuid:dataset_id>/stage/", StageView.as_view()),
     path("datasets/<uuid:dataset_id>/members/", MembersView.as_view()),
     path("datasets/<uuid:dataset_id>/members/<uuid:user_id>/", MemberView.as_view()),
     path("datasets/<uuid:dataset_id>/upload/", UploadView.as_view()),

@@ -14,13 +14,55 @@ class Answer(models.TextChoices):
     UNSURE = "unsure"
 
 
+class QuestionKind(models.TextChoices):
+    PROPOSAL = "proposal"  # nobody knows yet
+    KNOWN = "known"  # the right answer is known, and the person is not told which questions are such
+
+
+class QuestionState(models.TextChoices):
+    OPEN = "open"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+
+
+class Question(Row):
+    """One outline before one person: is this right? A lease, until they answer it or stop renewing."""
+
+    mask = models.ForeignKey(Mask, models.CASCADE, related_name="questions")
+    holder = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="questions")
+    kind = models.CharField(max_length=8, choices=QuestionKind.choices)
+    counts = models.TextField(blank=True)  # the outline that is shown, where it is not the mask's: a spoiled one
+    expected = models.CharField(max_length=13, choices=Answer.choices, blank=True)  # of known ones
+    state = models.CharField(max_length=8, choices=QuestionState.choices, default=QuestionState.OPEN)
+    expires_at = models.DateTimeField()  # by the database's clock
+
+    class Meta:
+        constraints = [
+            # The database itself refuses to ask two people about one proposal at a time.
+            models.UniqueConstraint(
+                fields=["mask"],
+                condition=models.Q(state="open", kind="proposal"),
+                name="one_open_question_per_proposal",
+            ),
+        ]
+        indexes = [models.Index(fields=["holder", "state"], name="question_of_holder")]
+
+
 class Verdict(Row):
-    """Append-only. A mask's current state follows from its latest verdicts."""
+    """Append-only. A mask's current state follows from the latest verdict of each person; see `conclusions`.
+
+    `id` is made by the page, so that sending it twice leaves one row.
+    """
 
     mask = models.ForeignKey(Mask, models.CASCADE, related_name="verdicts")
+    # Null: a reviewer's own decision, which needs no second opinion.
+    question = models.ForeignKey(Question, models.RESTRICT, null=True, related_name="verdicts")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="verdicts")
     answer = models.CharField(max_length=13, choices=Answer.choices)
     seconds = models.FloatField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["mask", "-created_at"], name="verdict_of_mask")]
+        indexes = [
+            models.Index(fields=["mask", "-created_at"], name="verdict_of_mask"),
+            models.Index(fields=["by", "-created_at"], name="verdict_of_person"),
+        ]

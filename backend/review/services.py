@@ -1,22 +1,191 @@
-"""Verdicts on masks."""
+"""Questions about masks, and people's verdicts."""
 
-from django.db import transaction
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import Mask, MaskState
+from backend.annotation.models import Job, Mask, MaskState
+from backend.annotation.selectors import JOBS_OF_STAGE
+from backend.autolabel.models import Proposal, WorkOrder
+from backend.autolabel.selectors import rules_of
 from backend.common.events import event_record
-from backend.review.models import Answer, Verdict
+from backend.datasets.models import Dataset, Membership
+from backend.review.conclusions import STATE_OF, Conclusion, conclude
+from backend.review.errors import VerdictIdTaken
+from backend.review.known import known_for
+from backend.review.models import Answer, Question, QuestionKind, QuestionState, Verdict
+from backend.review.selectors import latest_answers, proposals_waiting
+
+#: Questions that one person may have open at a time: the one before their eyes, and those fetched ahead.
+MAX_OPEN_QUESTIONS = 30
+
+
+def lease() -> timedelta:
+    return timedelta(minutes=settings.LEASE_MINUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class NextQuestions:
+    """Questions, or the reason why there are none: nothing_left, too_many_open, all_open_elsewhere, not_in_this_stage."""
+
+    questions: list[Question]
+    reason: str | None = None
 
 
 @transaction.atomic
-def verdict_give(*, mask: Mask, by: User, answer: Answer, seconds: float | None) -> Verdict:
-    """Add a verdict. "Not an object" takes the mask out of the dataset; a later "accept" brings it back."""
+def questions_next(*, dataset: Dataset, holder: User, count: int, besides: set[UUID]) -> NextQuestions:
+    """The person's open questions that the page does not have yet, then new ones.
+
+    Two people asking at once get different masks: each locks the rows that it takes and passes over locked ones, and the
+    database allows no second open question about a proposal. Known questions are mixed in.
+
+    Args:
+        besides: questions that the page holds already; asking renews their lease.
+    """
+    if Job.VERIFY not in JOBS_OF_STAGE[dataset.stage]:
+        return NextQuestions([], "not_in_this_stage")
+    Question.objects.filter(state=QuestionState.OPEN, expires_at__lte=Now()).update(state=QuestionState.EXPIRED)
+    own = Question.objects.filter(holder=holder, mask__image__dataset=dataset, state=QuestionState.OPEN)
+    own.update(expires_at=Now() + lease())
+    resumed = list(own.exclude(id__in=besides).select_related("mask__image").order_by("created_at", "id")[:count])
+    wanted = min(count - len(resumed), MAX_OPEN_QUESTIONS - own.count())
+    asked = _ask(dataset, holder, wanted) if wanted > 0 else []
+    if resumed or asked:
+        return NextQuestions([*resumed, *asked])
+    if wanted <= 0:
+        return NextQuestions([], "too_many_open")
+    waits = proposals_waiting(dataset, holder).exists()
+    return NextQuestions([], "all_open_elsewhere" if waits else "nothing_left")
+
+
+#: How proposals are put in line; those of a photo stay together, so that its picture is looked at once.
+_ORDERS = {
+    WorkOrder.DOUBT: ("-photo_doubt", "image_id", "-doubt", "id"),
+    WorkOrder.RANDOM: ("shuffle", "image_id", "id"),
+    WorkOrder.IMPORT: ("image__created_at", "image_id", "id"),
+}
+
+
+def _ask(dataset: Dataset, holder: User, wanted: int) -> list[Question]:
+    rules = rules_of(dataset)
+    open_now = Question.objects.filter(mask=OuterRef("mask"), kind=QuestionKind.PROPOSAL, state=QuestionState.OPEN)
+    free = proposals_waiting(dataset, holder).exclude(Exists(open_now)).order_by(*_ORDERS[WorkOrder(rules.order)])
+    taken = list(free.select_for_update(skip_locked=True, of=("self",))[:wanted])
+    # Where there is nothing to find out, nobody is examined.
+    known_count = sum(random.random() < rules.known_share for _ in taken)
+    known = known_for(dataset=dataset, person=holder, count=known_count) if known_count else []
+    rows = [
+        Question(mask_id=proposal.mask_id, holder=holder, kind=QuestionKind.PROPOSAL, expires_at=Now() + lease())
+        for proposal in taken[: wanted - len(known)]
+    ]
+    for mask, counts, expected in known:
+        question = Question(
+            mask=mask,
+            holder=holder,
+            kind=QuestionKind.KNOWN,
+            counts=counts,
+            expected=expected,
+            expires_at=Now() + lease(),
+        )
+        rows.insert(random.randint(0, len(rows)), question)
+    # Between the look and the lock somebody may have asked and let the lock go: theirs stands.
+    Question.objects.bulk_create(rows, ignore_conflicts=True)
+    made = {
+        row.id: row for row in Question.objects.filter(id__in=[row.id for row in rows]).select_related("mask__image")
+    }
+    return [made[row.id] for row in rows if row.id in made]
+
+
+@transaction.atomic
+def questions_release(*, dataset: Dataset, holder: User) -> None:
+    """Give back what the person has not answered: others can have it at once."""
+    Question.objects.filter(holder=holder, mask__image__dataset=dataset, state=QuestionState.OPEN).update(
+        state=QuestionState.EXPIRED
+    )
+
+
+@transaction.atomic
+def verdict_put(
+    *, verdict_id: UUID, question: Question, by: User, answer: Answer, seconds: float | None
+) -> tuple[Verdict, bool]:
+    """Store an answer under the UUID that the page gave it. The same again is answered the same.
+
+    A person may answer a question again: the latest answer counts, and the earlier one stays on record. An answer
+    is taken even where the lease ran out meanwhile: it is one person's opinion, whoever else is asked.
+
+    Returns:
+        The verdict, and whether it is new.
+    Raises:
+        VerdictIdTaken: another answer was sent under this UUID before.
+    """
+    mask = Mask.objects.select_for_update(of=("self",)).select_related("image").get(id=question.mask_id)
+    known = Verdict.objects.filter(id=verdict_id).first()
+    if known is not None:
+        return _same_again(known, question, by, answer), False
+    before = _conclusion(mask) if question.kind == QuestionKind.PROPOSAL else None
+    try:
+        with transaction.atomic():
+            verdict = Verdict.objects.create(
+                id=verdict_id, mask=mask, question=question, by=by, answer=answer, seconds=seconds
+            )
+    except IntegrityError:  # under this id, about another mask, in this very moment
+        return _same_again(Verdict.objects.get(id=verdict_id), question, by, answer), False
+    Question.objects.filter(id=question.id).update(state=QuestionState.ANSWERED)
+    if before is not None:
+        _settle(mask, before)
+    event_record("verdict.given", subject=mask.id, dataset=mask.image.dataset_id, by=by)
+    verdict.refresh_from_db()
+    return verdict, True
+
+
+def _same_again(known: Verdict, question: Question, by: User, answer: Answer) -> Verdict:
+    if (known.question_id, known.by_id, known.answer) != (question.id, by.id, answer):
+        raise VerdictIdTaken("Another verdict was stored under this id; it was left as it is.")
+    return known
+
+
+def _conclusion(mask: Mask) -> Conclusion | None:
+    """None: a reviewer has decided, and that stands; or it is no proposal."""
+    proposal = Proposal.objects.filter(mask=mask).first()
+    if proposal is None or Verdict.objects.filter(mask=mask, question__isnull=True).exists():
+        return None
+    answers = latest_answers(mask)
+    conclusion = conclude(list(answers.values()), proposal.opinions_wanted)
+    if conclusion.state == MaskState.PROPOSED and answers and not _somebody_else(mask, answers):
+        return Conclusion(MaskState.FAULTY, 0)  # nobody is left to ask: those who correct decide
+    return conclusion
+
+
+def _somebody_else(mask: Mask, besides: Sequence[UUID] | dict[UUID, str]) -> bool:
+    return Membership.objects.filter(dataset_id=mask.image.dataset_id).exclude(user_id__in=list(besides)).exists()
+
+
+def _settle(mask: Mask, before: Conclusion) -> None:
+    """Take over what follows now. A mask that was corrected or removed by hand meanwhile stays as it is."""
+    after = _conclusion(mask)
+    if after is None:
+        return
+    Mask.objects.filter(id=mask.id, state=before.state).update(state=after.state)
+    Proposal.objects.filter(mask=mask).update(opinions_left=after.opinions_left)
+
+
+@transaction.atomic
+def verdict_decide(*, mask: Mask, by: User, answer: Answer, seconds: float | None) -> Verdict:
+    """A reviewer's own decision about any mask. "Not an object" takes it out, "fix" sends it to those who correct, a later
+    "accept" brings it back. What was replaced stays replaced."""
     Mask.objects.select_for_update().get(id=mask.id)
     verdict = Verdict.objects.create(mask=mask, by=by, answer=answer, seconds=seconds)
-    if answer == Answer.NOT_AN_OBJECT:
-        Mask.objects.filter(id=mask.id, state=MaskState.ACTIVE).update(state=MaskState.REJECTED)
-    elif answer == Answer.ACCEPT:
-        Mask.objects.filter(id=mask.id, state=MaskState.REJECTED).update(state=MaskState.ACTIVE)
+    if answer in STATE_OF:
+        Mask.objects.filter(id=mask.id).exclude(state=MaskState.REPLACED).update(state=STATE_OF[answer])
+        Proposal.objects.filter(mask=mask).update(opinions_left=0)
     event_record("verdict.given", subject=mask.id, dataset=mask.image.dataset_id, by=by, answer=str(answer))
     verdict.refresh_from_db()
     return verdict

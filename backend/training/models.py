@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 
+from backend.autolabel.models import Detector
 from backend.checkpoints.models import Checkpoint
 from backend.common.models import Row
 from backend.datasets.models import Dataset
@@ -77,3 +78,36 @@ class RetrainPolicy(Row):
     cooldown_minutes = models.PositiveIntegerField(default=10)  # after the end of a run
     max_runs_per_day = models.PositiveIntegerField(default=24, validators=[MinValueValidator(1)])  # by itself
     gate = models.JSONField(default=dict)  # of training.gate.GateRule
+
+
+class DetectorRunState(models.TextChoices):
+    WAITING = "waiting"
+    TRAINING = "training"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class DetectorRun(Row):
+    """One training of the detector, owned by a worker while its heartbeat is fresh."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="detector_runs")
+    frozen_set = models.ForeignKey(FrozenSet, models.RESTRICT, related_name="+")
+    checkpoint = models.ForeignKey(Checkpoint, models.RESTRICT, related_name="+")  # whose embeddings it reads
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    state = models.CharField(max_length=8, choices=DetectorRunState.choices, default=DetectorRunState.WAITING)
+    worker = models.CharField(max_length=255, blank=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    progress = models.JSONField(default=dict)  # {"step", "steps"}
+    detector = models.ForeignKey(Detector, models.RESTRICT, null=True, related_name="+")
+    error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset"],
+                condition=models.Q(state__in=("waiting", "training")),
+                name="one_detector_run_at_a_time",
+            ),
+        ]

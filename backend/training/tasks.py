@@ -18,6 +18,20 @@ def sweep_training_runs() -> None:
 
 
 @shared_task
+def work_on_detector_run(run_id: str) -> None:
+    from backend.training.detectors import detector_run_work
+
+    detector_run_work(run_id=run_id)
+
+
+@shared_task
+def sweep_detector_runs() -> None:
+    from backend.training.detectors import detector_runs_sweep
+
+    detector_runs_sweep()
+
+
+@shared_task
 def run_due_policies() -> None:
     from backend.training.services import policies_run
 

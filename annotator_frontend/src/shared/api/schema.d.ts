@@ -366,6 +366,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/questions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Outlines to judge: those that this person holds besides the ones named, then new ones. Renews their lease. */
+        post: operations["questions_next"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/questions/release/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Give back what this person holds and has not answered. */
+        post: operations["questions_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/releases/": {
         parameters: {
             query?: never;
@@ -398,6 +432,55 @@ export interface paths {
         patch: operations["retrain_policy_set"];
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/review/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["review_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/review/people/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Reviewers and admins see everybody, others themselves. */
+        get: operations["review_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/review/rules/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["review_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["review_rules_set"];
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/rollback/": {
         parameters: {
             query?: never;
@@ -408,6 +491,23 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["deployments_roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/stage/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Move the dataset to another stage: which jobs there are for people follows from it. */
+        post: operations["datasets_set_stage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -570,6 +670,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** @description A reviewer's own decision about any mask. */
         post: operations["verdicts_give"];
         delete?: never;
         options?: never;
@@ -690,6 +791,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/verdicts/{verdict_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["verdicts_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -705,7 +822,7 @@ export interface components {
         AssignmentJson: {
             /** Format: uuid */
             readonly id: string;
-            readonly job: components["schemas"]["JobEnum"];
+            readonly job: components["schemas"]["Job"];
             /** @default open */
             readonly state: components["schemas"]["AssignmentState"];
             /** Format: date-time */
@@ -850,6 +967,18 @@ export interface components {
          * @enum {string}
          */
         DeploymentJsonRoleEnum: "live" | "canary";
+        DetectorJson: {
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: double */
+            threshold: number | null;
+            /** Format: double */
+            best_precision: number | null;
+            photos: number;
+            boxes: number;
+        };
         EffortJson: {
             /** Format: date-time */
             day: string;
@@ -991,12 +1120,6 @@ export interface components {
             already_there: components["schemas"]["ImageBrief"][];
             refused: components["schemas"]["RefusalJson"][];
         };
-        JobCountsJson: {
-            waiting: number;
-            done: number;
-            failed: number;
-            skipped: number;
-        };
         /**
          * @description * `annotate` - Annotate
          *     * `verify` - Verify
@@ -1005,7 +1128,13 @@ export interface components {
          *     * `audit` - Audit
          * @enum {string}
          */
-        JobEnum: "annotate" | "verify" | "complete" | "correct" | "audit";
+        Job: "annotate" | "verify" | "complete" | "correct" | "audit";
+        JobCountsJson: {
+            waiting: number;
+            done: number;
+            failed: number;
+            skipped: number;
+        };
         /**
          * @description * `point` - point
          *     * `box` - box
@@ -1084,12 +1213,14 @@ export interface components {
          */
         MaskJsonOriginEnum: "assisted" | "brush" | "proposed" | "automatic" | "imported";
         /**
-         * @description * `active` - Active
+         * @description * `proposed` - Proposed
+         *     * `active` - Active
+         *     * `faulty` - Faulty
          *     * `replaced` - Replaced
          *     * `rejected` - Rejected
          * @enum {string}
          */
-        MaskState: "active" | "replaced" | "rejected";
+        MaskState: "proposed" | "active" | "faulty" | "replaced" | "rejected";
         /**
          * @description * `annotator` - Annotator
          *     * `reviewer` - Reviewer
@@ -1108,6 +1239,8 @@ export interface components {
             role: components["schemas"]["MemberRole"];
         };
         NextFormRequest: {
+            /** @default annotate */
+            job?: components["schemas"]["Job"];
             besides?: string[];
         };
         NextJson: {
@@ -1116,6 +1249,13 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
+        /**
+         * @description * `doubt` - Doubt
+         *     * `random` - Random
+         *     * `import` - Import
+         * @enum {string}
+         */
+        OrderEnum: "doubt" | "random" | "import";
         PatchedDatasetJsonRequest: {
             name?: string;
             guidelines?: string;
@@ -1158,6 +1298,15 @@ export interface components {
             opacity?: number | null;
             hover_preview?: boolean | null;
             language?: string | null;
+        };
+        PatchedReviewRulesJsonRequest: {
+            /** Format: double */
+            precision?: number;
+            /** Format: double */
+            verified_twice_share?: number;
+            /** Format: double */
+            known_share?: number;
+            order?: components["schemas"]["OrderEnum"];
         };
         PolicyJson: {
             enabled?: boolean;
@@ -1203,6 +1352,12 @@ export interface components {
             box?: number[];
             words?: string;
         };
+        ProposalCountsJson: {
+            preparing: number;
+            failed: number;
+            offered: number;
+            left_out: number;
+        };
         QualityJson: {
             /** Format: date-time */
             since: string;
@@ -1214,13 +1369,69 @@ export interface components {
                 [key: string]: number;
             } | null;
         };
+        QuestionImageJson: {
+            /** Format: uuid */
+            id: string;
+            file_name: string;
+            width: number;
+            height: number;
+            readonly pixels_url: string;
+        };
+        QuestionJson: {
+            /** Format: uuid */
+            readonly id: string;
+            image: components["schemas"]["QuestionImageJson"];
+            readonly size: number[];
+            readonly counts: string;
+            readonly box: number[];
+            /** Format: date-time */
+            readonly expires_at: string;
+        };
+        QuestionVerdictFormRequest: {
+            /** Format: uuid */
+            question: string;
+            answer: components["schemas"]["AnswerEnum"];
+            /** Format: double */
+            seconds?: number | null;
+        };
+        QuestionVerdictJson: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            readonly question: string | null;
+            readonly answer: components["schemas"]["AnswerEnum"];
+            /** Format: double */
+            readonly seconds: number | null;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        QuestionsFormRequest: {
+            /** @default 10 */
+            count?: number;
+            besides?: string[];
+        };
+        QuestionsJson: {
+            questions: components["schemas"]["QuestionJson"][];
+            reason: (components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"]) | null;
+        };
+        QueueJson: {
+            waiting: number;
+            skipped: number;
+        };
+        QueuesJson: {
+            annotate: components["schemas"]["QueueJson"];
+            verify: components["schemas"]["QueueJson"];
+            complete: components["schemas"]["QueueJson"];
+            correct: components["schemas"]["QueueJson"];
+        };
         /**
          * @description * `nothing_left` - nothing_left
          *     * `too_many_open` - too_many_open
          *     * `all_open_elsewhere` - all_open_elsewhere
+         *     * `not_in_this_stage` - not_in_this_stage
          * @enum {string}
          */
-        ReasonEnum: "nothing_left" | "too_many_open" | "all_open_elsewhere";
+        ReasonEnum: "nothing_left" | "too_many_open" | "all_open_elsewhere" | "not_in_this_stage";
         RefusalJson: {
             file_name: string;
             code: string;
@@ -1261,6 +1472,22 @@ export interface components {
          * @enum {string}
          */
         ReleaseState: "waiting" | "writing" | "ready" | "failed";
+        ReviewJson: {
+            stage: components["schemas"]["StageEnum"];
+            jobs: components["schemas"]["Job"][];
+            queues: components["schemas"]["QueuesJson"];
+            proposals: components["schemas"]["ProposalCountsJson"];
+            detector: components["schemas"]["DetectorJson"] | null;
+        };
+        ReviewRulesJson: {
+            /** Format: double */
+            precision?: number;
+            /** Format: double */
+            verified_twice_share?: number;
+            /** Format: double */
+            known_share?: number;
+            order?: components["schemas"]["OrderEnum"];
+        };
         /** @description What `evaluate clicks` said of a split of this dataset. */
         ScoreJson: {
             images: number;
@@ -1298,6 +1525,9 @@ export interface components {
          * @enum {string}
          */
         StageEnum: "assisted" | "semi_automatic" | "automatic";
+        StageFormRequest: {
+            stage: components["schemas"]["StageEnum"];
+        };
         /**
          * @description * `waiting` - waiting
          *     * `open` - open
@@ -1416,6 +1646,19 @@ export interface components {
             figures: components["schemas"]["FigureJson"][];
             evidence: components["schemas"]["EvidenceJson"];
             holdout: components["schemas"]["FigureJson"][];
+        };
+        VerifierJson: {
+            /** Format: uuid */
+            user: string;
+            username: string;
+            verdicts: number;
+            /** Format: double */
+            seconds_each: number | null;
+            answered_by_others_too: number;
+            /** Format: double */
+            kappa: number | null;
+            known: number;
+            known_right: number;
         };
     };
     responses: never;
@@ -2086,6 +2329,53 @@ export interface operations {
             };
         };
     };
+    questions_next: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["QuestionsFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["QuestionsFormRequest"];
+                "multipart/form-data": components["schemas"]["QuestionsFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionsJson"];
+                };
+            };
+        };
+    };
+    questions_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     releases_list: {
         parameters: {
             query?: never;
@@ -2182,6 +2472,96 @@ export interface operations {
             };
         };
     };
+    review_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewJson"];
+                };
+            };
+        };
+    };
+    review_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifierJson"][];
+                };
+            };
+        };
+    };
+    review_rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewRulesJson"];
+                };
+            };
+        };
+    };
+    review_rules_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedReviewRulesJsonRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PatchedReviewRulesJsonRequest"];
+                "multipart/form-data": components["schemas"]["PatchedReviewRulesJsonRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewRulesJson"];
+                };
+            };
+        };
+    };
     deployments_roll_back: {
         parameters: {
             query?: never;
@@ -2200,6 +2580,32 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DeploymentJson"];
                 };
+            };
+        };
+    };
+    datasets_set_stage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StageFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["StageFormRequest"];
+                "multipart/form-data": components["schemas"]["StageFormRequest"];
+            };
+        };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2700,6 +3106,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    verdicts_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                verdict_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionVerdictFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["QuestionVerdictFormRequest"];
+                "multipart/form-data": components["schemas"]["QuestionVerdictFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionVerdictJson"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionVerdictJson"];
+                };
             };
         };
     };

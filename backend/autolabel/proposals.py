@@ -1,0 +1,224 @@
+"""Masks that the model offers to people, photo by photo: the detector's boxes, made masks by the live checkpoint."""
+
+import hashlib
+import logging
+import random
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Count, F, Q
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.autolabel.models import Detector, JobState, Proposal, ProposalJob, ReviewRules
+from backend.autolabel.selectors import detector_of, images_to_propose, rules_of
+from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.services import deployment_ensure
+from backend.common.errors import DomainError
+from backend.common.events import event_record
+from backend.common.storage import get_storage, read
+from backend.datasets.models import Dataset, Image, Stage
+from backend.inference.services import embedding_ready
+from engine import api as engine
+from engine import masks as run_lengths
+from engine.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+ASK_AGAIN_AFTER = timedelta(minutes=10)
+#: Photos with proposals that are kept ready ahead of people. Not all of them: what comes later is proposed by a
+#: later model.
+PHOTOS_AHEAD = 50
+#: A proposal that overlaps a mask which is there already by more IoU than this is the same object.
+SAME_OBJECT_IOU = 0.5
+#: Upper ends of small and medium objects, as shares of the photo: masks of like size are corrected alike.
+SIZE_ENDS = (0.002, 0.02)
+
+
+@transaction.atomic
+def review_rules_set(*, dataset: Dataset, by: User, **fields: Any) -> ReviewRules:
+    """Change how proposals are offered and verified, from the next ones on."""
+    rules, _ = ReviewRules.objects.update_or_create(dataset=dataset, defaults=fields)
+    event_record("review_rules.set", subject=rules.id, dataset=dataset.id, by=by, fields=sorted(fields))
+    rules.refresh_from_db()
+    return rules
+
+
+@transaction.atomic
+def proposals_request(*, dataset: Dataset) -> int:
+    """Have proposals made for as many photos as people will want soon. Returns how many photos were added.
+
+    Asking twice at once adds each photo once: the database allows no second job of a photo.
+    """
+    if dataset.stage != Stage.SEMI_AUTOMATIC:
+        return 0
+    checkpoint = deployment_ensure(dataset=dataset)
+    detector = detector_of(dataset, checkpoint)
+    if detector is None or detector.threshold_for(rules_of(dataset).precision) is None:
+        return 0
+    ahead = ProposalJob.objects.filter(image__dataset=dataset).filter(
+        Q(state=JobState.WAITING) | Q(state=JobState.DONE, image__annotated_at__isnull=True)
+    )
+    room = PHOTOS_AHEAD - ahead.count()
+    if room <= 0:
+        return 0
+    images = list(images_to_propose(dataset).order_by("created_at", "id")[:room])
+    jobs = [ProposalJob(image=image, detector=detector, checkpoint=checkpoint) for image in images]
+    ProposalJob.objects.bulk_create(jobs, ignore_conflicts=True)
+    made = list(ProposalJob.objects.filter(id__in=[job.id for job in jobs]).values_list("id", flat=True))
+    _wake(made)
+    return len(made)
+
+
+def _wake(job_ids: list[UUID]) -> None:
+    from backend.autolabel.tasks import propose_masks
+
+    ProposalJob.objects.filter(id__in=job_ids).update(asked_at=Now())
+    for job_id in job_ids:
+        propose_masks.delay_on_commit(str(job_id))
+
+
+def proposal_job_run(*, job_id: UUID | str) -> None:
+    """Propose one photo's masks. Running this twice leaves exactly what running it once leaves."""
+    job = ProposalJob.objects.select_related("image__dataset", "detector", "checkpoint").get(id=job_id)
+    if job.state != JobState.WAITING:
+        return
+    if job.attempts >= MAX_ATTEMPTS:  # each of them took its worker along
+        _failed(job, job.error or "The worker died each time with this photo.")
+        return
+    ProposalJob.objects.filter(id=job.id).update(attempts=F("attempts") + 1, asked_at=Now())
+    try:
+        # Seconds of model time: no transaction is open and no row is locked meanwhile.
+        found, left_out = _propose(job.image, job.detector, job.checkpoint)
+    except Exception as error:  # whatever it is: a job that raises would be asked for again without end
+        if not isinstance(error, EngineError | DomainError):
+            logger.exception("proposals for %s", job.image_id)
+        _failed(job, str(error) or type(error).__name__)
+        return
+    with transaction.atomic():
+        # The photo's row decides between us and a person who takes it in this moment.
+        image = Image.objects.select_for_update().get(id=job.image_id)
+        waiting = ProposalJob.objects.filter(id=job.id, state=JobState.WAITING)
+        if image.annotated_at is not None or Assignment.objects.filter(image=image, state=State.OPEN).exists():
+            waiting.update(state=JobState.SKIPPED, finished_at=Now())
+        elif waiting.update(state=JobState.DONE, finished_at=Now(), mask_count=len(found), left_out=left_out):
+            _store(job, found)  # else another delivery was faster; its masks stand
+            Image.objects.filter(id=image.id).update(proposed_at=Now())
+            event_record("proposals.made", subject=image.id, dataset=image.dataset_id, masks=len(found))
+
+
+def _propose(image: Image, detector: Detector, checkpoint: Checkpoint) -> tuple[list[Any], int]:
+    """Masks to offer, and how many more the detector would have had below the confidence that is asked for."""
+    threshold = detector.threshold_for(rules_of(image.dataset).precision)
+    if threshold is None:
+        raise DomainError("The detector cannot promise the precision that is asked for.")
+    embedding = embedding_ready(image=image, encoder_hash=checkpoint.encoder_hash)
+    values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
+    storage = get_storage()
+    with storage.local(checkpoint.storage_key) as weights, storage.local(detector.storage_key) as file:
+        boxes = engine.detect_boxes(values, image.size, detector=file, encoder_hash=checkpoint.encoder_hash)
+        sure = [box for box in boxes if box.confidence >= threshold]
+        found = engine.masks_of_boxes(values, image.size, sure, checkpoint=weights)
+    there = [
+        run_lengths.Rle(size=list(image.size), counts=counts)
+        for counts in Mask.objects.filter(image=image, state=MaskState.ACTIVE).values_list("counts", flat=True)
+    ]
+    if there and found:
+        overlap = run_lengths.iou([one.rle for one in found], there).max(axis=1)
+        found = [one for one, most in zip(found, overlap, strict=True) if most <= SAME_OBJECT_IOU]
+    return found, len(boxes) - len(sure)
+
+
+def _store(job: ProposalJob, found: list[Any]) -> None:
+    image, rules = job.image, rules_of(job.image.dataset)
+    corrected = _corrected_shares(image.dataset)
+    masks, proposals = [], []
+    for one in found:
+        x0, y0, x1, y1 = one.box
+        counts = one.rle["counts"]
+        mask = Mask(
+            image=image,
+            counts=counts,
+            x0=x0,
+            y0=y0,
+            x1=x1,
+            y1=y1,
+            area=one.area,
+            origin=Origin.PROPOSED,
+            state=MaskState.PROPOSED,
+            checkpoint=job.checkpoint,
+            predicted_iou=one.predicted_iou,
+            stability=one.stability_score,
+            prompts=[{"kind": "box", "box": [round(edge, 2) for edge in one.prompt_box]}],
+            content_hash=hashlib.sha256(counts.encode()).hexdigest(),
+        )
+        sure = one.confidence * min(max(one.predicted_iou, 0.0), 1.0)
+        masks.append(mask)
+        proposals.append(
+            Proposal(
+                mask=mask,
+                dataset_id=image.dataset_id,
+                image=image,
+                detector=job.detector,
+                confidence=one.confidence,
+                doubt=1 - sure * (1 - corrected[_size_class(one.area, image)]),
+                shuffle=_unit(image.id),
+                # Decided now, whatever the rules will be when people come to it; not by the mask's looks.
+                opinions_left=2 if random.random() < rules.verified_twice_share else 1,
+            )
+        )
+    mean = float(np.mean([proposal.doubt for proposal in proposals])) if proposals else 0.0
+    for proposal in proposals:
+        proposal.photo_doubt = mean
+        proposal.opinions_wanted = proposal.opinions_left
+    Mask.objects.bulk_create(masks, batch_size=500)
+    Proposal.objects.bulk_create(proposals, batch_size=500)
+
+
+def _corrected_shares(dataset: Dataset) -> list[float]:
+    """Of the proposals that people have judged, the share that was not right as it was: small, medium, large objects."""
+    judged = Mask.objects.filter(image__dataset=dataset, origin=Origin.PROPOSED).exclude(state=MaskState.PROPOSED)
+    share = F("area") * 1.0 / (F("image__width") * F("image__height"))
+    small, large = Q(share__lt=SIZE_ENDS[0]), Q(share__gte=SIZE_ENDS[1])
+    wrong = ~Q(state=MaskState.ACTIVE)
+    shares = []
+    for of_size in (small, ~small & ~large, large):
+        counts = (
+            judged.annotate(share=share).filter(of_size).aggregate(all=Count("id"), wrong=Count("id", filter=wrong))
+        )
+        shares.append((counts["wrong"] + 1) / (counts["all"] + 2))  # one of each beforehand: no size begins certain
+    return shares
+
+
+def _size_class(area: int, image: Image) -> int:
+    share = area / (image.width * image.height)
+    return sum(share >= end for end in SIZE_ENDS)
+
+
+def _unit(of: UUID) -> float:
+    """0 to 1, the same for one id always."""
+    return int.from_bytes(hashlib.sha256(of.bytes).digest()[:7]) / 2**56
+
+
+def _failed(job: ProposalJob, reason: str) -> None:
+    ProposalJob.objects.filter(id=job.id).update(error=reason)
+    if not ProposalJob.objects.filter(id=job.id, state=JobState.WAITING, attempts__gte=MAX_ATTEMPTS).update(
+        state=JobState.FAILED, finished_at=Now()
+    ):
+        with transaction.atomic():
+            _wake([job.id])
+
+
+def proposals_sweep() -> None:
+    """Keep enough photos ready, and repeat wake-up calls that were lost."""
+    with transaction.atomic():
+        waiting = ProposalJob.objects.filter(state=JobState.WAITING)
+        lost = waiting.filter(Q(asked_at__isnull=True) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER))
+        _wake(list(lost.order_by("id").values_list("id", flat=True)[:PHOTOS_AHEAD]))
+    for dataset in Dataset.objects.filter(stage=Stage.SEMI_AUTOMATIC):
+        proposals_request(dataset=dataset)
