@@ -13,6 +13,7 @@ const EMPTY: Record<Reason, string> = {
   nothing_left: 'Every photo is labelled.',
   all_open_elsewhere: 'The photos that are left are with other people right now.',
   too_many_open: 'Too many photos are open at once; close another tab.',
+  not_in_this_stage: 'There is no such work in this stage of the dataset.',
 }
 
 /** The queue hands the workspace one photo after the other. */
