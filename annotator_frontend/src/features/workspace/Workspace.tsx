@@ -3,9 +3,12 @@ import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore
 import { useStore } from 'zustand'
 import { usePreferences } from '@/shared/api/usePreferences'
 import { t } from '@/shared/i18n'
-import { Stage } from './canvas/Stage'
+import { PainterClient } from './canvas/painter/client'
+import { Stage, type StageHandle } from './canvas/Stage'
+import { useColours } from './canvas/useColours'
 import { DecoderClient } from './decoder/client'
 import { Editor } from './editor/editor'
+import { FILL_STEP, Look } from './editor/look'
 import type { Command } from './keys'
 import { Guidelines } from './panels/Guidelines'
 import { KeySheet } from './panels/KeySheet'
@@ -55,7 +58,9 @@ export function Workspace({
   onError,
 }: WorkspaceProps) {
   const [decoder] = useState(() => new DecoderClient())
-  const [shelf] = useState(() => new PhotoShelf(decoder))
+  const [painter] = useState(() => new PainterClient())
+  const [shelf] = useState(() => new PhotoShelf(decoder, painter))
+  const [look] = useState(() => new Look(() => localStorage))
   const [lastMilliseconds, setLastMilliseconds] = useState<number | null>(null)
   const [open, setOpen] = useState<'keys' | 'guidelines' | 'skip' | null>(null)
   const close = useCallback(() => setOpen(null), [])
@@ -102,8 +107,9 @@ export function Workspace({
     () => () => {
       shelf.hold([])
       decoder.stop()
+      painter.stop()
     },
-    [shelf, decoder],
+    [shelf, decoder, painter],
   )
   const openedAt = useRef(0)
   const opened = current?.image.id
@@ -112,15 +118,17 @@ export function Workspace({
   useEffect(() => {
     if (current) editor.open(current.image.id, masksOf(current.masks, outbox.operationsOn(current.image.id)))
     else editor.close()
+    look.reset()
     openedAt.current = performance.now()
     clock.take(performance.now())
-  }, [editor, opened, outbox, clock])
+  }, [editor, look, opened, outbox, clock])
   useAnnouncements(editor)
 
   const photo = useSyncExternalStore(shelf.subscribe, () => shelf.get(current?.image.id))
   const { past, future, candidates, selected, isWaiting } = useStore(editor.store)
   const escapeRef = useRef(() => false)
-  const fitRef = useRef(() => {})
+  const handleRef = useRef<StageHandle>(null)
+  const colours = useColours(editor, photo.picture)
   const touch = useCallback(() => clock.touch(performance.now()), [clock])
 
   const submit = (complete = false) => {
@@ -172,7 +180,16 @@ export function Workspace({
         if (selected) editor.remove(selected)
         return selected !== null
       case 'fit':
-        fitRef.current()
+        handleRef.current?.fit()
+        return true
+      case 'actual size':
+        handleRef.current?.actual()
+        return true
+      case 'isolate':
+        return look.isolate(selected ?? look.store.getState().hovered)
+      case 'less fill':
+      case 'more fill':
+        look.setFill(look.store.getState().fill + (command === 'more fill' ? FILL_STEP : -FILL_STEP))
         return true
       case 'help':
         setOpen('keys')
@@ -272,7 +289,9 @@ export function Workspace({
           {current ? (
             <Stage
               editor={editor}
-              picture={photo.picture}
+              look={look}
+              painter={painter}
+              colours={colours}
               photo={current.image}
               name={current.image.file_name}
               canPrompt={photo.isReady}
@@ -280,7 +299,7 @@ export function Workspace({
               isSpaceDown={isSpaceDown}
               onTouch={touch}
               escapeRef={escapeRef}
-              fitRef={fitRef}
+              handleRef={handleRef}
             />
           ) : (
             <div className={classes.centre}>{empty}</div>
@@ -288,7 +307,7 @@ export function Workspace({
           {current && <Preparation photo={photo} />}
           <SlowSign editor={editor} clock={clock} />
         </main>
-        <SidePanel editor={editor} />
+        <SidePanel editor={editor} look={look} painter={painter} colours={colours} />
       </div>
       <StatusLine
         outbox={outbox}

@@ -29,6 +29,10 @@ export const COMMANDS = {
   skip: { label: 'Skip the photo, with a reason', group: 'Photo', chords: ['Shift+Enter'] },
   guidelines: { label: 'What this dataset wants outlined', group: 'Photo', chords: ['G'] },
   fit: { label: 'Fit the photo to the window', group: 'View', chords: ['0'] },
+  'actual size': { label: 'A pixel of the photo on a pixel of the screen', group: 'View', chords: ['9'] },
+  isolate: { label: 'Show the mask alone; show all again', group: 'View', chords: ['I'] },
+  'less fill': { label: 'Masks more transparent', group: 'View', chords: ['-'] },
+  'more fill': { label: 'Masks less transparent', group: 'View', chords: ['='] },
   help: { label: 'This sheet', group: 'View', chords: ['?'] },
 } as const satisfies Record<string, CommandEntry>
 

@@ -1,9 +1,11 @@
 import { ApiError, bytesOf, type Schemas, Unreachable } from '@/shared/api/client'
+import type { PainterClient } from './canvas/painter/client'
 import type { DecoderClient } from './decoder/client'
 
 export type Assignment = Schemas['AssignmentJson']
 
 export interface ShelvedPhoto {
+  /** The photo, small; there as soon as the photo can be drawn. */
   picture: ImageBitmap | null
   /** Whether clicks can be answered. */
   isReady: boolean
@@ -27,7 +29,10 @@ export class PhotoShelf {
   private readonly aborts = new Map<string, AbortController>()
   private readonly listeners = new Set<() => void>()
 
-  constructor(private readonly decoder: DecoderClient) {}
+  constructor(
+    private readonly decoder: DecoderClient,
+    private readonly painter: PainterClient,
+  ) {}
 
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener)
@@ -50,6 +55,7 @@ export class PhotoShelf {
     this.aborts.delete(image)
     this.photos.get(image)?.picture?.close()
     this.photos.delete(image)
+    this.painter.forget(image)
     this.decoder.forgetPhoto(image)
   }
 
@@ -71,7 +77,8 @@ export class PhotoShelf {
     }
     const loadPicture = async () => {
       const blob = await (await bytesOf(image.pixels_url, { signal })).blob()
-      const picture = await createImageBitmap(blob)
+      if (signal.aborted) return
+      const picture = await this.painter.load(image.id, blob, image)
       if (signal.aborted) picture.close()
       else this.change(image.id, { picture, problem: null })
     }

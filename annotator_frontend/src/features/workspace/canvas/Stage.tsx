@@ -1,19 +1,34 @@
-import { type PointerEvent, useEffect, useRef, useState, type WheelEvent } from 'react'
-import { clampPoint, type ImagePoint } from '@/shared/geometry/points'
+import { type PointerEvent, useEffect, useMemo, useRef, useState, type WheelEvent } from 'react'
+import { type Box, clampPoint, type ImagePoint } from '@/shared/geometry/points'
+import type { Rgb } from '../editor/colours'
 import type { Editor } from '../editor/editor'
+import type { Look } from '../editor/look'
+import { maskAt } from '../editor/order'
 import { ToolMachine } from '../tools/machine'
-import { type Extent, fitted, panned, toPhoto, type View, zoomed } from '../tools/panTool'
+import { actual, type Extent, fitted, inView, panned, toPhoto, type View, zoomed } from '../tools/panTool'
 import { type PromptState, promptTool } from '../tools/promptTool'
-import { ImageLayer, MaskLayer, PointerLayer, useSize } from './layers'
+import { PaintedLayers, PointerLayer, useSize } from './layers'
 import classes from './layers.module.css'
+import type { PainterClient } from './painter/client'
 
 const DRAG_PX = 4
 const ZOOM_PER_WHEEL_PX = 0.0015
 
+/** What keys and buttons ask of the stage. */
+export interface StageHandle {
+  fit: () => void
+  /** A pixel of the photo is a pixel of the screen. */
+  actual: () => void
+  /** The part of the photo that is in the window. */
+  region: () => Box
+}
+
 interface StageProps {
   editor: Editor
-  picture: ImageBitmap | null
-  photo: Extent
+  look: Look
+  painter: PainterClient
+  colours: ReadonlyMap<string, Rgb>
+  photo: Extent & { id: string }
   name: string
   canPrompt: boolean
   isHidden: boolean
@@ -21,12 +36,13 @@ interface StageProps {
   onTouch: () => void
   /** Called when the stage has a gesture to give up with Escape, and when it has not. */
   escapeRef: { current: () => boolean }
-  fitRef: { current: () => void }
+  handleRef: { current: StageHandle | null }
 }
 
 /** The photo, its masks and the hand. */
 export function Stage(props: StageProps) {
-  const { editor, picture, photo, name, canPrompt, isHidden, isSpaceDown, onTouch, escapeRef, fitRef } = props
+  const { editor, look, painter, colours, photo, name, canPrompt, isHidden, isSpaceDown } = props
+  const { onTouch, escapeRef, handleRef } = props
   const stage = useRef<HTMLDivElement>(null)
   const [pane, setPane] = useState<Extent>({ width: 1, height: 1 })
   const [view, setView] = useState<View | null>(null)
@@ -36,8 +52,13 @@ export function Stage(props: StageProps) {
   const press = useRef<{ at_screen: ImagePoint; isPan: boolean; isDrag: boolean } | null>(null)
 
   useSize(stage, (width, height) => setPane({ width, height }))
-  const shown = view ?? fitted(photo, pane)
-  fitRef.current = () => setView(null)
+  const whole = useMemo(() => fitted(photo, pane), [photo, pane])
+  const shown = view ?? whole
+  handleRef.current = {
+    fit: () => setView(null),
+    actual: () => setView(actual(shown, pane)),
+    region: () => inView(shown, photo, pane),
+  }
   escapeRef.current = () => {
     const gaveUp = machine.current!.escape()
     press.current = null
@@ -68,7 +89,11 @@ export function Stage(props: StageProps) {
 
   const onPointerMove = (event: PointerEvent) => {
     const held = press.current
-    if (!held) return
+    if (!held) {
+      const { x, y } = toPhoto(shown, atScreen(event))
+      look.hover(isHidden ? null : maskAt(editor.state.masks, x, y))
+      return
+    }
     onTouch()
     const at_screen = atScreen(event)
     const [dx, dy] = [at_screen.x - held.at_screen.x, at_screen.y - held.at_screen.y]
@@ -112,13 +137,23 @@ export function Stage(props: StageProps) {
       onPointerUp={onPointerUp}
       onPointerCancel={() => escapeRef.current()}
       onWheel={onWheel}
+      onPointerLeave={() => look.hover(null)}
       onContextMenu={event => event.preventDefault()}
       data-scale={shown.scale}
       data-offset-x={shown.offsetX}
       data-offset-y={shown.offsetY}
     >
-      <ImageLayer view={shown} picture={picture} name={name} />
-      <MaskLayer view={shown} editor={editor} isHidden={isHidden} />
+      <PaintedLayers
+        view={shown}
+        pane={pane}
+        photo={photo.id}
+        name={name}
+        painter={painter}
+        editor={editor}
+        look={look}
+        colours={colours}
+        isHidden={isHidden}
+      />
       <PointerLayer view={shown} editor={editor} gesture={machine.current.state} />
     </div>
   )

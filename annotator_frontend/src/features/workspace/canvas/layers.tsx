@@ -1,13 +1,17 @@
-import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react'
+import { type RefObject, useEffect, useLayoutEffect, useMemo, useRef } from 'react'
 import { useStore } from 'zustand'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { boxOf } from '@/shared/geometry/points'
-import { colourOf, IN_WORK } from '../editor/colours'
+import { t } from '@/shared/i18n'
+import type { Rgb } from '../editor/colours'
 import type { Editor } from '../editor/editor'
-import type { View } from '../tools/panTool'
+import type { Look } from '../editor/look'
+import type { Extent, View } from '../tools/panTool'
 import type { PromptState } from '../tools/promptTool'
+import { begin } from './begin'
 import classes from './layers.module.css'
-import { begin, paintMask } from './paint'
+import type { PainterClient } from './painter/client'
+import { shownMasks } from './shownMasks'
 
 /** Paints at most once a frame, after every render. */
 function usePainting(
@@ -26,42 +30,39 @@ interface LayerProps {
   view: View
 }
 
-/** Redrawn when the photo or the view changes. */
-export function ImageLayer({
-  view,
-  picture,
-  name,
-}: LayerProps & { picture: ImageBitmap | null; name: string }) {
-  const ref = useRef<HTMLCanvasElement>(null)
-  usePainting(ref, canvas => {
-    const context = begin(canvas, view)
-    context.imageSmoothingEnabled = view.scale < 2
-    context.imageSmoothingQuality = 'high'
-    if (picture) context.drawImage(picture, 0, 0)
-  })
-  return <canvas ref={ref} className={classes.layer} role="img" aria-label={`Photo ${name}`} />
+interface PaintedLayersProps extends LayerProps {
+  painter: PainterClient
+  editor: Editor
+  look: Look
+  colours: ReadonlyMap<string, Rgb>
+  pane: Extent
+  photo: string
+  name: string
+  isHidden: boolean
 }
 
-/** Redrawn when masks change: those accepted, and the one in work. */
-export function MaskLayer({ view, editor, isHidden }: LayerProps & { editor: Editor; isHidden: boolean }) {
-  const ref = useRef<HTMLCanvasElement>(null)
+/** The photo and its masks: two canvases that the painter draws, each when it has to. */
+export function PaintedLayers(props: PaintedLayersProps) {
+  const { painter, editor, look, colours, view, pane, photo, name, isHidden } = props
+  const host = useRef<HTMLDivElement>(null)
+  useEffect(() => painter.attach(host.current!, classes.layer!), [painter])
+  useLayoutEffect(() => {
+    painter.look({ photo, view, pane, ratio: window.devicePixelRatio || 1, isHidden })
+  }, [painter, photo, view, pane, isHidden])
+
   const { masks, candidates, chosen, selected } = useStore(editor.store)
-  usePainting(ref, canvas => {
-    const context = begin(canvas, view)
-    if (isHidden) return
-    masks.forEach(({ id, mask }, index) => {
-      const isSelected = id === selected
-      const opacity = isSelected ? 0.6 : selected ? 0.12 : 0.32
-      paintMask(context, mask, view, { colour: colourOf(index), opacity, lineWidth: isSelected ? 2.5 : 1.5 })
-    })
-    candidates.forEach(({ mask }, index) => {
-      if (index !== chosen)
-        paintMask(context, mask, view, { colour: IN_WORK, opacity: 0, lineWidth: 1, dashed: true })
-    })
-    const shown = candidates[chosen]
-    if (shown) paintMask(context, shown.mask, view, { colour: IN_WORK, opacity: 0.45, lineWidth: 2 })
-  })
-  return <canvas ref={ref} className={classes.layer} aria-hidden />
+  const { fill, isolated, hovered } = useStore(look.store)
+  const shown = useMemo(
+    () => shownMasks({ masks, candidates, chosen, selected, fill, isolated, hovered, colours }),
+    [masks, candidates, chosen, selected, fill, isolated, hovered, colours],
+  )
+  useLayoutEffect(() => {
+    const serial = painter.show(shown)
+    painter.onDrawn = drawn => {
+      if (drawn === serial) host.current?.setAttribute('data-drawn', String(serial))
+    }
+  }, [painter, shown])
+  return <div ref={host} className={classes.layer} role="img" aria-label={t('Photo {{name}}', { name })} />
 }
 
 const DOT_PX = 5.5

@@ -1,4 +1,4 @@
-import type { ImagePoint } from '@/shared/geometry/points'
+import type { Box, ImagePoint } from '@/shared/geometry/points'
 
 /** What the window shows of the photo: screen = photo * scale + offset, in CSS pixels. */
 export interface View {
@@ -39,6 +39,28 @@ export function zoomed(view: View, factor: number, at_screen: ImagePoint, photo:
     offsetX: at_screen.x - (at_screen.x - view.offsetX) * ratio,
     offsetY: at_screen.y - (at_screen.y - view.offsetY) * ratio,
   }
+}
+
+/** A pixel of the photo on each pixel of the page, with the middle where it was. */
+export function actual(view: View, pane: Extent): View {
+  const [x, y] = [pane.width / 2, pane.height / 2]
+  return {
+    scale: 1,
+    offsetX: Math.round(x - (x - view.offsetX) / view.scale),
+    offsetY: Math.round(y - (y - view.offsetY) / view.scale),
+  }
+}
+
+/** The part of the photo that the window shows, in whole pixels. */
+export function inView(view: View, photo: Extent, pane: Extent): Box {
+  const from = toPhoto(view, { x: 0, y: 0 })
+  const to = toPhoto(view, { x: pane.width, y: pane.height })
+  return [
+    Math.max(0, Math.floor(from.x)),
+    Math.max(0, Math.floor(from.y)),
+    Math.min(photo.width, Math.ceil(to.x)),
+    Math.min(photo.height, Math.ceil(to.y)),
+  ]
 }
 
 export function panned(view: View, dx_screen: number, dy_screen: number): View {

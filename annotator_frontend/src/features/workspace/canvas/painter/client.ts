@@ -1,0 +1,166 @@
+import type { Bitmask } from '@/shared/geometry/bitmask'
+import type { Box, Size } from '@/shared/geometry/points'
+import { Painter } from './painter'
+import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
+
+type Rgb = readonly [number, number, number]
+
+function canDrawElsewhere(): boolean {
+  return typeof OffscreenCanvas !== 'undefined' && 'transferControlToOffscreen' in HTMLCanvasElement.prototype
+}
+
+/** The page's side of the painter: in a worker where canvases can be handed over, else on this thread. */
+export class PainterClient {
+  private readonly worker: Worker | null = null
+  private readonly local: Painter | null = null
+  private readonly loading = new Map<
+    string,
+    { resolve: (small: ImageBitmap) => void; reject: (error: Error) => void }
+  >()
+  private readonly thumbnails = new Map<string, ((picture: ImageBitmap | null) => void)[]>()
+  private readonly sent = new Map<string, Bitmask>()
+  private serial = 0
+
+  /** Called with the number that `show` returned, when that can be seen. */
+  onDrawn: (serial: number) => void = () => {}
+
+  constructor() {
+    if (canDrawElsewhere()) {
+      this.worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
+      this.worker.onmessage = ({ data }: MessageEvent<FromPainter>) => this.hear(data)
+      this.worker.onerror = event => this.broke(event.message || 'Photos cannot be drawn in this browser.')
+    } else {
+      this.local = new Painter(message => this.hear(message))
+    }
+  }
+
+  /** Draw into this element from now on. Returns how to stop. */
+  attach(host: HTMLElement, className: string): () => void {
+    const canvases = [0, 1].map(() => {
+      const canvas = document.createElement('canvas')
+      canvas.className = className
+      canvas.ariaHidden = 'true'
+      return canvas
+    })
+    host.prepend(...canvases)
+    const [photo, masks] = this.worker
+      ? canvases.map(canvas => canvas.transferControlToOffscreen())
+      : canvases
+    this.send(
+      { kind: 'attach', photo: photo!, masks: masks! },
+      this.worker ? ([photo, masks] as Transferable[]) : [],
+    )
+    return () => {
+      this.send({ kind: 'detach' })
+      for (const canvas of canvases) canvas.remove()
+    }
+  }
+
+  /**
+   * Have a photo ready to be drawn.
+   *
+   * @returns the whole photo, small.
+   * @throws where it cannot be read.
+   */
+  load(photo: string, blob: Blob, size: Size): Promise<ImageBitmap> {
+    return new Promise((resolve, reject) => {
+      this.loading.set(photo, { resolve, reject })
+      this.send({ kind: 'load', photo, blob, size })
+    })
+  }
+
+  forget(photo: string): void {
+    this.loading.delete(photo)
+    this.send({ kind: 'forget', photo })
+  }
+
+  look(scene: Scene): void {
+    this.send({ kind: 'scene', scene })
+  }
+
+  /**
+   * Draw these, lowest first, and nothing else.
+   *
+   * @param changed of masks that are drawn already: the rectangle outside which no pixel is different.
+   * @returns a number that `onDrawn` is called with.
+   */
+  show(
+    masks: readonly { id: string; mask: Bitmask; style: Shown['style'] }[],
+    changed?: { id: string; box: Box },
+  ): number {
+    const gone = new Set(this.sent.keys())
+    for (const { id, mask } of masks) {
+      gone.delete(id)
+      const before = this.sent.get(id)
+      if (before === mask) continue
+      if (before && changed?.id === id) this.paintRegion(id, changed.box, mask)
+      else this.send({ kind: 'shape', id, box: mask.box, bits: this.local ? mask.bits.slice() : mask.bits })
+      this.sent.set(id, mask)
+    }
+    for (const id of gone) this.sent.delete(id)
+    this.serial++
+    this.send({ kind: 'show', masks: masks.map(({ id, style }) => ({ id, style })), serial: this.serial })
+    return this.serial
+  }
+
+  /** A mask that is drawn has changed within a rectangle of the photo, and nowhere else: a stroke of the brush. */
+  paintRegion(id: string, rectangle: Box, mask: Bitmask): void {
+    const [x0, y0, x1, y1] = rectangle.map(Math.round) as unknown as Box
+    const bits = new Uint8Array(Math.max(0, (x1 - x0) * (y1 - y0)))
+    const [left, top, right, bottom] = mask.box
+    const [from, to] = [Math.max(x0, left), Math.min(x1, right)]
+    for (let y = Math.max(y0, top); y < Math.min(y1, bottom) && from < to; y++) {
+      const row = (y - top) * (right - left) - left
+      bits.set(mask.bits.subarray(row + from, row + to), (y - y0) * (x1 - x0) + from - x0)
+    }
+    this.send({ kind: 'region', id, box: mask.box, rectangle: [x0, y0, x1, y1], bits })
+    this.sent.set(id, mask)
+  }
+
+  /** A small square picture of a mask with the photo around it; null where either is not there. */
+  thumbnail(photo: string, id: string, side: number, colour: Rgb): Promise<ImageBitmap | null> {
+    return new Promise(resolve => {
+      this.thumbnails.set(id, [...(this.thumbnails.get(id) ?? []), resolve])
+      this.send({ kind: 'thumbnail', photo, id, side, colour })
+    })
+  }
+
+  stop(): void {
+    this.worker?.terminate()
+  }
+
+  private send(message: ToPainter, transfer: Transferable[] = []): void {
+    if (this.worker) this.worker.postMessage(message, transfer)
+    else this.local!.hear(message)
+  }
+
+  private broke(message: string): void {
+    for (const { reject } of this.loading.values()) reject(new Error(message))
+    this.loading.clear()
+  }
+
+  private hear(message: FromPainter): void {
+    switch (message.kind) {
+      case 'loaded': {
+        const waiting = this.loading.get(message.photo)
+        this.loading.delete(message.photo)
+        if (waiting) waiting.resolve(message.small)
+        else message.small.close()
+        return
+      }
+      case 'not loaded':
+        this.loading.get(message.photo)?.reject(new Error(message.message))
+        this.loading.delete(message.photo)
+        return
+      case 'drawn':
+        this.onDrawn(message.serial)
+        return
+      case 'thumbnail': {
+        const [first, ...rest] = this.thumbnails.get(message.id) ?? []
+        if (rest.length) this.thumbnails.set(message.id, rest)
+        else this.thumbnails.delete(message.id)
+        first?.(message.picture)
+      }
+    }
+  }
+}

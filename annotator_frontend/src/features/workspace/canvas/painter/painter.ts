@@ -1,0 +1,390 @@
+import type { Box } from '@/shared/geometry/points'
+import { drawMask, onPlate, type Plate, Shapes, wipe } from './plate'
+import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
+import { SMALL_SIDE_PX } from './protocol'
+import { Pyramid } from './pyramid'
+
+type Canvas = OffscreenCanvas | HTMLCanvasElement
+type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D
+
+/** Pixels of the photo are seen as squares from here on; a little later they get a grid. */
+const SQUARES_FROM_SCALE = 2
+export const GRID_FROM_SCALE = 14
+/** Of the window's width and height, on each side: so far a hand can move before masks are composed anew. */
+const MARGIN = 0.3
+const SLICE_MS = 8
+const SETTLED_MS = 60
+
+/**
+ * Draws the photo and the masks. It has no idea of the page: it runs in a worker with canvases that were handed over, or,
+ * where there are none, on the page's own thread.
+ *
+ * Masks are composed into a plate, once for each change and each zoom, a slice at a time; a frame moves what is there. While
+ * a zoom goes on, the plate of the zoom before is stretched until the new one is ready.
+ */
+export class Painter {
+  private photoCanvas: Canvas | null = null
+  private maskCanvas: Canvas | null = null
+  private scene: Scene | null = null
+  private readonly photos = new Map<string, Pyramid>()
+  private readonly wanted = new Set<string>()
+  private settling: ReturnType<typeof setTimeout> | undefined
+  private readonly shapes = new Map<string, Shapes>()
+  private shown: readonly Shown[] = []
+  private serial = 0
+  private told = 0
+  private plate: (Plate & { image: ImageData; canvas: OffscreenCanvas | HTMLCanvasElement }) | null = null
+  private composing: { next: number; plate: NonNullable<Painter['plate']> } | null = null
+  private isFrameDue = false
+  private isSliceDue = false
+
+  constructor(private readonly tell: (message: FromPainter, transfer?: Transferable[]) => void) {}
+
+  hear(message: ToPainter): void {
+    switch (message.kind) {
+      case 'attach':
+        this.photoCanvas = message.photo
+        this.maskCanvas = message.masks
+        this.askForFrame()
+        return
+      case 'detach':
+        this.photoCanvas = this.maskCanvas = null
+        return
+      case 'load':
+        this.wanted.add(message.photo)
+        void this.load(message.photo, message.blob)
+        return
+      case 'forget':
+        this.wanted.delete(message.photo)
+        this.photos.get(message.photo)?.close()
+        this.photos.delete(message.photo)
+        return
+      case 'scene':
+        this.scene = message.scene
+        this.composeIfNeeded()
+        this.askForFrame()
+        return
+      case 'shape': {
+        const before = this.shapes.get(message.id)?.box
+        this.shapes.set(message.id, new Shapes(message))
+        if (before) this.refresh(before)
+        this.refresh(message.box)
+        return
+      }
+      case 'region': {
+        const own = this.shapes.get(message.id)
+        if (!own) return
+        own.change(message.box, message.rectangle, message.bits)
+        this.refresh(message.rectangle)
+        return
+      }
+      case 'show':
+        this.show(message.masks, message.serial)
+        return
+      case 'thumbnail':
+        void this.thumbnail(message)
+        return
+    }
+  }
+
+  private async load(photo: string, blob: Blob): Promise<void> {
+    try {
+      const pyramid = await Pyramid.of(blob)
+      if (!this.wanted.has(photo)) {
+        pyramid.close()
+        return
+      }
+      this.photos.get(photo)?.close()
+      this.photos.set(photo, pyramid)
+      const share = Math.min(1, SMALL_SIDE_PX / Math.max(pyramid.width, pyramid.height))
+      const small = await createImageBitmap(pyramid.for(share), {
+        resizeWidth: Math.max(1, Math.round(pyramid.width * share)),
+        resizeHeight: Math.max(1, Math.round(pyramid.height * share)),
+        resizeQuality: 'medium',
+      })
+      this.tell({ kind: 'loaded', photo, small }, [small])
+      this.askForFrame()
+    } catch (error) {
+      this.tell({
+        kind: 'not loaded',
+        photo,
+        message: error instanceof Error ? error.message : String(error),
+      })
+    }
+  }
+
+  private show(masks: readonly Shown[], serial: number): void {
+    const before = new Map(this.shown.map((shown, index) => [shown.id, { shown, index }]))
+    const dirty: Box[] = []
+    let seen = -1
+    for (const { id, style } of masks) {
+      const own = before.get(id)
+      before.delete(id)
+      const isAsBefore = own && own.index > seen && isSameStyle(own.shown.style, style)
+      if (own) seen = Math.max(seen, own.index)
+      if (!isAsBefore) dirty.push(this.shapes.get(id)?.box ?? [0, 0, 0, 0])
+    }
+    for (const id of before.keys()) {
+      dirty.push(this.shapes.get(id)?.box ?? [0, 0, 0, 0])
+      this.shapes.delete(id)
+    }
+    this.shown = masks
+    this.serial = serial
+    if (dirty.length > MANY) this.composeAll()
+    else for (const box of dirty) this.refresh(box)
+    this.askForFrame()
+  }
+
+  /** Masks have changed within a box of the photo. */
+  private refresh(box: Box): void {
+    const { plate } = this
+    if (this.composing) this.composeAll()
+    if (this.composing || !plate) return
+    const clip = onPlate(plate, box)
+    if (clip[0] >= clip[2] || clip[1] >= clip[3]) return
+    const isLarge = (clip[2] - clip[0]) * (clip[3] - clip[1]) > LARGE_SHARE * plate.width * plate.height
+    if (isLarge && this.shown.length > FEW) {
+      this.composeAll()
+      return
+    }
+    wipe(plate, clip)
+    for (const { id, style } of this.shown) {
+      const shapes = this.shapes.get(id)
+      if (shapes) drawMask(plate, shapes, style, clip)
+    }
+    show(plate, clip)
+    this.askForFrame()
+  }
+
+  private composeIfNeeded(): void {
+    const { scene, plate, composing } = this
+    if (!scene) return
+    const target = composing?.plate ?? plate
+    if (target && serves(target, scene)) return
+    clearTimeout(this.settling)
+    if (!target || target.scale === scene.view.scale * scene.ratio) this.composeAll()
+    else {
+      // In the middle of a zoom every plate would be too late.
+      this.composing = null
+      this.settling = setTimeout(() => this.composeAll(), SETTLED_MS)
+    }
+  }
+
+  /** All masks anew, for what the window shows now. What is there stays on show until it is done. */
+  private composeAll(): void {
+    if (!this.scene) return
+    clearTimeout(this.settling)
+    const { view, pane, ratio } = this.scene
+    const scale = view.scale * ratio
+    const [marginX, marginY] = [
+      Math.round(pane.width * ratio * MARGIN),
+      Math.round(pane.height * ratio * MARGIN),
+    ]
+    const width = Math.max(1, Math.round(pane.width * ratio) + 2 * marginX)
+    const height = Math.max(1, Math.round(pane.height * ratio) + 2 * marginY)
+    const image = new ImageData(width, height)
+    const left = -Math.round(view.offsetX * ratio) - marginX
+    const top = -Math.round(view.offsetY * ratio) - marginY
+    const canvas = newCanvas(width, height)
+    this.composing = {
+      next: 0,
+      plate: { width, height, scale, left, top, data: image.data, image, canvas },
+    }
+    this.askForSlice()
+  }
+
+  private askForSlice(): void {
+    if (this.isSliceDue) return
+    this.isSliceDue = true
+    setTimeout(() => {
+      this.isSliceDue = false
+      this.compose()
+    }, 0)
+  }
+
+  private compose(): void {
+    const { composing } = this
+    if (!composing) return
+    const { plate } = composing
+    const all: Box = [0, 0, plate.width, plate.height]
+    const until = performance.now() + SLICE_MS
+    while (composing.next < this.shown.length) {
+      const { id, style } = this.shown[composing.next++]!
+      const shapes = this.shapes.get(id)
+      if (shapes) drawMask(plate, shapes, style, all)
+      if (performance.now() > until) break
+    }
+    if (composing.next < this.shown.length) {
+      this.askForSlice()
+      return
+    }
+    show(plate, all)
+    this.plate = plate
+    this.composing = null
+    this.askForFrame()
+  }
+
+  private askForFrame(): void {
+    if (this.isFrameDue || !this.photoCanvas) return
+    this.isFrameDue = true
+    requestAnimationFrame(() => {
+      this.isFrameDue = false
+      this.frame()
+    })
+  }
+
+  private frame(): void {
+    const { scene, photoCanvas, maskCanvas } = this
+    if (!scene || !photoCanvas || !maskCanvas) return
+    const width = Math.max(1, Math.round(scene.pane.width * scene.ratio))
+    const height = Math.max(1, Math.round(scene.pane.height * scene.ratio))
+    for (const canvas of [photoCanvas, maskCanvas]) {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height })
+    }
+    this.framePhoto(photoCanvas.getContext('2d') as Context, scene)
+    this.frameMasks(maskCanvas.getContext('2d') as Context, scene)
+    if (this.told !== this.serial && !this.composing) {
+      this.told = this.serial
+      this.tell({ kind: 'drawn', serial: this.serial })
+    }
+  }
+
+  private framePhoto(context: Context, { photo, view, ratio }: Scene): void {
+    const { width, height } = context.canvas
+    context.clearRect(0, 0, width, height)
+    const pyramid = photo === null ? undefined : this.photos.get(photo)
+    if (!pyramid) return
+    const scale = view.scale * ratio
+    const [left, top] = [Math.round(view.offsetX * ratio), Math.round(view.offsetY * ratio)]
+    const level = pyramid.for(scale)
+    const [perX, perY] = [pyramid.width / level.width, pyramid.height / level.height]
+    // Only what is seen, with a pixel more around it.
+    const x0 = Math.max(0, Math.floor(-left / scale / perX) - 1)
+    const y0 = Math.max(0, Math.floor(-top / scale / perY) - 1)
+    const x1 = Math.min(level.width, Math.ceil((width - left) / scale / perX) + 1)
+    const y1 = Math.min(level.height, Math.ceil((height - top) / scale / perY) + 1)
+    if (x0 >= x1 || y0 >= y1) return
+    context.imageSmoothingEnabled = view.scale < SQUARES_FROM_SCALE
+    context.imageSmoothingQuality = 'low'
+    const [stepX, stepY] = [perX * scale, perY * scale]
+    context.drawImage(
+      level,
+      x0,
+      y0,
+      x1 - x0,
+      y1 - y0,
+      left + x0 * stepX,
+      top + y0 * stepY,
+      (x1 - x0) * stepX,
+      (y1 - y0) * stepY,
+    )
+  }
+
+  private frameMasks(context: Context, { photo, view, ratio, isHidden }: Scene): void {
+    const { plate } = this
+    const { width, height } = context.canvas
+    context.clearRect(0, 0, width, height)
+    const scale = view.scale * ratio
+    const [left, top] = [Math.round(view.offsetX * ratio), Math.round(view.offsetY * ratio)]
+    if (plate && !isHidden && this.shown.length) {
+      const stretch = scale / plate.scale
+      context.imageSmoothingEnabled = stretch !== 1
+      context.drawImage(
+        plate.canvas,
+        left + plate.left * stretch,
+        top + plate.top * stretch,
+        plate.width * stretch,
+        plate.height * stretch,
+      )
+    }
+    const pyramid = photo === null ? undefined : this.photos.get(photo)
+    if (pyramid && view.scale >= GRID_FROM_SCALE) {
+      const inside: Box = [
+        Math.max(0, Math.floor(-left / scale)),
+        Math.max(0, Math.floor(-top / scale)),
+        Math.min(pyramid.width, Math.ceil((width - left) / scale)),
+        Math.min(pyramid.height, Math.ceil((height - top) / scale)),
+      ]
+      drawGrid(context, inside, left, top, scale)
+    }
+  }
+
+  private async thumbnail({
+    photo,
+    id,
+    side,
+    colour,
+  }: Extract<ToPainter, { kind: 'thumbnail' }>): Promise<void> {
+    const [pyramid, shapes] = [this.photos.get(photo), this.shapes.get(id)]
+    if (!pyramid || !shapes) {
+      this.tell({ kind: 'thumbnail', id, picture: null })
+      return
+    }
+    const [x0, y0, x1, y1] = shapes.box
+    const seen = 1.25 * Math.max(x1 - x0, y1 - y0, 8) // photo pixels, square
+    const scale = side / seen
+    const left = ((x0 + x1 - seen) / 2) * scale
+    const top = ((y0 + y1 - seen) / 2) * scale
+    const canvas = newCanvas(side, side)
+    const context = canvas.getContext('2d') as Context
+    const level = pyramid.for(scale)
+    const [width, height] = [pyramid.width * scale, pyramid.height * scale]
+    context.drawImage(level, -left, -top, width, height)
+    const image = context.getImageData(0, 0, side, side)
+    const plate: Plate = { width: side, height: side, scale, left, top, data: image.data }
+    drawMask(plate, shapes, { colour, fill: 0.35, line: 1 }, [0, 0, side, side])
+    context.putImageData(image, 0, 0)
+    const picture = await createImageBitmap(canvas)
+    this.tell({ kind: 'thumbnail', id, picture }, [picture])
+  }
+}
+
+/** More changes than this at once, and everything is composed anew. */
+const MANY = 8
+const LARGE_SHARE = 0.5
+const FEW = 24
+
+function isSameStyle(a: Shown['style'], b: Shown['style']): boolean {
+  return (
+    a.fill === b.fill &&
+    a.line === b.line &&
+    a.isDashed === b.isDashed &&
+    a.colour.every((part, index) => part === b.colour[index])
+  )
+}
+
+function serves(plate: Plate, { view, pane, ratio }: Scene): boolean {
+  if (plate.scale !== view.scale * ratio) return false
+  const left = -Math.round(view.offsetX * ratio)
+  const top = -Math.round(view.offsetY * ratio)
+  return (
+    plate.left <= left &&
+    plate.top <= top &&
+    plate.left + plate.width >= left + Math.round(pane.width * ratio) &&
+    plate.top + plate.height >= top + Math.round(pane.height * ratio)
+  )
+}
+
+function newCanvas(width: number, height: number): OffscreenCanvas | HTMLCanvasElement {
+  if (typeof OffscreenCanvas !== 'undefined') return new OffscreenCanvas(width, height)
+  return Object.assign(document.createElement('canvas'), { width, height })
+}
+
+function show({ canvas, image }: { canvas: Canvas; image: ImageData }, [x0, y0, x1, y1]: Box): void {
+  const context = canvas.getContext('2d') as Context
+  context.putImageData(image, 0, 0, x0, y0, x1 - x0, y1 - y0)
+}
+
+function drawGrid(context: Context, [x0, y0, x1, y1]: Box, left: number, top: number, scale: number): void {
+  const [from, to] = [left + x0 * scale, top + y0 * scale]
+  for (const [style, shift] of [
+    ['rgb(0 0 0 / 0.3)', 0],
+    ['rgb(255 255 255 / 0.16)', 1],
+  ] as const) {
+    context.fillStyle = style
+    for (let x = x0; x <= x1; x++)
+      context.fillRect(Math.round(left + x * scale) + shift, to, 1, (y1 - y0) * scale)
+    for (let y = y0; y <= y1; y++)
+      context.fillRect(from, Math.round(top + y * scale) + shift, (x1 - x0) * scale, 1)
+  }
+}

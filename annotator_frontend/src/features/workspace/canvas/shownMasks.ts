@@ -1,0 +1,39 @@
+import type { Bitmask } from '@/shared/geometry/bitmask'
+import { IN_WORK, PALETTE, type Rgb } from '../editor/colours'
+import type { EditorState } from '../editor/editor'
+import type { LookState } from '../editor/look'
+import type { MaskStyle } from './painter/plate'
+
+export interface ShownMask {
+  id: string
+  mask: Bitmask
+  style: MaskStyle
+}
+
+type Input = Pick<EditorState, 'masks' | 'candidates' | 'chosen' | 'selected'> &
+  Pick<LookState, 'fill' | 'isolated' | 'hovered'> & { colours: ReadonlyMap<string, Rgb> }
+
+/** What is drawn of a photo's masks, lowest first: those accepted, the one under the hand, the one in work. */
+export function shownMasks(input: Input): ShownMask[] {
+  const { masks, candidates, chosen, selected, fill, isolated, hovered, colours } = input
+  const accepted = masks
+    .filter(({ id }) => isolated === null || id === isolated)
+    .map(({ id, mask }): ShownMask => {
+      const colour = colours.get(id) ?? PALETTE[0]!
+      if (id === selected) return { id, mask, style: { colour, fill: Math.min(fill + 0.25, 1), line: 2 } }
+      if (id === hovered) return { id, mask, style: { colour, fill: Math.min(fill + 0.15, 1), line: 2 } }
+      return { id, mask, style: { colour, fill: selected ? fill / 2 : fill, line: 1 } }
+    })
+  const others = candidates.flatMap(({ mask }, index): ShownMask[] =>
+    index === chosen
+      ? []
+      : [{ id: `candidate ${index}`, mask, style: { colour: IN_WORK, fill: 0, line: 1, isDashed: true } }],
+  )
+  const inWork = candidates[chosen]
+  const style = { colour: IN_WORK, fill: Math.max(fill, 0.15), line: 2 }
+  return [
+    ...accepted,
+    ...others,
+    ...(inWork ? [{ id: `candidate ${chosen}`, mask: inWork.mask, style }] : []),
+  ]
+}

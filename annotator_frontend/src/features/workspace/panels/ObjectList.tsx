@@ -1,0 +1,266 @@
+import {
+  ActionIcon,
+  Badge,
+  Group,
+  SegmentedControl,
+  Slider,
+  Text,
+  Tooltip,
+  UnstyledButton,
+} from '@mantine/core'
+import { memo, useEffect, useMemo, useRef, useState } from 'react'
+import { useStore } from 'zustand'
+import { t } from '@/shared/i18n'
+import type { PainterClient } from '../canvas/painter/client'
+import { cssOf, PALETTE, type Rgb } from '../editor/colours'
+import type { AcceptedMask, Editor } from '../editor/editor'
+import { type Look, ORDERS, type Order } from '../editor/look'
+import { inOrder, type Listed, pixelsOf } from '../editor/order'
+import classes from './panels.module.css'
+
+export const ROW_PX = 48
+const THUMBNAIL_PX = 36
+/** Rows above and below those in sight. */
+const SPARE_ROWS = 6
+
+const ORIGINS = {
+  assisted: 'by you',
+  brush: 'by brush',
+  proposed: 'proposed',
+  automatic: 'automatic',
+  imported: 'imported',
+} as const
+
+const ORDER_NAMES: Record<Order, string> = { order: 'Made', size: 'Size', confidence: 'Unsure' }
+
+export interface ObjectListProps {
+  editor: Editor
+  look: Look
+  painter: PainterClient
+  colours: ReadonlyMap<string, Rgb>
+}
+
+/** The photo's objects. Only rows in sight exist, so that a thousand scroll like ten. */
+export function ObjectList(props: ObjectListProps) {
+  const { editor, look } = props
+  const masks = useStore(editor.store, state => state.masks)
+  const { order, fill, isolated } = useStore(look.store)
+  const listed = useMemo(() => inOrder(masks, order), [masks, order])
+  return (
+    <>
+      <Group className={classes.heading} justify="space-between" wrap="nowrap">
+        <Group gap={8} wrap="nowrap">
+          <Text size="sm" fw={600}>
+            {t('Objects')}
+          </Text>
+          <Badge variant="default" size="sm" miw="max-content" data-testid="object-count">
+            {masks.length}
+          </Badge>
+        </Group>
+        <SegmentedControl
+          size="xs"
+          aria-label={t('Order of the list')}
+          value={order}
+          onChange={value => look.setOrder(value as Order)}
+          data={ORDERS.map(value => ({ value, label: t(ORDER_NAMES[value]) }))}
+        />
+      </Group>
+      <Group className={classes.fill} gap={10} wrap="nowrap">
+        <Text size="xs" c="dimmed">
+          {t('Fill')}
+        </Text>
+        <Slider
+          flex={1}
+          size="xs"
+          label={null}
+          thumbLabel={t('Opacity of the fill')}
+          min={0}
+          max={1}
+          step={0.05}
+          value={fill}
+          onChange={value => look.setFill(value)}
+        />
+      </Group>
+      {isolated !== null && (
+        <UnstyledButton className={classes.alone} onClick={() => look.isolate(null)}>
+          {t('One mask is shown alone. Show all')}
+        </UnstyledButton>
+      )}
+      {masks.length ? (
+        <Rows listed={listed} {...props} />
+      ) : (
+        <Text size="sm" c="dimmed" px="md" py="xs">
+          {t('None yet.')}
+        </Text>
+      )}
+    </>
+  )
+}
+
+function Rows({ listed, editor, look, painter, colours }: ObjectListProps & { listed: readonly Listed[] }) {
+  const box = useRef<HTMLDivElement>(null)
+  const [seen, setSeen] = useState({ first: 0, rows: 20 })
+  const photo = useStore(editor.store, state => state.photo)
+  const selected = useStore(editor.store, state => state.selected)
+  const hovered = useStore(look.store, state => state.hovered)
+
+  useEffect(() => {
+    const own = box.current!
+    const measure = () => {
+      const first = Math.max(0, Math.floor(own.scrollTop / ROW_PX) - SPARE_ROWS)
+      const rows = Math.ceil(own.clientHeight / ROW_PX) + 2 * SPARE_ROWS
+      setSeen(now => (now.first === first && now.rows === rows ? now : { first, rows }))
+    }
+    const observer = new ResizeObserver(measure)
+    observer.observe(own)
+    own.addEventListener('scroll', measure, { passive: true })
+    return () => {
+      observer.disconnect()
+      own.removeEventListener('scroll', measure)
+    }
+  }, [])
+
+  // What is pointed at, or selected, on the photo comes into sight here; not what is pointed at in the list itself.
+  const shown = hovered ?? selected
+  useEffect(() => {
+    const own = box.current
+    if (!own || shown === null || own.matches(':hover')) return
+    const index = listed.findIndex(({ mask }) => mask.id === shown)
+    if (index < 0) return
+    const top = index * ROW_PX
+    if (top < own.scrollTop) own.scrollTop = top
+    else if (top + ROW_PX > own.scrollTop + own.clientHeight) own.scrollTop = top + ROW_PX - own.clientHeight
+  }, [shown, listed])
+
+  const first = Math.min(seen.first, Math.max(0, listed.length - 1))
+  const rows = listed.slice(first, first + seen.rows)
+  return (
+    <div ref={box} className={classes.rows} data-testid="object-list">
+      <ul className={classes.list} style={{ height: listed.length * ROW_PX }}>
+        {rows.map(({ mask, number }, index) => (
+          <Row
+            key={mask.id}
+            mask={mask}
+            number={number}
+            top={(first + index) * ROW_PX}
+            place={first + index + 1}
+            of={listed.length}
+            photo={photo}
+            colour={colours.get(mask.id) ?? PALETTE[0]!}
+            isSelected={mask.id === selected}
+            isHovered={mask.id === hovered}
+            editor={editor}
+            look={look}
+            painter={painter}
+          />
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+interface RowProps {
+  mask: AcceptedMask
+  number: number
+  top: number
+  place: number
+  of: number
+  photo: string | null
+  colour: Rgb
+  isSelected: boolean
+  isHovered: boolean
+  editor: Editor
+  look: Look
+  painter: PainterClient
+}
+
+const Row = memo(function Row(props: RowProps) {
+  const { mask, number, top, place, of, photo, colour, isSelected, isHovered, editor, look, painter } = props
+  const iou = mask.predictedIou
+  return (
+    <li
+      className={classes.object}
+      style={{ top }}
+      data-selected={isSelected}
+      data-hovered={isHovered}
+      aria-setsize={of}
+      aria-posinset={place}
+      onPointerEnter={() => look.hover(mask.id)}
+      onPointerLeave={() => look.hover(null)}
+    >
+      <UnstyledButton
+        className={classes.select}
+        aria-pressed={isSelected}
+        aria-label={t('Object {{number}}', { number })}
+        onClick={() => editor.select(isSelected ? null : mask.id)}
+        onFocus={() => look.hover(mask.id)}
+        onBlur={() => look.hover(null)}
+      >
+        <Thumbnail photo={photo} mask={mask} colour={colour} painter={painter} />
+        <span className={classes.name}>{t('Object {{number}}', { number })}</span>
+        <Text size="xs" c="dimmed" component="span">
+          {t(ORIGINS[mask.origin])} · {pixelsOf(mask.mask).toLocaleString('en')} px
+          {iou !== null && ` · ${percent(iou)}`}
+        </Text>
+      </UnstyledButton>
+      <Tooltip label={t('Remove')} openDelay={400}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="sm"
+          aria-label={t('Remove object {{number}}', { number })}
+          onClick={() => editor.remove(mask.id)}
+        >
+          <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
+            <path d="M3 3l10 10M13 3L3 13" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
+          </svg>
+        </ActionIcon>
+      </Tooltip>
+    </li>
+  )
+})
+
+function Thumbnail({
+  photo,
+  mask,
+  colour,
+  painter,
+}: Pick<RowProps, 'photo' | 'mask' | 'colour' | 'painter'>) {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const { id, mask: pixels } = mask
+  // biome-ignore lint/correctness/useExhaustiveDependencies: other pixels under the same id are another picture
+  useEffect(() => {
+    if (photo === null) return
+    let isGone = false
+    const side = Math.round(THUMBNAIL_PX * (window.devicePixelRatio || 1))
+    const ask = async (again: boolean): Promise<void> => {
+      const picture = await painter.thumbnail(photo, id, side, colour)
+      const own = canvas.current
+      if (!isGone && own && picture) {
+        Object.assign(own, { width: side, height: side })
+        own.getContext('2d')!.drawImage(picture, 0, 0)
+      } else if (!isGone && again && !picture) {
+        setTimeout(() => void ask(true), 500) // the photo is still on its way
+      }
+      picture?.close()
+    }
+    void ask(true)
+    return () => {
+      isGone = true
+    }
+  }, [photo, id, pixels, colour, painter])
+  return (
+    <canvas
+      ref={canvas}
+      className={classes.thumbnail}
+      style={{ borderColor: cssOf(colour) }}
+      aria-hidden
+      width={THUMBNAIL_PX}
+      height={THUMBNAIL_PX}
+    />
+  )
+}
+
+export function percent(share: number): string {
+  return `${Math.round(100 * Math.min(Math.max(share, 0), 1))}%`
+}

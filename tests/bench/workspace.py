@@ -1,0 +1,304 @@
+"""The workspace in Chromium without a GPU: the main thread while a hand pans and zooms, a click's way to its mask, memory.
+
+A frame's main-thread time is everything that ran on the page's main thread from one frame's beginning to the next one's, from
+Chromium's own trace. Photos and masks are the bench's; server, page and model are what `make run` starts.
+"""
+
+import gc
+import io
+import itertools
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from backend.insights.demo import DEMO_PHOTOS
+from backend.launch.install import chromium
+from engine import masks as run_lengths
+from tests.bench.table import Table
+from tests.system.client import Client, wait_until
+from tests.system.conftest import ARGUMENTS, Running, start, world_readable
+
+MEGAPIXELS = (1, 12, 50)
+MASKS = (1, 50, 200)
+STEPS = 90
+CLICKS = 20
+PHOTOS_FOR_MEMORY = 200
+BUDGET_MS = 8
+WINDOW: ViewportSize = {"width": 1280, "height": 720}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A photo in the workspace."""
+
+    page: Page
+    browser: Browser
+    width: int
+    height: int
+
+    @property
+    def stage(self) -> tuple[float, float, float, float]:
+        box = self.page.get_by_test_id("stage").bounding_box()
+        assert box
+        return box["x"], box["y"], box["width"], box["height"]
+
+    def centre(self) -> tuple[float, float]:
+        x, y, width, height = self.stage
+        return x + width / 2, y + height / 2
+
+
+def workspace_rows(table: Table) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        var = world_readable(Path(name))
+        running = start(var)
+        try:
+            running.wait_until_ready()
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+                frame_rows(table, running, browser)
+                memory_rows(table, running, browser)
+                browser.close()
+        finally:
+            running.stop()
+
+
+def frame_rows(table: Table, running: Running, browser: Browser) -> None:
+    script = running.admin()
+    for megapixels in MEGAPIXELS:
+        for masks in MASKS:
+            with opened(running, browser, script, megapixels, masks) as photo:
+                for what, gesture in GESTURES.items():
+                    frames = main_thread_ms(photo, lambda: gesture(photo))  # noqa: B023
+                    late = sum(ms > BUDGET_MS for ms in frames) / len(frames)
+                    table.add(
+                        f"main thread a frame, {what}, {megapixels} megapixels, {masks} mask{'s' * (masks > 1)}",
+                        [ms / 1000 for ms in frames],
+                        budget=f"{BUDGET_MS} ms; {late:.0%} of {len(frames)} frames over",
+                    )
+                if masks == MASKS[1]:
+                    seconds = click_seconds(photo)
+                    table.add(
+                        f"a click to its painted mask, {megapixels} megapixels, {masks} masks",
+                        seconds,
+                        budget="50 ms, 95% 100 ms (1.5 megapixels)",
+                    )
+
+
+def memory_rows(table: Table, running: Running, browser: Browser) -> None:
+    """After so many photos a page holds no more than after a few."""
+    script = running.admin()
+    dataset = new_dataset(script, "Memory")
+    files = {f"{i:03d}.jpg": a_photo(1.5, seed=i) for i in range(PHOTOS_FOR_MEMORY + 2)}
+    names = list(files)
+    for at in range(0, len(names), 25):
+        script.upload(f"/api/datasets/{dataset}/upload/", {n: files[n] for n in names[at : at + 25]})
+    page = logged_in(running, browser)
+    page.goto(f"{running.address}/datasets/{dataset}/label")
+    devtools = page.context.new_cdp_session(page)
+    held = []
+    for number in range(PHOTOS_FOR_MEMORY):
+        expect(page.get_by_test_id("decoder")).to_contain_text("in this browser", timeout=120_000)
+        page.mouse.click(560, 380)
+        expect(page.get_by_role("radio")).not_to_have_count(0, timeout=60_000)
+        page.wait_for_timeout(450)
+        photo = page.get_by_role("img").first.get_attribute("aria-label")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function("name => document.querySelector('[role=img]')?.ariaLabel !== name", arg=photo)
+        if number in (PHOTOS_FOR_MEMORY // 10, PHOTOS_FOR_MEMORY - 1):
+            page.wait_for_timeout(1500)
+            devtools.send("HeapProfiler.collectGarbage")
+            page.wait_for_timeout(500)
+            held.append((devtools.send("Runtime.getHeapUsage")["usedSize"] / 2**20, renderer_mib(browser)))
+    (early_heap, early_all), (late_heap, late_all) = held
+    few = PHOTOS_FOR_MEMORY // 10
+    line = (
+        f"| a page's memory after {PHOTOS_FOR_MEMORY} photos: JS heap; the renderer with its pictures | {late_heap:.0f} MiB; "
+        f"{late_all:.0f} MiB | | after {few} photos | {early_heap:.0f} MiB; {early_all:.0f} MiB | "
+        f"{late_all / early_all:.2f}x | flat |"
+    )
+    table.rows.append(line)
+    print(line, flush=True)
+    page.context.close()
+
+
+def renderer_mib(browser: Browser) -> float:
+    """Resident memory of the largest renderer process."""
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    sizes = []
+    for process in processes:
+        if process["type"] == "renderer":
+            pages = int(Path(f"/proc/{process['id']}/statm").read_text().split()[1])
+            sizes.append(pages * 4096 / 2**20)
+    return max(sizes)
+
+
+def a_photo(megapixels: float, seed: int = 0) -> bytes:
+    """A real photo, blown up, with grain: what a decoder and a resampler have to do with is a photo's."""
+    with Image.open(io.BytesIO(DEMO_PHOTOS[seed % len(DEMO_PHOTOS)].content())) as picture:
+        width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
+        large = picture.convert("RGB").resize((width, round(width * 3 / 4)), Image.Resampling.BICUBIC)
+    pixels = np.asarray(large).astype(np.int16)
+    grain = np.random.default_rng(seed).integers(-6, 7, (256, 256, 1), np.int16)
+    tiles = (-(-pixels.shape[0] // 256), -(-pixels.shape[1] // 256), 1)
+    pixels += np.tile(grain, tiles)[: pixels.shape[0], : pixels.shape[1]]
+    out = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
+def some_masks(count: int, height: int, width: int) -> Iterator[np.ndarray]:
+    """Blobs with uneven borders, from a fiftieth to a fifth of the photo wide."""
+    random = np.random.default_rng(count)
+    for _ in range(count):
+        mask = np.zeros((height, width), bool)
+        radius = width * random.uniform(0.02, 0.1)
+        x, y = random.uniform(radius, width - radius), random.uniform(radius, height - radius)
+        reach = int(radius * 1.3)
+        top, left = max(0, int(y) - reach), max(0, int(x) - reach)
+        ys, xs = np.mgrid[top : min(height, int(y) + reach), left : min(width, int(x) + reach)]
+        angle = np.arctan2(ys - y, xs - x)
+        waves = sum(random.uniform(0, 0.08) * np.sin(k * angle + random.uniform(0, 6)) for k in (2, 3, 5, 9, 17))
+        mask[top : top + len(ys), left : left + ys.shape[1]] = np.hypot(xs - x, ys - y) < radius * (1 + waves)
+        yield mask
+
+
+def new_dataset(script: Client, name: str) -> str:
+    return str(script.post("/api/datasets/", {"name": f"{name} {uuid4().hex[:6]}"})["id"])
+
+
+def logged_in(running: Running, browser: Browser) -> Page:
+    page = browser.new_context(viewport=WINDOW).new_page()
+    page.goto(running.address)
+    page.get_by_label("Name").fill("admin")
+    page.locator("input[type=password]").fill(running.password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+    return page
+
+
+@contextmanager
+def opened(running: Running, browser: Browser, script: Client, megapixels: float, masks: int) -> Iterator[Opened]:
+    """A photo of so many megapixels with so many masks, in the workspace and drawn."""
+    dataset = new_dataset(script, f"{megapixels} megapixels")
+    content = a_photo(megapixels)
+    script.upload(f"/api/datasets/{dataset}/upload/", {"photo.jpg": content})
+    image = wait_until("the photo", lambda: next(iter(script.get(f"/api/datasets/{dataset}/images/")["results"]), None))
+    lease = script.post(f"/api/images/{image['id']}/open/")["id"]
+    for mask in some_masks(masks, image["height"], image["width"]):
+        rle = run_lengths.encode(mask)
+        body = {"assignment": lease, "origin": "brush", "prompts": [], **rle}
+        script.put(f"/api/masks/{uuid4()}/", body)
+    gc.collect()
+    page = logged_in(running, browser)
+    try:
+        page.goto(f"{running.address}/datasets/{dataset}/label?image={image['id']}")
+        expect(page.get_by_test_id("object-count")).to_have_text(str(masks), timeout=120_000)
+        expect(page.get_by_test_id("decoder")).to_contain_text("in this browser", timeout=180_000)
+        page.wait_for_selector("[data-drawn]", timeout=60_000)
+        page.wait_for_timeout(1500)
+        yield Opened(page, browser, image["width"], image["height"])
+    finally:
+        page.context.close()
+
+
+def pan(photo: Opened) -> None:
+    """At twice the fitted size, with the middle button."""
+    x, y = photo.centre()
+    photo.page.mouse.move(x, y)
+    photo.page.mouse.wheel(0, -460)
+    photo.page.wait_for_timeout(400)
+    photo.page.mouse.down(button="middle")
+    for step in range(STEPS):
+        angle = step / 7
+        photo.page.mouse.move(x + 240 * np.sin(angle), y + 140 * np.sin(1.3 * angle))
+    photo.page.mouse.up(button="middle")
+    photo.page.keyboard.press("0")
+
+
+def zoom(photo: Opened) -> None:
+    x, y = photo.centre()
+    photo.page.mouse.move(x - 60, y + 30)
+    for step in range(STEPS):
+        photo.page.mouse.wheel(0, -55 if step < STEPS // 2 else 55)
+    photo.page.keyboard.press("0")
+
+
+GESTURES: dict[str, Callable[[Opened], None]] = {"panning": pan, "zooming": zoom}
+
+
+def main_thread_ms(photo: Opened, gesture: Callable[[], None]) -> list[float]:
+    """Of each frame while the gesture goes on."""
+    categories = ["toplevel", "devtools.timeline", "devtools.timeline.frame", "__metadata"]
+    photo.page.wait_for_timeout(300)
+    photo.browser.start_tracing(page=photo.page, categories=categories)
+    gesture()
+    trace = json.loads(photo.browser.stop_tracing())
+    return frames_of(trace["traceEvents"])
+
+
+def frames_of(events: list[dict[str, Any]]) -> list[float]:
+    """Milliseconds of work on the page's main thread from each frame's beginning to the next one's."""
+    mains = {
+        (e["pid"], e["tid"]) for e in events if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"
+    }
+    begins: dict[tuple[int, int], list[float]] = {}
+    tasks: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for event in events:
+        thread = (event["pid"], event["tid"])
+        if thread not in mains:
+            continue
+        if event["name"] == "FireAnimationFrame" or event["name"] == "BeginMainThreadFrame":
+            begins.setdefault(thread, []).append(event["ts"])
+        elif event["name"].endswith("RunTask") and event.get("dur"):
+            tasks.setdefault(thread, []).append((event["ts"], event["dur"]))
+    page = max(begins, key=lambda thread: len(begins[thread]))
+    starts = sorted(begins[page])
+    # Several callbacks may run in one frame, within its one task.
+    firsts = [now for before, now in itertools.pairwise([-1e9, *starts]) if now - before > 2000]
+    ours = sorted(tasks[page])
+    frames = []
+    for first, last in itertools.pairwise(firsts):
+        frames.append(sum(dur for at, dur in ours if first <= at + dur / 2 < last) / 1000)
+    return frames
+
+
+def click_seconds(photo: Opened) -> list[float]:
+    """From the button's coming up to the frame that shows the mask."""
+    page = photo.page
+    page.evaluate(
+        """() => {
+            window.painted = []
+            let [since, answered] = [null, false]
+            addEventListener('pointerup', () => { [since, answered] = [performance.now(), false] }, true)
+            new MutationObserver(records => {
+                if (since === null) return
+                if (document.querySelector('[role=radio]')) answered ||= true
+                if (answered && records.some(r => r.attributeName === 'data-drawn')) {
+                    painted.push((performance.now() - since) / 1000)
+                    since = null
+                }
+            }).observe(document.body, { subtree: true, childList: true, attributeFilter: ['data-drawn'] })
+        }"""
+    )
+    x, y, width, height = photo.stage
+    random = np.random.default_rng(0)
+    for number in range(CLICKS + 1):
+        px, py = random.uniform(0.3, 0.7, 2)
+        page.mouse.move(x + width * px, y + height * py)
+        page.wait_for_timeout(250)
+        page.mouse.down()
+        page.mouse.up()
+        page.wait_for_function("n => painted.length === n", arg=number + 1, timeout=30_000)
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(150)
+    seconds = page.evaluate("painted")
+    return [float(s) for s in seconds[1:]]
