@@ -116,7 +116,10 @@ export function Workspace({
   // Not whenever the assignment changes: a lease that was taken again goes on with the same photo, undo and all.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {
-    if (current) editor.open(current.image.id, masksOf(current.masks, outbox.operationsOn(current.image.id)))
+    if (current) {
+      const { id, height, width } = current.image
+      editor.open(id, masksOf(current.masks, outbox.operationsOn(id)), { height, width })
+    }
     else editor.close()
     look.reset()
     openedAt.current = performance.now()

@@ -68,3 +68,44 @@ export function stabilityOf(logits: Float32Array, side: number, { height, width 
   }
   return loose ? tight / loose : 0
 }
+
+/** What stands for certainly inside in logits that are made from a mask; SAM 2 prompts with masks so. */
+const CERTAIN = 10
+
+/**
+ * A mask as the prompt encoder takes it: logits of the padded model frame, `side` x `side`. Each cell has the share of its
+ * pixels that are inside, from -10 for none to 10 for all, so that borders are soft as the model's own are.
+ */
+export function maskToLogits({ size, box: [x0, y0, x1, y1], bits }: Bitmask, side: number): Float32Array {
+  const perPixel = side / Math.max(size.height, size.width)
+  const inside = new Float32Array(side * side)
+  const [columns, rows] = [shares(x0, x1, perPixel), shares(y0, y1, perPixel)]
+  const width = x1 - x0
+  const line = new Float32Array(side)
+  for (let y = 0; y < y1 - y0; y++) {
+    line.fill(0)
+    for (let x = 0; x < width; x++) {
+      if (!bits[y * width + x]) continue
+      for (const [cell, share] of columns[x]!) line[cell] = line[cell]! + share
+    }
+    for (const [cell, share] of rows[y]!) {
+      for (let x = columns[0]![0]![0]; x <= columns.at(-1)!.at(-1)![0]; x++) {
+        inside[cell * side + x] = inside[cell * side + x]! + share * line[x]!
+      }
+    }
+  }
+  return inside.map(share => CERTAIN * (2 * Math.min(share, 1) - 1))
+}
+
+/** Of each pixel from x0 to x1: the cells that it lies in, and how much of each it covers. */
+function shares(x0: number, x1: number, perPixel: number): [number, number][][] {
+  return Array.from({ length: x1 - x0 }, (_, index) => {
+    const [from, to] = [(x0 + index) * perPixel, (x0 + index + 1) * perPixel]
+    const cells: [number, number][] = []
+    for (let cell = Math.floor(from); cell < to; cell++) {
+      const share = Math.min(to, cell + 1) - Math.max(from, cell)
+      if (share > 1e-9) cells.push([cell, share])
+    }
+    return cells
+  })
+}

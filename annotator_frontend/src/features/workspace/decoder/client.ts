@@ -1,10 +1,12 @@
 import { bytesOf } from '@/shared/api/client'
+import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Candidate, FromWorker, PhotoForDecoder, ToWorker } from './protocol'
 import { chooseThreads } from './threads'
 
 export interface DecoderListener {
   onAnswer: (photo: string, revision: number, candidates: Candidate[], milliseconds: number) => void
+  onPreview: (id: number, candidates: Candidate[], edges: Float32Array) => void
   onFailure: (photo: string | null, revision: number | null, message: string) => void
 }
 
@@ -88,8 +90,18 @@ export class DecoderClient {
     this.send({ kind: 'forget', photo })
   }
 
-  prompt(photo: string, revision: number, prompts: readonly Prompt[], fedBack: Float32Array | null): void {
+  prompt(
+    photo: string,
+    revision: number,
+    prompts: readonly Prompt[],
+    fedBack: Float32Array | Bitmask | null,
+  ): void {
     this.send({ kind: 'prompt', photo, revision, prompts, fedBack })
+  }
+
+  /** Ask what a click would give. Anything else goes first; where there is no answer, it comes back empty. */
+  preview(photo: string, id: number, prompt: Prompt): void {
+    this.send({ kind: 'preview', id, photo, prompt })
   }
 
   stop(): void {
@@ -112,6 +124,9 @@ export class DecoderClient {
         break
       case 'answer':
         this.listener?.onAnswer(message.photo, message.revision, message.candidates, message.milliseconds)
+        break
+      case 'previewed':
+        this.listener?.onPreview(message.id, message.candidates, message.edges)
         break
       case 'probed': // asked by `measure`, of its own worker
         break

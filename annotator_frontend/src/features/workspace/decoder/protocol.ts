@@ -33,15 +33,19 @@ export type ToWorker =
   | { kind: 'probe'; model: ArrayBuffer; threads: number }
   | { kind: 'photo'; photo: PhotoForDecoder }
   | { kind: 'forget'; photo: string }
+  /** What a click would give; left out when anything else is waiting. */
+  | { kind: 'preview'; id: number; photo: string; prompt: Prompt }
   | {
       kind: 'prompt'
       photo: string
       revision: number
       prompts: readonly Prompt[]
-      fedBack: Float32Array | null
+      /** Logits, or a mask that logits are to be made of. */
+      fedBack: Float32Array | Bitmask | null
     }
 
 export type FromWorker =
+  | { kind: 'previewed'; id: number; candidates: Candidate[]; edges: Float32Array }
   | { kind: 'loaded'; decoderHash: string; threads: number }
   | { kind: 'probed'; milliseconds: number }
   | { kind: 'answer'; photo: string; revision: number; candidates: Candidate[]; milliseconds: number }

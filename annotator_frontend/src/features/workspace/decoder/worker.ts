@@ -6,8 +6,9 @@
 import loaderUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import * as ort from 'onnxruntime-web/wasm'
-import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
-import { isAmbiguous, scaleToModel, toModelFrame } from '@/shared/geometry/modelFrame'
+import { type Bitmask, edgesOf } from '@/shared/geometry/bitmask'
+import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
+import { isAmbiguous, type Prompt, scaleToModel, toModelFrame } from '@/shared/geometry/modelFrame'
 import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
 
@@ -27,9 +28,16 @@ function tell(message: FromWorker, transfer: Transferable[] = []): void {
   ;(self as unknown as Worker).postMessage(message, transfer)
 }
 
+/** Messages that came and are not answered yet. */
+let waiting = 0
+
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  waiting++
   if (data.kind === 'prompt') newest.set(data.photo, data.revision)
-  queue = queue.then(() => handle(data)).catch((error: unknown) => fail(data, error))
+  queue = queue
+    .then(() => handle(data))
+    .catch((error: unknown) => fail(data, error))
+    .finally(() => waiting--)
 }
 
 function fail(data: ToWorker, error: unknown): void {
@@ -41,6 +49,8 @@ function fail(data: ToWorker, error: unknown): void {
     tell({ kind: 'probed', milliseconds: Number.POSITIVE_INFINITY })
   } else if (data.kind === 'prompt') {
     tell({ kind: 'failed', photo: data.photo, revision: data.revision, message })
+  } else if (data.kind === 'preview') {
+    tell({ kind: 'previewed', id: data.id, candidates: [], edges: new Float32Array() })
   }
 }
 
@@ -61,7 +71,10 @@ async function handle(message: ToWorker): Promise<void> {
       newest.delete(message.photo)
       return
     case 'prompt':
-      if (newest.get(message.photo) === message.revision) await decode(message)
+      if (newest.get(message.photo) === message.revision) await answer(message)
+      return
+    case 'preview':
+      return preview(message)
   }
 }
 
@@ -103,29 +116,47 @@ async function load(decoderHash: string, model: ArrayBuffer, threads: number): P
   tell({ kind: 'loaded', decoderHash, threads })
 }
 
-async function decode({
-  photo,
-  revision,
-  prompts,
-  fedBack,
-}: Extract<ToWorker, { kind: 'prompt' }>): Promise<void> {
+function transferOf(candidates: readonly Candidate[]): Transferable[] {
+  return candidates.flatMap(({ logits, mask }) => [logits.buffer, mask.bits.buffer] as ArrayBuffer[])
+}
+
+async function answer(message: Extract<ToWorker, { kind: 'prompt' }>): Promise<void> {
+  const { photo, revision, prompts, fedBack } = message
+  const began = performance.now()
+  const candidates = await decode(photo, prompts, fedBack)
+  const milliseconds = performance.now() - began
+  tell({ kind: 'answer', photo, revision, candidates, milliseconds }, transferOf(candidates))
+}
+
+async function preview({ id, photo, prompt }: Extract<ToWorker, { kind: 'preview' }>): Promise<void> {
+  const candidates = waiting > 1 ? [] : await decode(photo, [prompt], null)
+  const edges = candidates[0] ? edgesOf(candidates[0].mask) : new Float32Array()
+  tell({ kind: 'previewed', id, candidates, edges }, [...transferOf(candidates), edges.buffer])
+}
+
+/** The masks that answer prompts, best first. */
+async function decode(
+  photo: string,
+  prompts: readonly Prompt[],
+  fedBack: Float32Array | Bitmask | null,
+): Promise<Candidate[]> {
   const loaded = photos.get(photo)
   const session = await sessions.get(loaded?.about.decoderHash ?? '')
   if (!loaded || !session) throw new Error('The photo is not ready yet.')
-  const began = performance.now()
   const { about, embedding } = loaded
   const side = logitsSide(about.embeddingShape)
   const { coords, labels } = toModelFrame(prompts, scaleToModel(about.size, about.inputSide))
+  const fed = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side) : fedBack
   const result = await session.run({
     image_embedding: embedding,
     point_coords: new ort.Tensor('float32', coords, [1, labels.length, 2]),
     point_labels: new ort.Tensor('float32', labels, [1, labels.length]),
-    mask_input: new ort.Tensor('float32', fedBack ?? new Float32Array(side * side), [1, 1, side, side]),
-    has_mask_input: new ort.Tensor('float32', new Float32Array([fedBack ? 1 : 0]), [1]),
+    mask_input: new ort.Tensor('float32', fed ?? new Float32Array(side * side), [1, 1, side, side]),
+    has_mask_input: new ort.Tensor('float32', new Float32Array([fed ? 1 : 0]), [1]),
   })
   const logits = result.low_res_logits!.data as Float32Array
   const ious = result.iou_predictions!.data as Float32Array
-  const shown = isAmbiguous(prompts) && !fedBack ? [1, 2, 3] : [0]
+  const shown = isAmbiguous(prompts) && !fed ? [1, 2, 3] : [0]
   const candidates = shown.map((channel): Candidate => {
     const own = logits.slice(channel * side * side, (channel + 1) * side * side)
     return {
@@ -136,10 +167,5 @@ async function decode({
       mask: logitsToMask(own, side, about.size),
     }
   })
-  candidates.sort((a, b) => b.predictedIou - a.predictedIou)
-  const milliseconds = performance.now() - began
-  const transfer = candidates.flatMap(
-    ({ logits: own, mask }) => [own.buffer, mask.bits.buffer] as ArrayBuffer[],
-  )
-  tell({ kind: 'answer', photo, revision, candidates, milliseconds }, transfer)
+  return candidates.sort((a, b) => b.predictedIou - a.predictedIou)
 }

@@ -1,116 +1,180 @@
 import { createStore, type StoreApi } from 'zustand/vanilla'
-import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
+import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
+import { boxOfTiles, emptyMask, flattened, Painter, type Patched, patched, repatched } from '@/shared/geometry/patched'
+import type { Box, Size } from '@/shared/geometry/points'
+import { difference, partsOf, union, withoutHoles, withoutIslands } from '@/shared/geometry/regions'
 import { encode } from '@/shared/geometry/runLengths'
 import type { Candidate } from '../decoder/protocol'
+import {
+  type AcceptedMask,
+  type Document,
+  isBusy,
+  isEmpty,
+  NO_OBJECT,
+  type Painted,
+  renamed,
+  shownMask,
+} from './document'
+import { type Fault, faultOf } from './fault'
+import { paintOnto, type Shape } from './shape'
 
-/** A mask that was accepted here, or was on the photo before. */
-export interface AcceptedMask {
-  id: string
-  mask: Bitmask
-  counts: string
-  origin: 'assisted' | 'brush' | 'proposed' | 'automatic' | 'imported'
-  prompts: readonly Prompt[]
-  predictedIou: number | null
-  stability: number | null
-  choice: number | null
-  seconds: number | null
-  clicks: number
-  /** Whether it was made under the assignment at hand: submitting names these. */
-  isNew: boolean
-}
-
-/** What one undo step goes back to. Immutable. */
-interface Document {
-  prompts: readonly Prompt[]
-  /** Answers to `answers`, which is `prompts` unless the decoder is still at it. */
-  candidates: readonly Candidate[]
-  answers: readonly Prompt[]
-  chosen: number
-  masks: readonly AcceptedMask[]
-}
+export type { AcceptedMask } from './document'
 
 export interface EditorState extends Document {
   photo: string | null
+  size: Size
   /** Counts what was asked of the decoder; an answer to an older revision is dropped. */
   revision: number
   isWaiting: boolean
+  /** What the newest click did wrong, until something else is done. */
+  fault: Fault | null
   past: readonly Document[]
   future: readonly Document[]
+  /** What clicks and strokes correct, and what is subtracted from. Never a locked one. */
   selected: string | null
+  /** Selected besides, to merge or to subtract. */
+  alsoSelected: readonly string[]
 }
 
 /** What the editor wants done outside. */
 export interface EditorEffects {
-  ask: (photo: string, revision: number, prompts: readonly Prompt[], fedBack: Float32Array | null) => void
+  /** @param fedBack logits of the mask before, or a mask that logits are to be made of. */
+  ask: (
+    photo: string,
+    revision: number,
+    prompts: readonly Prompt[],
+    fedBack: Float32Array | Bitmask | null,
+  ) => void
   put: (mask: AcceptedMask) => void
   remove: (id: string) => void
   newId: () => string
   secondsSpent: () => number
 }
 
-const NO_PROMPTS: readonly Prompt[] = []
-const EMPTY: Document = { prompts: NO_PROMPTS, candidates: [], answers: NO_PROMPTS, chosen: 0, masks: [] }
+/** What came of an operation: done, how many it was about; or why not. */
+export type Outcome =
+  | { done: true; count: number }
+  | { done: false; why: 'nothing' | 'select' | 'select two' | 'empty' | 'waiting' }
+
+const NOTHING: Outcome = { done: false, why: 'nothing' }
 const MOST_UNDO_STEPS = 200
+const NEW_PHOTO = {
+  ...NO_OBJECT,
+  masks: [],
+  isWaiting: false,
+  fault: null,
+  past: [],
+  future: [],
+  selected: null,
+  alsoSelected: [],
+}
 
 /** The object in work and the photo's masks, with undo. No React, no DOM, no server. */
 export class Editor {
   readonly store: StoreApi<EditorState>
+  /** A stroke that the hand is still at. */
+  private live: { shape: Shape; painter: Painter; drawn: number } | null = null
+
+  /** Masks that the undo of one mask brought back, and what they are in the steps. */
+  private readonly cameBack = new Map<string, string>()
 
   constructor(private readonly effects: EditorEffects) {
     this.store = createStore<EditorState>(() => ({
-      ...EMPTY,
+      ...NEW_PHOTO,
       photo: null,
+      size: { height: 0, width: 0 },
       revision: 0,
-      isWaiting: false,
-      past: [],
-      future: [],
-      selected: null,
     }))
   }
 
   /** Begin with a photo and the masks that it has. Nothing can be undone beyond this. */
-  open(photo: string, masks: readonly AcceptedMask[]): void {
-    const { revision } = this.state
-    this.store.setState({
-      ...EMPTY,
-      photo,
-      masks,
-      revision: revision + 1,
-      isWaiting: false,
-      past: [],
-      future: [],
-      selected: null,
-    })
+  open(photo: string, masks: readonly AcceptedMask[], size: Size): void {
+    this.live = null
+    this.cameBack.clear()
+    this.store.setState({ ...NEW_PHOTO, photo, masks, size, revision: this.state.revision + 1 })
   }
 
   /** No photo is there. */
   close(): void {
-    this.store.setState({ ...EMPTY, photo: null, isWaiting: false, past: [], future: [], selected: null })
+    this.live = null
+    this.store.setState({ ...NEW_PHOTO, photo: null })
   }
 
   get state(): EditorState {
     return this.store.getState()
   }
 
-  /** A click or a box for the object in work. A second box takes the first one's place. */
-  addPrompt(prompt: Prompt): void {
-    const { photo, prompts, candidates, chosen, revision } = this.state
-    if (photo === null) return
+  get isBusy(): boolean {
+    return isBusy(this.state)
+  }
+
+  // Prompts.
+
+  /**
+   * A click or a box for the object in work, or for the selected mask, which is then in work. A second box takes the first
+   * one's place: the model knows one box, two corners, and was never trained on more.
+   *
+   * @param known the answer, where somebody has asked already what this would give.
+   */
+  addPrompt(prompt: Prompt, known: readonly Candidate[] | null = null): void {
+    if (this.state.photo === null) return
+    const { prompts, candidates, chosen, painted } = this.state
+    const refines = this.refinesNext()
     const kept = prompt.kind === 'box' ? prompts.filter(({ kind }) => kind !== 'box') : prompts
     const next = [...kept, prompt]
-    // The logits of what is on show go back in; on the very first prompt there is nothing on show.
-    const fedBack = next.length > 1 ? (candidates[chosen]?.logits ?? null) : null
-    this.step({ prompts: next })
-    this.store.setState({ revision: revision + 1, isWaiting: true, selected: null })
-    this.effects.ask(photo, revision + 1, next, fedBack)
+    // What is on show goes back in; on the very first prompt there is nothing on show.
+    const shown = next.length > 1 ? candidates[chosen]?.logits : null
+    const fedBack = painted ? flattened(painted.pixels) : (shown ?? this.maskOf(refines))
+    const isFirst = next.length === 1 && fedBack === null
+    this.ask(next, fedBack, refines, isFirst ? known : null)
+  }
+
+  /** Another place for a prompt, or none. What was shown came of the old ones, so it does not go back in. */
+  changePrompt(index: number, prompt: Prompt | null): void {
+    const { prompts, refines, masks } = this.state
+    if (!prompts[index]) return
+    const next = prompt ? prompts.with(index, prompt) : prompts.toSpliced(index, 1)
+    if (next.length) {
+      this.ask(next, this.maskOf(refines), refines)
+    } else {
+      this.step({ ...NO_OBJECT, masks })
+      this.store.setState({ selected: refines })
+    }
+  }
+
+  private ask(
+    prompts: readonly Prompt[],
+    fedBack: Float32Array | Bitmask | null,
+    refines: string | null,
+    known: readonly Candidate[] | null = null,
+  ): void {
+    const { painted } = this.state
+    const photo = this.state.photo!
+    this.step({ prompts, fedBack, refines, painted })
+    const { revision } = this.state
+    this.store.setState({ isWaiting: true, selected: null, alsoSelected: [] })
+    if (known) this.answered(photo, revision, known)
+    else this.effects.ask(photo, revision, prompts, fedBack)
   }
 
   /** The decoder's answer, best first. */
   answered(photo: string, revision: number, candidates: readonly Candidate[]): void {
     const state = this.state
     if (photo !== state.photo || revision !== state.revision) return
-    this.store.setState({ candidates, answers: state.prompts, chosen: 0, isWaiting: false })
+    // Only a click on top of others can wreck what they made; one that was moved or taken away is no such click.
+    const before = state.past.at(-1)
+    const isAdded = before && state.prompts.length === before.prompts.length + 1
+    const shown = isAdded && (before.prompts.length > 0 || state.fedBack) ? shownMask(state) : null
+    const fault = shown && candidates[0] ? faultOf(shown, candidates[0].mask, state.prompts) : null
+    this.store.setState({
+      candidates,
+      answers: state.prompts,
+      chosen: 0,
+      painted: null,
+      isWaiting: false,
+      fault,
+    })
   }
 
   /** The decoder could not answer. */
@@ -129,103 +193,336 @@ export class Editor {
     if (candidates.length > 1) this.choose((chosen + by + candidates.length) % candidates.length)
   }
 
-  /** Take the mask on show as an object. Returns whether there was one. */
-  accept(): boolean {
-    const { candidates, answers, chosen, prompts, masks, isWaiting, revision } = this.state
-    const candidate = candidates[chosen]
-    if (!candidate || isWaiting || answers !== prompts || areaOf(candidate.mask) === 0) return false
-    const accepted: AcceptedMask = {
-      id: this.effects.newId(),
-      mask: candidate.mask,
-      counts: encode(candidate.mask),
-      origin: 'assisted',
-      prompts,
-      predictedIou: candidate.predictedIou,
-      stability: candidate.stability,
-      choice: candidate.index,
-      seconds: this.effects.secondsSpent(),
-      clicks: prompts.length,
-      isNew: true,
+  // Pixels.
+
+  /** Show a stroke that goes on. Its path may have grown since: only what is new is painted. */
+  preview(shape: Shape): void {
+    if (this.state.photo === null) return
+    if (this.live?.shape.path !== shape.path) {
+      this.live = { shape, painter: new Painter(this.pixelsInWork()), drawn: 0 }
     }
-    this.step({ ...EMPTY, masks: [...masks, accepted] })
-    this.store.setState({ revision: revision + 1, selected: null })
+    this.live.drawn = paintOnto(this.live.painter, shape, this.live.drawn, this.state.size)
+  }
+
+  /** Give a stroke up that goes on: it leaves no trace. */
+  dropPreview(): void {
+    this.live = null
+  }
+
+  /** What is painted now, for showing it; null where nothing is. */
+  pixelsShown(): Patched | null {
+    return this.live?.painter.look() ?? this.state.painted?.pixels ?? null
+  }
+
+  /** What the stroke that goes on has touched since this was asked last. */
+  takeTouched(): Box | null {
+    return this.live ? boxOfTiles(this.live.painter.takeDirty(), this.state.size) : null
+  }
+
+  /** A stroke or an outline that is complete: one step of undo. It begins an object where none is in work or selected. */
+  paint(shape: Shape): void {
+    if (this.state.photo === null) return
+    this.preview(shape)
+    const pixels = this.live!.painter.look()
+    this.live = null
+    this.setPixels(pixels)
+  }
+
+  /** Take the small islands away, and where there are none, all parts but the largest. Of the object in work or selected. */
+  removeIslands(): Outcome {
+    return this.clean(withoutIslands)
+  }
+
+  fillHoles(): Outcome {
+    return this.clean(withoutHoles)
+  }
+
+  private clean(by: typeof withoutHoles): Outcome {
+    const { isWaiting, selected } = this.state
+    if (!isBusy(this.state) && selected === null) return { done: false, why: 'select' }
+    if (isWaiting) return { done: false, why: 'waiting' }
+    const before = isBusy(this.state) ? shownMask(this.state) : this.maskOf(selected)
+    const { mask, count } = before ? by(before) : { mask: null, count: 0 }
+    if (!mask || !count) return NOTHING
+    if (isBusy(this.state)) this.setPixels(repatched(this.pixelsInWork(), mask))
+    else this.exchange([selected!], [this.made(mask, selected)])
+    return { done: true, count }
+  }
+
+  private pixelsInWork(): Patched {
+    const { painted, candidates, chosen, size } = this.state
+    if (painted) return painted.pixels
+    return patched(candidates[chosen]?.mask ?? this.maskOf(this.refinesNext()) ?? emptyMask(size))
+  }
+
+  private setPixels(pixels: Patched): void {
+    const { prompts, candidates, chosen, painted } = this.state
+    const from: Painted['from'] = painted ? painted.from : (candidates[chosen] ?? null)
+    this.step({ painted: { pixels, from }, candidates: [], answers: prompts, refines: this.refinesNext() })
+    this.store.setState({ isWaiting: false, selected: null, alsoSelected: [] })
+  }
+
+  // Objects.
+
+  /** Take the mask on show as an object, or in the place of the one that it corrects. Returns whether there was one. */
+  accept(): boolean {
+    const { candidates, answers, chosen, prompts, masks, isWaiting, painted, refines } = this.state
+    const mask = painted ? flattened(painted.pixels) : candidates[chosen]?.mask
+    if (!mask || isWaiting || answers !== prompts || isEmpty(mask)) return false
+    const model = painted ? painted.from : candidates[chosen]!
+    const accepted: AcceptedMask = {
+      ...this.made(mask, refines),
+      origin: painted ? 'brush' : 'assisted',
+      prompts,
+      predictedIou: model?.predictedIou ?? null,
+      stability: model?.stability ?? null,
+      choice: model?.index ?? null,
+      clicks: prompts.length,
+    }
+    const place = masks.findIndex(({ id }) => id === refines)
+    this.step({ ...NO_OBJECT, masks: place < 0 ? [...masks, accepted] : masks.with(place, accepted) })
+    this.store.setState({ selected: null, alsoSelected: [] })
     this.effects.put(accepted)
     return true
   }
 
   /** Give the object in work up. Returns whether there was one. */
   clear(): boolean {
-    const { prompts, masks, revision } = this.state
-    if (!prompts.length) return false
-    this.step({ ...EMPTY, masks })
-    this.store.setState({ revision: revision + 1, isWaiting: false })
+    if (!isBusy(this.state)) return false
+    this.step({ ...NO_OBJECT, masks: this.state.masks })
     return true
   }
 
   select(id: string | null): void {
-    this.store.setState({ selected: id })
+    if (id === null || this.canTouch(id)) this.store.setState({ selected: id, alsoSelected: [] })
+  }
+
+  /** Select one more, or one less. */
+  alsoSelect(id: string): void {
+    const all = this.selection()
+    if (!this.canTouch(id)) return
+    const [selected = null, ...alsoSelected] = all.includes(id)
+      ? all.filter(other => other !== id)
+      : [...all, id]
+    this.store.setState({ selected, alsoSelected })
+  }
+
+  /** All that are selected, in the order in which they were. */
+  selection(): readonly string[] {
+    const { selected, alsoSelected } = this.state
+    return selected === null ? [] : [selected, ...alsoSelected]
   }
 
   remove(id: string): void {
-    const { masks } = this.state
-    if (!masks.some(mask => mask.id === id)) return
-    this.step({ masks: masks.filter(mask => mask.id !== id) })
-    this.store.setState({ selected: null })
-    this.effects.remove(id)
+    if (this.canTouch(id)) this.exchange([id], [])
   }
 
-  undo(): void {
-    const { past, future } = this.state
+  /** Remove all that are selected. Returns whether any was. */
+  removeSelected(): boolean {
+    const ids = this.selection()
+    if (ids.length) this.exchange(ids, [])
+    return ids.length > 0
+  }
+
+  /** One mask of all that are selected, in the first one's place. */
+  merge(): Outcome {
+    const ids = this.selection()
+    if (ids.length < 2) return { done: false, why: 'select two' }
+    const whole = union(ids.map(id => this.maskOf(id)!))
+    return this.exchange(ids, [this.made(whole, ids[0]!)])
+  }
+
+  /** Take the others' pixels away from the first that was selected. */
+  subtract(): Outcome {
+    const [first, ...others] = this.selection()
+    if (!first || !others.length) return { done: false, why: 'select two' }
+    const mask = this.maskOf(first)!
+    const rest = difference(
+      mask,
+      others.map(id => this.maskOf(id)!),
+    )
+    if (isEmpty(rest)) return { done: false, why: 'empty' }
+    const counts = encode(rest)
+    if (counts === encode(mask)) return NOTHING
+    return this.exchange([first], [this.made(rest, first)])
+  }
+
+  /** Each connected part a mask of its own; the largest keeps the place. */
+  split(): Outcome {
+    const { selected, alsoSelected } = this.state
+    if (selected === null || alsoSelected.length) return { done: false, why: 'select' }
+    const parts = partsOf(this.maskOf(selected)!)
+    if (parts.length < 2) return NOTHING
+    return this.exchange(
+      [selected],
+      parts.map((part, index) => this.made(part, index ? null : selected)),
+    )
+  }
+
+  // Steps.
+
+  /**
+   * Back by one step of what is being edited: the object in work; else the one mask that is selected; else what was done
+   * last. Returns whether there was one.
+   */
+  undo(): boolean {
+    const { past, future, selected, alsoSelected } = this.state
+    this.live = null
+    if (!isBusy(this.state) && selected !== null && !alsoSelected.length) return this.undoOf(selected)
     const before = past.at(-1)
     if (before) this.goTo(before, past.slice(0, -1), [...future, this.document()])
+    return before !== undefined
   }
 
-  redo(): void {
+  redo(): boolean {
     const { past, future } = this.state
+    this.live = null
     const after = future.at(-1)
     if (after) this.goTo(after, [...past, this.document()], future.slice(0, -1))
+    return after !== undefined
+  }
+
+  /** Undo what made one mask, though other things were done since: a step of its own, forward. */
+  private undoOf(id: string): boolean {
+    const { past, future, masks } = this.state
+    const documents = [...past, this.document()]
+    const isIn = ({ masks: all }: Document, wanted: string) => all.some(mask => mask.id === wanted)
+    // A mask that came back so is, in the steps, the one that it was.
+    const original = this.cameBack.get(id) ?? id
+    let made = documents.findLastIndex(document => isIn(document, original))
+    while (made > 0 && isIn(documents[made - 1]!, original)) made--
+    if (made <= 0) return false
+    const [before, after] = [documents[made - 1]!, documents[made]!]
+    if (made === past.length) {
+      this.goTo(before, past.slice(0, -1), [...future, this.document()])
+      return true
+    }
+    const out = after.masks.filter(mask => !isIn(before, mask.id))
+    const back = before.masks.filter(mask => !isIn(after, mask.id))
+    const nowOf = (wanted: string) =>
+      masks.find(mask => mask.id === wanted || this.cameBack.get(mask.id) === wanted)?.id
+    const gone = out.map(mask => nowOf(mask.id))
+    // Another step took a part of it since: that one is to be undone first.
+    if (!gone.every(found => found !== undefined)) return false
+    const again = back.map(mask => {
+      const partner = this.partnerOf(mask, out)
+      const one = this.again(mask, partner && nowOf(partner)!)
+      this.cameBack.set(one.id, mask.id)
+      return one
+    })
+    this.exchange(gone, again)
+    return true
+  }
+
+  /** Masks for other masks, in the place of the first: one step of undo, and what the server is told of it. */
+  private exchange(ids: readonly string[], by: readonly AcceptedMask[]): Outcome {
+    const { masks, refines } = this.state
+    const place = masks.findIndex(({ id }) => ids.includes(id))
+    const rest = masks.filter(({ id }) => !ids.includes(id))
+    this.step({
+      masks: rest.toSpliced(place, 0, ...by),
+      // What is corrected right now is gone: then the object in work is one of its own.
+      refines: refines !== null && ids.includes(refines) ? null : refines,
+    })
+    this.store.setState({ selected: by[0]?.id ?? null, alsoSelected: by.slice(1).map(({ id }) => id) })
+    for (const mask of by) this.effects.put(mask)
+    for (const id of ids) if (!by.some(({ replaces }) => replaces === id)) this.effects.remove(id)
+    return { done: true, count: Math.max(by.length, ids.length) }
+  }
+
+  /** A mask made by hand here. */
+  private made(mask: Bitmask, replaces: string | null): AcceptedMask {
+    return {
+      id: this.effects.newId(),
+      mask,
+      counts: encode(mask),
+      origin: 'brush',
+      prompts: [],
+      predictedIou: null,
+      stability: null,
+      choice: null,
+      seconds: this.effects.secondsSpent(),
+      clicks: 0,
+      isNew: true,
+      replaces,
+      locked: false,
+    }
+  }
+
+  /** A mask that was here before. The server takes no row back, so it is a new one; whatever it was, a person put it here. */
+  private again(mask: AcceptedMask, replaces: string | null): AcceptedMask {
+    const origin = mask.origin === 'brush' ? 'brush' : 'assisted'
+    return { ...mask, id: this.effects.newId(), origin, isNew: true, replaces }
+  }
+
+  /** Of masks that go: the one in whose place another comes back. */
+  private partnerOf(back: AcceptedMask, out: readonly AcceptedMask[]): string | null {
+    return out.find(gone => gone.replaces === back.id || back.replaces === gone.id)?.id ?? null
+  }
+
+  private canTouch(id: string): boolean {
+    return this.state.masks.some(mask => mask.id === id && !mask.locked)
+  }
+
+  private maskOf(id: string | null): Bitmask | null {
+    return this.state.masks.find(mask => mask.id === id)?.mask ?? null
+  }
+
+  /** What the next prompt or stroke corrects. */
+  private refinesNext(): string | null {
+    return isBusy(this.state) ? this.state.refines : this.state.selected
   }
 
   private document(): Document {
-    const { prompts, candidates, answers, chosen, masks } = this.state
-    return { prompts, candidates, answers, chosen, masks }
+    const { prompts, candidates, answers, chosen, fedBack, painted, refines, masks } = this.state
+    return { prompts, candidates, answers, chosen, fedBack, painted, refines, masks }
   }
 
   private step(change: Partial<Document>): void {
     const past = [...this.state.past, this.document()].slice(-MOST_UNDO_STEPS)
-    this.store.setState({ ...change, past, future: [] })
+    this.live = null
+    this.store.setState({ ...change, past, future: [], fault: null })
+    // What the decoder is still at belongs to the step before, unless this one leaves the object in work alone.
+    if ('prompts' in change || 'painted' in change) {
+      this.store.setState({ revision: this.state.revision + 1, isWaiting: false })
+    }
   }
 
   private goTo(target: Document, past: readonly Document[], future: readonly Document[]): void {
     const { masks, revision, photo } = this.state
     const wanted = new Set(target.masks.map(mask => mask.id))
     const present = new Set(masks.map(mask => mask.id))
-    for (const mask of masks) if (!wanted.has(mask.id)) this.effects.remove(mask.id)
-    const renamed = new Map<string, AcceptedMask>()
+    const out = masks.filter(mask => !wanted.has(mask.id))
+    this.cameBack.clear()
+    const taken = new Set<string>()
+    const renames = new Map<string, AcceptedMask>()
     for (const mask of target.masks) {
       if (present.has(mask.id)) continue
-      // The server has the old row as rejected, and geometry and state of a row are never taken back: a new row.
-      const origin = mask.origin === 'brush' ? 'brush' : 'assisted'
-      const again: AcceptedMask = { ...mask, id: this.effects.newId(), origin, isNew: true }
-      renamed.set(mask.id, again)
+      const partner = this.partnerOf(
+        mask,
+        out.filter(({ id }) => !taken.has(id)),
+      )
+      if (partner) taken.add(partner)
+      const again = this.again(mask, partner)
       this.effects.put(again)
+      // In the documents it goes on replacing what it replaced when it was made: by that undo and redo find each other.
+      renames.set(mask.id, { ...again, replaces: mask.replaces })
     }
-    const current = (document: Document): Document =>
-      renamed.size
-        ? { ...document, masks: document.masks.map(mask => renamed.get(mask.id) ?? mask) }
-        : document
+    for (const { id } of out) if (!taken.has(id)) this.effects.remove(id)
     this.store.setState({
-      ...current(target),
-      past: past.map(current),
-      future: future.map(current),
+      ...renamed(target, renames),
+      past: past.map(document => renamed(document, renames)),
+      future: future.map(document => renamed(document, renames)),
       revision: revision + 1,
       isWaiting: false,
+      fault: null,
       selected: null,
+      alsoSelected: [],
     })
     // A step whose answer had not come yet when it was left: ask again.
     if (photo !== null && target.answers !== target.prompts) {
       this.store.setState({ isWaiting: true })
-      this.effects.ask(photo, revision + 1, target.prompts, null)
+      this.effects.ask(photo, revision + 1, target.prompts, target.fedBack)
     }
   }
 }

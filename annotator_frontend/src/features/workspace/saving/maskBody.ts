@@ -21,7 +21,7 @@ export function bodyOf(mask: AcceptedMask, assignment: string): Record<string, u
     choice: mask.choice,
     seconds: mask.seconds,
     clicks: mask.clicks,
-    replaces: null,
+    replaces: mask.replaces,
   }
 }
 
@@ -35,7 +35,12 @@ function promptOf({ kind, at, label, box }: StoredPrompt): Prompt {
 
 /** The masks that a photo has: the server's, as it told of them when the photo was leased, and what was done since. */
 export function masksOf(stored: readonly Schemas['MaskJson'][], since: readonly Operation[]): AcceptedMask[] {
-  const removed = new Set(since.flatMap(operation => (operation.kind === 'remove' ? [operation.id] : [])))
+  const removed = new Set(
+    since.flatMap(operation => {
+      if (operation.kind === 'remove') return [operation.id]
+      return operation.kind === 'put' && operation.body.replaces ? [operation.body.replaces as string] : []
+    }),
+  )
   const known = new Set(stored.map(({ id }) => id))
   const confirmed = stored.map(mask => acceptedOf(mask.id, mask, mask.origin, false))
   const added = since.flatMap(operation => {
@@ -48,7 +53,7 @@ export function masksOf(stored: readonly Schemas['MaskJson'][], since: readonly 
 
 function acceptedOf(
   id: string,
-  from: Pick<Schemas['MaskFormRequest'], 'size' | 'counts' | 'predicted_iou' | 'stability'> & {
+  from: Pick<Schemas['MaskFormRequest'], 'size' | 'counts' | 'predicted_iou' | 'stability' | 'replaces'> & {
     prompts: StoredPrompt[]
   },
   origin: AcceptedMask['origin'],
@@ -67,5 +72,7 @@ function acceptedOf(
     seconds: null,
     clicks: from.prompts.length,
     isNew,
+    replaces: from.replaces ?? null,
+    locked: false,
   }
 }

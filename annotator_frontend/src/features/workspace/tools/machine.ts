@@ -1,13 +1,26 @@
 import type { ImagePoint } from '@/shared/geometry/points'
 
+/** A prompt under the hand. */
+export interface PromptHandle {
+  index: number
+  /** Of a box: which of its corners; null: an edge, or a point. */
+  corner: 0 | 1 | 2 | 3 | null
+}
+
 /** What a hand does, in the photo's pixels. `isDrag` counts screen pixels, so a hand feels the same at every zoom. */
 export interface PointerEventAt {
   at: ImagePoint
   means: 'foreground' | 'background'
   isDrag: boolean
+  /** How far from a thing still is on it, in the photo's pixels; so many more the smaller the photo is shown. */
+  reach?: number
+  /** Whether the hand selects one more. */
+  isMore?: boolean
+  on?: PromptHandle | null
 }
 
-export type PointerEventName = 'pointerDown' | 'pointerMove' | 'pointerUp'
+/** `confirm` is Enter in the middle of a gesture, `back` takes the last piece of it away. */
+export type HandEventName = 'pointerDown' | 'pointerMove' | 'pointerUp' | 'confirm' | 'back'
 
 export interface Done<Result> {
   done: Result
@@ -23,7 +36,7 @@ type Reaction<State, Result> = (own: never, event: PointerEventAt) => State | Do
 /** A table: each state lists the events it cares about and returns the next state. */
 export type Tool<State extends { name: string }, Result> = {
   [Name in State['name']]: {
-    [Event in PointerEventName]?: (
+    [Event in HandEventName]?: (
       own: Extract<State, { name: Name }>,
       event: PointerEventAt,
     ) => State | Done<Result>
@@ -41,18 +54,20 @@ export class ToolMachine<State extends { name: string }, Result> {
     this.state = { name: 'idle' } as State
   }
 
-  send(name: PointerEventName, event: PointerEventAt): void {
+  /** Whether the state cares about it. */
+  send(name: HandEventName, event: PointerEventAt): boolean {
     const reactions = this.tool[this.state.name as State['name']] as Partial<
-      Record<PointerEventName, Reaction<State, Result>>
+      Record<HandEventName, Reaction<State, Result>>
     >
     const next = reactions[name]?.(this.state as never, event)
-    if (next === undefined) return
+    if (next === undefined) return false
     if ('done' in next) {
       this.state = { name: 'idle' } as State
       this.onDone(next.done)
     } else {
       this.state = next
     }
+    return true
   }
 
   /** Whether there was a gesture to give up. */

@@ -1,0 +1,93 @@
+import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import { flattened, type Patched } from '@/shared/geometry/patched'
+import type { Candidate } from '../decoder/protocol'
+
+/** A mask that was accepted here, or was on the photo before. */
+export interface AcceptedMask {
+  id: string
+  mask: Bitmask
+  counts: string
+  origin: 'assisted' | 'brush' | 'proposed' | 'automatic' | 'imported'
+  prompts: readonly Prompt[]
+  predictedIou: number | null
+  stability: number | null
+  choice: number | null
+  seconds: number | null
+  clicks: number
+  /** Whether it was made under the assignment at hand: submitting names these. */
+  isNew: boolean
+  /** The mask that this one took the place of. */
+  replaces: string | null
+  /** Shown, but not to be touched. */
+  locked: boolean
+}
+
+/** What the model said of the mask that hands went on with. */
+export type ModelsWord = Pick<Candidate, 'index' | 'predictedIou' | 'stability'>
+
+/** The object in work once hands have painted it: these pixels are shown and stored, not a candidate's. */
+export interface Painted {
+  pixels: Patched
+  from: ModelsWord | null
+}
+
+/** The prompts and what answers them. */
+export interface ObjectInWork {
+  prompts: readonly Prompt[]
+  /** Answers to `answers`, which is `prompts` unless the decoder is still at it. */
+  candidates: readonly Candidate[]
+  answers: readonly Prompt[]
+  chosen: number
+  /** What went into the decoder with the prompts. */
+  fedBack: Float32Array | Bitmask | null
+  painted: Painted | null
+  /** The accepted mask that is being corrected. */
+  refines: string | null
+}
+
+/** What one undo step goes back to. Immutable. */
+export interface Document extends ObjectInWork {
+  masks: readonly AcceptedMask[]
+}
+
+export const NO_PROMPTS: readonly Prompt[] = []
+
+export const NO_OBJECT: ObjectInWork = {
+  prompts: NO_PROMPTS,
+  candidates: [],
+  answers: NO_PROMPTS,
+  chosen: 0,
+  fedBack: null,
+  painted: null,
+  refines: null,
+}
+
+/** Whether there is an object in work: undo, Enter and Escape are about it then. */
+export function isBusy({ prompts, painted }: ObjectInWork): boolean {
+  return prompts.length > 0 || painted !== null
+}
+
+/** The pixels of the object in work, those that are shown and would be stored. */
+export function shownMask(document: Document): Bitmask | null {
+  const { painted, candidates, chosen, refines, masks } = document
+  if (painted) return flattened(painted.pixels)
+  return candidates[chosen]?.mask ?? masks.find(({ id }) => id === refines)?.mask ?? null
+}
+
+export function isEmpty(mask: Bitmask): boolean {
+  return mask.bits.length === 0 || areaOf(mask) === 0
+}
+
+/** Other ids in the place of ids that the server does not take back. Documents that name none of them stay as they are. */
+export function renamed(document: Document, renames: ReadonlyMap<string, AcceptedMask>): Document {
+  const idOf = (id: string | null) => (id === null ? null : (renames.get(id)?.id ?? id))
+  const masks = document.masks.map(mask => {
+    const own = renames.get(mask.id) ?? mask
+    const replaces = idOf(own.replaces)
+    return replaces === own.replaces ? own : { ...own, replaces }
+  })
+  const isSame = masks.every((mask, index) => mask === document.masks[index])
+  const refines = idOf(document.refines)
+  return isSame && refines === document.refines ? document : { ...document, masks, refines }
+}

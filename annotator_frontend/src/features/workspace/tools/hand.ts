@@ -1,0 +1,222 @@
+import { areaOf, covers } from '@/shared/geometry/bitmask'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import type { ImagePoint } from '@/shared/geometry/points'
+import type { AcceptedMask } from '../editor/document'
+import type { Editor } from '../editor/editor'
+import type { Shape } from '../editor/shape'
+import type { HoverPreview } from './hoverPreview'
+import { type HandEventName, type PointerEventAt, type Tool, ToolMachine } from './machine'
+import { dragged, handleAt, type PromptChange, type PromptState, promptTool } from './promptTool'
+import {
+  brushTool,
+  lassoTool,
+  type PolygonState,
+  polygonTool,
+  type Selection,
+  type SelectState,
+  type StrokeState,
+  selectTool,
+} from './shapeTools'
+import { resized, type ToolboxStore, type ToolName } from './toolbox'
+
+export type Gesture = PromptState | StrokeState | PolygonState | SelectState
+type Result = Prompt | PromptChange | Shape | Selection
+
+/** How far from a thing still is on it. */
+const REACH_SCREEN_PX = 8
+
+export interface HandAt {
+  at: ImagePoint
+  /** Screen pixels per pixel of the photo. */
+  scale: number
+  isDrag: boolean
+  /** The right button, or Alt. */
+  isBackground: boolean
+  /** Ctrl or Cmd: select, whatever the tool. */
+  isSelecting: boolean
+  isShift: boolean
+}
+
+/** The hand over the photo, with the tool that it has taken up. It knows neither React nor the DOM. */
+export class Hand {
+  private readonly machines: Record<ToolName, ToolMachine<Gesture, Result>>
+  private running: ToolMachine<Gesture, Result> | null = null
+  /** Where it is; null: not over the photo. */
+  over: HandAt | null = null
+  /** Whether the model can answer. Brushes need none. */
+  canPrompt = false
+  private readonly listeners = new Set<() => void>()
+
+  constructor(
+    private readonly editor: Editor,
+    private readonly toolbox: ToolboxStore,
+    readonly hover: HoverPreview,
+  ) {
+    const machine = <State extends Gesture, Made extends Result>(tool: Tool<State, Made>) =>
+      new ToolMachine(tool as unknown as Tool<Gesture, Result>, result => this.finish(result))
+    const diameter = () => toolbox.getState().diameter
+    this.machines = {
+      prompt: machine(promptTool),
+      brush: machine(brushTool(true, diameter)),
+      eraser: machine(brushTool(false, diameter)),
+      polygon: machine(polygonTool),
+      lasso: machine(lassoTool),
+      select: machine(selectTool),
+    }
+  }
+
+  /** Told when something that is drawn under the hand has changed. */
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  changed(): void {
+    for (const listener of this.listeners) listener()
+  }
+
+  get gesture(): Gesture {
+    return this.running?.state ?? { name: 'idle' }
+  }
+
+  get tool(): ToolName {
+    return this.toolbox.getState().tool
+  }
+
+  /** Prompts as they are shown: one that is being dragged where the hand has it. */
+  prompts(): readonly Prompt[] {
+    const { prompts, size } = this.editor.state
+    const { gesture } = this
+    if (gesture.name !== 'holding' || !gesture.isMoved) return prompts
+    const { handle, from, to } = gesture
+    return prompts.map((prompt, index) =>
+      index === handle.index ? dragged(prompt, handle, from, to, size) : prompt,
+    )
+  }
+
+  take(tool: ToolName): void {
+    this.escape()
+    this.toolbox.setState({ tool })
+    this.hover.leave()
+    this.changed()
+  }
+
+  resize(by: 1 | -1): void {
+    this.toolbox.setState(({ diameter }) => ({ diameter: resized(diameter, by) }))
+    this.changed()
+  }
+
+  down(hand: HandAt): void {
+    this.over = hand
+    const tool = hand.isSelecting ? 'select' : this.tool
+    if (tool === 'prompt' && !this.canPrompt) return
+    this.hover.hold()
+    // A polygon goes on over many presses.
+    if (this.running?.state.name !== 'drawing') this.running = this.machines[tool]
+    this.send('pointerDown', hand)
+  }
+
+  /** @param path where it was since the last time, the newest last. */
+  move(path: readonly HandAt[]): void {
+    this.over = path.at(-1) ?? this.over
+    for (const hand of path) this.send('pointerMove', hand)
+    if (this.gesture.name === 'idle') this.hover.move(this.over!.at, this.canHover())
+    this.changed()
+  }
+
+  up(hand: HandAt): void {
+    this.send('pointerUp', hand)
+  }
+
+  leave(): void {
+    this.over = null
+    this.hover.leave()
+    this.changed()
+  }
+
+  /** Enter in the middle of a gesture. Returns whether there was one that cares. */
+  confirm(): boolean {
+    return this.gesture.name === 'drawing' && this.over !== null && this.send('confirm', this.over)
+  }
+
+  /** Take the last piece of a gesture back. Returns whether there was one. */
+  back(): boolean {
+    return this.gesture.name === 'drawing' && this.over !== null && this.send('back', this.over)
+  }
+
+  /** Give the gesture up. Returns whether there was one. */
+  escape(): boolean {
+    const wasBusy = this.running?.escape() ?? false
+    this.editor.dropPreview()
+    if (wasBusy) this.changed()
+    return wasBusy
+  }
+
+  private canHover(): boolean {
+    const { selected, photo } = this.editor.state
+    if (photo === null || !this.canPrompt || !this.toolbox.getState().isHoverOn) return false
+    return this.tool === 'prompt' && !this.editor.isBusy && selected === null && !this.over?.isSelecting
+  }
+
+  private send(name: HandEventName, { at, scale, isDrag, isBackground, isShift }: HandAt): boolean {
+    if (!this.running) return false
+    const reach = REACH_SCREEN_PX / scale
+    const event: PointerEventAt = {
+      at,
+      means: isBackground ? 'background' : 'foreground',
+      isDrag,
+      reach,
+      isMore: isShift,
+      on: name === 'pointerDown' ? handleAt(this.editor.state.prompts, at, reach) : null,
+    }
+    const cared = this.running.send(name, event)
+    const { gesture } = this
+    if (gesture.name === 'painting' && gesture.shape.kind === 'stroke') this.editor.preview(gesture.shape)
+    this.changed()
+    return cared
+  }
+
+  private finish(result: Result): void {
+    switch (result.kind) {
+      case 'stroke':
+      case 'area':
+        // An outline of two corners holds nothing.
+        if (result.kind === 'stroke' || result.path.length > 2) this.editor.paint(result)
+        break
+      case 'select':
+        this.select(result)
+        break
+      case 'change':
+        this.change(result)
+        break
+      default: {
+        const known = this.hover.takeFor(result)
+        this.editor.addPrompt(result, known)
+      }
+    }
+  }
+
+  private change({ handle, from, to }: PromptChange): void {
+    const { prompts, size } = this.editor.state
+    const prompt = prompts[handle.index]
+    if (prompt) this.editor.changePrompt(handle.index, to && dragged(prompt, handle, from, to, size))
+  }
+
+  private select({ at, isMore }: Selection): void {
+    const found = maskAt(this.editor.state.masks, at)
+    if (!found) this.editor.select(null)
+    else if (isMore) this.editor.alsoSelect(found.id)
+    else this.editor.select(found.id)
+  }
+}
+
+/** The mask under a place; of several the smallest, since it lies on the others. Locked ones are not there. */
+export function maskAt(masks: readonly AcceptedMask[], { x, y }: ImagePoint): AcceptedMask | null {
+  let [found, least]: [AcceptedMask | null, number] = [null, Number.POSITIVE_INFINITY]
+  for (const mask of masks) {
+    if (mask.locked || !covers(mask.mask, x, y)) continue
+    const area = areaOf(mask.mask)
+    if (area < least) [found, least] = [mask, area]
+  }
+  return found
+}

@@ -1,0 +1,103 @@
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import type { ImagePoint } from '@/shared/geometry/points'
+import type { Candidate } from '../decoder/protocol'
+
+export interface Previewed {
+  prompt: Prompt
+  candidates: readonly Candidate[]
+  /** Border of the best one: x0, y0, x1, y1 of each piece, made where the decoder is. */
+  edges: Float32Array
+}
+
+/** The hand rests for so long before the decoder is asked; longer where the decoder is slower. */
+const REST_MS = 80
+/** A decoder slower than this has no time for guesses. */
+const TOO_SLOW_MS = 300
+
+/**
+ * What a click would give. Asked for only where the hand rests, one question at a time, so that a click waits for one run of
+ * the decoder at most. A click at the very place that was asked about has its answer already.
+ */
+export class HoverPreview {
+  shown: Previewed | null = null
+  private asked: { id: number; prompt: Prompt; at: number } | null = null
+  private at: ImagePoint | null = null
+  private isHeld = false
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private ids = 0
+  private slowestMs = 0
+  onChange: () => void = () => {}
+
+  constructor(
+    private readonly ask: (id: number, prompt: Prompt) => void,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** The hand is somewhere; `isWanted`: a click there would begin an object. */
+  move(at: ImagePoint, isWanted: boolean): void {
+    this.at = isWanted && this.slowestMs < TOO_SLOW_MS ? at : null
+    this.isHeld = false
+    this.show(null)
+    this.wait()
+  }
+
+  /** The hand presses: nothing new is asked, and what is there stays until it is known what the press was. */
+  hold(): void {
+    clearTimeout(this.timer)
+    this.isHeld = true
+  }
+
+  leave(): void {
+    clearTimeout(this.timer)
+    this.at = null
+    this.show(null)
+  }
+
+  /** Another photo: what was asked is about the old one. */
+  reset(): void {
+    this.leave()
+    this.asked = null
+  }
+
+  answered(id: number, candidates: readonly Candidate[], edges: Float32Array): void {
+    if (this.asked?.id !== id) return
+    const { prompt, at } = this.asked
+    this.asked = null
+    // Slowly forgotten: one hiccup does not end it.
+    this.slowestMs = Math.max(this.now() - at, this.slowestMs * 0.8)
+    if (candidates.length && this.at && isAt(prompt, this.at)) this.show({ prompt, candidates, edges })
+    else this.wait()
+  }
+
+  /** The answer to a click, where it is known already. */
+  takeFor(prompt: Prompt): readonly Candidate[] | null {
+    const { shown } = this
+    this.leave()
+    return shown && prompt.kind === 'point' && prompt.label === 1 && isAt(shown.prompt, prompt.at)
+      ? shown.candidates
+      : null
+  }
+
+  private show(shown: Previewed | null): void {
+    if (shown === this.shown) return
+    this.shown = shown
+    this.onChange()
+  }
+
+  private wait(): void {
+    clearTimeout(this.timer)
+    if (!this.at || this.asked || this.isHeld) return
+    const at = this.at
+    this.timer = setTimeout(
+      () => {
+        this.asked = { id: ++this.ids, prompt: { kind: 'point', at, label: 1 }, at: this.now() }
+        this.ask(this.asked.id, this.asked.prompt)
+      },
+      Math.max(REST_MS, this.slowestMs),
+    )
+  }
+}
+
+function isAt(prompt: Prompt, { x, y }: ImagePoint): boolean {
+  return prompt.kind === 'point' && prompt.at.x === x && prompt.at.y === y
+}
