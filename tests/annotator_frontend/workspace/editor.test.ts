@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Candidate } from '@/features/workspace/decoder/protocol'
 import { type AcceptedMask, Editor } from '@/features/workspace/editor/editor'
-import { cropped } from '@/shared/geometry/bitmask'
+import { type Bitmask, cropped } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 
 const click = (x: number, label: 0 | 1 = 1): Prompt => ({ kind: 'point', at: { x, y: 1 }, label })
@@ -16,7 +16,7 @@ interface Asked {
   photo: string
   revision: number
   prompts: readonly Prompt[]
-  fedBack: Float32Array | null
+  fedBack: Float32Array | Bitmask | null
 }
 
 let asked: Asked[]
@@ -34,7 +34,7 @@ beforeEach(() => {
     newId: () => `new-${++ids}`,
     secondsSpent: () => 2.5,
   })
-  editor.open('photo', [])
+  editor.open('photo', [], { height: 1, width: 4 })
 })
 
 function answer(...candidates: Candidate[]) {
@@ -186,7 +186,7 @@ describe('undo', () => {
 
   test('does not go back beyond the opening of the photo', () => {
     editor.addPrompt(click(1))
-    editor.open('photo 2', [])
+    editor.open('photo 2', [], { height: 1, width: 4 })
     editor.undo()
     expect(editor.state.prompts).toEqual([])
     expect(editor.state.photo).toBe('photo 2')

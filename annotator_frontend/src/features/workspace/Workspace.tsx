@@ -10,15 +10,22 @@ import { DecoderClient } from './decoder/client'
 import { Editor } from './editor/editor'
 import { FILL_STEP, Look } from './editor/look'
 import type { Command } from './keys'
+import { notify, OPERATIONS, tell } from './operations'
+import { FaultNotice } from './panels/FaultNotice'
 import { Guidelines } from './panels/Guidelines'
 import { KeySheet } from './panels/KeySheet'
 import { SidePanel } from './panels/SidePanel'
 import { SkipMenu } from './panels/SkipMenu'
 import { SlowSign } from './panels/SlowSign'
 import { StatusLine } from './panels/StatusLine'
+import { ToolBar } from './panels/ToolBar'
 import { type Assignment, PhotoShelf } from './photoShelf'
 import { bodyOf, masksOf } from './saving/maskBody'
 import type { Outbox } from './saving/outbox'
+import { recalledTools, rememberTools } from './toolMemory'
+import { Hand } from './tools/hand'
+import { HoverPreview } from './tools/hoverPreview'
+import { newToolbox, type ToolName } from './tools/toolbox'
 import { useAnnouncements } from './useAnnouncements'
 import { useWorkClock } from './useWorkClock'
 import { useWorkspaceKeys } from './useWorkspaceKeys'
@@ -88,18 +95,30 @@ export function Workspace({
     [decoder, outbox, clock],
   )
 
+  const [toolbox] = useState(() => newToolbox(recalledTools()))
+  useEffect(() => toolbox.subscribe(rememberTools), [toolbox])
+  const hand = useMemo(() => {
+    const hover = new HoverPreview((id, prompt) => {
+      if (editor.state.photo !== null) decoder.preview(editor.state.photo, id, prompt)
+    })
+    const made = new Hand(editor, toolbox, hover)
+    hover.onChange = () => made.changed()
+    return made
+  }, [editor, toolbox, decoder])
+
   useEffect(() => {
     decoder.listen({
       onAnswer: (photo, revision, candidates, milliseconds) => {
         setLastMilliseconds(milliseconds)
         editor.answered(photo, revision, candidates)
       },
+      onPreview: (id, found, edges) => hand.hover.answered(id, found, edges),
       onFailure: (photo, revision, message) => {
         editor.failed(photo, revision)
         onError(message)
       },
     })
-  }, [decoder, editor, onError])
+  }, [decoder, editor, hand, onError])
   useEffect(() => {
     shelf.hold([current, next].filter(held => held !== null))
   }, [shelf, current, next])
@@ -119,12 +138,12 @@ export function Workspace({
     if (current) {
       const { id, height, width } = current.image
       editor.open(id, masksOf(current.masks, outbox.operationsOn(id)), { height, width })
-    }
-    else editor.close()
+    } else editor.close()
     look.reset()
+    hand.hover.reset()
     openedAt.current = performance.now()
     clock.take(performance.now())
-  }, [editor, look, opened, outbox, clock])
+  }, [editor, look, hand, opened, outbox, clock])
   useAnnouncements(editor)
 
   const photo = useSyncExternalStore(shelf.subscribe, () => shelf.get(current?.image.id))
@@ -135,11 +154,10 @@ export function Workspace({
   const touch = useCallback(() => clock.touch(performance.now()), [clock])
 
   const submit = (complete = false) => {
-    const { prompts } = editor.state
     // A double click, or a photo that nobody has seen yet: not an empty photo in the dataset.
     if (!photo.picture || performance.now() - openedAt.current < LOOK_MS) return
     // An object in work is not thrown away: what is on show is taken, and where nothing is yet, the person is told.
-    if (!current || (prompts.length && !editor.accept())) {
+    if (!current || (editor.isBusy && !editor.accept())) {
       if (current) onError('The object in work has no mask yet: wait for it, or press Escape.')
       return
     }
@@ -152,7 +170,7 @@ export function Workspace({
     touch()
     switch (command) {
       case 'accept':
-        return editor.accept()
+        return hand.confirm() || editor.accept()
       case 'submit':
         submit()
         return true
@@ -161,9 +179,14 @@ export function Workspace({
         return true
       case 'escape':
         if (escapeRef.current() || editor.clear()) return true
+        if (!editor.selection().length) return false
         editor.select(null)
-        return false
+        return true
       case 'undo':
+        if (!hand.back() && !editor.undo()) notify(t('There is nothing to undo here.'))
+        return true
+      case 'take back':
+        if (!editor.isBusy) return false
         editor.undo()
         return true
       case 'redo':
@@ -180,8 +203,30 @@ export function Workspace({
         editor.choose(Number(command.at(-1)) - 1)
         return true
       case 'delete':
-        if (selected) editor.remove(selected)
-        return selected !== null
+        return hand.back() || editor.removeSelected()
+      case 'fill holes':
+      case 'remove islands':
+      case 'merge':
+      case 'subtract':
+      case 'split':
+        tell(command, OPERATIONS[command](editor))
+        return true
+      case 'tool prompt':
+      case 'tool brush':
+      case 'tool eraser':
+      case 'tool polygon':
+      case 'tool lasso':
+      case 'tool select':
+        hand.take(command.slice('tool '.length) as ToolName)
+        return true
+      case 'smaller brush':
+      case 'larger brush':
+        hand.resize(command === 'larger brush' ? 1 : -1)
+        return true
+      case 'hover preview':
+        hand.hover.leave()
+        toolbox.setState(({ isHoverOn }) => ({ isHoverOn: !isHoverOn }))
+        return true
       case 'fit':
         handleRef.current?.fit()
         return true
@@ -288,6 +333,7 @@ export function Workspace({
       </Group>
 
       <div className={classes.middle}>
+        <ToolBar toolbox={toolbox} run={run} />
         <main className={classes.pane}>
           {current ? (
             <Stage
@@ -295,6 +341,8 @@ export function Workspace({
               look={look}
               painter={painter}
               colours={colours}
+              hand={hand}
+              toolbox={toolbox}
               photo={current.image}
               name={current.image.file_name}
               canPrompt={photo.isReady}
@@ -307,6 +355,7 @@ export function Workspace({
           ) : (
             <div className={classes.centre}>{empty}</div>
           )}
+          {current && <FaultNotice editor={editor} onTakeBack={() => run('take back')} />}
           {current && <Preparation photo={photo} />}
           <SlowSign editor={editor} clock={clock} />
         </main>

@@ -96,11 +96,13 @@ export function partsOf(mask: Bitmask): Bitmask[] {
     own[2] = Math.max(own[2], ends[run]!)
     own[3] = y + 1
   })
-  const parts = boxes.map(([left, top, right, bottom]): Bitmask => ({
-    size,
-    box: [left + x0, top + y0, right + x0, bottom + y0],
-    bits: new Uint8Array((right - left) * (bottom - top)),
-  }))
+  const parts = boxes.map(
+    ([left, top, right, bottom]): Bitmask => ({
+      size,
+      box: [left + x0, top + y0, right + x0, bottom + y0],
+      bits: new Uint8Array((right - left) * (bottom - top)),
+    }),
+  )
   rows.forEach((y, run) => {
     const own = region[run]!
     const [left, top, right] = boxes[own]!
@@ -163,31 +165,26 @@ export function union(masks: readonly Bitmask[]): Bitmask {
     Math.max(...solid.map(mask => mask.box[3])),
   ]
   const bits = new Uint8Array((box[2] - box[0]) * (box[3] - box[1]))
-  for (const mask of solid) eachShared(bits, box, mask, (own, at) => (bits[at] = own ? 1 : bits[at]!))
+  for (const mask of solid) eachShared(box, mask, (own, at) => (bits[at] = own ? 1 : bits[at]!))
   return { size, box, bits }
 }
 
 /** What of a mask is in none of the others. */
 export function difference(mask: Bitmask, others: readonly Bitmask[]): Bitmask {
   const bits = mask.bits.slice()
-  for (const other of others) eachShared(bits, mask.box, other, (cut, at) => (bits[at] = cut ? 0 : bits[at]!))
+  for (const other of others) eachShared(mask.box, other, (cut, at) => (bits[at] = cut ? 0 : bits[at]!))
   return trimmed({ ...mask, bits })
 }
 
 /** Pixels that both have, over pixels that one has. Two empty masks are the same. */
 export function iouOf(a: Bitmask, b: Bitmask): number {
   let both = 0
-  eachShared(a.bits, a.box, b, (other, at) => (both += other & a.bits[at]!))
+  eachShared(a.box, b, (other, at) => (both += other & a.bits[at]!))
   const either = areaOf(a) + areaOf(b) - both
   return either ? both / either : 1
 }
 
-function eachShared(
-  bits: Uint8Array,
-  [x0, y0, x1, y1]: Box,
-  other: Bitmask,
-  visit: (value: number, at: number) => void,
-): void {
+function eachShared([x0, y0, x1, y1]: Box, other: Bitmask, visit: (value: number, at: number) => void): void {
   const [left, top, right, bottom] = other.box
   for (let y = Math.max(y0, top); y < Math.min(y1, bottom); y++) {
     const own = (y - y0) * (x1 - x0) - x0

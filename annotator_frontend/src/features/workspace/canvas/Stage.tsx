@@ -1,15 +1,17 @@
-import { type PointerEvent, useEffect, useMemo, useRef, useState, type WheelEvent } from 'react'
+import { type PointerEvent, useEffect, useMemo, useRef, useState } from 'react'
+import { useStore } from 'zustand'
 import { type Box, clampPoint, type ImagePoint } from '@/shared/geometry/points'
 import type { Rgb } from '../editor/colours'
 import type { Editor } from '../editor/editor'
 import type { Look } from '../editor/look'
 import { maskAt } from '../editor/order'
-import { ToolMachine } from '../tools/machine'
+import type { Hand, HandAt } from '../tools/hand'
 import { actual, type Extent, fitted, inView, panned, toPhoto, type View, zoomed } from '../tools/panTool'
-import { type PromptState, promptTool } from '../tools/promptTool'
-import { PaintedLayers, PointerLayer, useSize } from './layers'
+import type { ToolboxStore } from '../tools/toolbox'
+import { PaintedLayers, useSize } from './layers'
 import classes from './layers.module.css'
 import type { PainterClient } from './painter/client'
+import { ToolLayer } from './ToolLayer'
 
 const DRAG_PX = 4
 const ZOOM_PER_WHEEL_PX = 0.0015
@@ -23,8 +25,15 @@ export interface StageHandle {
   region: () => Box
 }
 
+type HandEvent = Pick<
+  MouseEvent,
+  'clientX' | 'clientY' | 'altKey' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'button' | 'buttons'
+>
+
 interface StageProps {
   editor: Editor
+  hand: Hand
+  toolbox: ToolboxStore
   look: Look
   painter: PainterClient
   colours: ReadonlyMap<string, Rgb>
@@ -41,14 +50,12 @@ interface StageProps {
 
 /** The photo, its masks and the hand. */
 export function Stage(props: StageProps) {
-  const { editor, look, painter, colours, photo, name, canPrompt, isHidden, isSpaceDown } = props
-  const { onTouch, escapeRef, handleRef } = props
+  const { editor, hand, toolbox, look, painter, colours, photo, name } = props
+  const { canPrompt, isHidden, isSpaceDown, onTouch, escapeRef, handleRef } = props
   const stage = useRef<HTMLDivElement>(null)
   const [pane, setPane] = useState<Extent>({ width: 1, height: 1 })
   const [view, setView] = useState<View | null>(null)
-  const [, redraw] = useState(0)
-  const machine = useRef<ToolMachine<PromptState, Parameters<Editor['addPrompt']>[0]>>(null)
-  machine.current ??= new ToolMachine(promptTool, prompt => editor.addPrompt(prompt))
+  const tool = useStore(toolbox, state => state.tool)
   const press = useRef<{ at_screen: ImagePoint; isPan: boolean; isDrag: boolean } | null>(null)
 
   useSize(stage, (width, height) => setPane({ width, height }))
@@ -60,11 +67,12 @@ export function Stage(props: StageProps) {
     region: () => inView(shown, photo, pane),
   }
   escapeRef.current = () => {
-    const gaveUp = machine.current!.escape()
     press.current = null
-    if (gaveUp) redraw(n => n + 1)
-    return gaveUp
+    return hand.escape()
   }
+  useEffect(() => {
+    hand.canPrompt = canPrompt
+  }, [hand, canPrompt])
   // biome-ignore lint/correctness/useExhaustiveDependencies: another photo begins fitted
   useEffect(() => setView(null), [name, photo.width, photo.height])
 
@@ -73,6 +81,16 @@ export function Stage(props: StageProps) {
     return { x: event.clientX - left, y: event.clientY - top }
   }
 
+  const handAt = (event: HandEvent, isDrag: boolean): HandAt => ({
+    at: toPhoto(shown, atScreen(event)),
+    scale: shown.scale,
+    isDrag,
+    isBackground: event.altKey || event.button === 2 || (event.buttons & 2) !== 0,
+    isSelecting: event.ctrlKey || event.metaKey,
+    isShift: event.shiftKey,
+  })
+  const clamped = (own: HandAt): HandAt => ({ ...own, at: clampPoint(own.at, photo) })
+
   const onPointerDown = (event: PointerEvent) => {
     onTouch()
     stage.current!.focus({ preventScroll: true })
@@ -80,11 +98,10 @@ export function Stage(props: StageProps) {
     const isPan = event.button === 1 || isSpaceDown
     press.current = { at_screen, isPan, isDrag: false }
     stage.current!.setPointerCapture(event.pointerId)
-    if (isPan || !canPrompt || event.button > 2) return
-    const at = toPhoto(shown, at_screen)
-    if (at.x < 0 || at.y < 0 || at.x > photo.width || at.y > photo.height) return
-    const means = event.button === 2 || event.altKey ? 'background' : 'foreground'
-    machine.current!.send('pointerDown', { at, means, isDrag: false })
+    if (isPan || event.button > 2) return
+    const own = handAt(event, false)
+    if (own.at.x < 0 || own.at.y < 0 || own.at.x > photo.width || own.at.y > photo.height) return
+    hand.down(own)
   }
 
   const onPointerMove = (event: PointerEvent) => {
@@ -92,36 +109,48 @@ export function Stage(props: StageProps) {
     if (!held) {
       const { x, y } = toPhoto(shown, atScreen(event))
       look.hover(isHidden ? null : maskAt(editor.state.masks, x, y))
-      return
     }
-    onTouch()
-    const at_screen = atScreen(event)
-    const [dx, dy] = [at_screen.x - held.at_screen.x, at_screen.y - held.at_screen.y]
-    if (held.isPan) {
-      setView(panned(shown, dx, dy))
+    if (held?.isPan) {
+      onTouch()
+      const at_screen = atScreen(event)
+      setView(panned(shown, at_screen.x - held.at_screen.x, at_screen.y - held.at_screen.y))
       held.at_screen = at_screen
       return
     }
-    held.isDrag ||= Math.hypot(dx, dy) > DRAG_PX
-    const at = clampPoint(toPhoto(shown, at_screen), photo)
-    machine.current!.send('pointerMove', { at, means: 'foreground', isDrag: held.isDrag })
-    if (held.isDrag) redraw(n => n + 1)
+    if (held) {
+      onTouch()
+      const at_screen = atScreen(event)
+      held.isDrag ||= Math.hypot(at_screen.x - held.at_screen.x, at_screen.y - held.at_screen.y) > DRAG_PX
+    }
+    // A quick hand is at many places between two frames: a stroke goes through all of them.
+    const all = event.nativeEvent.getCoalescedEvents?.() ?? []
+    hand.move((all.length ? all : [event]).map(one => clamped(handAt(one, held?.isDrag ?? false))))
   }
 
   const onPointerUp = (event: PointerEvent) => {
     const held = press.current
     press.current = null
-    if (!held || held.isPan) return
-    const at = clampPoint(toPhoto(shown, atScreen(event)), photo)
-    machine.current!.send('pointerUp', { at, means: 'foreground', isDrag: held.isDrag })
-    redraw(n => n + 1)
+    if (held && !held.isPan) hand.up(clamped(handAt(event, held.isDrag)))
   }
 
-  const onWheel = (event: WheelEvent) => {
+  // Not through React, whose wheel listeners cannot keep the browser from going back a page with Alt, or zooming with Ctrl.
+  const onWheel = useRef<(event: WheelEvent) => void>(() => {})
+  onWheel.current = event => {
+    event.preventDefault()
     onTouch()
+    if (event.altKey) {
+      hand.wheel(event.deltaY > 0 || event.deltaX > 0 ? 1 : -1)
+      return
+    }
     const factor = Math.exp(-event.deltaY * ZOOM_PER_WHEEL_PX)
     setView(zoomed(shown, factor, atScreen(event), photo, pane))
   }
+  useEffect(() => {
+    const element = stage.current!
+    const listen = (event: WheelEvent) => onWheel.current(event)
+    element.addEventListener('wheel', listen, { passive: false })
+    return () => element.removeEventListener('wheel', listen)
+  }, [])
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the hand's place of work; keys are handled by the workspace
@@ -129,6 +158,7 @@ export function Stage(props: StageProps) {
       ref={stage}
       className={classes.stage}
       data-panning={isSpaceDown}
+      data-tool={tool}
       data-testid="stage"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: keys go where the hand works
       tabIndex={0}
@@ -136,8 +166,10 @@ export function Stage(props: StageProps) {
       onPointerMove={onPointerMove}
       onPointerUp={onPointerUp}
       onPointerCancel={() => escapeRef.current()}
-      onWheel={onWheel}
-      onPointerLeave={() => look.hover(null)}
+      onPointerLeave={() => {
+        look.hover(null)
+        hand.leave()
+      }}
       onContextMenu={event => event.preventDefault()}
       data-scale={shown.scale}
       data-offset-x={shown.offsetX}
@@ -154,7 +186,7 @@ export function Stage(props: StageProps) {
         colours={colours}
         isHidden={isHidden}
       />
-      <PointerLayer view={shown} editor={editor} gesture={machine.current.state} />
+      <ToolLayer view={shown} editor={editor} hand={hand} toolbox={toolbox} isHidden={isHidden} />
     </div>
   )
 }

@@ -1,10 +1,11 @@
 import { columnsOf, type Patched, TILE } from '@/shared/geometry/patched'
 import type { Box } from '@/shared/geometry/points'
+import { IN_WORK } from '../editor/colours'
 import type { View } from '../tools/panTool'
 
 /** Tint, border and halo of the object in work: red, green, blue, opacity, as the others' borders and tints are. */
-const TINT = [0x4f, 0xd1, 0xc5, 0.45 * 255] as const
-const BORDER = [0x4f, 0xd1, 0xc5, 255] as const
+const TINT = [...IN_WORK, 0.45 * 255] as const
+const BORDER = [...IN_WORK, 255] as const
 const HALO = [8, 12, 18, 0.75 * 255] as const
 /** So far around a pixel of the screen its neighbours decide what it is. */
 const AROUND = 2
@@ -103,8 +104,7 @@ function colour(inside: Uint8Array, width: number, height: number, words: Uint32
       if (own) {
         if (near < 4) words[y * width + x] = BORDER_WORD
         else {
-          const far =
-            inside[at - 2]! + inside[at + 2]! + inside[at - 2 * wide]! + inside[at + 2 * wide]!
+          const far = inside[at - 2]! + inside[at + 2]! + inside[at - 2 * wide]! + inside[at + 2 * wide]!
           words[y * width + x] = far < 4 ? BORDER_WORD : TINT_WORD
         }
       } else if (near) {

@@ -11,16 +11,18 @@ export interface ShownMask {
 }
 
 type Input = Pick<EditorState, 'masks' | 'candidates' | 'chosen' | 'selected'> &
+  Partial<Pick<EditorState, 'alsoSelected'>> &
   Pick<LookState, 'fill' | 'isolated' | 'hovered'> & { colours: ReadonlyMap<string, Rgb> }
 
 /** What is drawn of a photo's masks, lowest first: those accepted, the one under the hand, the one in work. */
 export function shownMasks(input: Input): ShownMask[] {
-  const { masks, candidates, chosen, selected, fill, isolated, hovered, colours } = input
+  const { masks, candidates, chosen, selected, alsoSelected = [], fill, isolated, hovered, colours } = input
   const accepted = masks
     .filter(({ id }) => isolated === null || id === isolated)
     .map(({ id, mask }): ShownMask => {
       const colour = colours.get(id) ?? PALETTE[0]!
-      if (id === selected) return { id, mask, style: { colour, fill: Math.min(fill + 0.25, 1), line: 2 } }
+      if (id === selected || alsoSelected.includes(id))
+        return { id, mask, style: { colour, fill: Math.min(fill + 0.25, 1), line: 2 } }
       if (id === hovered) return { id, mask, style: { colour, fill: Math.min(fill + 0.15, 1), line: 2 } }
       return { id, mask, style: { colour, fill: selected ? fill / 2 : fill, line: 1 } }
     })

@@ -1,7 +1,7 @@
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { boxOf, type ImagePoint } from '@/shared/geometry/points'
 import { anchorOf, stampOf } from '@/shared/geometry/strokes'
-import { IN_WORK } from '../editor/colours'
+import { cssOf, IN_WORK } from '../editor/colours'
 import type { Hand } from '../tools/hand'
 import type { View } from '../tools/panTool'
 
@@ -60,7 +60,8 @@ export function paintPrompt(context: CanvasRenderingContext2D, prompt: Prompt, {
 }
 
 function along(context: CanvasRenderingContext2D, path: readonly ImagePoint[]): void {
-  path.forEach(({ x, y }, index) => (index ? context.lineTo(x, y) : context.moveTo(x, y)))
+  // The first one's line has no beginning: it is where the line begins.
+  for (const { x, y } of path) context.lineTo(x, y)
 }
 
 /** What the hand does right now: prompts, outlines that grow, the brush's edge, what a click would give. */
@@ -69,7 +70,7 @@ export function paintHand(context: CanvasRenderingContext2D, hand: Hand, view: V
   const { gesture, over } = hand
   const { shown } = hand.hover
   if (shown) {
-    haloed(context, scale, IN_WORK, 1, () => {
+    haloed(context, scale, cssOf(IN_WORK), 1, () => {
       const { edges } = shown
       for (let i = 0; i < edges.length; i += 4) {
         context.moveTo(edges[i]!, edges[i + 1]!)

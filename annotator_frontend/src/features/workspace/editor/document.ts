@@ -68,6 +68,14 @@ export function isBusy({ prompts, painted }: ObjectInWork): boolean {
   return prompts.length > 0 || painted !== null
 }
 
+/** The accepted mask that is not shown now, because the object in work, or a stroke, stands in its place. */
+export function standsBack(
+  state: ObjectInWork & { isPainting: boolean; selected: string | null },
+): string | null {
+  if (isBusy(state)) return state.refines
+  return state.isPainting ? state.selected : null
+}
+
 /** The pixels of the object in work, those that are shown and would be stored. */
 export function shownMask(document: Document): Bitmask | null {
   const { painted, candidates, chosen, refines, masks } = document

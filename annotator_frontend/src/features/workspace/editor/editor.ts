@@ -1,7 +1,15 @@
 import { createStore, type StoreApi } from 'zustand/vanilla'
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
-import { boxOfTiles, emptyMask, flattened, Painter, type Patched, patched, repatched } from '@/shared/geometry/patched'
+import {
+  boxOfTiles,
+  emptyMask,
+  flattened,
+  Painter,
+  type Patched,
+  patched,
+  repatched,
+} from '@/shared/geometry/patched'
 import type { Box, Size } from '@/shared/geometry/points'
 import { difference, partsOf, union, withoutHoles, withoutIslands } from '@/shared/geometry/regions'
 import { encode } from '@/shared/geometry/runLengths'
@@ -27,6 +35,8 @@ export interface EditorState extends Document {
   /** Counts what was asked of the decoder; an answer to an older revision is dropped. */
   revision: number
   isWaiting: boolean
+  /** A stroke goes on: what it paints on is shown by whoever shows the stroke. */
+  isPainting: boolean
   /** What the newest click did wrong, until something else is done. */
   fault: Fault | null
   past: readonly Document[]
@@ -55,14 +65,16 @@ export interface EditorEffects {
 /** What came of an operation: done, how many it was about; or why not. */
 export type Outcome =
   | { done: true; count: number }
-  | { done: false; why: 'nothing' | 'select' | 'select two' | 'empty' | 'waiting' }
+  | { done: false; why: 'too many' | 'nothing' | 'select' | 'select two' | 'empty' | 'waiting' }
 
 const NOTHING: Outcome = { done: false, why: 'nothing' }
 const MOST_UNDO_STEPS = 200
+const MOST_PARTS = 20
 const NEW_PHOTO = {
   ...NO_OBJECT,
   masks: [],
   isWaiting: false,
+  isPainting: false,
   fault: null,
   past: [],
   future: [],
@@ -200,6 +212,7 @@ export class Editor {
     if (this.state.photo === null) return
     if (this.live?.shape.path !== shape.path) {
       this.live = { shape, painter: new Painter(this.pixelsInWork()), drawn: 0 }
+      this.store.setState({ isPainting: true })
     }
     this.live.drawn = paintOnto(this.live.painter, shape, this.live.drawn, this.state.size)
   }
@@ -207,6 +220,7 @@ export class Editor {
   /** Give a stroke up that goes on: it leaves no trace. */
   dropPreview(): void {
     this.live = null
+    if (this.state.isPainting) this.store.setState({ isPainting: false })
   }
 
   /** What is painted now, for showing it; null where nothing is. */
@@ -353,6 +367,8 @@ export class Editor {
     if (selected === null || alsoSelected.length) return { done: false, why: 'select' }
     const parts = partsOf(this.maskOf(selected)!)
     if (parts.length < 2) return NOTHING
+    // Specks are no objects: nobody wants fifty of them in the dataset by one key.
+    if (parts.length > MOST_PARTS) return { done: false, why: 'too many' }
     return this.exchange(
       [selected],
       parts.map((part, index) => this.made(part, index ? null : selected)),
@@ -366,8 +382,8 @@ export class Editor {
    * last. Returns whether there was one.
    */
   undo(): boolean {
+    this.dropPreview()
     const { past, future, selected, alsoSelected } = this.state
-    this.live = null
     if (!isBusy(this.state) && selected !== null && !alsoSelected.length) return this.undoOf(selected)
     const before = past.at(-1)
     if (before) this.goTo(before, past.slice(0, -1), [...future, this.document()])
@@ -375,8 +391,8 @@ export class Editor {
   }
 
   redo(): boolean {
+    this.dropPreview()
     const { past, future } = this.state
-    this.live = null
     const after = future.at(-1)
     if (after) this.goTo(after, [...past, this.document()], future.slice(0, -1))
     return after !== undefined
@@ -481,7 +497,7 @@ export class Editor {
   private step(change: Partial<Document>): void {
     const past = [...this.state.past, this.document()].slice(-MOST_UNDO_STEPS)
     this.live = null
-    this.store.setState({ ...change, past, future: [], fault: null })
+    this.store.setState({ ...change, past, future: [], fault: null, isPainting: false })
     // What the decoder is still at belongs to the step before, unless this one leaves the object in work alone.
     if ('prompts' in change || 'painted' in change) {
       this.store.setState({ revision: this.state.revision + 1, isWaiting: false })

@@ -1,8 +1,7 @@
-import { areaOf, covers } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { ImagePoint } from '@/shared/geometry/points'
-import type { AcceptedMask } from '../editor/document'
 import type { Editor } from '../editor/editor'
+import { maskAt } from '../editor/order'
 import type { Shape } from '../editor/shape'
 import type { HoverPreview } from './hoverPreview'
 import { type HandEventName, type PointerEventAt, type Tool, ToolMachine } from './machine'
@@ -106,6 +105,12 @@ export class Hand {
     this.changed()
   }
 
+  /** The wheel with Alt: the next of the masks that are offered, or the next size of a brush. */
+  wheel(by: 1 | -1): void {
+    if (this.tool === 'brush' || this.tool === 'eraser') this.resize(by === 1 ? -1 : 1)
+    else this.editor.cycle(by)
+  }
+
   down(hand: HandAt): void {
     this.over = hand
     const tool = hand.isSelecting ? 'select' : this.tool
@@ -203,20 +208,9 @@ export class Hand {
   }
 
   private select({ at, isMore }: Selection): void {
-    const found = maskAt(this.editor.state.masks, at)
-    if (!found) this.editor.select(null)
-    else if (isMore) this.editor.alsoSelect(found.id)
-    else this.editor.select(found.id)
+    const free = this.editor.state.masks.filter(({ locked }) => !locked)
+    const found = maskAt(free, at.x, at.y)
+    if (found && isMore) this.editor.alsoSelect(found)
+    else this.editor.select(found)
   }
-}
-
-/** The mask under a place; of several the smallest, since it lies on the others. Locked ones are not there. */
-export function maskAt(masks: readonly AcceptedMask[], { x, y }: ImagePoint): AcceptedMask | null {
-  let [found, least]: [AcceptedMask | null, number] = [null, Number.POSITIVE_INFINITY]
-  for (const mask of masks) {
-    if (mask.locked || !covers(mask.mask, x, y)) continue
-    const area = areaOf(mask.mask)
-    if (area < least) [found, least] = [mask, area]
-  }
-  return found
 }

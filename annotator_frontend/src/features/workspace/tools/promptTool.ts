@@ -64,7 +64,11 @@ const CORNERS = [
 ] as const
 
 /** The prompt under a place, the one made last first. A box is held by its edges: inside it there is room for clicks. */
-export function handleAt(prompts: readonly Prompt[], { x, y }: ImagePoint, reach: number): PromptHandle | null {
+export function handleAt(
+  prompts: readonly Prompt[],
+  { x, y }: ImagePoint,
+  reach: number,
+): PromptHandle | null {
   for (let index = prompts.length - 1; index >= 0; index--) {
     const prompt = prompts[index]!
     if (prompt.kind === 'point' && Math.hypot(prompt.at.x - x, prompt.at.y - y) <= reach) {

@@ -1,0 +1,34 @@
+import { Button, Group, Kbd, Text } from '@mantine/core'
+import { useStore } from 'zustand'
+import { t } from '@/shared/i18n'
+import type { Editor } from '../editor/editor'
+import type { Fault } from '../editor/fault'
+import classes from './panels.module.css'
+
+const WORDS: Record<Fault['kind'], string> = {
+  ignored: 'The model did not follow this click.',
+  forgot: 'With this click the model forgot an earlier one.',
+  wrecked: 'This click wrecked the mask: {{percent}}% of it is as it was.',
+}
+
+/** A click that nobody can have meant so: said, and taken back with one key. */
+export function FaultNotice({ editor, onTakeBack }: { editor: Editor; onTakeBack: () => void }) {
+  const fault = useStore(editor.store, state => state.fault)
+  return (
+    <div role="status" aria-live="polite" className={classes.fault} data-shown={fault !== null}>
+      {fault && (
+        <Group gap="sm" wrap="nowrap">
+          <Text size="sm">{t(WORDS[fault.kind], { percent: Math.round(100 * fault.iou) })}</Text>
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={onTakeBack}
+            rightSection={<Kbd size="xs">Z</Kbd>}
+          >
+            {t('Take it back')}
+          </Button>
+        </Group>
+      )}
+    </div>
+  )
+}
