@@ -3,15 +3,23 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.autolabel.models import AutolabelRun
-from backend.autolabel.selectors import autolabel_run_get, progress_of
-from backend.autolabel.services import autolabel_run_cancel, autolabel_run_retry, autolabel_run_start
+from backend.autolabel.calibration import calibration_start, preview_start
+from backend.autolabel.models import AutolabelRun, JobState, Purpose, RunState, Thresholds
+from backend.autolabel.selectors import Selection, autolabel_run_get, images_to_label, progress_of, thresholds_of
+from backend.autolabel.services import (
+    autolabel_run_cancel,
+    autolabel_run_pause,
+    autolabel_run_resume,
+    autolabel_run_retry,
+    autolabel_run_start,
+)
+from backend.checkpoints.selectors import live_checkpoint
 from backend.datasets.api import person
 from backend.datasets.models import Role
 from backend.datasets.selectors import dataset_get
@@ -30,27 +38,47 @@ class FailureJson(serializers.Serializer):
     error = serializers.CharField()
 
 
+class ThresholdsForm(serializers.Serializer):
+    min_predicted_iou = serializers.FloatField(min_value=0, max_value=1)
+    min_stability = serializers.FloatField(min_value=0, max_value=1)
+
+
+class SelectionForm(serializers.Serializer):
+    which = serializers.ChoiceField(choices=["waiting", "automatic", "all"], default="waiting")
+    search = serializers.CharField(max_length=255, default="", allow_blank=True)
+
+
 class AutolabelRunJson(serializers.ModelSerializer):
     counts = JobCountsJson()
     masks = serializers.IntegerField()
     failures = FailureJson(many=True)
+    photos_per_minute = serializers.FloatField(allow_null=True)
     seconds_left = serializers.FloatField(allow_null=True)
+    thresholds = serializers.SerializerMethodField()
 
     class Meta:
         model = AutolabelRun
         fields = [
             "id",
             "state",
+            "purpose",
             "checkpoint",
             "settings",
+            "thresholds",
+            "selection",
             "created_at",
             "finished_at",
             "counts",
             "masks",
             "failures",
+            "photos_per_minute",
             "seconds_left",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(ThresholdsForm(allow_null=True))
+    def get_thresholds(self, run: AutolabelRun) -> dict[str, Any] | None:
+        return run.thresholds or None
 
     def to_representation(self, run: AutolabelRun) -> dict[str, Any]:
         for name, value in progress_of(run).items():
@@ -58,24 +86,160 @@ class AutolabelRunJson(serializers.ModelSerializer):
         return super().to_representation(run)
 
 
-class AutolabelForm(serializers.Serializer):
+class PreviewForm(serializers.Serializer):
     settings = serializers.DictField(default=dict)
+    selection = SelectionForm(default=dict)
+
+
+class AutolabelForm(PreviewForm):
+    thresholds = ThresholdsForm(required=False, allow_null=True, default=None)
+
+
+class SelectionCountJson(serializers.Serializer):
+    photos = serializers.IntegerField()
+
+
+class CandidateJson(serializers.Serializer):
+    predicted_iou = serializers.FloatField()
+    stability = serializers.FloatField()
+    area = serializers.IntegerField(help_text="pixels of the photo")
+    size = serializers.ListField(child=serializers.IntegerField(), help_text="height and width of the run lengths")
+    counts = serializers.CharField()
+
+
+class PreviewPhotoJson(serializers.Serializer):
+    image = serializers.UUIDField()
+    file_name = serializers.CharField()
+    state = serializers.ChoiceField(choices=JobState.choices)
+    error = serializers.CharField()
+    masks = CandidateJson(many=True)
+
+
+class PreviewJson(serializers.Serializer):
+    run = AutolabelRunJson()
+    photos = PreviewPhotoJson(many=True)
+
+
+class ThresholdsJson(serializers.ModelSerializer):
+    class Meta:
+        model = Thresholds
+        exclude = ["id", "dataset", "created_at"]
+
+
+class ThresholdsAnswer(serializers.Serializer):
+    thresholds = ThresholdsJson(allow_null=True)
+    calibration = AutolabelRunJson(allow_null=True, help_text="the one on its way")
+
+
+class CalibrationForm(serializers.Serializer):
+    precision = serializers.FloatField(min_value=0.05, max_value=1, required=False)
+    settings = serializers.DictField(default=dict)
+
+
+def selection_of(form: dict[str, Any]) -> Selection:
+    return Selection(**{"which": "waiting", "search": "", **form})
 
 
 class AutolabelRunsView(APIView):
     @extend_schema(operation_id="autolabel_runs_list", responses=AutolabelRunJson(many=True))
     def get(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
-        return Response(AutolabelRunJson(dataset.autolabel_runs.order_by("-created_at")[:20], many=True).data)
+        runs = dataset.autolabel_runs.filter(purpose=Purpose.LABEL).order_by("-created_at")[:20]
+        return Response(AutolabelRunJson(runs, many=True).data)
 
     @extend_schema(operation_id="autolabel_runs_start", request=AutolabelForm, responses={201: AutolabelRunJson})
     def post(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
         form = AutolabelForm(data=request.data)
         form.is_valid(raise_exception=True)
-        run = autolabel_run_start(dataset=dataset, by=person(request), settings=form.validated_data["settings"])
+        wanted = form.validated_data
+        run = autolabel_run_start(
+            dataset=dataset,
+            by=person(request),
+            settings=wanted["settings"],
+            thresholds=dict(wanted["thresholds"]) if wanted["thresholds"] else None,
+            selection=selection_of(wanted["selection"]),
+        )
         run.refresh_from_db()
         return Response(AutolabelRunJson(run).data, status=201)
+
+
+class AutolabelSelectionView(APIView):
+    @extend_schema(operation_id="autolabel_selection", parameters=[SelectionForm], responses=SelectionCountJson)
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        """How many photos a run would take."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        form = SelectionForm(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        return Response({"photos": images_to_label(dataset, selection_of(form.validated_data)).count()})
+
+
+class AutolabelPreviewsView(APIView):
+    @extend_schema(operation_id="autolabel_previews_start", request=PreviewForm, responses={201: AutolabelRunJson})
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        form = PreviewForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        selection = selection_of(form.validated_data["selection"])
+        settings = form.validated_data["settings"]
+        run = preview_start(dataset=dataset, by=person(request), settings=settings, selection=selection)
+        run.refresh_from_db()
+        return Response(AutolabelRunJson(run).data, status=201)
+
+
+class AutolabelPreviewView(APIView):
+    @extend_schema(operation_id="autolabel_previews_get", responses=PreviewJson)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """All candidates of the sampled photos; which of them pass is for the page to decide, without asking again."""
+        run = autolabel_run_get(user=person(request), run_id=run_id, role=Role.ADMIN)
+        photos = [
+            {
+                "image": job.image_id,
+                "file_name": job.image.file_name,
+                "state": job.state,
+                "error": job.error,
+                "masks": (job.candidates or {}).get("masks", []) if run.purpose == Purpose.PREVIEW else [],
+            }
+            for job in run.jobs.select_related("image").order_by("id")
+        ]
+        return Response(PreviewJson({"run": run, "photos": photos}).data)
+
+
+class ThresholdsView(APIView):
+    @extend_schema(operation_id="thresholds_get", responses=ThresholdsAnswer)
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        """Of the live checkpoint."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        live = live_checkpoint(dataset.id)
+        running = dataset.autolabel_runs.filter(purpose=Purpose.CALIBRATE, state=RunState.RUNNING).first()
+        found = thresholds_of(dataset, live) if live else None
+        return Response(ThresholdsAnswer({"thresholds": found, "calibration": running}).data)
+
+    @extend_schema(operation_id="thresholds_calibrate", request=CalibrationForm, responses={201: AutolabelRunJson})
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        """Have them chosen anew on the test photos."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        form = CalibrationForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        run = calibration_start(dataset=dataset, by=person(request), **form.validated_data)
+        run.refresh_from_db()
+        return Response(AutolabelRunJson(run).data, status=201)
+
+
+class AutolabelPauseView(APIView):
+    @extend_schema(operation_id="autolabel_runs_pause", request=None, responses={204: None})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        run = autolabel_run_get(user=person(request), run_id=run_id, role=Role.ADMIN)
+        autolabel_run_pause(run=run, by=person(request))
+        return Response(status=204)
+
+
+class AutolabelResumeView(APIView):
+    @extend_schema(operation_id="autolabel_runs_resume", request=None, responses={204: None})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        run = autolabel_run_get(user=person(request), run_id=run_id, role=Role.ADMIN)
+        autolabel_run_resume(run=run, by=person(request))
+        return Response(status=204)
 
 
 class AutolabelCancelView(APIView):

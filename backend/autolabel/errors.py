@@ -16,3 +16,11 @@ class AutolabelRunUnfinished(DomainError):
 class SettingsRefused(DomainError):
     code: ClassVar[str] = "settings_refused"
     status: ClassVar[int] = 400
+
+
+class AutolabelRunNotRunning(DomainError):
+    code: ClassVar[str] = "autolabel_run_not_running"
+
+
+class NothingToCalibrateOn(DomainError):
+    code: ClassVar[str] = "nothing_to_calibrate_on"

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 
 from backend.annotation.models import Mask
 from backend.checkpoints.models import Checkpoint
@@ -12,10 +13,20 @@ from backend.datasets.models import Dataset, Image
 _SHARE = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 
+class Purpose(models.TextChoices):
+    LABEL = "label"  # masks for the dataset
+    PREVIEW = "preview"  # candidates of a few photos, to choose thresholds by eye
+    CALIBRATE = "calibrate"  # candidates of test photos, to choose thresholds by what people drew there
+
+
 class RunState(models.TextChoices):
     RUNNING = "running"
+    PAUSED = "paused"
     DONE = "done"
     CANCELLED = "cancelled"
+
+
+UNFINISHED = (RunState.RUNNING, RunState.PAUSED)
 
 
 class JobState(models.TextChoices):
@@ -28,16 +39,21 @@ class JobState(models.TextChoices):
 class AutolabelRun(Row):
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="autolabel_runs")
     checkpoint = models.ForeignKey(Checkpoint, models.RESTRICT, related_name="+")
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    purpose = models.CharField(max_length=9, choices=Purpose.choices, default=Purpose.LABEL)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    selection = models.JSONField(default=dict)  # of which photos: {"which", "search"}
     settings = models.JSONField(default=dict)  # of engine.api.EverythingSettings
+    # {"min_predicted_iou", "min_stability"}: applied to the candidates that `settings` give; {}: those of `settings` hold.
+    thresholds = models.JSONField(default=dict)
     state = models.CharField(max_length=9, choices=RunState.choices, default=RunState.RUNNING)
+    resumed_at = models.DateTimeField(db_default=Now())  # since when it goes on without a break
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["dataset"],
-                condition=models.Q(state="running"),
+                fields=["dataset", "purpose"],
+                condition=models.Q(state__in=("running", "paused")),
                 name="one_autolabel_run_at_a_time",
             ),
         ]
@@ -53,6 +69,7 @@ class AutolabelJob(Row):
     error = models.TextField(blank=True)
     mask_count = models.PositiveIntegerField(default=0)
     seconds = models.FloatField(null=True)
+    candidates = models.JSONField(null=True)  # of previews and calibrations: {"masks": [...], "truths": number}
     asked_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -66,6 +83,33 @@ class AutolabelJob(Row):
                 name="autolabel_job_waiting",
                 condition=models.Q(state="waiting"),
             ),
+            models.Index(fields=["run", "-finished_at"], name="autolabel_job_finished"),
+        ]
+
+
+class Thresholds(Row):
+    """Above which predicted IoU and stability this checkpoint's masks are as good as was asked for, on this dataset."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="thresholds")
+    checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, related_name="thresholds")
+    calibration = models.ForeignKey(AutolabelRun, models.SET_NULL, null=True, related_name="+")
+    wanted_precision = models.FloatField()
+    min_predicted_iou = models.FloatField()
+    min_stability = models.FloatField()
+    attained = models.BooleanField()  # whether any thresholds give what was wanted; if not, these come nearest
+    precision = models.FloatField(null=True)  # share of the masks that are good; null: none is left
+    precision_low = models.FloatField(null=True)  # 95%, Wilson
+    precision_high = models.FloatField(null=True)
+    recall = models.FloatField(null=True)  # share of the objects by people that are found
+    masks = models.PositiveIntegerField()  # above the thresholds
+    photos = models.PositiveIntegerField()
+    complete = models.BooleanField()  # whether nothing is left to label on those photos; if not, precision is too low
+    audited = models.PositiveIntegerField(default=0)  # pairs of the audit that took part
+    fitted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "checkpoint"], name="thresholds_once_per_checkpoint"),
         ]
 
 

@@ -1,27 +1,77 @@
 """Which photos a run may take, and how far runs are."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
-from backend.autolabel.models import AutolabelRun, Detector, JobState, ProposalJob, ReviewRules
+from backend.autolabel.models import AutolabelRun, Detector, JobState, ProposalJob, ReviewRules, RunState, Thresholds
 from backend.checkpoints.models import Checkpoint
+from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import dataset_get
 
 MAX_FAILURES_SHOWN = 20
+THROUGHPUT_OVER = timedelta(minutes=10)
 
 
-def images_to_label(dataset: Dataset) -> QuerySet[Image]:
+#: Masks that somebody's work is, or that wait for somebody.
+AT_WORK = (MaskState.ACTIVE, MaskState.PROPOSED, MaskState.FAULTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A set of photos.
+
+    Attributes:
+        which: waiting: without any mask. automatic: with masks by the model alone, which are made anew. all: both.
+        search: only photos with this in their file name.
+    """
+
+    which: str = "waiting"
+    search: str = ""
+
+
+EVERY_WAITING = Selection()
+
+
+def images_to_label(dataset: Dataset, selection: Selection = EVERY_WAITING) -> QuerySet[Image]:
     """Photos that nobody has labelled or is labelling. Test and holdout photos are for people alone."""
-    return Image.objects.filter(dataset=dataset, annotated_at__isnull=True, split=Split.TRAIN).exclude(
-        Exists(Assignment.objects.filter(image=OuterRef("pk"), state=State.OPEN))
-        | Exists(Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE))
+    masks = Mask.objects.filter(image=OuterRef("pk"), state__in=AT_WORK)
+    by_model = masks.filter(origin=Origin.AUTOMATIC, state=MaskState.ACTIVE)
+    by_people = masks.exclude(origin=Origin.AUTOMATIC, state=MaskState.ACTIVE)
+    free = Image.objects.filter(dataset=dataset, annotated_at__isnull=True, split=Split.TRAIN).exclude(
+        Exists(Assignment.objects.filter(image=OuterRef("pk"), state=State.OPEN)) | Exists(by_people)
     )
+    if selection.search:
+        free = free.filter(file_name__icontains=selection.search)
+    if selection.which == "waiting":
+        return free.exclude(Exists(by_model))
+    return free.filter(Exists(by_model)) if selection.which == "automatic" else free
+
+
+def images_to_calibrate_on(dataset: Dataset) -> tuple[QuerySet[Image], bool]:
+    """Test photos that people finished, and whether nothing is left to label on them; those are taken where there are any."""
+    finished = Image.objects.filter(dataset=dataset, split=Split.TEST, annotated_at__isnull=False)
+    complete = finished.filter(complete_at__isnull=False)
+    return (complete, True) if complete.exists() else (finished, False)
+
+
+def thresholds_of(dataset: Dataset, checkpoint: Checkpoint) -> Thresholds | None:
+    return Thresholds.objects.filter(dataset=dataset, checkpoint=checkpoint).first()
+
+
+def calibrated(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, float]:
+    """What a run goes by; {} where there was no calibration."""
+    found = thresholds_of(dataset, checkpoint)
+    if found is None:
+        return {}
+    return {"min_predicted_iou": found.min_predicted_iou, "min_stability": found.min_stability}
 
 
 def autolabel_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -> AutolabelRun:
@@ -34,19 +84,19 @@ def autolabel_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) 
 
 
 def progress_of(run: AutolabelRun) -> dict[str, Any]:
-    """Counts by state, masks made, failures with their reasons, and the expected end."""
+    """Counts by state, masks made, failures with their reasons, throughput and the expected end."""
     jobs = run.jobs.aggregate(
-        **{state: Count("id", filter=Q(state=state)) for state in JobState.values},
-        masks=Sum("mask_count"),
-        each=Avg("seconds"),
+        **{state: Count("id", filter=Q(state=state)) for state in JobState.values}, masks=Sum("mask_count")
     )
-    waiting, each = jobs[JobState.WAITING], jobs["each"]
-    failed = run.jobs.filter(state=JobState.FAILED).select_related("image")[:MAX_FAILURES_SHOWN]
+    rate = _photos_a_minute(run) if run.state == RunState.RUNNING else None
+    failed = run.jobs.filter(state=JobState.FAILED).select_related("image").defer("candidates")[:MAX_FAILURES_SHOWN]
+    waiting = jobs[JobState.WAITING]
     return {
         "counts": {state: jobs[state] for state in JobState.values},
         "masks": jobs["masks"] or 0,
         "failures": [{"image": job.image_id, "file_name": job.image.file_name, "error": job.error} for job in failed],
-        "seconds_left": round(waiting * each, 1) if each is not None and waiting else None,
+        "photos_per_minute": rate,
+        "seconds_left": round(60 * waiting / rate, 1) if rate and waiting else None,
     }
 
 
@@ -70,3 +120,12 @@ def images_to_propose(dataset: Dataset) -> QuerySet[Image]:
         | Exists(ProposalJob.objects.filter(image=OuterRef("pk")))
         | Exists(Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE, origin=Origin.AUTOMATIC))
     )
+
+
+def _photos_a_minute(run: AutolabelRun) -> float | None:
+    """Of all workers together, lately; None where nothing was finished yet."""
+    now = database_now()
+    since = max(run.resumed_at, now - THROUGHPUT_OVER)
+    finished = run.jobs.filter(finished_at__gt=since).count()
+    minutes = (now - since).total_seconds() / 60
+    return round(finished / minutes, 2) if finished and minutes > 0 else None

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,10 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
-from backend.autolabel.errors import AutolabelRunUnfinished, NothingToLabel, SettingsRefused
-from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, RunState
-from backend.autolabel.selectors import images_to_label
+from backend.autolabel.candidates import candidates_of, engine_settings
+from backend.autolabel.errors import AutolabelRunNotRunning, AutolabelRunUnfinished, NothingToLabel, SettingsRefused
+from backend.autolabel.models import UNFINISHED, AutolabelJob, AutolabelRun, JobState, Purpose, RunState
+from backend.autolabel.selectors import AT_WORK, EVERY_WAITING, Selection, calibrated, images_to_label
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
 from backend.common.events import event_record
@@ -31,41 +33,76 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 ASK_AGAIN_AFTER = timedelta(minutes=10)
+PREVIEWS_KEPT = timedelta(days=7)
 _WOKEN_AT_ONCE = 1000
 
 
 @transaction.atomic
-def autolabel_run_start(*, dataset: Dataset, by: User, settings: dict[str, Any]) -> AutolabelRun:
-    """Begin a run over all photos that nobody has labelled.
+def autolabel_run_start(
+    *,
+    dataset: Dataset,
+    by: User,
+    settings: dict[str, Any],
+    thresholds: dict[str, float] | None = None,
+    selection: Selection = EVERY_WAITING,
+) -> AutolabelRun:
+    """Begin a run over a set of photos.
 
     Args:
         settings: of `engine.inference.settings.EverythingSettings`.
+        thresholds: min_predicted_iou and min_stability; None: the calibrated ones, unless `settings` name their own.
+        selection: which photos; never those for testing, nor those that people have worked on.
     Raises:
         SettingsRefused, NothingToLabel; AutolabelRunUnfinished: one at a time per dataset.
     """
-    try:
-        engine.everything_settings_check(settings)
-    except PromptInvalid as error:
-        raise SettingsRefused(str(error)) from error
-    images = list(images_to_label(dataset).order_by("created_at").values_list("id", flat=True))
+    checkpoint = deployment_ensure(dataset=dataset)
+    if thresholds is None:
+        own = {"min_predicted_iou", "min_stability"} & set(settings)
+        thresholds = {} if own else calibrated(dataset, checkpoint)
+    settings_check(settings, thresholds)
+    images = list(images_to_label(dataset, selection).order_by("created_at").values_list("id", flat=True))
     if not images:
         raise NothingToLabel("Every photo is labelled, being labelled, or kept for people to test the model with.")
+    run = run_begin(
+        dataset=dataset,
+        checkpoint=checkpoint,
+        purpose=Purpose.LABEL,
+        by=by,
+        settings=settings,
+        thresholds=thresholds,
+        selection=asdict(selection),
+        images=images,
+    )
+    event_record("autolabel_run.started", subject=run.id, dataset=dataset.id, by=by, images=len(images))
+    return run
+
+
+def settings_check(settings: dict[str, Any], thresholds: dict[str, float]) -> None:
+    try:
+        engine.everything_settings_check({**settings, **thresholds})
+    except PromptInvalid as error:
+        raise SettingsRefused(str(error)) from error
+
+
+def run_begin(*, dataset: Dataset, by: User | None, images: list[UUID], **fields: Any) -> AutolabelRun:
+    """A run of any purpose with a job for each photo, and workers called.
+
+    Raises:
+        AutolabelRunUnfinished: there is one of this purpose.
+    """
     try:
         with transaction.atomic():
-            run = AutolabelRun.objects.create(
-                dataset=dataset, checkpoint=deployment_ensure(dataset=dataset), requested_by=by, settings=settings
-            )
+            run = AutolabelRun.objects.create(dataset=dataset, requested_by=by, **fields)
     except IntegrityError:
         raise AutolabelRunUnfinished("A run is on its way already.") from None
     jobs = AutolabelJob.objects.bulk_create(
         [AutolabelJob(run=run, image_id=image) for image in images], batch_size=1000
     )
-    event_record("autolabel_run.started", subject=run.id, dataset=dataset.id, by=by, images=len(images))
-    _wake([job.id for job in jobs[:_WOKEN_AT_ONCE]])
+    wake([job.id for job in jobs[:_WOKEN_AT_ONCE]])
     return run
 
 
-def _wake(job_ids: list[UUID]) -> None:
+def wake(job_ids: list[UUID]) -> None:
     from backend.autolabel.tasks import label_image
 
     AutolabelJob.objects.filter(id__in=job_ids).update(asked_at=Now())
@@ -73,10 +110,19 @@ def _wake(job_ids: list[UUID]) -> None:
         label_image.delay_on_commit(str(job_id))
 
 
+@transaction.atomic
+def _wake_next(run_id: UUID) -> None:
+    """As one job ends, the next is called: the queue holds no more than so many of a run, however large it is."""
+    uncalled = AutolabelJob.objects.filter(run_id=run_id, state=JobState.WAITING, asked_at__isnull=True)
+    job = uncalled.order_by("id").select_for_update(skip_locked=True).first()
+    if job is not None and AutolabelRun.objects.filter(id=run_id, state=RunState.RUNNING).exists():
+        wake([job.id])
+
+
 def autolabel_job_run(*, job_id: UUID | str) -> None:
     """Label one photo. Running this twice leaves exactly what running it once leaves."""
-    job = AutolabelJob.objects.select_related("image", "run__checkpoint").get(id=job_id)
-    if job.state != JobState.WAITING or job.run.state != RunState.RUNNING:
+    job = AutolabelJob.objects.select_related("image", "run__checkpoint").filter(id=job_id).first()
+    if job is None or job.state != JobState.WAITING or job.run.state != RunState.RUNNING:
         return
     if job.attempts >= MAX_ATTEMPTS:  # each of them took its worker along
         _job_failed(job, job.error or "The worker died each time with this photo.")
@@ -88,7 +134,11 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
         embedding = embedding_ready(image=image, encoder_hash=checkpoint.encoder_hash)
         values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
         with get_storage().local(checkpoint.storage_key) as weights:
-            proposals = engine.label_everything(values, image.size, checkpoint=weights, settings=job.run.settings)
+            asked = engine_settings(job.run)
+            proposals = engine.label_everything(values, image.size, checkpoint=weights, settings=asked)
+        least = job.run.thresholds.get("min_stability", 0.0)
+        proposals = [proposal for proposal in proposals if proposal.stability_score >= least]
+        candidates = candidates_of(job, proposals)
     except Exception as error:  # whatever it is: a job that raises would be asked for again without end
         if not isinstance(error, EngineError | DomainError):
             logger.exception("automatic labelling of %s", image.id)
@@ -97,14 +147,19 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
     with transaction.atomic():
         # The photo's row decides between us and a person who takes it in this moment.
         Image.objects.select_for_update().get(id=image.id)
-        waiting = AutolabelJob.objects.filter(id=job.id, state=JobState.WAITING, run__state=RunState.RUNNING)
-        if _a_person_was_faster(image):
+        # What a paused run had in hand is finished.
+        waiting = AutolabelJob.objects.filter(id=job.id, state=JobState.WAITING, run__state__in=UNFINISHED)
+        done = {"state": JobState.DONE, "finished_at": Now(), "seconds": time.monotonic() - began}
+        if job.run.purpose != Purpose.LABEL:
+            waiting.update(**done, mask_count=len(proposals), candidates=candidates)
+        elif _a_person_was_faster(image, again=job.run.selection.get("which") != "waiting"):
             waiting.update(state=JobState.SKIPPED, finished_at=Now())
-        elif waiting.update(
-            state=JobState.DONE, finished_at=Now(), mask_count=len(proposals), seconds=time.monotonic() - began
-        ):  # else another delivery was faster; its masks stand
+        elif waiting.update(**done, mask_count=len(proposals)):  # else another delivery was faster; its masks stand
+            Mask.objects.filter(image=image, state=MaskState.ACTIVE, origin=Origin.AUTOMATIC).update(
+                state=MaskState.REPLACED
+            )
             Mask.objects.bulk_create([_mask_of(proposal, job) for proposal in proposals], batch_size=500)
-    _run_close(job.run)
+    run_close(job.run)
 
 
 def _mask_of(proposal: Any, job: AutolabelJob) -> Mask:
@@ -128,11 +183,16 @@ def _mask_of(proposal: Any, job: AutolabelJob) -> Mask:
     )
 
 
-def _a_person_was_faster(image: Image) -> bool:
+def _a_person_was_faster(image: Image, *, again: bool) -> bool:
+    """
+    Args:
+        again: automatic masks that are there already are in nobody's way.
+    """
+    masks = Mask.objects.filter(image=image, state__in=AT_WORK)
     return (
         Image.objects.filter(id=image.id, annotated_at__isnull=False).exists()
         or Assignment.objects.filter(image=image, state=State.OPEN).exists()
-        or Mask.objects.filter(image=image, state=MaskState.ACTIVE).exists()
+        or (masks.exclude(origin=Origin.AUTOMATIC, state=MaskState.ACTIVE) if again else masks).exists()
     )
 
 
@@ -141,29 +201,56 @@ def _job_failed(job: AutolabelJob, reason: str) -> None:
     failed = AutolabelJob.objects.filter(id=job.id, state=JobState.WAITING, attempts__gte=MAX_ATTEMPTS)
     if not failed.update(state=JobState.FAILED, finished_at=Now()):
         with transaction.atomic():
-            _wake([job.id])
-    _run_close(job.run)
+            wake([job.id])
+    run_close(job.run)
 
 
 @transaction.atomic
-def _run_close(run: AutolabelRun) -> None:
+def run_close(run: AutolabelRun) -> None:
     """Done when no job waits any more. One UPDATE decides who says so."""
     unfinished = AutolabelJob.objects.filter(run=OuterRef("pk"), state=JobState.WAITING)
-    closed = AutolabelRun.objects.filter(~Exists(unfinished), id=run.id, state=RunState.RUNNING).update(
+    closed = AutolabelRun.objects.filter(~Exists(unfinished), id=run.id, state__in=UNFINISHED).update(
         state=RunState.DONE, finished_at=Now()
     )
     if closed:
-        event_record("autolabel_run.finished", subject=run.id, dataset=run.dataset_id)
+        event_record("autolabel_run.finished", subject=run.id, dataset=run.dataset_id, purpose=run.purpose)
     else:
+        _wake_next(run.id)
         transaction.on_commit(lambda: publish("autolabel_run.changed", subject=run.id, dataset=run.dataset_id))
 
 
 @transaction.atomic
-def autolabel_run_cancel(*, run: AutolabelRun, by: User) -> None:
-    """What is done stays; the rest is passed over."""
-    if AutolabelRun.objects.filter(id=run.id, state=RunState.RUNNING).update(
-        state=RunState.CANCELLED, finished_at=Now()
+def autolabel_run_pause(*, run: AutolabelRun, by: User) -> None:
+    """Photos that workers have in hand are finished; no others are begun.
+
+    Raises:
+        AutolabelRunNotRunning.
+    """
+    if not AutolabelRun.objects.filter(id=run.id, state=RunState.RUNNING).update(state=RunState.PAUSED):
+        raise AutolabelRunNotRunning("Only a run that is on its way can be paused.")
+    event_record("autolabel_run.paused", subject=run.id, dataset=run.dataset_id, by=by)
+
+
+@transaction.atomic
+def autolabel_run_resume(*, run: AutolabelRun, by: User) -> None:
+    """
+    Raises:
+        AutolabelRunNotRunning: it is not paused.
+    """
+    if not AutolabelRun.objects.filter(id=run.id, state=RunState.PAUSED).update(
+        state=RunState.RUNNING, resumed_at=Now()
     ):
+        raise AutolabelRunNotRunning("Only a paused run can go on.")
+    waiting = run.jobs.filter(state=JobState.WAITING)
+    waiting.update(asked_at=None)  # the calls of before were passed over
+    wake(list(waiting.order_by("id").values_list("id", flat=True)[:_WOKEN_AT_ONCE]))
+    event_record("autolabel_run.resumed", subject=run.id, dataset=run.dataset_id, by=by)
+
+
+@transaction.atomic
+def autolabel_run_cancel(*, run: AutolabelRun, by: User | None) -> None:
+    """What is done stays; the rest is passed over."""
+    if AutolabelRun.objects.filter(id=run.id, state__in=UNFINISHED).update(state=RunState.CANCELLED, finished_at=Now()):
         run.jobs.filter(state=JobState.WAITING).update(state=JobState.SKIPPED, finished_at=Now())
         event_record("autolabel_run.cancelled", subject=run.id, dataset=run.dataset_id, by=by)
 
@@ -180,19 +267,22 @@ def autolabel_run_retry(*, run: AutolabelRun, by: User) -> None:
         raise NothingToLabel("No photo of this run failed.")
     try:
         with transaction.atomic():
-            AutolabelRun.objects.filter(id=run.id).update(state=RunState.RUNNING, finished_at=None)
+            AutolabelRun.objects.filter(id=run.id).update(state=RunState.RUNNING, finished_at=None, resumed_at=Now())
     except IntegrityError:
         raise AutolabelRunUnfinished("Another run is on its way; wait for it, or cancel it.") from None
-    run.jobs.filter(id__in=failed).update(state=JobState.WAITING, attempts=0, error="", finished_at=None)
+    run.jobs.filter(id__in=failed).update(state=JobState.WAITING, attempts=0, error="", finished_at=None, asked_at=None)
     event_record("autolabel_run.retried", subject=run.id, dataset=run.dataset_id, by=by, images=len(failed))
-    _wake(failed[:_WOKEN_AT_ONCE])
+    wake(failed[:_WOKEN_AT_ONCE])
 
 
 @transaction.atomic
 def autolabel_jobs_sweep() -> None:
     """Wake jobs that were not woken yet, or whose worker died; close runs that are done."""
     waiting = AutolabelJob.objects.filter(state=JobState.WAITING, run__state=RunState.RUNNING)
+    called = waiting.filter(asked_at__isnull=False, asked_at__gte=Now() - ASK_AGAIN_AFTER).count()
     lost = waiting.filter(asked_at__isnull=True) | waiting.filter(asked_at__lt=Now() - ASK_AGAIN_AFTER)
-    _wake(list(lost.order_by("id").values_list("id", flat=True)[:_WOKEN_AT_ONCE]))
+    room = max(0, _WOKEN_AT_ONCE - called)
+    wake(list(lost.order_by("id").values_list("id", flat=True)[:room]))
     for run in AutolabelRun.objects.filter(state=RunState.RUNNING):
-        _run_close(run)
+        run_close(run)
+    AutolabelRun.objects.filter(purpose=Purpose.PREVIEW, created_at__lt=Now() - PREVIEWS_KEPT).delete()

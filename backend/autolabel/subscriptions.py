@@ -1,6 +1,11 @@
 """What this app does when something happens elsewhere."""
 
+from backend.autolabel.calibration import calibration_start, thresholds_fit
+from backend.autolabel.errors import NothingToCalibrateOn
+from backend.autolabel.models import AutolabelRun, Purpose, RunState
 from backend.autolabel.proposals import proposals_request
+from backend.autolabel.selectors import thresholds_of
+from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import subscribe
 from backend.common.models import Event
 from backend.datasets.models import Dataset
@@ -12,3 +17,23 @@ def keep_proposals_ahead(event: Event) -> None:
     dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
     if dataset is not None:
         proposals_request(dataset=dataset)
+
+
+@subscribe("deployment.changed")
+def choose_thresholds_for_the_new_checkpoint(event: Event) -> None:
+    """A confidence belongs to its checkpoint: after every retrain, what it is worth is measured anew."""
+    dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
+    live = live_checkpoint(dataset.id) if dataset else None
+    if dataset is None or live is None or thresholds_of(dataset, live) is not None:
+        return
+    try:
+        calibration_start(dataset=dataset, by=None)
+    except NothingToCalibrateOn:
+        return  # it can be asked for when people have finished some
+
+
+@subscribe("autolabel_run.finished")
+def fit_thresholds(event: Event) -> None:
+    run = AutolabelRun.objects.filter(id=event.subject_id, purpose=Purpose.CALIBRATE, state=RunState.DONE).first()
+    if run is not None:
+        thresholds_fit(run=run)

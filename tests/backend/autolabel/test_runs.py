@@ -160,3 +160,107 @@ def test_a_photo_that_kills_every_worker_is_given_up(photo, start):
     job = AutolabelJob.objects.get()
     assert job.state == JobState.FAILED
     assert "died" in job.error
+
+
+def test_a_paused_run_begins_no_photo_and_goes_on_where_it_stopped(dataset, add_photo, start, admin, as_user):
+    for seed in (1, 2):
+        add_photo(seed)
+    run_id = start().json()["id"]
+    path = f"/api/autolabel-runs/{run_id}"
+    first, second = AutolabelJob.objects.order_by("id")
+    autolabel_job_run(job_id=first.id)
+    assert as_user(admin).post(f"{path}/pause/").status_code == 204
+    work()
+    assert AutolabelJob.objects.get(id=second.id).state == JobState.WAITING
+    assert start().json()["code"] == "autolabel_run_unfinished"  # it is still there
+    assert as_user(admin).post(f"{path}/pause/").json()["code"] == "autolabel_run_not_running"
+    assert as_user(admin).post(f"{path}/resume/").status_code == 204
+    work()
+    run = AutolabelRun.objects.get()
+    assert (run.state, run.jobs.filter(state=JobState.DONE).count()) == (RunState.DONE, 2)
+
+
+def test_the_photo_that_a_worker_has_in_hand_when_its_run_is_paused_is_finished(photo, start, monkeypatch):
+    from backend.autolabel import services
+
+    start()
+    work_with_it = services.engine.label_everything
+
+    def then_pause(*arguments, **options):
+        AutolabelRun.objects.update(state=RunState.PAUSED)
+        return work_with_it(*arguments, **options)
+
+    monkeypatch.setattr(services.engine, "label_everything", then_pause)
+    work()
+    assert AutolabelJob.objects.get().state == JobState.DONE
+    assert AutolabelRun.objects.get().state == RunState.DONE
+
+
+def test_photos_with_automatic_masks_are_labelled_anew_and_the_old_masks_give_way(
+    dataset, annotator, add_photo, label, admin, as_user, start
+):
+    old = add_photo(1)
+    start(), work()
+    before = set(Mask.objects.values_list("id", flat=True))
+    assert before
+    add_photo(2)
+    path = f"/api/datasets/{dataset.id}"
+    for which, photos in (("waiting", 1), ("automatic", 1), ("all", 2)):
+        assert as_user(admin).get(f"{path}/autolabel-selection/?which={which}").json() == {"photos": photos}
+    assert as_user(admin).get(f"{path}/autolabel-selection/?which=all&search=PHOTO%201").json() == {"photos": 1}
+    assert as_user(admin).get(f"{path}/autolabel-selection/?which=mine").status_code == 400
+    body = {"settings": EASY, "selection": {"which": "automatic"}}
+    assert as_user(admin).post(f"{path}/autolabel-runs/", body, format="json").status_code == 201
+    work()
+    assert set(Mask.objects.filter(id__in=before).values_list("state", flat=True)) == {MaskState.REPLACED}
+    fresh = Mask.objects.filter(state=MaskState.ACTIVE)
+    assert set(fresh.values_list("image_id", flat=True)) == {old.id}
+
+
+def test_a_photo_that_a_person_labelled_is_never_labelled_again(dataset, annotator, add_photo, label, admin, as_user):
+    add_photo(1)
+    label(annotator)
+    reply = as_user(admin).get(f"/api/datasets/{dataset.id}/autolabel-selection/?which=all")
+    assert reply.json() == {"photos": 0}
+
+
+def test_a_run_tells_its_throughput_and_when_it_will_end(dataset, add_photo, start, admin, as_user):
+    for seed in (1, 2, 3):
+        add_photo(seed)
+    start()
+    autolabel_job_run(job_id=AutolabelJob.objects.first().id)
+    (told,) = as_user(admin).get(f"/api/datasets/{dataset.id}/autolabel-runs/").json()
+    assert told["photos_per_minute"] > 0
+    assert told["seconds_left"] == pytest.approx(2 * 60 / told["photos_per_minute"], abs=0.1)
+
+
+def test_four_workers_and_every_call_twice_label_each_photo_once(dataset, add_photo, start):
+    import threading
+
+    from django.db import connection
+
+    for seed in range(4):
+        add_photo(seed)
+    start()
+    calls = 2 * list(AutolabelJob.objects.values_list("id", flat=True))
+    lock = threading.Lock()
+
+    def worker():
+        try:
+            while True:
+                with lock:
+                    if not calls:
+                        return
+                    job = calls.pop()
+                autolabel_job_run(job_id=job)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=worker) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert AutolabelRun.objects.get().state == RunState.DONE
+    for job in AutolabelJob.objects.all():
+        assert (job.state, job.mask_count) == (JobState.DONE, Mask.objects.filter(image=job.image_id).count())

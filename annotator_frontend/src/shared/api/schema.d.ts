@@ -139,6 +139,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/autolabel-runs/{run_id}/pause/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["autolabel_runs_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/autolabel-runs/{run_id}/preview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All candidates of the sampled photos; which of them pass is for the page to decide, without asking again. */
+        get: operations["autolabel_previews_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/autolabel-runs/{run_id}/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["autolabel_runs_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/autolabel-runs/{run_id}/retry/": {
         parameters: {
             query?: never;
@@ -237,6 +286,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/autolabel-previews/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["autolabel_previews_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/autolabel-runs/": {
         parameters: {
             query?: never;
@@ -247,6 +312,23 @@ export interface paths {
         get: operations["autolabel_runs_list"];
         put?: never;
         post: operations["autolabel_runs_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/autolabel-selection/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How many photos a run would take. */
+        get: operations["autolabel_selection"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -508,6 +590,24 @@ export interface paths {
         put?: never;
         /** @description Move the dataset to another stage: which jobs there are for people follows from it. */
         post: operations["datasets_set_stage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/thresholds/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Of the live checkpoint. */
+        get: operations["thresholds_get"];
+        put?: never;
+        /** @description Have them chosen anew on the test photos. */
+        post: operations["thresholds_calibrate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -844,14 +944,19 @@ export interface components {
             settings?: {
                 [key: string]: unknown;
             };
+            selection?: components["schemas"]["SelectionFormRequest"];
+            thresholds?: components["schemas"]["ThresholdsFormRequest"] | null;
         };
         AutolabelRunJson: {
             /** Format: uuid */
             readonly id: string;
             readonly state: components["schemas"]["AutolabelRunState"];
+            readonly purpose: components["schemas"]["PurposeEnum"];
             /** Format: uuid */
             readonly checkpoint: string;
             readonly settings: unknown;
+            readonly thresholds: components["schemas"]["ThresholdsForm"] | null;
+            readonly selection: unknown;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
@@ -860,15 +965,36 @@ export interface components {
             masks: number;
             failures: components["schemas"]["FailureJson"][];
             /** Format: double */
+            photos_per_minute: number | null;
+            /** Format: double */
             seconds_left: number | null;
         };
         /**
          * @description * `running` - Running
+         *     * `paused` - Paused
          *     * `done` - Done
          *     * `cancelled` - Cancelled
          * @enum {string}
          */
-        AutolabelRunState: "running" | "done" | "cancelled";
+        AutolabelRunState: "running" | "paused" | "done" | "cancelled";
+        CalibrationFormRequest: {
+            /** Format: double */
+            precision?: number;
+            settings?: {
+                [key: string]: unknown;
+            };
+        };
+        CandidateJson: {
+            /** Format: double */
+            predicted_iou: number;
+            /** Format: double */
+            stability: number;
+            /** @description pixels of the photo */
+            area: number;
+            /** @description height and width of the run lengths */
+            size: number[];
+            counts: string;
+        };
         CheckpointBrief: {
             /** Format: uuid */
             readonly id: string;
@@ -1330,6 +1456,32 @@ export interface components {
             hover_preview?: boolean | null;
             language?: string | null;
         };
+        PreviewFormRequest: {
+            settings?: {
+                [key: string]: unknown;
+            };
+            selection?: components["schemas"]["SelectionFormRequest"];
+        };
+        PreviewJson: {
+            run: components["schemas"]["AutolabelRunJson"];
+            photos: components["schemas"]["PreviewPhotoJson"][];
+        };
+        PreviewPhotoJson: {
+            /** Format: uuid */
+            image: string;
+            file_name: string;
+            state: components["schemas"]["PreviewPhotoJsonStateEnum"];
+            error: string;
+            masks: components["schemas"]["CandidateJson"][];
+        };
+        /**
+         * @description * `waiting` - Waiting
+         *     * `done` - Done
+         *     * `failed` - Failed
+         *     * `skipped` - Skipped
+         * @enum {string}
+         */
+        PreviewPhotoJsonStateEnum: "waiting" | "done" | "failed" | "skipped";
         ProgressJson: {
             step: number;
             steps: number;
@@ -1358,6 +1510,13 @@ export interface components {
             offered: number;
             left_out: number;
         };
+        /**
+         * @description * `label` - Label
+         *     * `preview` - Preview
+         *     * `calibrate` - Calibrate
+         * @enum {string}
+         */
+        PurposeEnum: "label" | "preview" | "calibrate";
         QualityJson: {
             /** Format: date-time */
             since: string;
@@ -1505,6 +1664,15 @@ export interface components {
             test?: components["schemas"]["ScoreJson"];
             holdout?: components["schemas"]["ScoreJson"];
         };
+        SelectionCountJson: {
+            photos: number;
+        };
+        SelectionFormRequest: {
+            /** @default waiting */
+            which?: components["schemas"]["WhichEnum"];
+            /** @default  */
+            search?: string;
+        };
         SessionJson: {
             user: components["schemas"]["UserJson"] | null;
         };
@@ -1549,6 +1717,50 @@ export interface components {
             readonly decoder_hash: string;
             /** @description as many as the decoder has channels */
             token: number[];
+        };
+        ThresholdsAnswer: {
+            thresholds: components["schemas"]["ThresholdsJson"] | null;
+            /** @description the one on its way */
+            calibration: components["schemas"]["AutolabelRunJson"] | null;
+        };
+        ThresholdsForm: {
+            /** Format: double */
+            min_predicted_iou: number;
+            /** Format: double */
+            min_stability: number;
+        };
+        ThresholdsFormRequest: {
+            /** Format: double */
+            min_predicted_iou: number;
+            /** Format: double */
+            min_stability: number;
+        };
+        ThresholdsJson: {
+            /** Format: double */
+            wanted_precision: number;
+            /** Format: double */
+            min_predicted_iou: number;
+            /** Format: double */
+            min_stability: number;
+            attained: boolean;
+            /** Format: double */
+            precision?: number | null;
+            /** Format: double */
+            precision_low?: number | null;
+            /** Format: double */
+            precision_high?: number | null;
+            /** Format: double */
+            recall?: number | null;
+            masks: number;
+            photos: number;
+            complete: boolean;
+            audited?: number;
+            /** Format: date-time */
+            fitted_at: string;
+            /** Format: uuid */
+            checkpoint: string;
+            /** Format: uuid */
+            calibration?: string | null;
         };
         TokenJson: {
             token: string;
@@ -1660,6 +1872,13 @@ export interface components {
             known: number;
             known_right: number;
         };
+        /**
+         * @description * `waiting` - waiting
+         *     * `automatic` - automatic
+         *     * `all` - all
+         * @enum {string}
+         */
+        WhichEnum: "waiting" | "automatic" | "all";
     };
     responses: never;
     parameters: never;
@@ -1832,6 +2051,67 @@ export interface operations {
         };
     };
     autolabel_runs_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    autolabel_runs_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    autolabel_previews_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewJson"];
+                };
+            };
+        };
+    };
+    autolabel_runs_resume: {
         parameters: {
             query?: never;
             header?: never;
@@ -2035,6 +2315,33 @@ export interface operations {
             };
         };
     };
+    autolabel_previews_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PreviewFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PreviewFormRequest"];
+                "multipart/form-data": components["schemas"]["PreviewFormRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutolabelRunJson"];
+                };
+            };
+        };
+    };
     autolabel_runs_list: {
         parameters: {
             query?: never;
@@ -2079,6 +2386,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AutolabelRunJson"];
+                };
+            };
+        };
+    };
+    autolabel_selection: {
+        parameters: {
+            query?: {
+                search?: string;
+                /**
+                 * @description * `waiting` - waiting
+                 *     * `automatic` - automatic
+                 *     * `all` - all
+                 */
+                which?: "waiting" | "automatic" | "all";
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectionCountJson"];
                 };
             };
         };
@@ -2606,6 +2942,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    thresholds_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdsAnswer"];
+                };
+            };
+        };
+    };
+    thresholds_calibrate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CalibrationFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["CalibrationFormRequest"];
+                "multipart/form-data": components["schemas"]["CalibrationFormRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutolabelRunJson"];
+                };
             };
         };
     };

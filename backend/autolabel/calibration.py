@@ -1,0 +1,145 @@
+"""Choosing thresholds: previews for the eye, calibrations against what people drew, refits with what audits found."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.autolabel.errors import NothingToCalibrateOn, NothingToLabel
+from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, Purpose, Thresholds
+from backend.autolabel.selectors import Selection, images_to_calibrate_on, images_to_label, thresholds_of
+from backend.autolabel.services import autolabel_run_cancel, run_begin, settings_check
+from backend.autolabel.thresholds import Candidate, choose
+from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.services import deployment_ensure
+from backend.common.events import event_record
+from backend.datasets.models import Dataset
+
+PREVIEW_PHOTOS = 20
+CALIBRATION_PHOTOS = 100
+WANTED_PRECISION = 0.8
+
+
+@transaction.atomic
+def preview_start(*, dataset: Dataset, by: User, settings: dict[str, Any], selection: Selection) -> AutolabelRun:
+    """Candidates of a few photos of a selection, the same few each time. An unfinished preview is given up.
+
+    Raises:
+        SettingsRefused, NothingToLabel.
+    """
+    settings_check(settings, {})
+    photos = list(images_to_label(dataset, selection).values_list("id", flat=True))
+    if not photos:
+        raise NothingToLabel("There is no photo in this selection that may be labelled automatically.")
+    sampled = sorted(photos, key=lambda photo: hashlib.sha256(photo.bytes).digest())[:PREVIEW_PHOTOS]
+    return _instead(
+        dataset=dataset, purpose=Purpose.PREVIEW, by=by, settings=settings, selection=asdict(selection), images=sampled
+    )
+
+
+@transaction.atomic
+def calibration_start(
+    *, dataset: Dataset, by: User | None, precision: float | None = None, settings: dict[str, Any] | None = None
+) -> AutolabelRun:
+    """Have the live checkpoint's thresholds chosen; an unfinished calibration is given up.
+
+    Args:
+        precision: share of masks that shall be good; None: as the last time.
+        settings: of everything-mode; those of the runs that go by the thresholds.
+    Raises:
+        SettingsRefused; NothingToCalibrateOn: people have finished no test photo.
+    """
+    settings_check(settings or {}, {})
+    photos, complete = images_to_calibrate_on(dataset)
+    found = list(photos.order_by("created_at", "id").values_list("id", flat=True)[:CALIBRATION_PHOTOS])
+    if not found:
+        raise NothingToCalibrateOn(
+            "Thresholds are chosen on test photos that people have finished; there are none yet."
+        )
+    if precision is None:
+        last = dataset.thresholds.order_by("-fitted_at").first()
+        precision = last.wanted_precision if last else WANTED_PRECISION
+    return _instead(
+        dataset=dataset,
+        purpose=Purpose.CALIBRATE,
+        by=by,
+        settings=settings or {},
+        selection={"precision": precision, "complete": complete},
+        images=found,
+    )
+
+
+def _instead(*, dataset: Dataset, purpose: Purpose, by: User | None, **fields: Any) -> AutolabelRun:
+    Dataset.objects.select_for_update().get(id=dataset.id)
+    for old in AutolabelRun.objects.filter(dataset=dataset, purpose=purpose, state__in=UNFINISHED):
+        autolabel_run_cancel(run=old, by=by)
+    checkpoint = deployment_ensure(dataset=dataset)
+    run = run_begin(dataset=dataset, checkpoint=checkpoint, purpose=purpose, by=by, **fields)
+    event_record("autolabel_run.started", subject=run.id, dataset=dataset.id, by=by, purpose=str(purpose))
+    return run
+
+
+@transaction.atomic
+def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> Thresholds:
+    """Choose by a calibration's candidates, and by pairs of the audit where there are any. Twice is as once.
+
+    Args:
+        audited: automatic masks of this checkpoint as people left them.
+    """
+    done = run.jobs.filter(state=JobState.DONE).values_list("image_id", "candidates")
+    rows = [(image, kept) for image, kept in done if kept is not None]
+    candidates = [
+        Candidate(
+            one["predicted_iou"],
+            one["stability"],
+            one["iou"],
+            None if one["truth"] is None else (str(image), one["truth"]),
+        )
+        for image, kept in rows
+        for one in kept["masks"]
+    ]
+    truths = sum(kept["truths"] for _, kept in rows)
+    wanted = run.selection["precision"]
+    chosen = choose([*candidates, *audited], truths, wanted)
+    fitted, _ = Thresholds.objects.update_or_create(
+        dataset_id=run.dataset_id,
+        checkpoint_id=run.checkpoint_id,
+        defaults={
+            "calibration": run,
+            "wanted_precision": wanted,
+            "min_predicted_iou": chosen.min_predicted_iou,
+            "min_stability": chosen.min_stability,
+            "attained": chosen.attained,
+            "precision": chosen.precision,
+            "precision_low": chosen.interval[0],
+            "precision_high": chosen.interval[1],
+            "recall": chosen.recall,
+            "masks": chosen.masks,
+            "photos": len(rows),
+            "complete": run.selection["complete"],
+            "audited": len(audited),
+            "fitted_at": Now(),
+        },
+    )
+    event_record(
+        "thresholds.fitted",
+        subject=fitted.id,
+        dataset=run.dataset_id,
+        checkpoint=str(run.checkpoint_id),
+        attained=chosen.attained,
+        audited=len(audited),
+    )
+    fitted.refresh_from_db()
+    return fitted
+
+
+def thresholds_refit(*, dataset: Dataset, checkpoint: Checkpoint, audited: Sequence[Candidate]) -> Thresholds | None:
+    """Once more, with what an audit found; None where there was no calibration to begin with."""
+    fitted = thresholds_of(dataset, checkpoint)
+    if fitted is None or fitted.calibration is None:
+        return None
+    return thresholds_fit(run=fitted.calibration, audited=audited)

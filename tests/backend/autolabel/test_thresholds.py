@@ -1,0 +1,190 @@
+"""Choosing thresholds: the arithmetic, then the way from a new checkpoint to a run that goes by them."""
+
+import pytest
+
+from backend.annotation.models import Mask, MaskState, Origin
+from backend.autolabel.calibration import thresholds_refit
+from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, Purpose, RunState, Thresholds
+from backend.autolabel.services import autolabel_job_run
+from backend.autolabel.thresholds import Candidate, choose
+from backend.common.services import events_sweep
+from backend.common.statistics import wilson
+from backend.datasets.models import Split
+
+
+def test_wilsons_interval_is_that_of_the_book():
+    # Brown, Cai and DasGupta's example of 0 in n, and a plain one worked out by hand.
+    assert wilson(0, 10) == (pytest.approx(0.0), pytest.approx(0.2775, abs=1e-4))
+    assert wilson(8, 10) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def candidates(good_above: float) -> list[Candidate]:
+    """A hundred of each object's own; those with a predicted IoU above that are good."""
+    return [Candidate(n / 100, 0.9, 0.9 if n / 100 > good_above else 0.1, ("photo", n)) for n in range(100)]
+
+
+def test_the_thresholds_that_find_most_objects_at_the_wanted_precision_are_chosen():
+    chosen = choose(candidates(0.60), truths=100, wanted=0.8)
+    assert chosen.attained
+    assert chosen.precision >= 0.8
+    # 39 are good; with up to 9 bad ones below them, 80% are.
+    assert 0.50 <= chosen.min_predicted_iou <= 0.52
+    assert chosen.recall == pytest.approx(0.39)
+    assert chosen.interval[0] < chosen.precision < chosen.interval[1]
+
+
+def test_a_precision_that_cannot_be_had_is_said_and_the_nearest_is_taken():
+    chosen = choose(candidates(0.995), truths=100, wanted=0.8)
+    assert not chosen.attained
+    assert chosen.precision < 0.8
+
+
+def test_without_candidates_nothing_is_promised():
+    chosen = choose([], truths=3, wanted=0.8)
+    assert (chosen.attained, chosen.precision, chosen.recall, chosen.masks) == (False, None, 0.0, 0)
+
+
+def test_stability_parts_what_predicted_iou_does_not():
+    mixed = [Candidate(0.8, 0.9, 0.9, ("a", n)) for n in range(20)] + [Candidate(0.8, 0.2, 0.1) for _ in range(20)]
+    chosen = choose(mixed, truths=20, wanted=0.95)
+    assert chosen.attained
+    assert 0.2 < chosen.min_stability <= 0.9
+    assert chosen.precision == 1.0
+
+
+SMALL_GRID = {"points_per_side": 4, "min_region_px": 0}
+
+
+@pytest.fixture
+def post(dataset, admin, as_user):
+    def send(path, **body):
+        return as_user(admin).post(f"/api/datasets/{dataset.id}/{path}/", body, format="json")
+
+    return send
+
+
+def work():
+    for job in AutolabelJob.objects.filter(state=JobState.WAITING):
+        autolabel_job_run(job_id=job.id)
+
+
+def deliver():
+    """Events to their subscribers, as the sweeper does it late."""
+    from datetime import timedelta
+
+    from django.db.models import F
+
+    from backend.common.models import Event
+
+    Event.objects.filter(delivered_at__isnull=True).update(created_at=F("created_at") - timedelta(minutes=5))
+    events_sweep()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_promotion_thresholds_are_chosen_on_the_test_photos_and_runs_go_by_them(
+    dataset, admin, annotator, add_photo, label, post, as_user, live
+):
+    add_photo(1, split=Split.TEST)
+    label(annotator, masks=2)
+    assert post("thresholds", precision=2).status_code == 400
+    reply = post("thresholds", precision=0.05, settings=SMALL_GRID)
+    assert reply.status_code == 201, reply.content
+    work()
+    deliver()
+    fitted = Thresholds.objects.get()
+    assert (fitted.checkpoint, fitted.wanted_precision, fitted.photos, fitted.complete) == (live, 0.05, 1, False)
+    told = as_user(annotator).get(f"/api/datasets/{dataset.id}/thresholds/").json()["thresholds"]
+    assert told["masks"] == fitted.masks
+    assert not Mask.objects.filter(origin=Origin.AUTOMATIC).exists()  # looked at, not kept
+    add_photo(2)
+    run = post("autolabel-runs", settings=SMALL_GRID).json()
+    assert run["thresholds"] == {
+        "min_predicted_iou": fitted.min_predicted_iou,
+        "min_stability": fitted.min_stability,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_live_checkpoint_is_calibrated_by_itself_once(dataset, annotator, add_photo, label, live):
+    from backend.checkpoints.models import Checkpoint
+    from backend.checkpoints.services import deployment_make
+
+    deliver()
+    add_photo(1, split=Split.TEST)
+    label(annotator)
+    assert not AutolabelRun.objects.exists()  # the first model came before there was anything to calibrate on
+    other = Checkpoint.objects.get(id=live.id)
+    other.pk, other._state.adding, other.file_hash, other.storage_key = None, True, "0" * 64, "checkpoints/other"
+    from backend.common.ids import uuid7
+
+    other.id = uuid7()
+    other.save()
+    deployment_make(dataset=dataset, checkpoint=other, reason="promoted by the gate", by=None)
+    deliver()
+    deliver()
+    run = AutolabelRun.objects.get()
+    assert (run.purpose, run.checkpoint, run.requested_by) == (Purpose.CALIBRATE, other, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_finished_test_photos_there_is_nothing_to_calibrate_on(photo, post):
+    reply = post("thresholds")
+    assert (reply.status_code, reply.json()["code"]) == (409, "nothing_to_calibrate_on")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_audited_pairs_raise_thresholds_that_promised_too_much(dataset, live):
+    run = AutolabelRun.objects.create(
+        dataset=dataset,
+        checkpoint=live,
+        purpose=Purpose.CALIBRATE,
+        state=RunState.DONE,
+        selection={"precision": 0.8, "complete": True},
+    )
+    from backend.autolabel.calibration import thresholds_fit
+    from backend.datasets.models import Image
+
+    image = Image.objects.create(
+        dataset=dataset, file_name="a", content_hash="a", original_key="a", display_key="a", thumbnail_key="a",
+        media_type="image/png", width=9, height=9, byte_size=9, group="a", split=Split.TEST,
+    )  # fmt: skip
+    good = [{"predicted_iou": 0.4 + n / 200, "stability": 0.9, "iou": 0.9, "truth": n} for n in range(100)]
+    AutolabelJob.objects.create(run=run, image=image, state=JobState.DONE, candidates={"masks": good, "truths": 100})
+    first = thresholds_fit(run=run)
+    assert first.min_predicted_iou < 0.4
+    bad = [Candidate(0.4 + n / 500, 0.9, 0.2) for n in range(100)]  # from 0.4 to 0.6, what people found was not good
+    second = thresholds_refit(dataset=dataset, checkpoint=live, audited=bad)
+    assert second.id == first.id
+    assert second.min_predicted_iou > 0.5
+    assert second.audited == 100
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_keeps_exactly_what_its_preview_showed_above_the_thresholds(
+    dataset, add_photo, post, as_user, admin, annotator
+):
+    for seed in (1, 2):
+        add_photo(seed)
+    assert as_user(annotator).post(f"/api/datasets/{dataset.id}/autolabel-previews/").status_code == 403
+    preview = post("autolabel-previews", settings=SMALL_GRID).json()
+    work()
+    assert not Mask.objects.exists()
+    told = as_user(admin).get(f"/api/autolabel-runs/{preview['id']}/preview/").json()
+    assert told["run"]["state"] == "done"
+    figures = sorted((mask["predicted_iou"], mask["stability"]) for photo in told["photos"] for mask in photo["masks"])
+    assert len(figures) > 4
+    middle = figures[len(figures) // 4][0] + 5e-5
+    stable = sorted(stability for confidence, stability in figures if confidence > middle)
+    thresholds = {"min_predicted_iou": middle, "min_stability": max(0.0, stable[len(stable) // 2] - 5e-5)}
+    shown = {
+        (photo["image"], round(mask["predicted_iou"], 3), mask["area"])
+        for photo in told["photos"]
+        for mask in photo["masks"]
+        if mask["predicted_iou"] > thresholds["min_predicted_iou"] and mask["stability"] >= thresholds["min_stability"]
+    }
+    assert 0 < len(shown) < len(figures)
+    assert post("autolabel-runs", settings=SMALL_GRID, thresholds=thresholds).status_code == 201
+    work()
+    kept = {(str(m.image_id), round(m.predicted_iou, 3), m.area) for m in Mask.objects.filter(state=MaskState.ACTIVE)}
+    assert kept == shown
