@@ -1,8 +1,9 @@
 """What `make check` asks besides the linters: no migration is missing, and the page's API client is that of this API.
 
-python -m tests.checks [--write]
+python -m tests.checks [--write] [--texts]
 """
 
+import json
 import os
 import re
 import subprocess
@@ -68,6 +69,28 @@ def wrong_imports(source: Path) -> list[str]:
     return found
 
 
+def texts_astray(frontend: Path) -> list[str]:
+    """Texts that go around `t`, so that no catalogue can have them; and those that a catalogue lacks, or has for nothing."""
+    environment = {**os.environ, "PATH": node_path()}
+    said = subprocess.run(
+        ["node", "texts.mjs"], cwd=frontend, env=environment, check=True, capture_output=True, text=True
+    )
+    found = json.loads(said.stdout)
+    problems = [f"{one['file']}:{one['line']}: {one['text']!r} does not go through t" for one in found["bare"]]
+    catalogues = frontend / "src" / "shared" / "i18n"
+    plurals = {re.sub("_(one|other)$", "", key) for key in json.loads((catalogues / "en.json").read_text("utf-8"))}
+    wanted = {
+        key for text in found["keys"] for key in ([f"{text}_one", f"{text}_other"] if text in plurals else [text])
+    }
+    for catalogue in sorted(catalogues.glob("*.json")):
+        if catalogue.name == "en.json":
+            continue
+        known = set(json.loads(catalogue.read_text("utf-8")))
+        problems += [f"{catalogue.name} lacks {key!r}" for key in sorted(wanted - known)]
+        problems += [f"{catalogue.name} has {key!r}, which no page says" for key in sorted(known - wanted)]
+    return problems
+
+
 def _part(path: Path) -> str:
     return "/".join(path.parts[:2]) if path.parts[0] == "features" else path.parts[0]
 
@@ -79,6 +102,8 @@ def main() -> int:
 
     django.setup()
     problems = wrong_imports(FRONTEND / "src")
+    if "--texts" in sys.argv:
+        problems += texts_astray(FRONTEND)
     if make_vectors.main([] if "--write" in sys.argv else ["--check"]):
         problems.append("the shared test vectors are not of this engine: make fix")
     if migrations_missing():

@@ -4,6 +4,7 @@ import { Link, Outlet } from 'react-router'
 import { answer, api, type Schemas } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
+import { LanguageChoice } from './LanguageChoice'
 import classes from './Shell.module.css'
 import { useLiveChanges } from './useLiveChanges'
 
@@ -32,6 +33,7 @@ export function Shell({ user }: { user: Schemas['UserJson'] }) {
           <Anchor href="/api/docs/" size="sm" c="dimmed">
             API
           </Anchor>
+          <LanguageChoice />
           <Text size="sm">{user.username}</Text>
           <Button size="compact-sm" variant="default" onClick={() => void logOut()}>
             {t('Log out')}

@@ -2,11 +2,14 @@ import '@mantine/core/styles.css'
 import '@mantine/notifications/styles.css'
 import './global.css'
 import { createRoot } from 'react-dom/client'
+import { InLanguage } from './InLanguage'
 import { Providers } from './providers'
 import { Routes } from './routes'
 
 createRoot(document.getElementById('root')!).render(
   <Providers>
-    <Routes />
+    <InLanguage>
+      <Routes />
+    </InLanguage>
   </Providers>,
 )

@@ -12,18 +12,20 @@ import { Shell } from './Shell'
 // The decoder's runtime is only for those who label.
 const WorkspaceScreen = lazy(() => import('./WorkspaceScreen'))
 
-const waiting = (
-  <Center mih="100dvh">
-    <Loader aria-label={t('Loading')} />
-  </Center>
-)
+function Waiting() {
+  return (
+    <Center mih="100dvh">
+      <Loader aria-label={t('Loading')} />
+    </Center>
+  )
+}
 
 export function Routes() {
   const { data: user, isPending } = useCurrentUser()
-  if (isPending) return waiting
+  if (isPending) return <Waiting />
   if (!user) return <LoginPage />
   return (
-    <Suspense fallback={waiting}>
+    <Suspense fallback={<Waiting />}>
       <Table>
         <Route element={<Shell user={user} />}>
           <Route index element={<DatasetsPage />} />

@@ -1,19 +1,25 @@
+import { dateTime, number } from '@/shared/i18n'
+
 /** 1 photo, 2 photos. */
-export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
+export function count(many: number, one: string, others = `${one}s`): string {
+  return `${number(many)} ${many === 1 ? one : others}`
 }
 
-export function bytes(number: number): string {
-  if (number < 1000) return `${number} B`
-  if (number < 1e6) return `${(number / 1e3).toFixed(0)} kB`
-  return number < 1e9 ? `${(number / 1e6).toFixed(1)} MB` : `${(number / 1e9).toFixed(2)} GB`
+export function bytes(size: number): string {
+  if (size < 1000) return `${size} B`
+  if (size < 1e6) return `${number(size / 1e3, { maximumFractionDigits: 0 })} kB`
+  return size < 1e9 ? `${tenths(size / 1e6)} MB` : `${number(size / 1e9, { maximumFractionDigits: 2 })} GB`
 }
 
-export function seconds(number: number): string {
-  if (number < 90) return `${Math.round(number)} s`
-  return number < 5400 ? `${Math.round(number / 60)} min` : `${(number / 3600).toFixed(1)} h`
+export function seconds(long: number): string {
+  if (long < 90) return `${Math.round(long)} s`
+  return long < 5400 ? `${Math.round(long / 60)} min` : `${tenths(long / 3600)} h`
 }
 
 export function when(time: string): string {
-  return new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+  return dateTime(time)
+}
+
+function tenths(value: number): string {
+  return number(value, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
 }
