@@ -108,6 +108,7 @@ class ImageJson(ImageBrief):
 class MaskJson(serializers.ModelSerializer):
     size = serializers.SerializerMethodField()
     box = serializers.SerializerMethodField()
+    crop_box = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
     prompts = PromptJson(many=True)
 
     class Meta:
@@ -123,6 +124,7 @@ class MaskJson(serializers.ModelSerializer):
             "state",
             "predicted_iou",
             "stability",
+            "crop_box",
             "prompts",
             "author",
             "checkpoint",
@@ -145,6 +147,14 @@ class MaskForm(serializers.Serializer):
     size = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
     counts = serializers.CharField(trim_whitespace=False)
     origin = serializers.ChoiceField(choices=[Origin.ASSISTED, Origin.BRUSH])
+    crop_box = serializers.ListField(
+        child=serializers.IntegerField(min_value=0),
+        min_length=4,
+        max_length=4,
+        allow_null=True,
+        default=None,
+        help_text="x0, y0, x1, y1 of the part of the photo that the model looked at; null: all of it",
+    )
     prompts = PromptJson(many=True)
     predicted_iou = serializers.FloatField(allow_null=True, default=None)
     stability = serializers.FloatField(allow_null=True, default=None)

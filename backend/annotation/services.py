@@ -268,18 +268,22 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
 
     Args:
         body: validated; assignment, size, counts, origin, prompts, predicted_iou, stability, choice, seconds, clicks,
-            replaces.
+            replaces, crop_box.
     Returns:
         The mask, and whether it is new.
     Raises:
-        MaskRefused: the run lengths are not a mask of this photo, or it is empty.
+        MaskRefused: the run lengths are not a mask of this photo, or it is empty, or the crop box is no part of it.
         MaskIdTaken: other content was sent under this UUID before.
         AssignmentNotHeld: the photo is not the person's to change any more.
         AssignmentInAnotherTab: another window of the person's has it.
         ReplacedAlready: what it corrects was corrected before, or is not on this photo.
     """
     # Not the assignment: the same mask may be sent again under a new lease, when the old one ran out on the way.
-    content = {name: value for name, value in body.items() if name != "assignment"}
+    # A crop box only where there is one: pages that know of none sent masks before, and may send them again.
+    crop_box = body.get("crop_box")
+    content = {name: value for name, value in body.items() if name not in ("assignment", "crop_box")}
+    if crop_box is not None:
+        content["crop_box"] = crop_box
     content_hash = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     existing = Mask.objects.filter(id=mask_id).first()
     if existing is not None:
@@ -289,6 +293,7 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
     if held is None:
         raise _refusal(body["assignment"], author, tab)
     shape = check_run_lengths(body["counts"], body["size"], held.image)
+    check_crop_box(crop_box, held.image)
     replaced = _replaced(body["replaces"], held.image)
     claimed, left = body["seconds"], seconds_left(held=held, author=author)
     fits = claimed is None or claimed <= left
@@ -305,6 +310,7 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
                 checkpoint=held.checkpoint if body["predicted_iou"] is not None else None,
                 predicted_iou=body["predicted_iou"],
                 stability=body["stability"],
+                crop_box=crop_box,
                 prompts=body["prompts"],
                 choice=body["choice"],
                 seconds=claimed if fits else left,
@@ -347,6 +353,20 @@ def check_run_lengths(counts: str, size: list[int], image: Image) -> dict[str, i
         raise MaskRefused("The mask is empty.")
     x0, y0, x1, y1 = run_lengths.bbox(rle)
     return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "area": area}
+
+
+def check_crop_box(crop_box: list[int] | None, image: Image) -> None:
+    """
+    Raises:
+        MaskRefused: it is no part of the photo.
+    """
+    if crop_box is None:
+        return
+    x0, y0, x1, y1 = crop_box
+    if not (0 <= x0 < x1 <= image.width and 0 <= y0 < y1 <= image.height):
+        raise MaskRefused(
+            f"The crop box {crop_box} is no part of {image.file_name}: {image.width} x {image.height} px."
+        )
 
 
 def _replaced(mask_id: UUID | None, image: Image) -> Mask | None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,21 +17,31 @@ from backend.datasets.api import person
 from backend.datasets.selectors import image_get
 from backend.inference.errors import EmbeddingFailed, EmbeddingNotReady
 from backend.inference.models import EmbeddingState, TextToken
+from backend.inference.regions import WHOLE, region_of, written
 from backend.inference.selectors import embedding_of, seconds_expected
 from backend.inference.services import embedding_request, text_token_get
 
 
 class EmbeddingView(APIView):
-    @extend_schema(operation_id="image_embedding", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="image_embedding",
+        parameters=[OpenApiParameter("region", str, description="x0,y0,x1,y1; without it the whole photo")],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, image_id: UUID, encoder_hash: str) -> HttpResponse | StreamingHttpResponse:
-        """float16, channels x rows x columns, raw. 202 while it is being made: somebody is waiting, so it goes first."""
+        """float16, channels x rows x columns, raw. 202 while it is being made: somebody is waiting, so it goes first.
+
+        With a region, of that part of the photo alone, as if it were a photo: `X-Region` says which, since a region begins and
+        ends on a grid; empty where that is (nearly) the whole photo.
+        """
         image = image_get(user=person(request), image_id=image_id)
         checkpoint = Checkpoint.objects.filter(encoder_hash=encoder_hash).first()
         if checkpoint is None:
             raise Http404
-        embedding = embedding_of(image.id, encoder_hash)
+        region = written(region_of(request.query_params.get("region", WHOLE), image))
+        embedding = embedding_of(image.id, encoder_hash, region)
         if embedding is None or embedding.state == EmbeddingState.WAITING:
-            embedding_request(image=image, encoder_hash=encoder_hash, urgent=True)
+            embedding_request(image=image, encoder_hash=encoder_hash, urgent=True, region=region)
             seconds = seconds_expected(encoder_hash)
             raise EmbeddingNotReady("The photo is being prepared.", expected_seconds=seconds)
         if embedding.state == EmbeddingState.FAILED:
@@ -40,8 +50,8 @@ class EmbeddingView(APIView):
             request,
             embedding.storage_key,
             "application/octet-stream",
-            etag=f"{encoder_hash}-{image.content_hash}",
-            headers={"X-Embedding-Shape": ",".join(map(str, checkpoint.embedding_shape))},
+            etag=f"{encoder_hash}-{image.content_hash}-{region}",
+            headers={"X-Embedding-Shape": ",".join(map(str, checkpoint.embedding_shape)), "X-Region": region},
         )
 
 

@@ -16,6 +16,17 @@ class EmbeddingFailed(DomainError):
     code: ClassVar[str] = "embedding_failed"
 
 
+class RegionRefused(DomainError):
+    """Not a part of the photo that could be looked at closer."""
+
+    code: ClassVar[str] = "region_refused"
+    status: ClassVar[int] = 400
+
+
+class TooManyRegions(DomainError):
+    code: ClassVar[str] = "too_many_regions"
+
+
 class TextNotTaken(DomainError):
     """The page offers no field for words where the checkpoint's `text` is false."""
 

@@ -1,4 +1,4 @@
-"""What the model makes of photos and words: once per photo and encoder, per text and decoder, and shared by everybody."""
+"""What the model makes of photos and words: once per region and encoder, per text and decoder, and shared by everybody."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -18,6 +18,7 @@ class Embedding(Row):
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="embeddings")
     encoder_hash = models.CharField(max_length=64)
+    region = models.CharField(max_length=43, blank=True, default="")  # see inference.regions; "": the whole photo
     state = models.CharField(max_length=8, choices=EmbeddingState.choices, default=EmbeddingState.WAITING)
     storage_key = models.CharField(max_length=255, blank=True)  # "" until ready
     seconds = models.FloatField(null=True)  # what making it took
@@ -27,7 +28,7 @@ class Embedding(Row):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["image", "encoder_hash"], name="one_embedding_per_encoder"),
+            models.UniqueConstraint(fields=["image", "encoder_hash", "region"], name="one_embedding_per_region"),
         ]
         indexes = [
             models.Index(

@@ -5,10 +5,11 @@ from uuid import UUID
 from django.db.models import Avg
 
 from backend.inference.models import Embedding, EmbeddingState
+from backend.inference.regions import WHOLE
 
 
-def embedding_of(image_id: UUID, encoder_hash: str) -> Embedding | None:
-    return Embedding.objects.filter(image_id=image_id, encoder_hash=encoder_hash).first()
+def embedding_of(image_id: UUID, encoder_hash: str, region: str = WHOLE) -> Embedding | None:
+    return Embedding.objects.filter(image_id=image_id, encoder_hash=encoder_hash, region=region).first()
 
 
 def seconds_expected(encoder_hash: str) -> float:

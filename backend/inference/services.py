@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
+import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
@@ -16,14 +17,17 @@ from backend.common.events import event_record
 from backend.common.storage import get_storage, read
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
-from backend.inference.errors import EmbeddingFailed, TextNotTaken, TextTokenFailed, TextTokenNotReady
+from backend.inference.errors import EmbeddingFailed, TextNotTaken, TextTokenFailed, TextTokenNotReady, TooManyRegions
 from backend.inference.models import Embedding, EmbeddingState, TextState, TextToken
+from backend.inference.regions import WHOLE
+from backend.inference.regions import read as region_read
 from engine import api as engine
 from engine.errors import EngineError
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+MAX_REGIONS = 500  # of a photo and encoder; each is as many bytes as the whole photo's embedding
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # many may wait in the queue, each behind all the others
 TEXT_ASK_AGAIN_AFTER = timedelta(minutes=1)  # also after a failure: somebody may have installed what was missing
 TEXT_GIVEN_UP_AFTER = timedelta(minutes=30)
@@ -32,15 +36,21 @@ TEXT_EXPECTED_SECONDS = 0.5  # the first one in a worker takes longer: it loads 
 
 
 @transaction.atomic
-def embedding_request(*, image: Image, encoder_hash: str, urgent: bool) -> Embedding:
+def embedding_request(*, image: Image, encoder_hash: str, urgent: bool, region: str = WHOLE) -> Embedding:
     """See to it that there will be one.
 
     Args:
         urgent: somebody is looking at the photo.
+        region: on the grid, as `regions.written` writes it.
+    Raises:
+        TooManyRegions: of this photo.
     """
     from backend.inference.tasks import make_embedding
 
-    embedding, is_new = Embedding.objects.get_or_create(image=image, encoder_hash=encoder_hash)
+    of_photo = Embedding.objects.filter(image=image, encoder_hash=encoder_hash)
+    if region and not of_photo.filter(region=region).exists() and of_photo.count() > MAX_REGIONS:
+        raise TooManyRegions(f"This photo was looked at closer in {MAX_REGIONS} places already; no more are kept.")
+    embedding, is_new = Embedding.objects.get_or_create(image=image, encoder_hash=encoder_hash, region=region)
     stale = (
         embedding.asked_at is None
         or Embedding.objects.filter(id=embedding.id, asked_at__lt=Now() - ASK_AGAIN_AFTER).exists()
@@ -66,11 +76,17 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
         _fail(embedding, "No checkpoint has this encoder any more.", for_good=True)
         return
     storage, began = get_storage(), time.monotonic()
-    key = f"embeddings/{embedding.encoder_hash}/{image.content_hash}.f16"
+    region = region_read(embedding.region)
+    part = "" if region is None else f".{'_'.join(map(str, region))}"
+    key = f"embeddings/{embedding.encoder_hash}/{image.content_hash}{part}.f16"
     if storage.size(key) is None:
         try:
             with storage.local(checkpoint.storage_key) as weights:
-                values = engine.embed_image(read_pixels(read(image.display_key)), checkpoint=weights)
+                pixels = read_pixels(read(image.display_key))
+                if region is not None:
+                    x0, y0, x1, y1 = region
+                    pixels = np.ascontiguousarray(pixels[y0:y1, x0:x1])
+                values = engine.embed_image(pixels, checkpoint=weights)
         except Exception as error:  # whatever it is: one that raises would be asked for again without end
             if not isinstance(error, EngineError):
                 logger.exception("embedding of %s", image.id)
@@ -80,7 +96,13 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
     with transaction.atomic():
         waiting = Embedding.objects.filter(id=embedding.id, state=EmbeddingState.WAITING)
         if waiting.update(state=EmbeddingState.READY, storage_key=key, seconds=time.monotonic() - began, error=""):
-            event_record("embedding.ready", subject=image.id, dataset=image.dataset_id, encoder=embedding.encoder_hash)
+            event_record(
+                "embedding.ready",
+                subject=image.id,
+                dataset=image.dataset_id,
+                encoder=embedding.encoder_hash,
+                region=embedding.region,
+            )
 
 
 def _fail(embedding: Embedding, reason: str, *, for_good: bool) -> None:
@@ -106,7 +128,8 @@ def embedding_ready(*, image: Image, encoder_hash: str) -> Embedding:
 
 def embeddings_request(*, dataset: Dataset, encoder_hash: str) -> int:
     """Ahead of need, for every photo of a dataset that has none. Returns how many."""
-    missing = dataset.images.exclude(embeddings__encoder_hash=encoder_hash).order_by("annotated_at", "created_at")
+    whole = Embedding.objects.filter(encoder_hash=encoder_hash, region=WHOLE).values("image_id")
+    missing = dataset.images.exclude(id__in=whole).order_by("annotated_at", "created_at")
     return _request_all(missing.iterator(chunk_size=500), encoder_hash)
 
 

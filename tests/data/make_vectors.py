@@ -33,6 +33,36 @@ def rle() -> list[dict]:
     ]
 
 
+def nasty() -> list[dict]:
+    """Masks that go wrong elsewhere, on a photo of 40 x 60: from the page to a release that pycocotools reads."""
+    ys, xs = np.mgrid[:40, :60]
+    ring = (np.hypot(xs - 30, ys - 20) < 15) & (np.hypot(xs - 30, ys - 20) >= 6)
+    cases = {
+        "holes": (xs % 6 < 4) & (ys % 7 < 5) ^ ring,
+        "a hole with an island in it": ring | ((xs - 30) ** 2 + (ys - 20) ** 2 < 5),
+        "islands": ((xs // 5 + ys // 5) % 3 == 0) & (xs % 5 < 3) & (ys % 5 < 3),
+        "one pixel, the first": (xs == 0) & (ys == 0),
+        "one pixel, the last": (xs == 59) & (ys == 39),
+        "one pixel, inside": (xs == 31) & (ys == 7),
+        "the full frame": np.ones((40, 60), bool),
+        "all but one pixel": (xs != 17) | (ys != 23),
+        "a line one pixel wide, across": ys == 13,
+        "a line one pixel wide, down": xs == 59,
+        "a line one pixel wide, slanting": xs * 2 // 3 == ys,
+        "a frame one pixel wide": (xs == 0) | (ys == 0) | (xs == 59) | (ys == 39),
+        "a chessboard": (xs + ys) % 2 == 1,
+    }
+    return [
+        {
+            "name": name,
+            "size": list(mask.shape),
+            "rows": ["".join(map(str, row.astype(int))) for row in mask],
+            **_encoded(mask),
+        }
+        for name, mask in cases.items()
+    ]
+
+
 def _encoded(mask: np.ndarray) -> dict:
     encoded = run_lengths.encode(mask)
     return {"counts": encoded["counts"], "area": int(mask.sum()), "box": list(run_lengths.bbox(encoded))}
@@ -79,7 +109,7 @@ def logits() -> list[dict]:
 
 def main(arguments: list[str]) -> int:
     stale = []
-    for name, make in (("rle", rle), ("model_frame", model_frame), ("logits_to_mask", logits)):
+    for name, make in (("rle", rle), ("nasty", nasty), ("model_frame", model_frame), ("logits_to_mask", logits)):
         file = FOLDER / f"{name}.json"
         text = json.dumps(make(), separators=(",", ":")).replace("},{", "},\n{") + "\n"
         if file.exists() and file.read_text() == text:

@@ -30,7 +30,7 @@ function rowsOf(mask: Bitmask): string[] {
 }
 
 describe('run lengths', () => {
-  test.each(vectors<RleCase>('rle'))('are those of the engine for a mask of $size, $area px', vector => {
+  test.each([...vectors<RleCase>('rle'), ...vectors<RleCase>('nasty')])('are those of the engine for a mask of $size, $area px', vector => {
     const mask = bitmaskOf(vector)
     expect(encode(mask)).toBe(vector.counts)
     expect(areaOf(mask)).toBe(vector.area)

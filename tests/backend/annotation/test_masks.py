@@ -224,3 +224,27 @@ def test_prompts_are_checked(put, own):
         reply = put(uuid4(), mask_body(own, prompts=prompts))
         assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
     assert Mask.objects.count() == 0
+
+
+def test_the_part_of_the_photo_that_the_model_looked_at_is_kept_with_the_mask(put, own):
+    mask_id = uuid4()
+    reply = put(mask_id, mask_body(own, crop_box=[8, 4, 56, 36]))
+    assert (reply.status_code, reply.json()["crop_box"]) == (201, [8, 4, 56, 36])
+    assert Mask.objects.get().crop_box == [8, 4, 56, 36]
+    assert put(mask_id, mask_body(own)).status_code == 409  # other content
+
+
+def test_a_mask_that_a_page_sent_before_it_knew_of_crop_boxes_may_be_sent_again_by_one_that_does(put, own):
+    mask_id = uuid4()
+    assert put(mask_id, mask_body(own)).status_code == 201
+    assert put(mask_id, mask_body(own, crop_box=None)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "crop_box", [[0, 0, 0, 9], [0, 0, 61, 40], [-1, 0, 9, 9], [5, 5, 4, 9], [1, 2, 3], "all", [0, 0, 1.5, 9]]
+)
+def test_a_crop_box_that_is_no_part_of_the_photo_is_refused(put, own, crop_box):
+    reply = put(uuid4(), mask_body(own, crop_box=crop_box))
+    assert reply.status_code == 400
+    assert reply.json()["message"]
+    assert not Mask.objects.exists()

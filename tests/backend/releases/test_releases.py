@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from pycocotools.coco import COCO
 from backend.annotation.models import Mask
 from backend.common.storage import read
 from backend.datasets.models import Image
+from backend.launch.places import ROOT
 from backend.releases.models import Release
 from backend.releases.selectors import complete_in
 from backend.releases.services import frozen_set_make, release_write
 from engine import masks as run_lengths
+from tests.backend.conftest import mask_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +33,12 @@ def labelled(annotator, add_photo, label):
 
 
 @pytest.fixture
-def release(dataset, labelled, admin, as_user):
+def release(labelled, release_of):
+    return release_of
+
+
+@pytest.fixture
+def release_of(dataset, admin, as_user):
     def make(format_name="sa1b"):
         reply = as_user(admin).post(f"/api/datasets/{dataset.id}/releases/", {"format": format_name}, format="json")
         assert reply.status_code == 201, reply.content
@@ -159,3 +167,46 @@ def test_a_stranger_cannot_fetch_a_file(release, stranger, as_user):
     made = release()
     for file in made["files"]:
         assert as_user(stranger).get(file["url"]).status_code == 404
+
+
+NASTY = json.loads((ROOT / "tests" / "data" / "nasty.json").read_text())
+
+
+@pytest.mark.parametrize("format_name", ["sa1b", "coco"])
+def test_nasty_masks_go_from_the_pages_run_lengths_to_pycocotools_with_iou_1(
+    format_name, dataset, annotator, add_photo, take, as_user, release_of, download, tmp_path
+):
+    """`tests/annotator_frontend/shared/geometry.test.ts` holds the page's code to these run lengths, pixel for pixel."""
+    add_photo(4)
+    own = take(annotator)
+    sent = {}
+    for case in NASTY:
+        mask_id = str(uuid4())
+        body = mask_body(own, counts=case["counts"], size=case["size"])
+        reply = as_user(annotator).put(f"/api/masks/{mask_id}/", body, format="json")
+        assert reply.status_code == 201, (case["name"], reply.content)
+        sent[mask_id] = np.array([[int(bit) for bit in row] for row in case["rows"]], np.uint8)
+    empty = mask_body(own, np.zeros(own.image.size, bool))
+    refused = as_user(annotator).put(f"/api/masks/{uuid4()}/", empty, format="json")
+    assert (refused.status_code, refused.json()["message"]) == (400, "The mask is empty.")
+    submit = f"/api/assignments/{own.id}/submit/"
+    assert as_user(annotator).post(submit, {"masks": list(sent)}, format="json").status_code == 204
+    for mask in Mask.objects.all():  # what the database has
+        np.testing.assert_array_equal(
+            coco.decode({"size": list(mask.image.size), "counts": mask.counts}), sent[str(mask.id)]
+        )
+    files = download(release_of(format_name))
+    if format_name == "coco":
+        (tmp_path / "annotations.json").write_bytes(files["annotations.json"])
+        read_back = COCO(tmp_path / "annotations.json")
+        annotations = read_back.loadAnns(read_back.getAnnIds())
+        left = {a["maskloop_uuid"]: read_back.annToRLE(a) for a in annotations}
+    else:
+        annotations = json.loads(members_of(files["sa_000000.tar"])["sa_1.json"])["annotations"]
+        left = {a["maskloop_uuid"]: a["segmentation"] for a in annotations}
+    assert left.keys() == sent.keys()
+    for mask_id, segmentation in left.items():
+        truth = coco.encode(np.asfortranarray(sent[mask_id]))
+        assert coco.iou([segmentation], [truth], [0]).item() == 1.0
+        np.testing.assert_array_equal(coco.decode(segmentation), sent[mask_id])
+    assert len({a["area"] for a in annotations}) > 5

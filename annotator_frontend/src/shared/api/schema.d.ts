@@ -654,7 +654,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description float16, channels x rows x columns, raw. 202 while it is being made: somebody is waiting, so it goes first. */
+        /**
+         * @description float16, channels x rows x columns, raw. 202 while it is being made: somebody is waiting, so it goes first.
+         *
+         *     With a region, of that part of the photo alone, as if it were a photo: `X-Region` says which, since a region begins and
+         *     ends on a grid; empty where that is (nearly) the whole photo.
+         */
         get: operations["image_embedding"];
         put?: never;
         post?: never;
@@ -1291,6 +1296,8 @@ export interface components {
             size: number[];
             counts: string;
             origin: components["schemas"]["MaskFormOriginEnum"];
+            /** @description x0, y0, x1, y1 of the part of the photo that the model looked at; null: all of it */
+            crop_box?: number[] | null;
             prompts: components["schemas"]["PromptJsonRequest"][];
             /** Format: double */
             predicted_iou?: number | null;
@@ -1319,6 +1326,7 @@ export interface components {
             readonly predicted_iou: number | null;
             /** Format: double */
             readonly stability: number | null;
+            crop_box: number[] | null;
             prompts: components["schemas"]["PromptJson"][];
             /** Format: uuid */
             readonly author: string | null;
@@ -3068,7 +3076,10 @@ export interface operations {
     };
     image_embedding: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description x0,y0,x1,y1; without it the whole photo */
+                region?: string;
+            };
             header?: never;
             path: {
                 encoder_hash: string;
