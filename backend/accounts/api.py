@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -17,7 +18,7 @@ from rest_framework.views import APIView
 from backend.accounts.errors import LoginFailed
 from backend.accounts.models import User
 from backend.accounts.preferences import PreferencesJson, preferences_of
-from backend.accounts.services import preferences_change
+from backend.accounts.services import password_change, preferences_change
 
 
 class Credentials(serializers.Serializer):
@@ -107,6 +108,34 @@ class PreferencesView(APIView):
 def _logged_in(request: Request) -> User:
     assert isinstance(request.user, User)
     return request.user
+
+
+class PasswordForm(serializers.Serializer):
+    current = serializers.CharField(max_length=1000, trim_whitespace=False)
+    new = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class PasswordRulesJson(serializers.Serializer):
+    rules = serializers.ListField(child=serializers.CharField())
+
+
+class PasswordView(APIView):
+    throttle_classes = [LoginThrottle]
+
+    @extend_schema(operation_id="password_rules", responses=PasswordRulesJson)
+    def get(self, request: Request) -> Response:
+        """What a password must be."""
+        return Response(PasswordRulesJson({"rules": password_validators_help_texts()}).data)
+
+    @extend_schema(operation_id="password_change", request=PasswordForm, responses={204: None})
+    def post(self, request: Request) -> Response:
+        form = PasswordForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        assert isinstance(request.user, User)
+        password_change(user=request.user, **form.validated_data)
+        request.user.refresh_from_db()
+        update_session_auth_hash(request, request.user)  # this browser stays logged in
+        return Response(status=204)
 
 
 def _user_of(request: Request) -> User:

@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from rest_framework.authtoken.models import Token
 
+from backend.accounts.errors import PasswordRefused
 from backend.accounts.models import User
+from backend.common.events import event_record
 
 
 @transaction.atomic
@@ -21,3 +26,23 @@ def preferences_change(*, user: User, changes: dict[str, Any]) -> dict[str, Any]
     row.save(update_fields=["preferences"])
     user.preferences = row.preferences
     return dict(row.preferences)
+
+
+@transaction.atomic
+def password_change(*, user: User, current: str, new: str) -> None:
+    """From now on only the new one is accepted. Other browsers are logged out, and scripts need a new token.
+
+    Raises:
+        PasswordRefused: the current one is wrong, or the new one is too easy.
+    """
+    user = User.objects.select_for_update().get(id=user.id)
+    if not user.check_password(current):
+        raise PasswordRefused("The current password is wrong.")
+    try:
+        validate_password(new, user)
+    except ValidationError as error:
+        raise PasswordRefused(" ".join(error.messages)) from None
+    user.set_password(new)
+    user.save(update_fields=["password"])
+    Token.objects.filter(user=user).delete()
+    event_record("password.changed", subject=user.id, by=user)

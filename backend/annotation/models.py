@@ -106,6 +106,7 @@ class Mask(Row):
             models.Index(
                 fields=["image"], name="mask_that_waits", condition=Q(state__in=(MaskState.PROPOSED, MaskState.FAULTY))
             ),
+            models.Index(fields=["author", "created_at"], name="mask_of_author"),
         ]
 
     @property

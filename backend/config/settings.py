@@ -4,7 +4,9 @@ import os
 from typing import Any
 
 from backend.config.environment import database_settings, read_environment
+from backend.config.sources import read_sources
 from backend.launch.places import ROOT
+from backend.launch.sentence import Sentence
 
 environment = read_environment()
 
@@ -79,6 +81,11 @@ STORAGE_URL = environment.storage_url
 WORK_FOLDER = environment.work_folder
 # Where workers find the text encoder: minilm:FOLDER, clip:FOLDER; "": the package that carries it, or the hub.
 TEXT_ENCODER = os.environ.get("TEXT_ENCODER", "")
+# Buckets that photos may be imported from, by name; see `backend.config.sources`.
+try:
+    S3_SOURCES = read_sources(os.environ.get("S3_SOURCES", ""))
+except ValueError as error:
+    raise Sentence(str(error)) from None
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -86,7 +93,9 @@ LANGUAGE_CODE = "en"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -122,7 +131,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "backend.common.errors.exception_handler",
-    "DEFAULT_THROTTLE_RATES": {"login": "10/minute"},
+    "DEFAULT_THROTTLE_RATES": {"login": "10/minute", "invitation": "30/minute"},
     "NUM_PROXIES": 1 if environment.production else 0,  # whose X-Forwarded-For is believed
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -142,6 +151,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "AutolabelRunState": "backend.autolabel.models.RunState",
         "MemberRole": "backend.datasets.models.Role.choices",
         "TrainingRunState": "backend.training.models.RunState",
+        "S3ImportState": "backend.datasets.models.ImportState",
         "ReleaseState": "backend.releases.models.ReleaseState",
     },
 }
@@ -176,6 +186,7 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for name, task, seconds in [
         ("expire leases", "backend.annotation.tasks.expire_assignments", 30),
+        ("sweep imports from S3", "backend.datasets.tasks.sweep_s3_imports", 60),
         ("sweep embeddings", "backend.inference.tasks.sweep_embeddings", 60),
         ("sweep text tokens", "backend.inference.tasks.sweep_text_tokens", 60),
         ("sweep decoders", "backend.checkpoints.tasks.sweep_decoders", 60),

@@ -28,3 +28,34 @@ class NoSuchUser(DomainError):
 
 class LastAdmin(DomainError):
     code: ClassVar[str] = "last_admin"
+
+
+class S3Refused(DomainError):
+    """A bucket that cannot be read; `message` says why, in words.
+
+    Attributes:
+        is_passing: the same may go well in a minute: a network, a server that is busy.
+    """
+
+    code: ClassVar[str] = "s3_refused"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str, *, is_passing: bool = False) -> None:
+        super().__init__(message)
+        self.is_passing = is_passing
+
+
+class S3ImportUnfinished(DomainError):
+    code: ClassVar[str] = "s3_import_unfinished"
+
+
+class InvitationInvalid(DomainError):
+    """Used, taken back, too old, or never there: whoever holds a wrong link cannot tell which."""
+
+    code: ClassVar[str] = "invitation_invalid"
+    status: ClassVar[int] = 404
+
+
+class UsernameTaken(DomainError):
+    code: ClassVar[str] = "username_taken"
+    status: ClassVar[int] = 400

@@ -98,6 +98,8 @@ class Image(Row):
         ]
         indexes = [
             models.Index(fields=["dataset", "created_at", "id"], name="image_in_order"),
+            models.Index(fields=["dataset", "file_name", "id"], name="image_by_name"),
+            models.Index(fields=["dataset", "source"], name="image_by_source", condition=~models.Q(source="")),
             models.Index(
                 fields=["dataset", "split", "created_at", "id"],
                 name="image_not_annotated",
@@ -109,3 +111,62 @@ class Image(Row):
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels, upright."""
         return self.height, self.width
+
+
+class Invitation(Row):
+    """A link with which one person may join. The link itself is known only to who made it: here is its hash."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    note = models.CharField(max_length=120, blank=True)  # whom it is for, in the words of who made it
+    token_hash = models.CharField(max_length=64, unique=True)  # SHA-256, hex
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    expires_at = models.DateTimeField()  # by the database's clock
+    used_at = models.DateTimeField(null=True)
+    used_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+
+
+class ImportState(models.TextChoices):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"  # the bucket could not be read; `error` says why
+    CANCELLED = "cancelled"
+
+
+class S3Import(Row):
+    """Photos fetched from under a prefix, key after key in S3's order. `cursor` is the last one that was looked at."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="s3_imports")
+    source = models.CharField(max_length=120)  # a name in the server's S3_SOURCES, where its address is
+    bucket = models.CharField(max_length=63)
+    prefix = models.CharField(max_length=1024, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=9, choices=ImportState.choices, default=ImportState.RUNNING)
+    cursor = models.CharField(max_length=1024, blank=True)
+    imported = models.PositiveIntegerField(default=0)
+    already_there = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # to reach the bucket, since it last answered
+    # Whoever works on it says so; silence means that the worker died.
+    worker = models.UUIDField(null=True)
+    heard_at = models.DateTimeField(null=True)  # by the database's clock
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset"], condition=models.Q(state="running"), name="one_s3_import_at_a_time"
+            ),
+        ]
+
+
+class S3ImportRefusal(Row):
+    """An object that became no photo, and why."""
+
+    s3_import = models.ForeignKey(S3Import, models.CASCADE, related_name="refusals")
+    key = models.CharField(max_length=1024)
+    message = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["s3_import", "key"], name="one_refusal_per_key")]

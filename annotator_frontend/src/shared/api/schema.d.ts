@@ -416,6 +416,39 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/invitations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["invitations_list"];
+        put?: never;
+        post: operations["invitations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/known/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Which of these files the dataset has, so that they need not be sent. */
+        post: operations["images_known"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/members/": {
         parameters: {
             query?: never;
@@ -573,6 +606,55 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["deployments_roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/s3-check/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Look into a bucket, and import nothing. */
+        post: operations["s3_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/s3-imports/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["s3_imports_list"];
+        put?: never;
+        post: operations["s3_imports_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/s3-sources/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["s3_sources"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -750,6 +832,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/invitations/{invitation_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["invitations_withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invited/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What a link invites to. */
+        post: operations["invitation_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invited/accept/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Join, as whoever is logged in, or as a new person who then is. */
+        post: operations["invitation_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/masks/{mask_id}/": {
         parameters: {
             query?: never;
@@ -783,6 +915,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/password/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What a password must be. */
+        get: operations["password_rules"];
+        put?: never;
+        post: operations["password_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me/preferences/": {
         parameters: {
             query?: never;
@@ -798,6 +947,23 @@ export interface paths {
         head?: never;
         /** @description What is not named stays; null goes back to what is usual. */
         patch: operations["preferences_update"];
+        trace?: never;
+    };
+    "/api/me/work/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the person who asks has done; nobody else's. */
+        get: operations["my_work"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/releases/{release_id}/": {
@@ -826,6 +992,38 @@ export interface paths {
         get: operations["releases_file"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/s3-imports/{import_id}/cancel/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["s3_imports_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/s3-imports/{import_id}/retry/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["s3_imports_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -916,6 +1114,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptFormRequest: {
+            token: string;
+            /** @default  */
+            username?: string;
+            /** @default  */
+            password?: string;
+        };
         /**
          * @description * `accept` - Accept
          *     * `fix` - Fix
@@ -1000,6 +1205,13 @@ export interface components {
             size: number[];
             counts: string;
         };
+        CheckJson: {
+            /** @description The first few. */
+            keys: components["schemas"]["KeyJson"][];
+            count: number;
+            /** @description False: there are more than were counted. */
+            is_all: boolean;
+        };
         CheckpointBrief: {
             /** Format: uuid */
             readonly id: string;
@@ -1063,6 +1275,16 @@ export interface components {
             guidelines?: string;
             test_images_wanted?: number;
             test_masks_wanted?: number;
+        };
+        DayJson: {
+            masks: number;
+            photos: number;
+            /** Format: double */
+            seconds_per_mask: number | null;
+            /** Format: double */
+            clicks_per_mask: number | null;
+            /** Format: date */
+            day: string;
         };
         /**
          * @description * `promoted` - Promoted
@@ -1197,6 +1419,10 @@ export interface components {
             gpus: number;
             cores: number;
         };
+        HashesFormRequest: {
+            /** @description SHA-256 of files, hex. */
+            hashes: string[];
+        };
         /** @description A photo as far as this app knows it; what people did with it is added by `annotation`. */
         ImageBrief: {
             /** Format: uuid */
@@ -1251,6 +1477,30 @@ export interface components {
             already_there: components["schemas"]["ImageBrief"][];
             refused: components["schemas"]["RefusalJson"][];
         };
+        InvitationFormRequest: {
+            role: components["schemas"]["MemberRole"];
+            /** @default  */
+            note?: string;
+            /** @default 7 */
+            days?: number;
+        };
+        InvitationJson: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly role: components["schemas"]["MemberRole"];
+            readonly note: string;
+            created_by: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly expires_at: string;
+        };
+        InvitedJson: {
+            dataset: string;
+            role: components["schemas"]["MemberRole"];
+            invited_by: string;
+            password_rules: string[];
+        };
         /**
          * @description * `annotate` - Annotate
          *     * `verify` - Verify
@@ -1266,6 +1516,14 @@ export interface components {
             failed: number;
             skipped: number;
         };
+        JoinedJson: {
+            /** Format: uuid */
+            dataset: string;
+        };
+        KeyJson: {
+            key: string;
+            byte_size: number;
+        };
         /**
          * @description * `point` - point
          *     * `box` - box
@@ -1273,6 +1531,9 @@ export interface components {
          * @enum {string}
          */
         KindEnum: "point" | "box" | "text";
+        KnownJson: {
+            known: string[];
+        };
         /**
          * @description * `0` - 0
          *     * `1` - 1
@@ -1372,6 +1633,17 @@ export interface components {
             username: string;
             role: components["schemas"]["MemberRole"];
         };
+        MyWorkJson: {
+            today: components["schemas"]["DayJson"];
+            /** @description Newest first; days without work are left out. */
+            days: components["schemas"]["DayJson"][];
+            open: components["schemas"]["OpenPhotoJson"][];
+        };
+        NewInvitationJson: {
+            invitation: components["schemas"]["InvitationJson"];
+            /** @description For the link; said only this once. */
+            token: string;
+        };
         NextFormRequest: {
             /** @default annotate */
             job?: components["schemas"]["Job"];
@@ -1383,6 +1655,18 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
+        OpenPhotoJson: {
+            /** Format: uuid */
+            dataset: string;
+            dataset_name: string;
+            /** Format: uuid */
+            image: string;
+            file_name: string;
+            thumbnail_url: string;
+            masks: number;
+            /** Format: date-time */
+            since: string;
+        };
         /**
          * @description * `doubt` - Doubt
          *     * `random` - Random
@@ -1390,6 +1674,13 @@ export interface components {
          * @enum {string}
          */
         OrderEnum: "doubt" | "random" | "import";
+        PasswordFormRequest: {
+            current: string;
+            new: string;
+        };
+        PasswordRulesJson: {
+            rules: string[];
+        };
         PatchedDatasetJsonRequest: {
             name?: string;
             guidelines?: string;
@@ -1441,6 +1732,12 @@ export interface components {
             /** Format: double */
             known_share?: number;
             order?: components["schemas"]["OrderEnum"];
+        };
+        PlaceFormRequest: {
+            source: string;
+            bucket: string;
+            /** @default  */
+            prefix?: string;
         };
         PolicyJson: {
             enabled?: boolean;
@@ -1655,6 +1952,34 @@ export interface components {
             known_share?: number;
             order?: components["schemas"]["OrderEnum"];
         };
+        S3ImportJson: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly source: string;
+            readonly bucket: string;
+            readonly prefix: string;
+            readonly state: components["schemas"]["S3ImportState"];
+            readonly cursor: string;
+            readonly imported: number;
+            readonly already_there: number;
+            readonly refused: number;
+            readonly error: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly finished_at: string | null;
+            readonly refusals: {
+                [key: string]: string;
+            }[];
+        };
+        /**
+         * @description * `running` - Running
+         *     * `done` - Done
+         *     * `failed` - Failed
+         *     * `cancelled` - Cancelled
+         * @enum {string}
+         */
+        S3ImportState: "running" | "done" | "failed" | "cancelled";
         /** @description What `evaluate clicks` said of a split of this dataset. */
         ScoreJson: {
             images: number;
@@ -1686,6 +2011,10 @@ export interface components {
         };
         SkipFormRequest: {
             reason: string;
+        };
+        SourceJson: {
+            name: string;
+            buckets: string[];
         };
         /**
          * @description * `train` - Train
@@ -1769,6 +2098,9 @@ export interface components {
             checkpoint: string;
             /** Format: uuid */
             calibration?: string | null;
+        };
+        TokenFormRequest: {
+            token: string;
         };
         TokenJson: {
             token: string;
@@ -2604,6 +2936,81 @@ export interface operations {
             };
         };
     };
+    invitations_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationJson"][];
+                };
+            };
+        };
+    };
+    invitations_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["InvitationFormRequest"];
+                "multipart/form-data": components["schemas"]["InvitationFormRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvitationJson"];
+                };
+            };
+        };
+    };
+    images_known: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HashesFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["HashesFormRequest"];
+                "multipart/form-data": components["schemas"]["HashesFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownJson"];
+                };
+            };
+        };
+    };
     members_list: {
         parameters: {
             query?: never;
@@ -2927,6 +3334,102 @@ export interface operations {
             };
         };
     };
+    s3_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PlaceFormRequest"];
+                "multipart/form-data": components["schemas"]["PlaceFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckJson"];
+                };
+            };
+        };
+    };
+    s3_imports_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["S3ImportJson"][];
+                };
+            };
+        };
+    };
+    s3_imports_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PlaceFormRequest"];
+                "multipart/form-data": components["schemas"]["PlaceFormRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["S3ImportJson"];
+                };
+            };
+        };
+    };
+    s3_sources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceJson"][];
+                };
+            };
+        };
+    };
     datasets_set_stage: {
         parameters: {
             query?: never;
@@ -3207,6 +3710,76 @@ export interface operations {
             };
         };
     };
+    invitations_withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    invitation_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["TokenFormRequest"];
+                "multipart/form-data": components["schemas"]["TokenFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitedJson"];
+                };
+            };
+        };
+    };
+    invitation_accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["AcceptFormRequest"];
+                "multipart/form-data": components["schemas"]["AcceptFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinedJson"];
+                };
+            };
+        };
+    };
     masks_put: {
         parameters: {
             query?: never;
@@ -3289,6 +3862,49 @@ export interface operations {
             };
         };
     };
+    password_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordRulesJson"];
+                };
+            };
+        };
+    };
+    password_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PasswordFormRequest"];
+                "multipart/form-data": components["schemas"]["PasswordFormRequest"];
+            };
+        };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     preferences_get: {
         parameters: {
             query?: never;
@@ -3333,6 +3949,29 @@ export interface operations {
             };
         };
     };
+    my_work: {
+        parameters: {
+            query?: {
+                days?: number;
+                /** @description Where the person's days begin. */
+                time_zone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWorkJson"];
+                };
+            };
+        };
+    };
     releases_get: {
         parameters: {
             query?: never;
@@ -3373,6 +4012,46 @@ export interface operations {
                 content: {
                     "application/octet-stream": string;
                 };
+            };
+        };
+    };
+    s3_imports_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    s3_imports_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
