@@ -27,6 +27,7 @@ from backend.annotation.services import (
     assignment_reopen,
     assignment_submit,
     assignment_take,
+    assignments_leave,
     mask_put,
     mask_remove,
 )
@@ -291,6 +292,15 @@ class TakeView(APIView):
         if tab is None:
             raise InvalidInput("The header X-Maskloop-Tab says which window takes the photo; it is missing.")
         return Response(AssignmentJson(assignment_take(assignment_id=own.id, holder=person(request), tab=tab)).data)
+
+
+class LeaveView(APIView):
+    @extend_schema(operation_id="assignments_leave", request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """The window that the header X-Maskloop-Tab names is being closed."""
+        if tab := tab_of(request):
+            assignments_leave(holder=person(request), tab=tab)
+        return Response(status=204)
 
 
 class DecodeForm(serializers.Serializer):

@@ -149,6 +149,11 @@ def assignment_take(*, assignment_id: UUID, holder: User, tab: str) -> Assignmen
     return assignment
 
 
+def assignments_leave(*, holder: User, tab: str) -> None:
+    """A window is closed: its photos stay the person's, for whichever window comes next. After a reload that is the same."""
+    Assignment.objects.filter(holder=holder, state=State.OPEN, tab=tab).update(tab="")
+
+
 def assignment_renew(*, assignment_id: UUID, holder: User, tab: str | None = None) -> Assignment:
     """
     Raises:

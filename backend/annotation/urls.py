@@ -10,6 +10,7 @@ urlpatterns = [
     path("images/<uuid:image_id>/overlay/", gallery_api.OverlayView.as_view()),
     path("images/<uuid:image_id>/masks/", api.ImageMasksView.as_view()),
     path("images/<uuid:image_id>/open/", api.ReopenView.as_view()),
+    path("assignments/leave/", api.LeaveView.as_view()),
     path("assignments/<uuid:assignment_id>/", api.AssignmentView.as_view()),
     path("assignments/<uuid:assignment_id>/take/", api.TakeView.as_view()),
     path("assignments/<uuid:assignment_id>/decode/", api.DecodeView.as_view()),

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from backend.config.build import build_name
+
 #: `require-corp` with one origin is what gives the page threads in WebAssembly.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -32,4 +34,6 @@ class IsolationHeaders:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if build := build_name():
+            response.headers["X-Maskloop-Build"] = build
         return response

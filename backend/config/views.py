@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from backend.config.build import build_name
+
 NOT_BUILT = "<!doctype html><title>Maskloop</title><p>The page is not built yet: run <code>make run</code>."
 
 
@@ -16,7 +18,9 @@ def page(_: HttpRequest) -> HttpResponse:
         content = (settings.FRONTEND_FOLDER / "index.html").read_text(encoding="utf-8")
     except OSError:
         return HttpResponse(NOT_BUILT, status=503)
-    return HttpResponse(content, headers={"Cache-Control": "no-cache"})
+    # The page compares it with what the API's answers say.
+    marked = content.replace("</head>", f'<meta name="maskloop-build" content="{build_name()}"></head>', 1)
+    return HttpResponse(marked, headers={"Cache-Control": "no-cache"})
 
 
 def health(_: HttpRequest) -> JsonResponse:

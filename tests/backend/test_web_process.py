@@ -1,5 +1,6 @@
 """What a web process is made of."""
 
+import os
 import subprocess
 import sys
 
@@ -49,3 +50,15 @@ def test_a_body_that_would_fill_the_memory_is_refused_unread(client, db, setting
     body = {"username": "x" * 2000, "password": "y"}
     reply = client.post("/api/token/", body, content_type="application/json")
     assert (reply.status_code, reply.json()["code"]) == (413, "too_large")
+
+
+def test_the_page_and_every_answer_name_the_build_and_a_new_build_has_another_name(client, db, settings, tmp_path):
+    settings.FRONTEND_FOLDER = tmp_path
+    names = []
+    for number in range(2):
+        (tmp_path / "index.html").write_text(f"<html><head></head><body>{number}</body></html>")
+        os.utime(tmp_path / "index.html", ns=(number, number))
+        name = client.get("/api/health/")["X-Maskloop-Build"]
+        assert f'<meta name="maskloop-build" content="{name}">' in client.get("/").content.decode()
+        names.append(name)
+    assert names[0] != names[1]

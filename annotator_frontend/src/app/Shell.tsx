@@ -1,8 +1,11 @@
 import { Anchor, Button, Group, Text } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet } from 'react-router'
+import { Saving } from '@/features/workspace/panels/Saving'
+import { outboxOf } from '@/features/workspace/saving/server'
 import { answer, api, type Schemas } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
+import { NewVersion } from '@/shared/ui/NewVersion'
 import { tellError } from '@/shared/ui/notify'
 import { LanguageChoice } from './LanguageChoice'
 import classes from './Shell.module.css'
@@ -30,6 +33,8 @@ export function Shell({ user }: { user: Schemas['UserJson'] }) {
           </Group>
         </Anchor>
         <Group gap="md">
+          <NewVersion />
+          <Saving outbox={outboxOf(user.id)} isQuiet />
           <Anchor href="/api/docs/" size="sm" c="dimmed">
             API
           </Anchor>

@@ -4,10 +4,13 @@ import { useCallback, useEffect, useState } from 'react'
 import { useLocation, useNavigate, useParams, useSearchParams } from 'react-router'
 import { useDataset } from '@/features/datasets/queries'
 import { type Assignment, type Reason, useQueue } from '@/features/queue/useQueue'
+import { DraftKeeper, draftsOf } from '@/features/workspace/saving/drafts'
 import { outboxOf } from '@/features/workspace/saving/server'
 import { Workspace } from '@/features/workspace/Workspace'
-import type { Schemas } from '@/shared/api/client'
+import { api, type Schemas } from '@/shared/api/client'
+import { claimTab } from '@/shared/api/tab'
 import { tellError } from '@/shared/ui/notify'
+import { isElsewhere, useWatching } from './useWatching'
 
 const EMPTY: Record<Reason, string> = {
   nothing_left: 'Every photo is labelled.',
@@ -25,17 +28,25 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   const queries = useQueryClient()
   const { data: dataset } = useDataset(id)
   const outbox = outboxOf(user.id)
+  const [drafts] = useState(() => new DraftKeeper(draftsOf(user.id)))
   const [isResumed, setResumed] = useState(false)
   useEffect(() => {
-    void outbox.resume().finally(() => setResumed(true))
-    const kick = () => outbox.kick()
-    window.addEventListener('online', kick)
-    return () => window.removeEventListener('online', kick)
+    void claimTab()
+      .then(() => outbox.resume())
+      .finally(() => setResumed(true))
   }, [outbox])
+
+  useEffect(() => {
+    // Closed, or about to be loaded again: the next window need not ask whether it may go on. `keepalive` outlives the page.
+    const leave = () => void api.POST('/api/assignments/leave/', { keepalive: true }).catch(() => {})
+    window.addEventListener('pagehide', leave)
+    return () => window.removeEventListener('pagehide', leave)
+  }, [])
 
   // Behind the masks that are still on their way, so that they arrive under this lease.
   const giveBack = (held: readonly Assignment[]) => {
-    for (const { id: assignment, image } of held) outbox.add({ kind: 'release', assignment, image: image.id })
+    for (const { id: assignment, image } of held.filter(one => !isElsewhere(one)))
+      outbox.add({ kind: 'release', assignment, image: image.id })
   }
   const queue = useQueue({
     dataset: id,
@@ -47,6 +58,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     onError: tellError,
   })
   const { current, next, reason, advance, rename } = queue
+  const takeOver = useWatching(queue, outbox, tellError)
   useEffect(() => {
     outbox.onMoved = rename
   }, [outbox, rename])
@@ -65,6 +77,8 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
       current={current}
       next={next}
       outbox={outbox}
+      drafts={drafts}
+      onTakeOver={current && isElsewhere(current) ? () => void takeOver(current.tab) : null}
       empty={<Nothing reason={reason} onBack={back} />}
       onBack={back}
       onSubmit={advance}

@@ -1,6 +1,6 @@
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { BrowserRouter } from 'react-router'
 import { ApiError } from '@/shared/api/client'
@@ -19,16 +19,9 @@ export function Providers({ children }: { children: ReactNode }) {
 }
 
 function makeQueries(): QueryClient {
-  const queries: QueryClient = new QueryClient({
-    queryCache: new QueryCache({
-      onError: error => {
-        // The login ran out: whoever is asked next asks for it.
-        if (error instanceof ApiError && error.status === 401) queries.setQueryData(['session'], null)
-      },
-    }),
+  return new QueryClient({
     defaultOptions: {
       queries: { staleTime: 5000, retry: (times, error) => !(error instanceof ApiError) && times < 3 },
     },
   })
-  return queries
 }

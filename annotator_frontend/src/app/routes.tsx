@@ -1,8 +1,12 @@
-import { Center, Loader } from '@mantine/core'
-import { lazy, Suspense } from 'react'
+import { Button, Center, Loader, Stack, Text } from '@mantine/core'
+import { Fragment, lazy, Suspense, useEffect } from 'react'
 import { Navigate, Route, Routes as Table } from 'react-router'
 import { DatasetsPage } from '@/features/datasets/DatasetsPage'
+import { LoginAgain } from '@/features/session/LoginAgain'
 import { LoginPage } from '@/features/session/LoginPage'
+import { outboxOf } from '@/features/workspace/saving/server'
+import type { Schemas } from '@/shared/api/client'
+import { claimTab } from '@/shared/api/tab'
 import { useCurrentUser } from '@/shared/api/useCurrentUser'
 import { t } from '@/shared/i18n'
 import { DatasetScreen } from './DatasetScreen'
@@ -10,7 +14,12 @@ import { LoopPage, PeoplePage, PhotosPage, ReleasesPage, SettingsPage } from './
 import { Shell } from './Shell'
 
 // The decoder's runtime is only for those who label.
-const WorkspaceScreen = lazy(() => import('./WorkspaceScreen'))
+const WorkspaceScreen = lazy(() =>
+  // After a deploy the server has no parts of an older page any more.
+  import('./WorkspaceScreen').catch(() => ({
+    default: Outdated as typeof import('./WorkspaceScreen').default,
+  })),
+)
 
 function Waiting() {
   return (
@@ -20,10 +29,36 @@ function Waiting() {
   )
 }
 
+function Outdated() {
+  return (
+    <Center mih="100dvh" component="main">
+      <Stack align="center">
+        <Text>
+          {t('This part of the page could not be fetched: there may be a new version of Maskloop.')}
+        </Text>
+        <Button onClick={() => location.reload()}>{t('Reload now')}</Button>
+      </Stack>
+    </Center>
+  )
+}
+
 export function Routes() {
   const { data: user, isPending } = useCurrentUser()
+  // What an earlier page left unsent is sent from wherever the person is.
+  useEffect(() => {
+    if (user) void claimTab().then(() => outboxOf(user.id).resume())
+  }, [user])
   if (isPending) return <Waiting />
   if (!user) return <LoginPage />
+  return (
+    <Fragment key={user.id}>
+      <LoginAgain user={user} onBack={() => outboxOf(user.id).kick()} />
+      <Pages user={user} />
+    </Fragment>
+  )
+}
+
+function Pages({ user }: { user: Schemas['UserJson'] }) {
   return (
     <Suspense fallback={<Waiting />}>
       <Table>

@@ -38,6 +38,8 @@ beforeEach(() => {
     skip: (assignment, reason) => answer(`skip ${assignment}: ${reason}`),
     release: assignment => answer(`release ${assignment}`),
     reopen: async () => 'lease 2',
+    succeed: async () => null,
+    take: async () => 'this window',
   }
   journal = {
     read: async () => [...kept].sort().map(([name, operation]) => ({ name, operation: structuredClone(operation) })),
@@ -52,7 +54,7 @@ beforeEach(() => {
   }
 })
 
-const open = () => new Outbox(server, journal, () => ++clock)
+const open = () => new Outbox(() => server, journal, () => ++clock)
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 test('operations are sent in the order in which they were made, and saved is said only then', async () => {
@@ -210,4 +212,128 @@ test('a browser that keeps nothing is told of when something cannot be sent', as
   expect((outbox.state as { why: string }).why).toContain('disk full')
   await vi.advanceTimersByTimeAsync(2000)
   expect(said).toEqual(['put a under lease 1'])
+})
+
+test('what the server refuses on one photo does not hold up the others', async () => {
+  failures = [new ApiError(409, 'assignment_not_held', 'Somebody else has it.')]
+  server.reopen = async () => {
+    throw new ApiError(409, 'assignment_not_held', 'Somebody else has it.')
+  }
+  const outbox = open()
+  outbox.add(put('a'))
+  outbox.add({ ...put('c'), image: 'another photo' })
+  outbox.add(put('b'))
+  await settle()
+  expect(said).toEqual(['put c under lease 1'])
+  expect(outbox.state).toEqual({
+    name: 'stuck',
+    unsent: 2,
+    why: 'Somebody else has it.',
+    code: 'assignment_not_held',
+  })
+  expect(kept.size).toBe(2)
+  outbox.add({ ...put('d'), image: 'another photo' })
+  await settle()
+  expect(said.at(-1)).toBe('put d under lease 1')
+  server.reopen = async () => 'lease 2'
+  outbox.kick() // a person tries again
+  await settle()
+  expect(said.slice(2)).toEqual(['put a under lease 1', 'put b under lease 1'])
+  expect(outbox.state.name).toBe('saved')
+})
+
+const elsewhere = () => new ApiError(409, 'assignment_in_another_tab', 'Open in another window.', { tab: 'window 2' })
+
+/** An outbox of window 1; what is said begins with the window under whose name it is said. */
+function openAsWindow1() {
+  const serverOf = (tab: string | undefined): Server => ({
+    ...server,
+    put: async (id, body) => {
+      await server.put(id, body)
+      said.push(`as ${tab}: ${said.pop()}`)
+    },
+    submit: async (assignment, masks, complete) => {
+      await server.submit(assignment, masks, complete)
+      said.push(`as ${tab}: ${said.pop()}`)
+    },
+  })
+  return new Outbox(serverOf, journal, () => ++clock, () => 'window 1')
+}
+
+test('work on a photo that another window took over is kept, and saved when a person takes the photo back', async () => {
+  failures = [elsewhere()]
+  server.take = async assignment => {
+    said.push(`take ${assignment}`)
+    return 'window 1'
+  }
+  const outbox = openAsWindow1()
+  outbox.add(put('a'))
+  outbox.add(submit('a'))
+  await settle()
+  expect(outbox.state).toMatchObject({ name: 'stuck', code: 'assignment_in_another_tab', unsent: 2 })
+  expect([said, kept.size]).toEqual([[], 2])
+  await outbox.takeOver()
+  await settle()
+  expect(said).toEqual(['take lease 1', 'as window 1: put a under lease 1', 'as window 1: submit lease 1: a'])
+  expect(outbox.state.name).toBe('saved')
+})
+
+test('what a window left unsent that is gone is sent by the one that takes its place', async () => {
+  kept.set('000000000000000-000000', { ...put('a'), tab: 'window 0' })
+  failures = [elsewhere()]
+  server.succeed = async (assignment, holder) => {
+    said.push(`${assignment} of ${holder}`)
+    return 'window 1'
+  }
+  const outbox = openAsWindow1()
+  await outbox.resume()
+  await settle()
+  expect(said).toEqual(['lease 1 of window 2', 'as window 1: put a under lease 1'])
+  expect(kept.size).toBe(0)
+})
+
+test('what the window that took a photo over has sent or given up is not sent again here', async () => {
+  failures = [elsewhere()]
+  const outbox = openAsWindow1()
+  outbox.add(put('a'))
+  await settle()
+  expect(outbox.state.name).toBe('stuck')
+  kept.clear() // the other window has
+  outbox.add({ ...put('b'), image: 'another photo' })
+  await settle()
+  expect(said).toEqual(['as window 1: put b under lease 1'])
+  expect(outbox.state.name).toBe('saved')
+})
+
+test('a window that only looked gives nothing back', async () => {
+  failures = [elsewhere()]
+  const outbox = openAsWindow1()
+  outbox.add({ kind: 'release', image: 'photo', assignment: 'lease 1' })
+  await settle()
+  expect(outbox.state.name).toBe('saved')
+})
+
+test('entries of the journal that an earlier version wrote are sent, and those of a later one are kept', async () => {
+  // As they were written before operations had a tab, and before submissions had `complete`.
+  kept.set('000001700000000-000000', put('a'))
+  kept.set('000001700000000-000001', submit('a'))
+  kept.set('000001700000000-000002', { kind: 'rotate', image: 'photo', assignment: 'lease 1' } as unknown as Operation)
+  const outbox = openAsWindow1()
+  await outbox.resume()
+  await settle()
+  expect(said).toEqual(['as undefined: put a under lease 1', 'as undefined: submit lease 1: a'])
+  expect(outbox.state).toMatchObject({ name: 'stuck', unsent: 1, code: 'unknown_operation' })
+  expect(kept.size).toBe(1)
+})
+
+test('a page whose work nobody else keeps says so, so that it is not closed', async () => {
+  const outbox = open()
+  expect(outbox.isOnlyHere).toBe(false)
+  journal.write = async () => {
+    throw new Error('disk full')
+  }
+  failures = [new Unreachable()]
+  outbox.add(put('a'))
+  await settle()
+  expect(outbox.isOnlyHere).toBe(true)
 })

@@ -114,3 +114,13 @@ def test_photos_of_a_removed_member_go_back_to_the_others_at_once(
     assert Assignment.objects.get(id=own).state == State.EXPIRED
     assert Event.objects.filter(kind="assignment.released").count() == 1
     assert take(reviewer).image_id == photo.id
+
+
+def test_a_window_that_is_closed_leaves_its_photos_to_the_next_one(photo, ask, client, reviewer, as_user):
+    own = ask(**FIRST)["id"]
+    for other, window in ((as_user(reviewer), FIRST), (client, SECOND)):
+        assert other.post("/api/assignments/leave/", **window).status_code == 204
+    assert ask(**SECOND)["tab"] == "window 1"  # neither of these was the one that has it
+    assert client.post("/api/assignments/leave/", **FIRST).status_code == 204
+    assert (ask(**SECOND)["id"], ask(**SECOND)["tab"]) == (own, "window 2")
+    assert Assignment.objects.get().state == State.OPEN

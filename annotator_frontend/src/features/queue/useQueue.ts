@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { ApiError, answer, api, type Schemas } from '@/shared/api/client'
+import { thisTab } from '@/shared/api/tab'
 
 export type Assignment = Schemas['AssignmentJson']
 export type Reason = Schemas['ReasonEnum']
@@ -30,6 +31,8 @@ export interface Queue {
   advance: (finished: Assignment) => void
   /** A lease that ran out was taken again under another id. */
   rename: (from: string, to: string) => void
+  /** What the server has said of one since. */
+  replace: (assignment: Assignment) => void
 }
 
 /** The photo at hand and the one after it, both leased, for as long as the page is open. */
@@ -93,7 +96,8 @@ export function useQueue({ dataset, image, isEnabled, ...options }: QueueOptions
     const own = asking.current
     own.isGone = false
     const renew = () => {
-      for (const { id } of heldNow.current) {
+      // What another window has is that one's to renew.
+      for (const { id } of heldNow.current.filter(({ tab }) => !tab || tab === thisTab())) {
         const path = { assignment_id: id }
         answer(api.POST('/api/assignments/{assignment_id}/renew/', { params: { path } })).catch(
           (error: unknown) => {
@@ -125,7 +129,11 @@ export function useQueue({ dataset, image, isEnabled, ...options }: QueueOptions
     setHeld(now => now.map(one => (one.id === from ? { ...one, id: to } : one)))
   }, [])
 
-  return { current: held[0] ?? null, next: held[1] ?? null, reason, advance, rename }
+  const replace = useCallback((changed: Assignment) => {
+    setHeld(now => now.map(one => (one.id === changed.id ? changed : one)))
+  }, [])
+
+  return { current: held[0] ?? null, next: held[1] ?? null, reason, advance, rename, replace }
 }
 
 async function ask(dataset: string, image: string | null, besides: string[]): Promise<Schemas['NextJson']> {

@@ -20,8 +20,10 @@ import { SlowSign } from './panels/SlowSign'
 import { StatusLine } from './panels/StatusLine'
 import { ToolBar } from './panels/ToolBar'
 import { type Assignment, PhotoShelf } from './photoShelf'
+import type { DraftKeeper } from './saving/drafts'
 import { bodyOf, masksOf } from './saving/maskBody'
 import type { Outbox } from './saving/outbox'
+import { useDrafts } from './saving/useDrafts'
 import { recalledTools, rememberTools } from './toolMemory'
 import { Hand } from './tools/hand'
 import { HoverPreview } from './tools/hoverPreview'
@@ -36,6 +38,17 @@ const LOOK_MS = 400
 
 const NO_KEYS = {}
 
+/** What can be done with a photo that another window writes to. */
+const WHILE_WATCHING: readonly Command[] = [
+  'fit',
+  'actual size',
+  'isolate',
+  'less fill',
+  'more fill',
+  'help',
+  'guidelines',
+]
+
 export interface WorkspaceProps {
   title: string
   /** Markdown: what the dataset wants outlined. */
@@ -43,6 +56,9 @@ export interface WorkspaceProps {
   current: Assignment | null
   next: Assignment | null
   outbox: Outbox
+  drafts: DraftKeeper
+  /** Where another window of the person's writes to the photo: this one only looks, until it takes the photo over. */
+  onTakeOver: (() => void) | null
   /** What to show where there is no photo. */
   empty: React.ReactNode
   onBack: () => void
@@ -58,6 +74,8 @@ export function Workspace({
   current,
   next,
   outbox,
+  drafts,
+  onTakeOver,
   empty,
   onBack,
   onSubmit,
@@ -132,6 +150,9 @@ export function Workspace({
   )
   const openedAt = useRef(0)
   const opened = current?.image.id
+  const isWatching = onTakeOver !== null
+  // What another window does is followed; what this one does, it knows best itself.
+  const watched = isWatching ? current?.masks : null
   // Not whenever the assignment changes: a lease that was taken again goes on with the same photo, undo and all.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {
@@ -143,7 +164,11 @@ export function Workspace({
     hand.hover.reset()
     openedAt.current = performance.now()
     clock.take(performance.now())
-  }, [editor, look, hand, opened, outbox, clock])
+  }, [editor, look, hand, opened, outbox, clock, watched])
+  useDrafts(editor, drafts, isWatching ? undefined : opened)
+  useEffect(() => {
+    hand.canWrite = !isWatching
+  }, [hand, isWatching])
   useAnnouncements(editor)
 
   const photo = useSyncExternalStore(shelf.subscribe, () => shelf.get(current?.image.id))
@@ -168,6 +193,7 @@ export function Workspace({
 
   const run = (command: Command): boolean => {
     touch()
+    if (isWatching && !WHILE_WATCHING.includes(command)) return false
     switch (command) {
       case 'accept':
         return hand.confirm() || editor.accept()
@@ -276,7 +302,7 @@ export function Workspace({
             variant="subtle"
             color="gray"
             onClick={() => editor.undo()}
-            disabled={!past.length}
+            disabled={!past.length || isWatching}
           >
             {t('Undo')}
           </Button>
@@ -285,7 +311,7 @@ export function Workspace({
             variant="subtle"
             color="gray"
             onClick={() => editor.redo()}
-            disabled={!future.length}
+            disabled={!future.length || isWatching}
           >
             {t('Redo')}
           </Button>
@@ -308,7 +334,7 @@ export function Workspace({
           <SkipMenu
             isOpen={open === 'skip'}
             onOpen={isOpen => setOpen(isOpen ? 'skip' : null)}
-            isDisabled={!current}
+            isDisabled={!current || isWatching}
             onSkip={reason => current && onSkip(current, reason)}
           />
           <Tooltip label={t('Submit, and say that nothing is left to label here')}>
@@ -316,7 +342,7 @@ export function Workspace({
               size="xs"
               variant="light"
               onClick={() => submit(true)}
-              disabled={!current || !photo.picture}
+              disabled={!current || !photo.picture || isWatching}
             >
               {t('Submit as complete')}
             </Button>
@@ -324,7 +350,7 @@ export function Workspace({
           <Button
             size="xs"
             onClick={() => submit()}
-            disabled={!current || !photo.picture}
+            disabled={!current || !photo.picture || isWatching}
             rightSection={<Kbd size="xs">Ctrl Enter</Kbd>}
           >
             {t('Submit')}
@@ -333,7 +359,9 @@ export function Workspace({
       </Group>
 
       <div className={classes.middle}>
-        <ToolBar toolbox={toolbox} run={run} />
+        <div className={classes.part} inert={isWatching}>
+          <ToolBar toolbox={toolbox} run={run} />
+        </div>
         <main className={classes.pane}>
           {current ? (
             <Stage
@@ -345,7 +373,7 @@ export function Workspace({
               toolbox={toolbox}
               photo={current.image}
               name={current.image.file_name}
-              canPrompt={photo.isReady}
+              canPrompt={photo.isReady && !isWatching}
               isHidden={isHidden}
               isSpaceDown={isSpaceDown}
               onTouch={touch}
@@ -358,8 +386,11 @@ export function Workspace({
           {current && <FaultNotice editor={editor} onTakeBack={() => run('take back')} />}
           {current && <Preparation photo={photo} />}
           <SlowSign editor={editor} clock={clock} />
+          {onTakeOver && <Watching onTakeOver={onTakeOver} />}
         </main>
-        <SidePanel editor={editor} look={look} painter={painter} colours={colours} />
+        <div className={classes.part} inert={isWatching}>
+          <SidePanel editor={editor} look={look} painter={painter} colours={colours} />
+        </div>
       </div>
       <StatusLine
         outbox={outbox}
@@ -373,6 +404,19 @@ export function Workspace({
       />
       <Guidelines isOpen={open === 'guidelines'} onClose={close} text={guidelines} />
     </div>
+  )
+}
+
+function Watching({ onTakeOver }: { onTakeOver: () => void }) {
+  return (
+    <Group className={classes.watching} gap="sm" role="status" data-testid="watching">
+      <Text size="sm">
+        {t('You have this photo open in another window. Here you see what happens there.')}
+      </Text>
+      <Button size="compact-sm" onClick={onTakeOver}>
+        {t('Go on in this window')}
+      </Button>
+    </Group>
   )
 }
 

@@ -1,5 +1,7 @@
 import createClient, { type Middleware } from 'openapi-fetch'
 import type { components, paths } from './schema'
+import { isOutdated, loginExpired } from './signal'
+import { thisTab } from './tab'
 
 export type Schemas = components['schemas']
 
@@ -22,12 +24,24 @@ export class Unreachable extends Error {
   }
 }
 
+/** The header that says which window of a person's asks. */
+export const TAB = 'X-Maskloop-Tab'
+
 const csrf: Middleware = {
   onRequest({ request }) {
-    if (request.method !== 'GET') request.headers.set('X-CSRFToken', cookie('csrftoken'))
+    if (request.method === 'GET') return request
+    request.headers.set('X-CSRFToken', csrfToken())
+    if (!request.headers.has(TAB)) request.headers.set(TAB, thisTab())
     return request
   },
 }
+
+/** For requests that do not go through `api`. */
+export function csrfToken(): string {
+  return cookie('csrftoken')
+}
+
+const ownBuild = globalThis.document?.querySelector<HTMLMetaElement>('meta[name="maskloop-build"]')?.content
 
 export const api = createClient<paths>({ baseUrl: '/', fetch: request => reach(() => fetch(request)) })
 api.use(csrf)
@@ -38,11 +52,15 @@ function cookie(name: string): string {
 }
 
 async function reach(ask: () => Promise<Response>): Promise<Response> {
+  let response: Response
   try {
-    return await ask()
+    response = await ask()
   } catch {
     throw new Unreachable()
   }
+  const build = response.headers.get('X-Maskloop-Build')
+  if (build && ownBuild) isOutdated.set(build !== ownBuild)
+  return response
 }
 
 /** The data of an answer, or the refusal thrown. */
@@ -57,6 +75,7 @@ export async function answer<T>(
 function refusal(status: number, body: unknown): ApiError {
   const said = (typeof body === 'object' && body !== null ? body : {}) as Partial<ApiError>
   const message = fieldsOf(said.extra) ?? said.message ?? `The server answered ${status}.`
+  if (said.code === 'not_logged_in') loginExpired.set(true)
   return new ApiError(status, said.code ?? 'fault', message, said.extra ?? {})
 }
 
@@ -69,10 +88,14 @@ function fieldsOf(extra: unknown): string | undefined {
 /** Bytes that may still be in the making (202): asks again until they are there. */
 export async function bytesOf(
   url: string,
-  { signal, onWait }: { signal?: AbortSignal; onWait?: (expectedSeconds: number | null) => void } = {},
+  {
+    signal,
+    onWait,
+    ...asked
+  }: RequestInit & { signal?: AbortSignal; onWait?: (expectedSeconds: number | null) => void } = {},
 ): Promise<Response> {
   for (;;) {
-    const response = await reach(() => fetch(url, { signal }))
+    const response = await reach(() => fetch(url, { ...asked, signal }))
     if (signal?.aborted) throw new DOMException('aborted', 'AbortError')
     if (response.status === 202) {
       const body = (await response.json().catch(() => ({}))) as { extra?: { expected_seconds?: number } }

@@ -123,6 +123,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/assignments/leave/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The window that the header X-Maskloop-Tab names is being closed. */
+        post: operations["assignments_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/autolabel-runs/{run_id}/cancel/": {
         parameters: {
             query?: never;
@@ -2387,6 +2404,24 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AssignmentJson"];
                 };
+            };
+        };
+    };
+    assignments_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -113,6 +113,22 @@ export class Editor {
     this.store.setState({ ...NEW_PHOTO, photo: null })
   }
 
+  /** The object in work, which nobody has accepted yet, as plain data; null: there is none. */
+  draft(): Omit<Document, 'masks'> | null {
+    const { masks: _, ...draft } = this.document()
+    return isBusy(draft) ? draft : null
+  }
+
+  /** Go on with a draft that an earlier page left, unless something is in work already. Of another version's draft, what fits. */
+  restore(kept: unknown): void {
+    const { photo, masks } = this.state
+    const draft = { ...NO_OBJECT, ...(kept as Partial<Document> | null | undefined), masks }
+    if (photo === null || isBusy(this.state) || !Array.isArray(draft.prompts) || !isBusy(draft)) return
+    // What it corrects may be gone meanwhile: then it is an object of its own.
+    if (!masks.some(({ id }) => id === draft.refines)) draft.refines = null
+    this.goTo(draft, [...this.state.past, this.document()], [])
+  }
+
   get state(): EditorState {
     return this.store.getState()
   }

@@ -1,7 +1,10 @@
 import { ApiError, Unreachable } from '@/shared/api/client'
 
-/** One thing that the server has to be told, in order. Plain data: it survives a reload in the journal. */
-export type Operation = { image: string; assignment: string } & (
+/**
+ * One thing that the server has to be told, in order. Plain data: it survives a reload in the journal, and a deploy, so what
+ * a field means never changes. `tab` is the window that made it; operations from before there were tabs have none.
+ */
+export type Operation = { image: string; assignment: string; tab?: string } & (
   | { kind: 'put'; id: string; body: Record<string, unknown> }
   | { kind: 'remove'; id: string }
   | { kind: 'submit'; masks: string[]; complete?: boolean }
@@ -34,19 +37,30 @@ export interface Server {
   release(assignment: string): Promise<void>
   /** Take the photo of a lease that ran out; its new assignment. */
   reopen(image: string): Promise<string>
+  /**
+   * Another window has the photo. The window under whose name it may be told all the same, because that one is this very
+   * window, or has taken the place of one that is gone; null: a person has to decide.
+   */
+  succeed(assignment: string, holder: string): Promise<string | null>
+  /** Let this window write to the photo, and no other one; its name. */
+  take(assignment: string): Promise<string>
 }
+
+/** The server, as a window speaks to it; undefined: the one at hand. */
+export type ServerOf = (tab: string | undefined) => Server
 
 export type SavingState =
   | { name: 'saved' }
   | { name: 'saving'; unsent: number }
   | { name: 'waiting'; unsent: number; why: string }
-  /** The server refuses the first one: a person has to decide. */
+  /** The server refuses one: a person has to decide. Operations on other photos go on being sent. */
   | { name: 'stuck'; unsent: number; why: string; code: string }
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
 /** These end a lease: one that has ended already is what they wanted. */
 const CLOSING = ['submit', 'skip', 'release']
+const IN_ANOTHER_TAB = 'assignment_in_another_tab'
 
 /**
  * Sends operations in the order in which they were made, each until the server has confirmed it. They are in the journal
@@ -60,6 +74,8 @@ export class Outbox {
   private timer: ReturnType<typeof setTimeout> | undefined
   private writing: Promise<void> = Promise.resolve()
   private journalProblem: string | null = null
+  /** Photos with an operation that the server refused, and what it said: those that follow on them wait. */
+  private readonly held = new Map<string, { why: string; code: string }>()
   private made = 0
   private readonly listeners = new Set<() => void>()
   state: SavingState = { name: 'saved' }
@@ -67,9 +83,10 @@ export class Outbox {
   onMoved: (from: string, to: string) => void = () => {}
 
   constructor(
-    private readonly server: Server,
+    private readonly serverOf: ServerOf,
     private readonly journal: Journal,
     private readonly now: () => number = Date.now,
+    private readonly tab: () => string | undefined = () => undefined,
   ) {}
 
   /** What an earlier page left unsent goes first. */
@@ -82,10 +99,11 @@ export class Outbox {
 
   add(operation: Operation): void {
     const name = `${this.now().toString().padStart(15, '0')}-${(this.made++).toString().padStart(6, '0')}`
-    const entry = { name, operation }
+    const tab = this.tab()
+    const entry = { name, operation: tab ? { ...operation, tab } : operation }
     this.entries.push(entry)
     this.keep(() => this.journal.write(entry))
-    this.kick()
+    this.start()
   }
 
   /** What happened to a photo since this page was opened, or before and unsent: the server may not have told of it. */
@@ -103,13 +121,34 @@ export class Outbox {
 
   /** Try at once, whatever the pause: the network is back, or somebody logged in again. */
   kick(): void {
+    this.held.clear()
+    this.start()
+  }
+
+  /** Whether the work is in this page alone: nothing unsent survives its closing. */
+  get isOnlyHere(): boolean {
+    return this.journalProblem !== null && this.entries.length > 0
+  }
+
+  /** Take the photos that another window has, and save what was made here: an answer to `stuck`. */
+  async takeOver(): Promise<void> {
+    for (const [image, { code }] of [...this.held]) {
+      const first = this.entries.find(({ operation }) => operation.image === image)?.operation
+      if (first && code === IN_ANOTHER_TAB)
+        this.rename(image, await this.serverOf(undefined).take(first.assignment))
+    }
+    this.kick()
+  }
+
+  private start(): void {
     clearTimeout(this.timer)
     if (!this.isSending) void this.sendAll()
   }
 
-  /** Give the first operation up: the answer to `stuck`. */
+  /** Give the operation up that the server refuses: an answer to `stuck`. */
   dropFirst(): void {
-    const dropped = this.entries.shift()
+    const refused = this.entries.findIndex(({ operation }) => this.held.has(operation.image))
+    const [dropped] = this.entries.splice(Math.max(0, refused), 1)
     if (!dropped) return
     this.keep(() => this.journal.remove(dropped.name))
     const { operation } = dropped
@@ -161,44 +200,64 @@ export class Outbox {
     this.become({ name: 'saving', unsent: this.entries.length })
     try {
       await this.journal.alone(() => this.sendEach())
-      this.become({ name: 'saved' })
+      const [refused] = this.held.values()
+      this.become(refused ? { name: 'stuck', unsent: this.entries.length, ...refused } : { name: 'saved' })
     } catch (error) {
-      this.stopFor(error)
+      this.waitFor(error)
     } finally {
       this.isSending = false
     }
     // Something may have come while the last answer was on its way.
-    if (this.state.name === 'saved' && this.entries.length) this.kick()
+    if (this.state.name !== 'waiting' && this.next()) this.start()
+  }
+
+  private next(): Entry | undefined {
+    return this.entries.find(({ operation }) => !this.held.has(operation.image))
   }
 
   private async sendEach(): Promise<void> {
-    while (this.entries.length) {
-      const first = this.entries[0]!
+    await this.forgetWhatOthersSent()
+    for (let first = this.next(); first; first = this.next()) {
       this.become({ name: 'saving', unsent: this.entries.length })
       await this.writing
+      const { name, operation } = first
       // Another tab may have sent it meanwhile.
-      if (this.journalProblem !== null || (await this.journal.has(first.name))) await this.send(first)
+      if (this.journalProblem !== null || (await this.journal.has(name))) {
+        try {
+          await this.send(first)
+        } catch (error) {
+          if (isPassing(error)) throw error
+          const code = error instanceof ApiError ? error.code : 'fault'
+          this.held.set(operation.image, { why: messageOf(error), code })
+          continue
+        }
+      }
       this.pauseMs = FIRST_PAUSE_MS
-      this.entries.shift()
+      this.entries = this.entries.filter(entry => entry !== first)
       this.confirmed.push(first.operation)
-      this.keep(() => this.journal.remove(first.name))
+      this.keep(() => this.journal.remove(name))
     }
     await this.writing
   }
 
-  private stopFor(error: unknown): void {
-    const unsent = this.entries.length
-    const said = error instanceof Error ? error.message : String(error)
-    const why = this.journalProblem ? `${said} ${this.journalProblem} Keep this page open.` : said
-    const isPassing =
-      error instanceof Unreachable ||
-      (error instanceof ApiError && (error.status >= 500 || [401, 429].includes(error.status)))
-    if (!isPassing) {
-      this.become({ name: 'stuck', unsent, why, code: error instanceof ApiError ? error.code : 'fault' })
-      return
+  /** A window that took a photo over sends, or gives up, what was refused here. */
+  private async forgetWhatOthersSent(): Promise<void> {
+    if (!this.held.size || this.journalProblem !== null) return
+    await this.writing
+    for (const entry of [...this.entries]) {
+      if (!this.held.has(entry.operation.image) || (await this.journal.has(entry.name))) continue
+      this.entries = this.entries.filter(other => other !== entry)
+      this.confirmed.push(entry.operation)
     }
-    this.become({ name: 'waiting', unsent, why })
-    this.timer = setTimeout(() => this.kick(), this.pauseMs)
+    const left = new Set(this.entries.map(({ operation }) => operation.image))
+    for (const image of [...this.held.keys()]) if (!left.has(image)) this.held.delete(image)
+  }
+
+  private waitFor(error: unknown): void {
+    const said = messageOf(error)
+    const why = this.journalProblem ? `${said} ${this.journalProblem} Keep this page open.` : said
+    this.become({ name: 'waiting', unsent: this.entries.length, why })
+    this.timer = setTimeout(() => this.start(), this.pauseMs)
     this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS)
   }
 
@@ -207,14 +266,26 @@ export class Outbox {
     try {
       await this.tell(entry.operation)
     } catch (error) {
-      if (!(error instanceof ApiError && error.code === 'assignment_not_held')) throw error
-      if (kind === 'skip' || kind === 'release') return
-      // The lease ran out. Take the photo again, if nobody else has it, and move all that is unsent for it over.
-      const taken = await this.server.reopen(image)
-      if (taken === assignment) throw error
-      this.move(assignment, taken)
+      if (!(error instanceof ApiError)) throw error
+      if (error.code === IN_ANOTHER_TAB) {
+        // Who only looks gives nothing back.
+        if (kind === 'release') return
+        const heir = await this.serverOf(entry.operation.tab).succeed(assignment, String(error.extra.tab))
+        if (heir === null || heir === entry.operation.tab) throw error
+        this.rename(image, heir)
+      } else if (error.code === 'assignment_not_held') {
+        if (kind === 'skip' || kind === 'release') return
+        // The lease ran out. Take the photo again, if nobody else has it, and move all that is unsent for it over.
+        const taken = await this.serverOf(entry.operation.tab).reopen(image)
+        if (taken === assignment) throw error
+        this.move(assignment, taken)
+      } else throw error
       await this.tell(entry.operation)
     }
+  }
+
+  private rename(image: string, tab: string): void {
+    this.change(operation => (operation.image === image ? { ...operation, tab } : null))
   }
 
   private move(from: string, to: string): void {
@@ -226,18 +297,36 @@ export class Outbox {
     this.onMoved(from, to)
   }
 
-  private tell(operation: Operation): Promise<void> {
+  private async tell(operation: Operation): Promise<void> {
+    const server = this.serverOf(operation.tab)
     switch (operation.kind) {
       case 'put':
-        return this.server.put(operation.id, operation.body)
+        return server.put(operation.id, operation.body)
       case 'remove':
-        return this.server.remove(operation.id)
+        return server.remove(operation.id)
       case 'submit':
-        return this.server.submit(operation.assignment, operation.masks, operation.complete ?? false)
+        return server.submit(operation.assignment, operation.masks, operation.complete ?? false)
       case 'skip':
-        return this.server.skip(operation.assignment, operation.reason)
+        return server.skip(operation.assignment, operation.reason)
       case 'release':
-        return this.server.release(operation.assignment)
+        return server.release(operation.assignment)
+      default:
+        // A newer page wrote it, and this one is older: kept until one that understands it is open.
+        throw new ApiError(
+          0,
+          'unknown_operation',
+          'Another version of this page made this; reload the page to save it.',
+        )
     }
   }
+}
+
+/** Whether trying again later may help. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof Unreachable) return true
+  return error instanceof ApiError && (error.status >= 500 || [401, 429].includes(error.status))
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

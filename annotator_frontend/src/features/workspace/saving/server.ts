@@ -1,38 +1,82 @@
 import { createStore, del, entries, get, set } from 'idb-keyval'
-import { ApiError, answer, api, type Schemas } from '@/shared/api/client'
+import { ApiError, answer, api, type Schemas, TAB } from '@/shared/api/client'
+import { loginExpired } from '@/shared/api/signal'
+import { isGone, thisTab } from '@/shared/api/tab'
+import { t } from '@/shared/i18n'
 import { type Journal, type Operation, Outbox, type Server } from './outbox'
 
-const at = (assignment: string) => ({ params: { path: { assignment_id: assignment } } })
-
-const server: Server = {
-  put: async (id, body) => {
-    await answer(
-      api.PUT('/api/masks/{mask_id}/', {
-        params: { path: { mask_id: id } },
-        body: body as unknown as Schemas['MaskFormRequest'],
-      }),
+/** As one window of a person's speaks to it. */
+function serverFor(user: string, tab: string): Server {
+  const headers = { [TAB]: tab }
+  const at = (assignment: string) => ({ params: { path: { assignment_id: assignment } }, headers })
+  const take = async (assignment: string) => {
+    await mine(
+      user,
+      api.POST('/api/assignments/{assignment_id}/take/', { ...at(assignment), headers: OWN() }),
     )
-  },
-  remove: async id => {
-    try {
-      await answer(api.DELETE('/api/masks/{mask_id}/', { params: { path: { mask_id: id } } }))
-    } catch (error) {
-      // Gone already: what was wanted.
-      if (!(error instanceof ApiError && error.status === 404)) throw error
-    }
-  },
-  submit: async (assignment, masks, complete) => {
-    const body = { masks, complete }
-    await answer(api.POST('/api/assignments/{assignment_id}/submit/', { ...at(assignment), body }))
-  },
-  skip: async (assignment, reason) => {
-    await answer(api.POST('/api/assignments/{assignment_id}/skip/', { ...at(assignment), body: { reason } }))
-  },
-  release: async assignment => {
-    await answer(api.POST('/api/assignments/{assignment_id}/release/', at(assignment)))
-  },
-  reopen: async image =>
-    (await answer(api.POST('/api/images/{image_id}/open/', { params: { path: { image_id: image } } }))).id,
+    return thisTab()
+  }
+  return {
+    put: async (id, body) => {
+      const params = { path: { mask_id: id } }
+      await mine(
+        user,
+        api.PUT('/api/masks/{mask_id}/', {
+          params,
+          headers,
+          body: body as unknown as Schemas['MaskFormRequest'],
+        }),
+      )
+    },
+    remove: async id => {
+      try {
+        await mine(user, api.DELETE('/api/masks/{mask_id}/', { params: { path: { mask_id: id } }, headers }))
+      } catch (error) {
+        // Gone already: what was wanted.
+        if (!(error instanceof ApiError && error.status === 404)) throw error
+      }
+    },
+    submit: async (assignment, masks, complete) => {
+      const body = { masks, complete }
+      await mine(user, api.POST('/api/assignments/{assignment_id}/submit/', { ...at(assignment), body }))
+    },
+    skip: async (assignment, reason) => {
+      await mine(
+        user,
+        api.POST('/api/assignments/{assignment_id}/skip/', { ...at(assignment), body: { reason } }),
+      )
+    },
+    release: async assignment => {
+      await mine(user, api.POST('/api/assignments/{assignment_id}/release/', at(assignment)))
+    },
+    reopen: async image => {
+      const params = { path: { image_id: image } }
+      return (await mine(user, api.POST('/api/images/{image_id}/open/', { params, headers }))).id
+    },
+    succeed: async (assignment, holder) => {
+      if (holder === thisTab()) return holder
+      return (await isGone(holder)) ? take(assignment) : null
+    },
+    take,
+  }
+}
+
+const OWN = () => ({ [TAB]: thisTab() })
+
+/**
+ * The answer to a request of this person's. What a stranger would be told may only mean that somebody else has logged in
+ * since, in another tab: then the work waits until its maker is back.
+ */
+async function mine<T>(user: string, asked: Parameters<typeof answer<T>>[0]): Promise<T> {
+  try {
+    return await answer(asked)
+  } catch (error) {
+    if (!(error instanceof ApiError && [403, 404].includes(error.status))) throw error
+    const { user: now } = await answer(api.GET('/api/session/'))
+    if (now?.id === user) throw error
+    loginExpired.set(true)
+    throw new ApiError(401, 'not_logged_in', t('Somebody else is logged in in this browser.'))
+  }
 }
 
 /** In IndexedDB, each person's apart: another one who logs in here does not send what is not theirs. */
@@ -61,8 +105,11 @@ const outboxes = new Map<string, Outbox>()
 export function outboxOf(user: string): Outbox {
   let outbox = outboxes.get(user)
   if (!outbox) {
-    outbox = new Outbox(server, journalOf(user))
-    outboxes.set(user, outbox)
+    const made = new Outbox(tab => serverFor(user, tab ?? thisTab()), journalOf(user), Date.now, thisTab)
+    window.addEventListener('online', () => made.kick())
+    window.addEventListener('beforeunload', event => made.isOnlyHere && event.preventDefault())
+    outboxes.set(user, made)
+    outbox = made
   }
   return outbox
 }

@@ -44,6 +44,8 @@ export class Hand {
   over: HandAt | null = null
   /** Whether the model can answer. Brushes need none. */
   canPrompt = false
+  /** Another window may have the photo: then this hand only looks. */
+  canWrite = true
   private readonly listeners = new Set<() => void>()
 
   constructor(
@@ -114,7 +116,7 @@ export class Hand {
   down(hand: HandAt): void {
     this.over = hand
     const tool = hand.isSelecting ? 'select' : this.tool
-    if (tool === 'prompt' && !this.canPrompt) return
+    if (!this.canWrite || (tool === 'prompt' && !this.canPrompt)) return
     this.hover.hold()
     // A polygon goes on over many presses.
     if (this.running?.state.name !== 'drawing') this.running = this.machines[tool]

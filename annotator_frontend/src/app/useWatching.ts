@@ -1,0 +1,87 @@
+import { useCallback, useEffect, useRef } from 'react'
+import type { Assignment, Queue } from '@/features/queue/useQueue'
+import type { Outbox } from '@/features/workspace/saving/outbox'
+import { type Change, listen } from '@/shared/api/changes'
+import { ApiError, answer, api } from '@/shared/api/client'
+import { isGone, thisTab } from '@/shared/api/tab'
+
+/** Many changes in a row ask the server once. */
+const GATHER_MS = 200
+
+/** Whether another window of the same person writes to the photo. */
+export function isElsewhere({ tab }: Assignment): boolean {
+  return tab !== '' && tab !== thisTab()
+}
+
+/**
+ * Photos that another window of the person's has: watched, as they change there, until this window takes them over. One whose
+ * window is gone, after a crash or a closed tab, is taken over without a question.
+ */
+export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unknown) => void) {
+  const { current, next, replace, advance } = queue
+  const newest = useRef([current, next])
+  newest.current = [current, next]
+
+  /** Of one other window: the photo at hand and the next one, which it has fetched ahead. */
+  const takeOver = useCallback(
+    async (tab: string) => {
+      try {
+        // What the other window could not send yet is taken over, too.
+        await outbox.resume()
+        for (const held of newest.current) {
+          if (held?.tab !== tab) continue
+          replace(await answer(api.POST('/api/assignments/{assignment_id}/take/', path(held.id))))
+        }
+        outbox.kick()
+      } catch (error) {
+        onError(error)
+      }
+    },
+    [outbox, replace, onError],
+  )
+
+  const others = [current, next].flatMap(held => (held && isElsewhere(held) ? [held.tab] : []))
+  const seen = [...new Set(others)].join(' ')
+  useEffect(() => {
+    for (const tab of seen.split(' ').filter(Boolean)) {
+      void isGone(tab).then(gone => (gone ? takeOver(tab) : undefined))
+    }
+  }, [seen, takeOver])
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const look = async () => {
+      timer = undefined
+      for (const held of newest.current) {
+        if (!held) continue
+        try {
+          const now = await answer(api.GET('/api/assignments/{assignment_id}/', path(held.id)))
+          if (now.state === 'open') {
+            // While this window writes, it knows best what is on the photo.
+            if (isElsewhere(now) || isElsewhere(held)) replace(now)
+          } else if (isElsewhere(held)) advance(held)
+        } catch (error) {
+          if (error instanceof ApiError && error.status === 404) advance(held)
+        }
+      }
+    }
+    const soon = () => {
+      timer ??= setTimeout(() => void look(), GATHER_MS)
+    }
+    const onChange = ({ kind, subject, data }: Change) => {
+      const isOurs = newest.current.some(
+        held => held && (held.id === subject || (isElsewhere(held) && held.image.id === data.image)),
+      )
+      if (isOurs && !(kind === 'assignment.taken' && data.tab === thisTab())) soon()
+    }
+    const stop = listen(onChange, soon)
+    return () => {
+      stop()
+      clearTimeout(timer)
+    }
+  }, [replace, advance])
+
+  return takeOver
+}
+
+const path = (assignment: string) => ({ params: { path: { assignment_id: assignment } } })

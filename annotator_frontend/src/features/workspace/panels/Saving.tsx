@@ -1,0 +1,77 @@
+import { Button, Group, Text } from '@mantine/core'
+import { useSyncExternalStore } from 'react'
+import { t } from '@/shared/i18n'
+import type { Outbox, SavingState } from '../saving/outbox'
+import classes from './panels.module.css'
+
+/** Whether everything is with the server, and what can be done where it is not. */
+export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: boolean }) {
+  const saving = useSyncExternalStore(outbox.subscribe, outbox.getState)
+  if (isQuiet && saving.name === 'saved') return null
+  const isElsewhere = saving.name === 'stuck' && saving.code === 'assignment_in_another_tab'
+  return (
+    <Group gap="sm" role="status" aria-live="polite" wrap="nowrap" miw={0}>
+      <span className={classes.light} data-state={saving.name} />
+      <Text size="xs" data-testid="saving" truncate title={inWords(saving)}>
+        {inWords(saving)}
+      </Text>
+      {saving.name === 'waiting' && (
+        <Button size="compact-xs" variant="default" className={classes.answer} onClick={() => outbox.kick()}>
+          {t('Try now')}
+        </Button>
+      )}
+      {isElsewhere && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          className={classes.answer}
+          onClick={() => outbox.takeOver().catch(() => outbox.kick())}
+        >
+          {t('Take the photo over and save')}
+        </Button>
+      )}
+      {saving.name === 'stuck' && (
+        <>
+          {!isElsewhere && (
+            <Button
+              size="compact-xs"
+              variant="default"
+              className={classes.answer}
+              onClick={() => outbox.kick()}
+            >
+              {t('Try again')}
+            </Button>
+          )}
+          <Button
+            size="compact-xs"
+            variant="default"
+            color="red"
+            className={classes.answer}
+            onClick={() => outbox.dropFirst()}
+          >
+            {t('Give this one up')}
+          </Button>
+        </>
+      )}
+    </Group>
+  )
+}
+
+function inWords(state: SavingState): string {
+  switch (state.name) {
+    case 'saved':
+      return t('Saved')
+    case 'saving':
+      return t('Saving, {{unsent}} to go', { unsent: state.unsent })
+    case 'waiting':
+      return t('Not saved yet ({{unsent}}), kept in this browser: {{why}}', {
+        unsent: state.unsent,
+        why: state.why,
+      })
+    case 'stuck':
+      return t('Not saved ({{unsent}} kept in this browser): {{why}}', {
+        unsent: state.unsent,
+        why: state.why,
+      })
+  }
+}

@@ -1,0 +1,59 @@
+import { createStore, del, get, set } from 'idb-keyval'
+
+/** Where the object in work lies, which nobody has accepted yet: one for each person and photo. */
+export interface DraftStore {
+  read(photo: string): Promise<unknown>
+  write(photo: string, draft: unknown): Promise<void>
+  remove(photo: string): Promise<void>
+}
+
+export function draftsOf(user: string): DraftStore {
+  const store = createStore('maskloop-drafts', 'drafts')
+  return {
+    read: photo => get(`${user}/${photo}`, store),
+    write: (photo, draft) => set(`${user}/${photo}`, draft, store),
+    remove: photo => del(`${user}/${photo}`, store),
+  }
+}
+
+/**
+ * Writes the newest draft, and none that another has overtaken: one write at a time, each begun at once. A browser that keeps
+ * nothing keeps no drafts either; the outbox says so.
+ */
+export class DraftKeeper {
+  private waiting: { photo: string; draft: unknown } | null = null
+  private writing: Promise<void> | null = null
+
+  constructor(private readonly store: DraftStore) {}
+
+  /** @param draft null: there is nothing in work. */
+  keep(photo: string, draft: unknown): void {
+    // Another photo's is not overtaken.
+    if (this.waiting && this.waiting.photo !== photo) void this.write(this.waiting)
+    this.waiting = { photo, draft }
+    this.writing ??= this.writeAll().finally(() => {
+      this.writing = null
+    })
+  }
+
+  async read(photo: string): Promise<unknown> {
+    await this.writing
+    return this.store.read(photo).catch(() => undefined)
+  }
+
+  private async writeAll(): Promise<void> {
+    while (this.waiting) {
+      const newest = this.waiting
+      this.waiting = null
+      await this.write(newest)
+    }
+  }
+
+  private async write({ photo, draft }: { photo: string; draft: unknown }): Promise<void> {
+    try {
+      await (draft === null ? this.store.remove(photo) : this.store.write(photo, draft))
+    } catch {
+      // See above.
+    }
+  }
+}

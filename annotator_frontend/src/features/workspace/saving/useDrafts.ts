@@ -1,0 +1,34 @@
+import { useEffect } from 'react'
+import type { Editor } from '../editor/editor'
+import type { DraftKeeper } from './drafts'
+
+/** The object in work is kept at each step of it, and is there again when the photo is opened after a reload or a crash. */
+export function useDrafts(editor: Editor, drafts: DraftKeeper, photo: string | undefined): void {
+  useEffect(() => {
+    if (photo === undefined) return
+    let isGone = false
+    void drafts.read(photo).then(draft => {
+      if (!isGone && editor.state.photo === photo) editor.restore(draft)
+    })
+    let last = editor.draft()
+    const stop = editor.store.subscribe(() => {
+      if (editor.state.photo !== photo) return
+      const draft = editor.draft()
+      // What is done before the old draft has been read takes its place.
+      if (isSame(draft, last)) return
+      last = draft
+      drafts.keep(photo, draft)
+    })
+    return () => {
+      isGone = true
+      stop()
+    }
+  }, [editor, drafts, photo])
+}
+
+/** Documents never change: the same parts are the same draft. */
+function isSame(one: object | null, other: object | null): boolean {
+  if (one === null || other === null) return one === other
+  const [left, right] = [Object.entries(one), new Map(Object.entries(other))]
+  return left.every(([name, part]) => right.get(name) === part)
+}

@@ -1,0 +1,175 @@
+"""Nothing is lost: reloads, logouts, two windows, no network, a server that goes away, a new version."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Error as PlaywrightError
+
+from tests.system.client import Client, wait_until
+from tests.system.conftest import Running
+from tests.system.shown import PHOTO, assert_same, clicks_answered, in_work, shown_masks, stored_masks
+from tests.system.test_journey import Person
+
+
+def log_in(page: Page, maskloop: Running) -> None:
+    page.goto(maskloop.address)
+    page.get_by_label("Name").fill("admin")
+    page.locator("input[type=password]").fill(maskloop.password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def script(maskloop: Running) -> Client:
+    return maskloop.admin()
+
+
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, maskloop: Running) -> Any:
+    """Of somebody who has logged in."""
+    context = browser.new_context()
+    log_in(context.new_page(), maskloop)
+    kept = context.cookies()
+    context.close()
+    return kept
+
+
+@pytest.fixture
+def new_dataset(script: Client, jpeg: Callable[..., bytes]) -> Callable[[int], str]:
+    """Photos of shapes, 240 x 160; returns the dataset's id."""
+
+    def make(photos: int) -> str:
+        dataset = script.post("/api/datasets/", {"name": f"Safety {uuid4()}"})["id"]
+        files = {f"{n}.jpg": jpeg(width=240, height=160, seed=n) for n in range(photos)}
+        script.upload(f"/api/datasets/{dataset}/upload/", files)
+        return dataset
+
+    return make
+
+
+@pytest.fixture
+def new_browser(browser: Browser, maskloop: Running, cookies: Any) -> Iterator[Callable[[str], Page]]:
+    """The workspace, open in a browser that has nothing in it but a login."""
+    opened: list[BrowserContext] = []
+
+    def open_one(dataset: str) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        opened.append(context)
+        context.add_cookies(cookies)
+        page = context.new_page()
+        page.goto(f"{maskloop.address}/datasets/{dataset}/label")
+        return page
+
+    yield open_one
+    for context in opened:
+        context.close()
+
+
+def click(page: Page, x: float = 0.5, y: float = 0.5) -> None:
+    """On the photo, as shares of its width and height; until it is answered."""
+    Person(page).wait_until_ready()
+    page.mouse.click(*Person(page).place((x, y), (240, 160)))
+    wait_until("an answer", lambda: True if in_work(page) is not None else None, 20)
+
+
+def saved(page: Page) -> None:
+    expect(page.get_by_test_id("saving")).to_have_text("Saved", timeout=30_000)
+
+
+def test_the_object_in_work_survives_a_reload_and_a_crash_pixel_for_pixel(new_dataset, new_browser, maskloop, script):
+    dataset = new_dataset(2)
+    page = new_browser(dataset)
+    context = page.context
+    click(page, 0.4, 0.5)
+    page.mouse.click(*Person(page).place((0.45, 0.55), (240, 160)))
+    wait_until("the second answer", lambda: clicks_answered(page) == 2 or None, 20)
+    photo, before = page.evaluate(PHOTO), in_work(page)
+    page.reload()
+    wait_until("the object in work", lambda: in_work(page), 30)
+    assert np.array_equal(before, in_work(page))
+    # A crash: the window is gone at once and without a word, and another one is opened.
+    with pytest.raises(PlaywrightError):
+        page.goto("chrome://crash", timeout=10_000)
+    page.close()
+    page = context.new_page()
+    page.goto(f"{maskloop.address}/datasets/{dataset}/label")
+    wait_until("the object in work", lambda: in_work(page), 30)
+    assert page.evaluate(PHOTO) == photo
+    assert np.array_equal(before, in_work(page))
+    page.keyboard.press("Enter")
+    saved(page)
+    assert_same(shown_masks(page), stored_masks(script, photo))
+
+
+def test_who_logs_out_in_another_tab_logs_in_again_in_place_and_nothing_is_lost(
+    new_dataset, new_browser, maskloop, script
+):
+    page = new_browser(new_dataset(2))
+    page.context.clear_cookies()
+    log_in(page, maskloop)
+    page.go_back()
+    click(page)
+    other = page.context.new_page()
+    other.goto(maskloop.address)
+    other.get_by_role("button", name="Log out").click()
+    expect(other.get_by_role("button", name="Log in")).to_be_visible()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("You are not logged in any more")
+    expect(page.get_by_test_id("saving")).to_contain_text("Not saved yet (1)")
+    shown, photo = shown_masks(page), page.evaluate(PHOTO)
+    assert len(shown) == 1
+    assert stored_masks(script, photo) == {}
+    dialog.locator("input[type=password]").fill(maskloop.password)
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog).to_be_hidden()
+    saved(page)
+    assert_same(shown, stored_masks(script, photo))
+    assert_same(shown, shown_masks(page))
+
+
+def test_of_two_windows_on_one_photo_one_writes_and_the_other_one_watches_or_takes_over(
+    new_dataset, new_browser, maskloop, script
+):
+    dataset = new_dataset(1)
+    first = new_browser(dataset)
+    click(first, 0.3, 0.4)
+    first.keyboard.press("Enter")
+    saved(first)
+    second = new_browser(dataset)  # another browser of the same person's
+    watching = second.get_by_test_id("watching")
+    expect(watching).to_contain_text("another window")
+    expect(second.get_by_test_id("object-count")).to_have_text("1")
+    # It looks on: a click does nothing here, and what is done there is seen here.
+    second.mouse.click(*Person(second).place((0.7, 0.6), (240, 160)))
+    click(first, 0.7, 0.6)
+    first.keyboard.press("Enter")
+    expect(second.get_by_test_id("object-count")).to_have_text("2", timeout=10_000)
+    assert_same(shown_masks(first), shown_masks(second))
+    # It takes over: the first one is told, and what it had unsent is kept there.
+    first.context.route("**/api/masks/**", lambda route: route.abort())
+    click(first, 0.5, 0.8)
+    first.keyboard.press("Enter")
+    expect(first.get_by_test_id("saving")).to_contain_text("Not saved yet (1)")
+    watching.get_by_role("button", name="Go on in this window").click()
+    expect(watching).to_be_hidden()
+    expect(first.get_by_test_id("watching")).to_be_visible(timeout=10_000)
+    first.context.unroute("**/api/masks/**")
+    expect(first.get_by_role("button", name="Take the photo over and save")).to_be_visible(timeout=20_000)
+    click(second, 0.2, 0.8)
+    second.keyboard.press("Enter")
+    saved(second)
+    photo = second.evaluate(PHOTO)
+    stored = stored_masks(script, photo)
+    assert len(stored) == 3
+    assert_same(shown_masks(second), stored)
+    # A person decides: the first one takes the photo back, and nothing of either is lost.
+    first.get_by_role("button", name="Take the photo over and save").click()
+    saved(first)
+    wait_until("all four", lambda: len(shown_masks(first)) == 4 or None, 10)
+    assert_same(shown_masks(first), stored_masks(script, photo))
+    expect(second.get_by_test_id("watching")).to_be_visible(timeout=10_000)
