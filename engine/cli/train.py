@@ -52,6 +52,10 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--examples", type=int, default=0, metavar="N", help="objects shown with each validation, in --json"
     )
+    train.add_argument(
+        "--on-device", action="store_true", help="all photos in the device's memory; batches and clicks are made there"
+    )
+    train.add_argument("--compile", action="store_true", help="the image encoder, once for each side of its input")
     train.add_argument("--minutes", type=float, metavar="M", help="stop before they are over; the same command goes on")
     train.add_argument("--json", action="store_true", help="progress as JSON lines")
     train.set_defaults(run=run)
@@ -96,6 +100,8 @@ def _run(options: argparse.Namespace) -> "Run":
     run = RECIPES[options.recipe](seed=options.seed, steps=options.steps)
     if run.lesson == "embeddings" and (options.validate or options.hold_out):
         raise PromptInvalid(f"{run.name} learns no masks: there is nothing to validate")
+    if options.on_device and (run.lesson == "embeddings" or "text_projection" in run.learn or run.starts_live):
+        raise PromptInvalid(f"--on-device is for masks from photos, without texts; {run.name} learns otherwise")
     if (run.lesson == "embeddings") != (options.teacher is not None):
         raise PromptInvalid("--teacher and a recipe that learns embeddings (distill) go together")
     return replace(
@@ -122,8 +128,8 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
     if run.lesson == "embeddings":
         lesson, source, validation = *_distillation(run, model, options, device, given), None
     else:
-        lesson, source, validation = _masks(run, model, options, given)
-    return Trainer(
+        lesson, source, validation = _masks(run, model, options, device, given)
+    trainer = Trainer(
         run,
         model,
         lesson,
@@ -132,11 +138,14 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
         device=device,
         workers=workers,
         validation=validation,
-        draw_threads=1 if device == "cpu" else 4,
+        draw_threads=0 if options.on_device else 1 if device == "cpu" else 4,
         examples=options.examples,
         given=given,
         stop_before=stop_before,
     )
+    if options.compile:
+        model.image_encoder.compile()
+    return trainer
 
 
 def _hashes_of_weights(run: "Run", options: argparse.Namespace) -> dict[str, str]:
@@ -165,9 +174,10 @@ def _model(run: "Run", options: argparse.Namespace) -> "Sam":
 
 
 def _masks(
-    run: "Run", model: "Sam", options: argparse.Namespace, given: dict[str, str]
+    run: "Run", model: "Sam", options: argparse.Namespace, device: str, given: dict[str, str]
 ) -> "tuple[Lesson, Source, Validation | None]":
     """Adds the hashes of its data to `given`."""
+    from engine.data.on_device import DeviceSource
     from engine.data.records import HUMAN_WEIGHT, held_out, read_records
     from engine.data.sources import EmbeddingSource, PhotoSource, shelf_for
     from engine.training.lessons import MaskLesson
@@ -198,6 +208,8 @@ def _masks(
     source: Source
     if embedded:
         source = EmbeddingSource(records, (config.channels, config.grid, config.grid), config.image_side)
+    elif options.on_device:
+        source = DeviceSource(records, augmentation, device)
     else:
         source = PhotoSource(shelf_for(records, augmentation), augmentation)
     validation = validation_on(shown, model, augmentation, embedded=embedded) if shown else None

@@ -25,6 +25,21 @@ class Batch:
     text: NDArray[np.float32] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceBatch:
+    """The same where training is; without texts.
+
+    Attributes:
+        images: (I, 3, S, S) RGB 0..255.
+        owner: (B,), ascending.
+        truth: (B, H, W).
+    """
+
+    images: Tensor
+    owner: Tensor
+    truth: Tensor
+
+
 class Wanted(Protocol):
     """What a batch shall hold: `photos` windows of `side` pixels, with at most `objects` in each.
 
@@ -46,4 +61,4 @@ class Source(Protocol):
 
     holds_embeddings: bool
 
-    def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch: ...
+    def batch(self, wanted: Wanted, rng: np.random.Generator) -> Batch | DeviceBatch: ...

@@ -7,6 +7,7 @@ from engine.recipes.debug import debug, debug_decoder
 from engine.recipes.decoder import decoder
 from engine.recipes.distill import debug_distill, distill
 from engine.recipes.finetune import finetune
+from engine.recipes.gpu import debug_gpu, gpu
 from engine.recipes.scratch import larger, longer, scratch
 from engine.recipes.text import debug_text, text, text_whole
 from engine.training.run import Run
@@ -18,10 +19,12 @@ RECIPES: dict[str, Callable[..., Run]] = {
     "debug": debug,
     "debug_decoder": debug_decoder,
     "debug_distill": debug_distill,
+    "debug_gpu": debug_gpu,
     "debug_text": debug_text,
     "decoder": decoder,
     "distill": distill,
     "finetune": finetune,
+    "gpu": gpu,
     "larger": larger,
     "longer": longer,
     "scratch": scratch,

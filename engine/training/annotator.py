@@ -7,7 +7,7 @@ new points a pass brings is a script's; all else is the same for every model.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.data.simulated_clicks import correction, innermost_point, noisy_box, random_point
 from engine.model.build import Sam
 from engine.model.prompt_encoder import BACKGROUND, BOX_END, BOX_START, FOREGROUND, PADDING
+from engine.training.device_hand import DeviceHand
 from engine.training.losses import pass_loss
 from engine.training.naming import Said
 from engine.training.run import Phase
@@ -64,6 +65,47 @@ class Prompts:
         self.points[index].append((at[0] * to_frame - 0.5, at[1] * to_frame - 0.5, sort))
 
 
+class Hand(Protocol):
+    """What clicks."""
+
+    def prompts(self) -> tuple[Tensor, Tensor]:
+        """All said so far, (B, N, 2) in the model frame and (B, N); prompts without a box have at least one padding point."""
+        ...
+
+    def correct(self, logits_B1HW: Tensor, count: int) -> None:
+        """Add so many points where this answer is wrong."""
+        ...
+
+
+class _Hand:
+    """Object by object, on the CPU."""
+
+    def __init__(
+        self,
+        truth_BHW: NDArray[np.bool_],
+        by_text_B: NDArray[np.bool_],
+        phase: Phase,
+        to_frame: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self.truth_BHW, self.to_frame, self.rng = truth_BHW, to_frame, rng
+        self.said = Prompts(
+            [
+                [] if is_said else first_prompt(truth, to_frame, phase, rng)
+                for truth, is_said in zip(truth_BHW, by_text_B, strict=True)
+            ]
+        )
+
+    def prompts(self) -> tuple[Tensor, Tensor]:
+        return self.said.tensors()
+
+    def correct(self, logits_B1HW: Tensor, count: int) -> None:
+        answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
+        for index, (truth, answer) in enumerate(zip(self.truth_BHW, answers, strict=True)):
+            for _ in range(count):
+                self.said.add(index, *correction(truth, answer, self.rng), self.to_frame)
+
+
 class Annotated(NamedTuple):
     """Losses, mean over prompts and weighted passes; true IoU of the best mask of each pass."""
 
@@ -75,7 +117,7 @@ class Annotated(NamedTuple):
 def annotate(
     sized: Sam,
     embeddings_BCGG: Tensor,
-    truth_BHW: NDArray[np.bool_],
+    truth_BHW: NDArray[np.bool_] | Tensor,
     phase: Phase,
     rng: np.random.Generator,
     *,
@@ -90,30 +132,28 @@ def annotate(
 
     Args:
         sized: the model at the phase's side.
+        truth_BHW: on the CPU, or as a tensor where the embeddings are: then all is done there, and nothing may be said.
         said: who is asked for by a text, which stays with the points that follow; None: nobody.
         iou_of_chosen: see `pass_loss`.
         autocast: of the decoder.
     """
     device = embeddings_BCGG.device
-    truth_B1HW = torch.from_numpy(truth_BHW).to(device, torch.float32).unsqueeze(1)
+    truth_B1HW = torch.as_tensor(truth_BHW).to(device, torch.float32).unsqueeze(1)
     to_frame = phase.side / truth_BHW.shape[-1]
-    by_text_B = np.zeros(len(truth_BHW), bool) if said is None else said.first_B
-    prompts = Prompts(
-        [
-            [] if is_said else first_prompt(truth, to_frame, phase, rng)
-            for truth, is_said in zip(truth_BHW, by_text_B, strict=True)
-        ]
-    )
+    hand: Hand
+    if isinstance(truth_BHW, Tensor):
+        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+        hand = DeviceHand(truth_BHW, phase, to_frame, generator)
+    else:
+        by_text_B = np.zeros(len(truth_BHW), bool) if said is None else said.first_B
+        hand = _Hand(truth_BHW, by_text_B, phase, to_frame, rng)
     text = {} if said is None or said.token_B1C is None else {"text_B1C": said.token_B1C}
     logits_B1HW = None
     mask_loss, iou_loss, weights, best = torch.zeros((), device=device), torch.zeros((), device=device), 0.0, []
     for count in chain([None], SCRIPTS[phase.annotator](phase.corrections, rng)):
         if logits_B1HW is not None and count:
-            answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
-            for index, (truth, answer) in enumerate(zip(truth_BHW, answers, strict=True)):
-                for _ in range(count):
-                    prompts.add(index, *correction(truth, answer, rng), to_frame)
-        points, labels = prompts.tensors()
+            hand.correct(logits_B1HW, count)
+        points, labels = hand.prompts()
         with autocast:
             logits_B4HW, iou_B4 = sized.decode(
                 embeddings_BCGG, points.to(device), labels.to(device), logits_B1HW, **text

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.data.batches import Batch, Wanted
+from engine.data.batches import Batch, DeviceBatch, Wanted
 from engine.model.build import Sam
 from engine.training.affinity import Affinity
 from engine.training.annotator import annotate
@@ -41,7 +41,7 @@ class Lesson(nn.Module, ABC):
         return phase
 
     @abstractmethod
-    def teach(self, sized: Sam, batch: Batch, phase: Phase, rng: np.random.Generator) -> Taught:
+    def teach(self, sized: Sam, batch: Batch | DeviceBatch, phase: Phase, rng: np.random.Generator) -> Taught:
         """What one micro-batch teaches.
 
         Args:
@@ -64,7 +64,7 @@ class MaskLesson(Lesson):
         self.embedded = embedded
         self.affinity = Affinity(model.architecture.prompt.channels)
 
-    def teach(self, sized: Sam, batch: Batch, phase: Phase, rng: np.random.Generator) -> Taught:
+    def teach(self, sized: Sam, batch: Batch | DeviceBatch, phase: Phase, rng: np.random.Generator) -> Taught:
         device = sized.pixel_mean.device
         embeddings = batch.images.to(device).float()
         if not self.embedded:
@@ -73,17 +73,19 @@ class MaskLesson(Lesson):
             embeddings = embeddings.float()
         loss, told = torch.zeros((), device=device), {}
         if phase.affinity:
-            lesson = self._affinity_loss(sized, embeddings, batch, rng)
+            asks = self._cells_on_device if isinstance(batch, DeviceBatch) else self._cells
+            cells, truth, real = asks(batch, embeddings, rng)  # type: ignore[arg-type]  # each takes its own
+            lesson = self.affinity(embeddings, sized.prompt_encoder.image_positions(), cells, truth, real)
             loss = loss + phase.affinity * lesson
             told["affinity"] = float(lesson.detach())
         if phase.decode:
             result = annotate(
                 sized,
-                embeddings[torch.from_numpy(batch.owner).to(device)],
+                embeddings[torch.as_tensor(batch.owner).to(device)],
                 batch.truth,
                 phase,
                 rng,
-                said=said_first(sized, batch, phase.text_share, rng),
+                said=None if isinstance(batch, DeviceBatch) else said_first(sized, batch, phase.text_share, rng),
                 iou_of_chosen=self.run.iou_of == "chosen",
                 autocast=self.autocast(device),
             )
@@ -96,7 +98,8 @@ class MaskLesson(Lesson):
             }
         return Taught(loss, told)
 
-    def _affinity_loss(self, sized: Sam, embeddings: Tensor, batch: Batch, rng: np.random.Generator) -> Tensor:
+    def _cells(self, batch: Batch, embeddings: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Who asks, and what is true: see `Affinity.forward`."""
         images, grid, device = len(embeddings), embeddings.shape[-1], embeddings.device
         most = CELLS_PER_OBJECT * int(np.bincount(batch.owner, minlength=images).max())
         share = F.adaptive_avg_pool2d(torch.from_numpy(batch.truth).float().unsqueeze(1), grid)[:, 0]
@@ -110,8 +113,27 @@ class MaskLesson(Lesson):
                 slot = filled[owner]
                 filled[owner] += 1
                 cells[owner, slot], truth[owner, slot], real[owner, slot] = int(cell), mine, 1
-        positions = sized.prompt_encoder.image_positions()
-        return self.affinity(embeddings, positions, cells.to(device), truth.to(device), real.to(device))
+        return cells.to(device), truth.to(device), real.to(device)
+
+    def _cells_on_device(
+        self, batch: DeviceBatch, embeddings: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same for all objects at once."""
+        images, grid, device = len(embeddings), embeddings.shape[-1], embeddings.device
+        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+        share_BP = F.adaptive_avg_pool2d(batch.truth.float().unsqueeze(1), grid).flatten(1)
+        inside_BP = share_BP >= share_BP.amax(1, keepdim=True).clamp(max=0.5)
+        asking_BA = torch.multinomial(inside_BP.float(), CELLS_PER_OBJECT, replacement=True, generator=generator)
+        count_I = torch.bincount(batch.owner, minlength=images)
+        place_B = torch.arange(len(batch.owner), device=device) - (count_I.cumsum(0) - count_I)[batch.owner]
+        slot_BA = place_B[:, None] * CELLS_PER_OBJECT + torch.arange(CELLS_PER_OBJECT, device=device)
+        most, owner_B1 = CELLS_PER_OBJECT * int(count_I.max()), batch.owner[:, None]
+        cells = torch.zeros(images, most, dtype=torch.int64, device=device)
+        truth = torch.zeros(images, most, grid, grid, device=device)
+        real = torch.zeros(images, most, device=device)
+        cells[owner_B1, slot_BA], real[owner_B1, slot_BA] = asking_BA, torch.ones_like(asking_BA, dtype=torch.float32)
+        truth[owner_B1, slot_BA] = share_BP.view(-1, 1, grid, grid).expand(-1, CELLS_PER_OBJECT, -1, -1)
+        return cells, truth, real
 
 
 class EmbeddingLesson(Lesson):
@@ -145,7 +167,7 @@ class EmbeddingLesson(Lesson):
         """Photos as sharp as the teacher wants them; the student's are made of those."""
         return replace(phase, side=max(phase.side, self.teacher_side))
 
-    def teach(self, sized: Sam, batch: Batch, phase: Phase, rng: np.random.Generator) -> Taught:
+    def teach(self, sized: Sam, batch: Batch | DeviceBatch, phase: Phase, rng: np.random.Generator) -> Taught:
         pixels = batch.images.to(sized.pixel_mean.device).float()
         with torch.no_grad(), self.autocast(pixels.device):
             wanted = self.teacher.embed(_resized(pixels, self.teacher_side))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.data.ahead import Ahead
-from engine.data.batches import Batch, Source
+from engine.data.batches import Batch, DeviceBatch, Source
 from engine.errors import EngineError
 from engine.model.build import Sam
 from engine.model.checkpoint import save_checkpoint, write_whole
@@ -35,7 +35,7 @@ __all__ = ["Phase", "Run", "Trainer"]
 
 
 #: A micro-batch, its number, and its generator for what is random after drawing.
-Drawn = tuple[Batch, int, np.random.Generator]
+Drawn = tuple[Batch | DeviceBatch, int, np.random.Generator]
 
 
 class Diverged(EngineError):
@@ -139,7 +139,7 @@ class Trainer:
                 recent.clear()
             if self.validation and (self.step % run.validate_every_steps == 0 or self.step == run.steps):
                 yield self._validate(self.validation)
-            if everyone_stops:
+            if everyone_stops and self.step < run.steps:
                 self._save_state()
                 yield {"stopped_at": self.step}
                 return
