@@ -47,7 +47,20 @@ const WHILE_WATCHING: readonly Command[] = [
   'more fill',
   'help',
   'guidelines',
+  'zoom in',
+  'zoom out',
+  'pan left',
+  'pan right',
+  'pan up',
+  'pan down',
 ]
+
+const DIRECTIONS: Record<string, readonly [right: number, down: number]> = {
+  left: [-1, 0],
+  right: [1, 0],
+  up: [0, -1],
+  down: [0, 1],
+}
 
 export interface WorkspaceProps {
   title: string
@@ -191,6 +204,15 @@ export function Workspace({
     onSubmit(current)
   }
 
+  const selectNext = (by: 1 | -1): boolean => {
+    const { masks, selected: own } = editor.state
+    if (!masks.length) return false
+    const index = masks.findIndex(({ id }) => id === own)
+    const next = index < 0 ? (by > 0 ? 0 : masks.length - 1) : (index + by + masks.length) % masks.length
+    editor.select(masks[next]!.id)
+    return true
+  }
+
   const run = (command: Command): boolean => {
     touch()
     if (isWatching && !WHILE_WATCHING.includes(command)) return false
@@ -265,6 +287,38 @@ export function Workspace({
       case 'more fill':
         look.setFill(look.store.getState().fill + (command === 'more fill' ? FILL_STEP : -FILL_STEP))
         return true
+      case 'next object':
+      case 'previous object':
+        return selectNext(command === 'next object' ? 1 : -1)
+      case 'zoom in':
+      case 'zoom out':
+        handleRef.current?.keyboard.zoom(command === 'zoom in' ? 1 : -1)
+        return true
+      case 'hand click':
+      case 'hand click away':
+        handleRef.current?.keyboard.click(command === 'hand click away')
+        return true
+      case 'hand press':
+      case 'hand press away':
+        handleRef.current?.keyboard.press(command === 'hand press away')
+        return true
+      case 'hand left':
+      case 'hand right':
+      case 'hand up':
+      case 'hand down':
+      case 'hand far left':
+      case 'hand far right':
+      case 'hand far up':
+      case 'hand far down':
+      case 'pan left':
+      case 'pan right':
+      case 'pan up':
+      case 'pan down': {
+        const [right, down] = DIRECTIONS[command.split(' ').at(-1)!]!
+        if (command.startsWith('pan')) handleRef.current?.keyboard.pan(right, down)
+        else handleRef.current?.keyboard.move(right, down, command.startsWith('hand far'))
+        return true
+      }
       case 'help':
         setOpen('keys')
         return true

@@ -3,7 +3,7 @@ import { t } from '@/shared/i18n'
 /** What a key does in the workspace: its words on the sheet, and the chords it has unless somebody changed them. */
 export interface CommandEntry {
   label: string
-  group: 'Object' | 'Photo' | 'View' | 'Tools'
+  group: 'Object' | 'Photo' | 'View' | 'Tools' | 'Keyboard hand'
   /** As `chordOf` writes them. */
   chords: readonly string[]
 }
@@ -39,6 +39,24 @@ export const COMMANDS = {
   'smaller brush': { label: 'A smaller brush', group: 'Tools', chords: ['['] },
   'larger brush': { label: 'A larger brush', group: 'Tools', chords: [']'] },
   'hover preview': { label: 'Show what a click would give, or not', group: 'Tools', chords: ['Shift+Q'] },
+  'hand click': { label: 'Click: this belongs to the object', group: 'Keyboard hand', chords: ['D'] },
+  'hand click away': { label: 'Click: this does not', group: 'Keyboard hand', chords: ['Shift+D'] },
+  'hand press': {
+    label: 'Press, and at another place let go: a box, or a stroke',
+    group: 'Keyboard hand',
+    chords: ['C'],
+  },
+  'hand press away': { label: 'The same, to cut', group: 'Keyboard hand', chords: ['Shift+C'] },
+  'hand left': { label: 'Move left', group: 'Keyboard hand', chords: ['ArrowLeft'] },
+  'hand right': { label: 'Move right', group: 'Keyboard hand', chords: ['ArrowRight'] },
+  'hand up': { label: 'Move up', group: 'Keyboard hand', chords: ['ArrowUp'] },
+  'hand down': { label: 'Move down', group: 'Keyboard hand', chords: ['ArrowDown'] },
+  'hand far left': { label: 'Move far left', group: 'Keyboard hand', chords: ['Shift+ArrowLeft'] },
+  'hand far right': { label: 'Move far right', group: 'Keyboard hand', chords: ['Shift+ArrowRight'] },
+  'hand far up': { label: 'Move far up', group: 'Keyboard hand', chords: ['Shift+ArrowUp'] },
+  'hand far down': { label: 'Move far down', group: 'Keyboard hand', chords: ['Shift+ArrowDown'] },
+  'next object': { label: 'Select the next mask', group: 'Keyboard hand', chords: ['N'] },
+  'previous object': { label: 'Select the mask before', group: 'Keyboard hand', chords: ['Shift+N'] },
   submit: { label: 'Submit the photo; the next one comes', group: 'Photo', chords: ['Ctrl+Enter'] },
   'submit complete': {
     label: 'Submit it, and say that nothing is left to label',
@@ -47,6 +65,12 @@ export const COMMANDS = {
   },
   skip: { label: 'Skip the photo, with a reason', group: 'Photo', chords: ['Shift+Enter'] },
   guidelines: { label: 'What this dataset wants outlined', group: 'Photo', chords: ['G'] },
+  'zoom in': { label: 'Zoom in', group: 'View', chords: ['PageUp'] },
+  'zoom out': { label: 'Zoom out', group: 'View', chords: ['PageDown'] },
+  'pan left': { label: 'Look further left', group: 'View', chords: ['Ctrl+ArrowLeft'] },
+  'pan right': { label: 'Look further right', group: 'View', chords: ['Ctrl+ArrowRight'] },
+  'pan up': { label: 'Look further up', group: 'View', chords: ['Ctrl+ArrowUp'] },
+  'pan down': { label: 'Look further down', group: 'View', chords: ['Ctrl+ArrowDown'] },
   fit: { label: 'Fit the photo to the window', group: 'View', chords: ['0'] },
   'actual size': { label: 'A pixel of the photo on a pixel of the screen', group: 'View', chords: ['9'] },
   isolate: { label: 'Show the mask alone; show all again', group: 'View', chords: ['I'] },

@@ -6,8 +6,10 @@ import type { Editor } from '../editor/editor'
 import type { Look } from '../editor/look'
 import { maskAt } from '../editor/order'
 import type { Hand, HandAt } from '../tools/hand'
+import { KeyboardHand } from '../tools/keyboardHand'
 import { actual, type Extent, fitted, inView, panned, toPhoto, type View, zoomed } from '../tools/panTool'
 import type { ToolboxStore } from '../tools/toolbox'
+import { Crosshair } from './Crosshair'
 import { PaintedLayers, useSize } from './layers'
 import classes from './layers.module.css'
 import type { PainterClient } from './painter/client'
@@ -23,6 +25,8 @@ export interface StageHandle {
   actual: () => void
   /** The part of the photo that is in the window. */
   region: () => Box
+  /** The hand that keys move. */
+  keyboard: KeyboardHand
 }
 
 type HandEvent = Pick<
@@ -61,20 +65,40 @@ export function Stage(props: StageProps) {
   useSize(stage, (width, height) => setPane({ width, height }))
   const whole = useMemo(() => fitted(photo, pane), [photo, pane])
   const shown = view ?? whole
+  const seen = useRef({ shown, pane, photo })
+  seen.current = { shown, pane, photo }
+  const keyboard = useMemo(
+    () =>
+      new KeyboardHand(hand, {
+        view: () => seen.current.shown,
+        pane: () => seen.current.pane,
+        photo: () => seen.current.photo,
+        show: next => {
+          seen.current.shown = next // a second key may come before this is drawn
+          setView(next)
+        },
+      }),
+    [hand],
+  )
   handleRef.current = {
+    keyboard,
     fit: () => setView(null),
     actual: () => setView(actual(shown, pane)),
     region: () => inView(shown, photo, pane),
   }
   escapeRef.current = () => {
     press.current = null
+    keyboard.letGo()
     return hand.escape()
   }
   useEffect(() => {
     hand.canPrompt = canPrompt
   }, [hand, canPrompt])
   // biome-ignore lint/correctness/useExhaustiveDependencies: another photo begins fitted
-  useEffect(() => setView(null), [name, photo.width, photo.height])
+  useEffect(() => {
+    setView(null)
+    keyboard.leave()
+  }, [name, photo.width, photo.height])
 
   const atScreen = (event: { clientX: number; clientY: number }): ImagePoint => {
     const { left, top } = stage.current!.getBoundingClientRect()
@@ -93,6 +117,7 @@ export function Stage(props: StageProps) {
 
   const onPointerDown = (event: PointerEvent) => {
     onTouch()
+    keyboard.leave()
     stage.current!.focus({ preventScroll: true })
     const at_screen = atScreen(event)
     const isPan = event.button === 1 || isSpaceDown
@@ -106,6 +131,8 @@ export function Stage(props: StageProps) {
 
   const onPointerMove = (event: PointerEvent) => {
     const held = press.current
+    // A window that moves under a hand at rest is no move of the hand.
+    if (event.movementX || event.movementY) keyboard.leave()
     if (!held) {
       const { x, y } = toPhoto(shown, atScreen(event))
       look.hover(isHidden ? null : maskAt(editor.state.masks, x, y))
@@ -187,6 +214,7 @@ export function Stage(props: StageProps) {
         isHidden={isHidden}
       />
       <ToolLayer view={shown} editor={editor} hand={hand} toolbox={toolbox} isHidden={isHidden} />
+      <Crosshair keyboard={keyboard} view={shown} />
     </div>
   )
 }
