@@ -160,8 +160,9 @@ describe('regions', () => {
           return x > 0 && y > 0 && x < rows[0]!.length - 1 && y < rows.length - 1
         }),
       )
-      // Twice: small ones first, then all.
-      const filled = withoutHoles(withoutHoles(one).mask).mask
+      // Small ones first; again and again until there is none.
+      let filled = one
+      for (let next = withoutHoles(one); next.count; next = withoutHoles(filled)) filled = next.mask
       const whole = rows.map((row, y) =>
         [...row].map((s, x) => (holes.some(hole => hole.has(`${x},${y}`)) ? '#' : s)).join(''),
       )

@@ -17,10 +17,12 @@ export function rowsOf({ size: { height, width }, box: [x0, y0, x1, y1], bits }:
 
 /** The same numbers every time. */
 export function numbers(seed: number): () => number {
-  let state = seed
+  let state = Math.imul(seed, 0x9e3779b1)
   return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
   }
 }
 

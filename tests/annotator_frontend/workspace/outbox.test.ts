@@ -337,3 +337,20 @@ test('a page whose work nobody else keeps says so, so that it is not closed', as
   await settle()
   expect(outbox.isOnlyHere).toBe(true)
 })
+
+test('when a mask is given up, the one that took its place takes the place of what it had replaced', async () => {
+  const outbox = open()
+  const replacing = (id: string, replaces: string): Operation => {
+    const operation = put(id)
+    return operation.kind === 'put' ? { ...operation, body: { ...operation.body, replaces } } : operation
+  }
+  failures = [new ApiError(400, 'mask_refused', 'No.', {})]
+  outbox.add(replacing('b', 'a'))
+  outbox.add(replacing('c', 'b'))
+  await settle()
+  const sent: unknown[] = []
+  server.put = async (id, body) => void sent.push([id, body.replaces])
+  outbox.dropFirst()
+  await settle()
+  expect(sent).toEqual([['c', 'a']])
+})

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { promptTool } from '@/features/workspace/tools/promptTool'
+import { dragged, handleAt, promptTool } from '@/features/workspace/tools/promptTool'
+import type { Prompt } from '@/shared/geometry/modelFrame'
 import { drive } from './hand'
 
 test('a click is a foreground point', () => {
@@ -48,4 +49,51 @@ test('a release without a press is nothing', () => {
   const hand = drive(promptTool)
   hand.move(5, 5).up(5, 5)
   expect(hand.prompts).toEqual([])
+})
+
+const POINT: Prompt = { kind: 'point', at: { x: 50, y: 50 }, label: 0 }
+const BOX: Prompt = { kind: 'box', box: [20, 20, 80, 60] }
+const PHOTO = { width: 100, height: 100 }
+
+test('a click on a prompt takes it away, a drag moves it', () => {
+  const hand = drive(promptTool, { on: at => handleAt([BOX, POINT], at, 8) })
+  hand.down(52, 50).up(52, 50)
+  hand.down(52, 50).move(60, 70).expectState('holding').up(62, 70)
+  const handle = { index: 1, corner: null }
+  expect(hand.prompts).toEqual([
+    { kind: 'change', handle, from: { x: 52, y: 50 }, to: null },
+    { kind: 'change', handle, from: { x: 52, y: 50 }, to: { x: 62, y: 70 } },
+  ])
+  expect(dragged(POINT, handle, { x: 52, y: 50 }, { x: 62, y: 70 }, PHOTO)).toEqual({
+    ...POINT,
+    at: { x: 60, y: 70 },
+  })
+})
+
+test('Escape in the middle of moving a prompt leaves it where it was', () => {
+  const hand = drive(promptTool, { on: at => handleAt([POINT], at, 8) })
+  hand.down(50, 50).move(90, 90).escape().up(90, 90)
+  expect(hand.prompts).toEqual([])
+})
+
+test('a box is held by its corners and edges; inside it there is room for clicks', () => {
+  const on = (x: number, y: number) => handleAt([BOX], { x, y }, 8)
+  expect(on(50, 40)).toBeNull()
+  expect(on(50, 22)).toEqual({ index: 0, corner: null })
+  expect(on(82, 58)).toEqual({ index: 0, corner: 2 })
+  expect(on(90, 40)).toBeNull()
+  // A point on the edge is on top of it.
+  expect(handleAt([BOX, { ...POINT, at: { x: 20, y: 40 } }], { x: 20, y: 40 }, 8)?.index).toBe(1)
+})
+
+test('an edge moves the box and keeps its size on the photo, a corner changes it, and over itself it turns round', () => {
+  const by = (corner: 0 | 2 | null, x: number, y: number) => {
+    const moved = dragged(BOX, { index: 0, corner }, { x: 0, y: 0 }, { x, y }, PHOTO)
+    return moved.kind === 'box' ? moved.box : null
+  }
+  expect(by(null, 5, -5)).toEqual([25, 15, 85, 55])
+  expect(by(null, 500, -500)).toEqual([40, 0, 100, 40])
+  expect(by(2, 10, 10)).toEqual([20, 20, 90, 70])
+  expect(by(0, 70, 10)).toEqual([80, 30, 90, 60])
+  expect(by(0, 60, 10)).toEqual([20, 20, 80, 60]) // without a width it stays as it was
 })

@@ -1,6 +1,7 @@
 import { Button, Group, Kbd, Stack, Text, UnstyledButton } from '@mantine/core'
 import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
+import { isBusy } from '../editor/document'
 import type { Editor } from '../editor/editor'
 import { ObjectList, type ObjectListProps, percent } from './ObjectList'
 import classes from './panels.module.css'
@@ -16,62 +17,63 @@ export function SidePanel(props: ObjectListProps) {
 }
 
 function InWork({ editor }: { editor: Editor }) {
-  const { candidates, chosen, prompts, isWaiting } = useStore(editor.store)
-  if (!prompts.length) {
-    return (
-      <div className={classes.section}>
-        <Text size="sm" fw={600}>
-          Next object
-        </Text>
-        <Text size="sm" c="dimmed" mt={4}>
-          Click on it, or drag a box around it. The most prominent one first.
-        </Text>
-      </div>
-    )
-  }
+  const state = useStore(editor.store)
+  const { candidates, chosen, prompts, isWaiting, painted, refines, masks, selected, alsoSelected } = state
+  const numberOf = (id: string | null) => masks.findIndex(mask => mask.id === id) + 1
+  if (!isBusy(state)) return <Idle selected={numberOf(selected)} also={alsoSelected.length} />
+  const corrected = numberOf(refines)
   return (
     <div className={classes.section}>
       <Group justify="space-between" mb={8}>
         <Text size="sm" fw={600}>
-          Object in work
+          {corrected ? t('Correcting object {{number}}', { number: corrected }) : t('Object in work')}
         </Text>
         <Text size="xs" c="dimmed">
-          {prompts.length} {prompts.length === 1 ? 'prompt' : 'prompts'}
+          {t('{{count}} prompts', { count: prompts.length })}
         </Text>
       </Group>
-      <Group gap={6} mb={10} role="radiogroup" aria-label="Masks offered" wrap="nowrap">
-        {candidates.map((candidate, index) => (
-          <UnstyledButton
-            key={candidate.index ?? 'single'}
-            className={classes.candidate}
-            data-chosen={index === chosen}
-            role="radio"
-            aria-checked={index === chosen}
-            aria-label={`Mask ${index + 1}, predicted IoU ${percent(candidate.predictedIou)}`}
-            onClick={() => editor.choose(index)}
-          >
-            <Text size="xs" c="dimmed">
-              {candidates.length > 1 ? index + 1 : 'IoU'}
+      {painted ? (
+        <Text size="sm" c="dimmed" mb={10}>
+          {isWaiting ? '…' : t('Painted by hand: these pixels are stored as they are.')}
+        </Text>
+      ) : (
+        <Group gap={6} mb={10} role="radiogroup" aria-label={t('Masks offered')} wrap="nowrap">
+          {candidates.map((candidate, index) => (
+            <UnstyledButton
+              key={candidate.index ?? 'single'}
+              className={classes.candidate}
+              data-chosen={index === chosen}
+              role="radio"
+              aria-checked={index === chosen}
+              aria-label={t('Mask {{number}}, predicted IoU {{iou}}', {
+                number: index + 1,
+                iou: percent(candidate.predictedIou),
+              })}
+              onClick={() => editor.choose(index)}
+            >
+              <Text size="xs" c="dimmed">
+                {candidates.length > 1 ? index + 1 : 'IoU'}
+              </Text>
+              <Text size="sm" fw={600}>
+                {percent(candidate.predictedIou)}
+              </Text>
+            </UnstyledButton>
+          ))}
+          {isWaiting && !candidates.length && (
+            <Text size="sm" c="dimmed">
+              …
             </Text>
-            <Text size="sm" fw={600}>
-              {percent(candidate.predictedIou)}
-            </Text>
-          </UnstyledButton>
-        ))}
-        {isWaiting && !candidates.length && (
-          <Text size="sm" c="dimmed">
-            …
-          </Text>
-        )}
-      </Group>
+          )}
+        </Group>
+      )}
       <Group gap={8} grow>
         <Button
           size="xs"
           onClick={() => editor.accept()}
-          disabled={isWaiting || !candidates.length}
+          disabled={isWaiting || (!candidates.length && !painted)}
           rightSection={<Kbd size="xs">Enter</Kbd>}
         >
-          Accept
+          {t('Accept')}
         </Button>
         <Button
           size="xs"
@@ -79,9 +81,32 @@ function InWork({ editor }: { editor: Editor }) {
           onClick={() => editor.clear()}
           rightSection={<Kbd size="xs">Esc</Kbd>}
         >
-          Give up
+          {t('Give up')}
         </Button>
       </Group>
+    </div>
+  )
+}
+
+/** What the next click would do. */
+function Idle({ selected, also }: { selected: number; also: number }) {
+  let title = t('Next object')
+  let what = t('Click on it, or drag a box around it. The most prominent one first.')
+  if (selected && also) {
+    title = t('{{count}} objects selected', { count: also + 1 })
+    what = t('Merge them, or subtract the others from object {{number}}.', { number: selected })
+  } else if (selected) {
+    title = t('Object {{number}} is selected', { number: selected })
+    what = t('Clicks and strokes correct it. Escape lets it go.')
+  }
+  return (
+    <div className={classes.section}>
+      <Text size="sm" fw={600}>
+        {title}
+      </Text>
+      <Text size="sm" c="dimmed" mt={4}>
+        {what}
+      </Text>
     </div>
   )
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react'
 import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
 import type { ActiveClock } from '../editor/activeClock'
+import { isBusy } from '../editor/document'
 import type { Editor } from '../editor/editor'
 import classes from './panels.module.css'
 
@@ -11,7 +12,7 @@ export const LONG_SECONDS = 30
 
 /** A quiet word once an object has taken long. It asks for nothing and goes with the object. */
 export function SlowSign({ editor, clock }: { editor: Editor; clock: ActiveClock }) {
-  const isInWork = useStore(editor.store, state => state.prompts.length > 0)
+  const isInWork = useStore(editor.store, isBusy)
   const [isLong, setLong] = useState(false)
   useEffect(() => {
     setLong(false)

@@ -153,8 +153,11 @@ export class Outbox {
     this.keep(() => this.journal.remove(dropped.name))
     const { operation } = dropped
     if (operation.kind === 'put') {
-      // The photo can be submitted without it.
+      // The photo can be submitted without it, and what took its place takes the place of what it had replaced.
       this.change(other => {
+        if (other.kind === 'put' && other.body.replaces === operation.id) {
+          return { ...other, body: { ...other.body, replaces: operation.body.replaces ?? null } }
+        }
         if (other.kind !== 'submit' || !other.masks.includes(operation.id)) return null
         return { ...other, masks: other.masks.filter(id => id !== operation.id) }
       })

@@ -127,7 +127,8 @@ export class Hand {
   move(path: readonly HandAt[]): void {
     this.over = path.at(-1) ?? this.over
     for (const hand of path) this.send('pointerMove', hand)
-    if (this.gesture.name === 'idle') this.hover.move(this.over!.at, this.canHover())
+    const { over } = this
+    if (over && this.gesture.name === 'idle') this.hover.move(over.at, this.canHover(), 1 / over.scale)
     this.changed()
   }
 
@@ -197,8 +198,9 @@ export class Hand {
         this.change(result)
         break
       default: {
-        const known = this.hover.takeFor(result)
-        this.editor.addPrompt(result, known)
+        // A screen pixel beside it is no other click; what is stored is what was answered.
+        const known = this.hover.takeFor(result, 1 / (this.over?.scale ?? 1))
+        this.editor.addPrompt(known?.prompt ?? result, known?.candidates)
       }
     }
   }

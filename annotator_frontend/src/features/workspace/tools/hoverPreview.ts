@@ -16,7 +16,7 @@ const TOO_SLOW_MS = 300
 
 /**
  * What a click would give. Asked for only where the hand rests, one question at a time, so that a click waits for one run of
- * the decoder at most. A click at the very place that was asked about has its answer already.
+ * the decoder at most. A click at the place that was asked about has its answer already.
  */
 export class HoverPreview {
   shown: Previewed | null = null
@@ -33,8 +33,14 @@ export class HoverPreview {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** The hand is somewhere; `isWanted`: a click there would begin an object. */
-  move(at: ImagePoint, isWanted: boolean): void {
+  /**
+   * The hand is somewhere.
+   *
+   * @param isWanted a click there would begin an object.
+   * @param reach what is no move: a hand that presses shakes by a screen pixel.
+   */
+  move(at: ImagePoint, isWanted: boolean, reach = 0): void {
+    if (isWanted && !this.isHeld && this.at && distance(this.at, at) <= reach) return
     this.at = isWanted && this.slowestMs < TOO_SLOW_MS ? at : null
     this.isHeld = false
     this.show(null)
@@ -69,12 +75,16 @@ export class HoverPreview {
     else this.wait()
   }
 
-  /** The answer to a click, where it is known already. */
-  takeFor(prompt: Prompt): readonly Candidate[] | null {
+  /**
+   * What a click is the same as, where that is known already.
+   *
+   * @param reach how far from the place that was asked about still is that place, in the photo's pixels.
+   */
+  takeFor(prompt: Prompt, reach: number): Previewed | null {
     const { shown } = this
     this.leave()
-    return shown && prompt.kind === 'point' && prompt.label === 1 && isAt(shown.prompt, prompt.at)
-      ? shown.candidates
+    return shown && prompt.kind === 'point' && prompt.label === 1 && isAt(shown.prompt, prompt.at, reach)
+      ? shown
       : null
   }
 
@@ -98,6 +108,10 @@ export class HoverPreview {
   }
 }
 
-function isAt(prompt: Prompt, { x, y }: ImagePoint): boolean {
-  return prompt.kind === 'point' && prompt.at.x === x && prompt.at.y === y
+function isAt(prompt: Prompt, at: ImagePoint, reach = 0): boolean {
+  return prompt.kind === 'point' && distance(prompt.at, at) <= reach
+}
+
+function distance(a: ImagePoint, b: ImagePoint): number {
+  return Math.hypot(a.x - b.x, a.y - b.y)
 }

@@ -1,0 +1,236 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Candidate } from '@/features/workspace/decoder/protocol'
+import { Editor } from '@/features/workspace/editor/editor'
+import { Hand, type HandAt } from '@/features/workspace/tools/hand'
+import { HoverPreview } from '@/features/workspace/tools/hoverPreview'
+import { newToolbox, type ToolboxStore } from '@/features/workspace/tools/toolbox'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import { mask } from '../shared/plain'
+
+const DISC = mask('.##.', '####', '####', '.##.')
+const CANDIDATE: Candidate = {
+  index: 0,
+  predictedIou: 0.8,
+  stability: 0.9,
+  logits: new Float32Array(1),
+  mask: DISC,
+}
+
+let asked: readonly Prompt[][]
+let previews: { id: number; prompt: Prompt }[]
+let editor: Editor
+let hand: Hand
+let toolbox: ToolboxStore
+let now = 0
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  asked = []
+  previews = []
+  now = 0
+  let ids = 0
+  editor = new Editor({
+    ask: (_photo, _revision, prompts) => (asked = [...asked, [...prompts]]),
+    put: () => {},
+    remove: () => {},
+    newId: () => `n${++ids}`,
+    secondsSpent: () => 1,
+  })
+  editor.open('photo', [], { height: 4, width: 4 })
+  toolbox = newToolbox({ diameter: 1 })
+  hand = new Hand(
+    editor,
+    toolbox,
+    new HoverPreview(
+      (id, prompt) => previews.push({ id, prompt }),
+      () => now,
+    ),
+  )
+  hand.canPrompt = true
+})
+afterEach(() => vi.useRealTimers())
+
+const at = (x: number, y: number, more: Partial<HandAt> = {}): HandAt => ({
+  at: { x, y },
+  scale: 40,
+  isDrag: false,
+  isBackground: false,
+  isSelecting: false,
+  isShift: false,
+  ...more,
+})
+
+function click(x: number, y: number, more: Partial<HandAt> = {}) {
+  hand.move([at(x, y, more)])
+  hand.down(at(x, y, more))
+  hand.up(at(x, y, more))
+}
+
+function rest(x: number, y: number) {
+  hand.move([at(x, y)])
+  vi.advanceTimersByTime(500)
+}
+
+function answered() {
+  hand.hover.answered(previews.at(-1)!.id, [CANDIDATE], new Float32Array(4))
+}
+
+describe('what a click would give', () => {
+  test('is asked where the hand rests, not on its way, and one question at a time', () => {
+    for (let x = 0; x < 4; x += 0.1) {
+      hand.move([at(x, 1)])
+      vi.advanceTimersByTime(20)
+    }
+    expect(previews).toEqual([])
+    rest(1, 1)
+    rest(2, 2)
+    rest(3, 3)
+    expect(previews).toHaveLength(1)
+    answered()
+    expect(hand.hover.shown).toBeNull() // the hand has gone on
+    vi.advanceTimersByTime(500)
+    expect(previews.at(-1)!.prompt).toMatchObject({ at: { x: 3, y: 3 } })
+    answered()
+    expect(hand.hover.shown?.candidates).toEqual([CANDIDATE])
+  })
+
+  test('is the answer of a click at that very place: the decoder is not asked again', () => {
+    rest(2, 2)
+    answered()
+    click(2.02, 2)
+    expect(asked).toEqual([])
+    expect(editor.state).toMatchObject({ isWaiting: false, candidates: [CANDIDATE] })
+    expect(editor.state.prompts).toEqual([{ kind: 'point', at: { x: 2, y: 2 }, label: 1 }])
+    expect(hand.hover.shown).toBeNull()
+  })
+
+  test('is not the answer of a click elsewhere, nor of a background click', () => {
+    rest(2, 2)
+    answered()
+    hand.down(at(2, 2, { isBackground: true }))
+    hand.up(at(2, 2, { isBackground: true }))
+    expect(asked).toHaveLength(1)
+    editor.clear()
+    rest(2, 2)
+    answered()
+    click(3, 3)
+    expect(asked).toHaveLength(2)
+  })
+
+  test('is not asked while an object is in work, with another tool, with a mask selected, or switched off', () => {
+    click(2, 2)
+    rest(3, 3)
+    editor.clear()
+    hand.take('brush')
+    rest(1, 1)
+    hand.take('prompt')
+    toolbox.setState({ isHoverOn: false })
+    rest(2, 2)
+    toolbox.setState({ isHoverOn: true })
+    hand.canPrompt = false
+    rest(3, 3)
+    expect(previews).toEqual([])
+  })
+
+  test('is not asked for any more where the decoder is slow', () => {
+    rest(2, 2)
+    now += 400
+    answered()
+    rest(3, 3)
+    rest(1, 1)
+    expect(previews).toHaveLength(1)
+  })
+
+  test('of another photo is no answer', () => {
+    rest(2, 2)
+    hand.hover.reset()
+    answered()
+    expect(hand.hover.shown).toBeNull()
+  })
+})
+
+describe('tools', () => {
+  test('strokes need no model, clicks do', () => {
+    hand.canPrompt = false
+    click(1, 1)
+    expect(editor.isBusy).toBe(false)
+    hand.take('brush')
+    click(1, 1)
+    expect(editor.isBusy).toBe(true)
+    expect(asked).toEqual([])
+  })
+
+  test('a stroke is shown while it goes on, and stored when the hand lets go', () => {
+    hand.take('brush')
+    hand.down(at(0.5, 0.5))
+    hand.move([at(1.5, 0.5), at(2.5, 0.5)])
+    expect(editor.state).toMatchObject({ isPainting: true, painted: null })
+    expect(editor.takeTouched()).toEqual([0, 0, 4, 4])
+    expect(editor.takeTouched()).toBeNull()
+    hand.up(at(2.5, 0.5))
+    expect(editor.state.isPainting).toBe(false)
+    editor.accept()
+    expect(editor.state.masks[0]!.mask).toMatchObject({ box: [0, 0, 3, 1] })
+  })
+
+  test('another tool gives the gesture up that goes on', () => {
+    hand.take('polygon')
+    hand.down(at(0, 0))
+    hand.up(at(0, 0))
+    hand.take('brush')
+    expect(hand.gesture.name).toBe('idle')
+    expect(hand.escape()).toBe(false)
+  })
+
+  test('Ctrl and a click selects, whatever the tool; with Shift one more; elsewhere none', () => {
+    hand.take('brush')
+    click(0.5, 0.5)
+    editor.accept()
+    click(3.5, 3.5)
+    editor.accept()
+    click(0.5, 0.5, { isSelecting: true })
+    expect(editor.selection()).toEqual(['n1'])
+    click(3.5, 3.5, { isSelecting: true, isShift: true })
+    expect(editor.selection()).toEqual(['n1', 'n2'])
+    click(2, 1, { isSelecting: true })
+    expect(editor.selection()).toEqual([])
+  })
+
+  test('a click on a point takes it away, a drag moves it', () => {
+    click(1, 1)
+    hand.down(at(1, 1))
+    hand.move([at(3, 2, { isDrag: true })])
+    expect(hand.prompts()).toEqual([{ kind: 'point', at: { x: 3, y: 2 }, label: 1 }])
+    hand.up(at(3, 2, { isDrag: true }))
+    expect(editor.state.prompts).toEqual([{ kind: 'point', at: { x: 3, y: 2 }, label: 1 }])
+    click(3, 2)
+    expect(editor.isBusy).toBe(false)
+  })
+
+  test('the wheel with Alt goes through the masks that are offered, or sizes the brush', () => {
+    click(2, 2)
+    editor.answered('photo', editor.state.revision, [CANDIDATE, { ...CANDIDATE, index: 1 }])
+    hand.wheel(1)
+    expect(editor.state.chosen).toBe(1)
+    hand.take('eraser')
+    hand.wheel(-1)
+    expect(toolbox.getState().diameter).toBe(2)
+  })
+
+  test('a polygon closes with Enter and loses corners with Ctrl+Z before anything else does', () => {
+    hand.take('polygon')
+    for (const [x, y] of [
+      [0, 0],
+      [4, 0],
+      [4, 4],
+    ] as const) {
+      click(x, y)
+    }
+    expect(hand.back()).toBe(true)
+    click(0, 4)
+    expect(hand.confirm()).toBe(true)
+    expect(hand.confirm()).toBe(false)
+    expect(hand.back()).toBe(false)
+    expect(editor.isBusy).toBe(true)
+  })
+})
