@@ -130,6 +130,7 @@ class MaskJson(serializers.ModelSerializer):
             "author",
             "checkpoint",
             "replaces",
+            "audit_wanted",
             "created_at",
         ]
         read_only_fields = fields

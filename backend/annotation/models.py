@@ -97,12 +97,14 @@ class Mask(Row):
     )  # by the page, where more than can have passed; `seconds` is cut then
     clicks = models.PositiveIntegerField(default=0)
     replaces = models.OneToOneField("self", models.RESTRICT, null=True, blank=True, related_name="replaced_by")
+    audit_wanted = models.BooleanField(default=False, db_default=False)  # sampled: somebody shall see to it
     content_hash = models.CharField(max_length=64)  # of everything the author sent: same again or not
 
     class Meta:
         indexes = [
             models.Index(fields=["image", "state"], name="mask_of_image"),
             models.Index(fields=["assignment"], name="mask_of_assignment"),
+            models.Index(fields=["image"], name="mask_to_audit", condition=Q(audit_wanted=True)),
             models.Index(
                 fields=["image"], name="mask_that_waits", condition=Q(state__in=(MaskState.PROPOSED, MaskState.FAULTY))
             ),

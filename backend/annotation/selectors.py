@@ -28,8 +28,8 @@ def assignment_get(*, user: User, assignment_id: UUID) -> Assignment:
 
 #: What there is to do in which stage. Work that an earlier stage left over can always be finished.
 JOBS_OF_STAGE: dict[str, tuple[Job, ...]] = {
-    Stage.ASSISTED: (Job.ANNOTATE, Job.CORRECT),
-    Stage.SEMI_AUTOMATIC: (Job.ANNOTATE, Job.VERIFY, Job.COMPLETE, Job.CORRECT),
+    Stage.ASSISTED: (Job.ANNOTATE, Job.CORRECT, Job.AUDIT),
+    Stage.SEMI_AUTOMATIC: (Job.ANNOTATE, Job.VERIFY, Job.COMPLETE, Job.CORRECT, Job.AUDIT),
     Stage.AUTOMATIC: tuple(Job),
 }
 
@@ -55,6 +55,9 @@ def images_waiting(dataset: Dataset, job: Job) -> QuerySet[Image]:
         )
         wrong = _how_many(proposed.exclude(state=MaskState.ACTIVE))
         return settled.annotate(wrong=wrong).order_by("-wrong", "created_at", "id")
+    if job == Job.AUDIT:
+        sampled = Mask.objects.filter(image=OuterRef("pk"), audit_wanted=True, state=MaskState.ACTIVE)
+        return images.filter(Exists(sampled)).order_by("created_at", "id")
     return images.none()
 
 

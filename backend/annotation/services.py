@@ -192,7 +192,9 @@ def assignment_submit(
             raise MasksUncorrected(faulty)
         if complete:
             Image.objects.filter(id=image.id).update(complete_at=Now())
-    else:
+    elif not Assignment.objects.filter(
+        id=assignment_id, job=Job.AUDIT
+    ).exists():  # who audits looks at the sample alone
         Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
         Image.objects.filter(id=image.id).update(complete_at=Now() if complete else None)
     event_record(

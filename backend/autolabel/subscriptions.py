@@ -1,14 +1,17 @@
 """What this app does when something happens elsewhere."""
 
+from uuid import UUID
+
 from backend.autolabel.calibration import calibration_start, thresholds_fit
 from backend.autolabel.errors import NothingToCalibrateOn
-from backend.autolabel.models import AutolabelRun, Purpose, RunState
+from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, ProposalJob, Purpose, RunState
 from backend.autolabel.proposals import proposals_request
 from backend.autolabel.selectors import thresholds_of
 from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import subscribe
 from backend.common.models import Event
 from backend.datasets.models import Dataset
+from backend.inference.holding import holds_embeddings
 
 
 @subscribe("dataset.stage_changed", "detector.ready", "deployment.changed", "assignment.submitted")
@@ -37,3 +40,13 @@ def fit_thresholds(event: Event) -> None:
     run = AutolabelRun.objects.filter(id=event.subject_id, purpose=Purpose.CALIBRATE, state=RunState.DONE).first()
     if run is not None:
         thresholds_fit(run=run)
+
+
+@holds_embeddings
+def runs_on_their_way(dataset_id: UUID) -> set[str]:
+    runs = AutolabelRun.objects.filter(dataset_id=dataset_id, state__in=UNFINISHED)
+    proposing = ProposalJob.objects.filter(image__dataset_id=dataset_id, state=JobState.WAITING)
+    return {
+        *runs.values_list("checkpoint__encoder_hash", flat=True),
+        *proposing.values_list("checkpoint__encoder_hash", flat=True).distinct(),
+    }

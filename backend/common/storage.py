@@ -34,6 +34,9 @@ class Storage(Protocol):
     def size(self, key: str) -> int | None:
         """Bytes, or None where there is nothing."""
 
+    def delete(self, key: str) -> None:
+        """For what can be made again. Where there is nothing, nothing happens."""
+
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """A file on this machine while the block runs. Raises Missing."""
@@ -77,6 +80,9 @@ class FolderStorage:
             return self._path(key).stat().st_size
         except FileNotFoundError:
             return None
+
+    def delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
@@ -135,6 +141,9 @@ class S3Storage:
                 return None
             raise
         return int(head["ContentLength"])
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:

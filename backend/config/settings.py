@@ -188,6 +188,8 @@ CELERY_BEAT_SCHEDULE = {
         ("expire leases", "backend.annotation.tasks.expire_assignments", 30),
         ("sweep imports from S3", "backend.datasets.tasks.sweep_s3_imports", 60),
         ("sweep embeddings", "backend.inference.tasks.sweep_embeddings", 60),
+        ("drop old embeddings", "backend.inference.tasks.sweep_old_embeddings", 600),
+        ("sweep audits", "backend.review.tasks.sweep_audits", 60),
         ("sweep text tokens", "backend.inference.tasks.sweep_text_tokens", 60),
         ("sweep decoders", "backend.checkpoints.tasks.sweep_decoders", 60),
         ("sweep automatic labelling", "backend.autolabel.tasks.sweep_autolabel_jobs", 60),

@@ -17,6 +17,7 @@ from backend.common.events import event_record
 from backend.common.storage import get_storage, read
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
+from backend.inference.dropping import lock_bytes
 from backend.inference.errors import EmbeddingFailed, TextNotTaken, TextTokenFailed, TextTokenNotReady, TooManyRegions
 from backend.inference.models import Embedding, EmbeddingState, TextState, TextToken
 from backend.inference.regions import WHOLE
@@ -94,6 +95,9 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
             return
         storage.put(key, values.tobytes())
     with transaction.atomic():
+        lock_bytes(key)
+        if storage.size(key) is None:
+            return  # dropped meanwhile, by whoever did not know of this row: it waits on, and is made anew
         waiting = Embedding.objects.filter(id=embedding.id, state=EmbeddingState.WAITING)
         if waiting.update(state=EmbeddingState.READY, storage_key=key, seconds=time.monotonic() - began, error=""):
             event_record(

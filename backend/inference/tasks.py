@@ -18,6 +18,13 @@ def sweep_embeddings() -> None:
 
 
 @shared_task
+def sweep_old_embeddings() -> None:
+    from backend.inference.dropping import embeddings_drop
+
+    embeddings_drop()
+
+
+@shared_task
 def make_text_token(token_id: str) -> None:
     from backend.inference.services import text_token_make
 

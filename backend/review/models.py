@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.db import models
 
-from backend.annotation.models import Mask
+from backend.annotation.models import Assignment, Mask
 from backend.common.models import Row
+from backend.datasets.models import Dataset
 
 
 class Answer(models.TextChoices):
@@ -66,3 +67,30 @@ class Verdict(Row):
             models.Index(fields=["mask", "-created_at"], name="verdict_of_mask"),
             models.Index(fields=["by", "-created_at"], name="verdict_of_person"),
         ]
+
+
+class AuditPlan(Row):
+    """How much of the automatic masks people repair, and when to warn."""
+
+    dataset = models.OneToOneField(Dataset, models.CASCADE, related_name="audit_plan")
+    share = models.FloatField(default=0.0)  # of the masks, 0..1; 0: none
+    rate_90 = models.FloatField(default=0.80)  # share of pairs above 0.90 IoU that is wanted
+    rate_75 = models.FloatField(default=0.90)  # above 0.75
+    sampled_until = models.DateTimeField(null=True)
+
+
+class AuditPair(Row):
+    """An automatic mask of the sample, and once somebody has seen to it, what it was worth."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="audit_pairs")
+    mask = models.OneToOneField(Mask, models.CASCADE, related_name="audit")
+    stage = models.CharField(max_length=16)  # of the dataset, when it was drawn
+    size = models.CharField(max_length=6)  # small, medium, large
+    repaired = models.OneToOneField(Mask, models.SET_NULL, null=True, related_name="+")  # null: as it was, or removed
+    iou = models.FloatField(null=True)  # 1: as it was; 0: removed
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    assignment = models.ForeignKey(Assignment, models.SET_NULL, null=True, related_name="+")
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["dataset", "done_at"], name="audit_of_dataset")]

@@ -1,11 +1,14 @@
 """What this app does when something happens elsewhere."""
 
+from uuid import UUID
+
 from backend.common.errors import DomainError
 from backend.common.events import subscribe
 from backend.common.models import Event
 from backend.datasets.models import Dataset, Stage
+from backend.inference.holding import holds_embeddings
 from backend.training.detectors import detector_is_there, detector_run_request
-from backend.training.models import TrainingRun
+from backend.training.models import UNFINISHED, DetectorRun, DetectorRunState, TrainingRun
 
 
 @subscribe("training_run.finished")
@@ -29,3 +32,15 @@ def _request(dataset: Dataset, run: TrainingRun | None) -> None:
         detector_run_request(dataset=dataset, frozen_set=run.frozen_set if run else None, by=None)
     except DomainError:
         pass  # nothing to learn from yet, or one is on its way: the next retraining brings the next chance
+
+
+@holds_embeddings
+def runs_on_their_way(dataset_id: UUID) -> set[str]:
+    runs = TrainingRun.objects.filter(dataset_id=dataset_id, state__in=UNFINISHED)
+    training = (DetectorRunState.WAITING, DetectorRunState.TRAINING)
+    detectors = DetectorRun.objects.filter(dataset_id=dataset_id, state__in=training)
+    return {
+        *runs.values_list("base__encoder_hash", flat=True),
+        *runs.filter(candidate__isnull=False).values_list("candidate__encoder_hash", flat=True),
+        *detectors.values_list("checkpoint__encoder_hash", flat=True),
+    }

@@ -303,6 +303,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/audit/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["audit_plan_set"];
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/autolabel-previews/": {
         parameters: {
             query?: never;
@@ -1167,6 +1183,24 @@ export interface components {
          * @enum {string}
          */
         AssignmentState: "open" | "submitted" | "skipped" | "expired";
+        AuditJson: {
+            plan: components["schemas"]["AuditPlanJson"];
+            report: components["schemas"]["AuditReportJson"];
+        };
+        AuditPlanJson: {
+            /** Format: double */
+            share?: number;
+            /** Format: double */
+            rate_90?: number;
+            /** Format: double */
+            rate_75?: number;
+        };
+        AuditReportJson: {
+            waiting: number;
+            all: components["schemas"]["SharesJson"];
+            by: components["schemas"]["PartJson"][];
+            warnings: string[];
+        };
         AutolabelFormRequest: {
             settings?: {
                 [key: string]: unknown;
@@ -1557,6 +1591,19 @@ export interface components {
          * @enum {integer}
          */
         LabelEnum: 0 | 1;
+        LevelJson: {
+            /** Format: double */
+            level: number;
+            /** Format: double */
+            share: number | null;
+            /**
+             * Format: double
+             * @description 95%, Wilson
+             */
+            low: number;
+            /** Format: double */
+            high: number;
+        };
         LossJson: {
             step: number;
             /** Format: double */
@@ -1612,6 +1659,7 @@ export interface components {
             readonly checkpoint: string | null;
             /** Format: uuid */
             readonly replaces: string | null;
+            readonly audit_wanted: boolean;
             /** Format: date-time */
             readonly created_at: string;
         };
@@ -1691,12 +1739,33 @@ export interface components {
          * @enum {string}
          */
         OrderEnum: "doubt" | "random" | "import";
+        /**
+         * @description * `stage` - stage
+         *     * `checkpoint` - checkpoint
+         *     * `size` - size
+         * @enum {string}
+         */
+        PartEnum: "stage" | "checkpoint" | "size";
+        PartJson: {
+            pairs: number;
+            levels: components["schemas"]["LevelJson"][];
+            part: components["schemas"]["PartEnum"];
+            value: string;
+        };
         PasswordFormRequest: {
             current: string;
             new: string;
         };
         PasswordRulesJson: {
             rules: string[];
+        };
+        PatchedAuditPlanJsonRequest: {
+            /** Format: double */
+            share?: number;
+            /** Format: double */
+            rate_90?: number;
+            /** Format: double */
+            rate_75?: number;
         };
         PatchedDatasetJsonRequest: {
             name?: string;
@@ -2025,6 +2094,10 @@ export interface components {
         };
         SessionJson: {
             user: components["schemas"]["UserJson"] | null;
+        };
+        SharesJson: {
+            pairs: number;
+            levels: components["schemas"]["LevelJson"][];
         };
         SkipFormRequest: {
             reason: string;
@@ -2686,6 +2759,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NextJson"];
+                };
+            };
+        };
+    };
+    audit_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditJson"];
+                };
+            };
+        };
+    };
+    audit_plan_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedAuditPlanJsonRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PatchedAuditPlanJsonRequest"];
+                "multipart/form-data": components["schemas"]["PatchedAuditPlanJsonRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPlanJson"];
                 };
             };
         };

@@ -1,0 +1,208 @@
+"""The audit: a standing sample of automatic masks is repaired by people, and what they changed is measured.
+
+The pair of a mask as the model made it and as a person left it gives an IoU. Left as it was: 1. Removed: 0.
+"""
+
+import hashlib
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin
+from backend.autolabel.calibration import thresholds_refit
+from backend.autolabel.selectors import thresholds_of
+from backend.autolabel.thresholds import Candidate
+from backend.checkpoints.models import Checkpoint
+from backend.common.events import event_record
+from backend.common.statistics import wilson
+from backend.datasets.models import Dataset
+from backend.review.models import AuditPair, AuditPlan
+from engine import masks as run_lengths
+
+#: The two figures of the paper's audit (94% and 97%).
+LEVELS = (0.90, 0.75)
+#: COCO's classes, in pixels of area, far ends excluded.
+SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, None)}
+#: Looked at again: a transaction may commit after a later one has been sampled.
+OVERLAP = timedelta(hours=1)
+SAMPLED_AT_ONCE = 5000
+#: Fewer pairs say nothing about a rate, nor about thresholds.
+PAIRS_WANTED = 20
+REFIT_EVERY = 20
+
+
+def plan_of(dataset: Dataset) -> AuditPlan:
+    """The dataset's plan, or what holds where none was set."""
+    return AuditPlan.objects.filter(dataset=dataset).first() or AuditPlan(dataset=dataset)
+
+
+@transaction.atomic
+def audit_plan_set(*, dataset: Dataset, by: User, **fields: Any) -> AuditPlan:
+    """Change the share that is audited, from the next masks on, or the rates that are warned about."""
+    plan, _ = AuditPlan.objects.update_or_create(dataset=dataset, defaults=fields)
+    event_record("audit_plan.set", subject=plan.id, dataset=dataset.id, by=by, **fields)
+    plan.refresh_from_db()
+    return plan
+
+
+def audits_sample() -> int:
+    """Draw the sample among masks that came since the last time. Whether a mask is in it depends on the mask alone."""
+    return sum(_sample(plan.id) for plan in AuditPlan.objects.filter(share__gt=0))
+
+
+@transaction.atomic
+def _sample(plan_id: UUID) -> int:
+    plan = AuditPlan.objects.select_for_update(skip_locked=True).filter(id=plan_id).first()
+    if plan is None:
+        return 0
+    fresh = Mask.objects.filter(
+        image__dataset_id=plan.dataset_id,
+        origin=Origin.AUTOMATIC,
+        state=MaskState.ACTIVE,
+        created_at__gte=(plan.sampled_until or plan.created_at) - OVERLAP,
+    ).order_by("created_at", "id")
+    rows = list(fresh.select_related("image__dataset").defer("counts", "prompts")[:SAMPLED_AT_ONCE])
+    drawn = [mask for mask in rows if chance_of(mask.id) < plan.share]
+    known = set(AuditPair.objects.filter(mask__in=drawn).values_list("mask_id", flat=True))
+    new = [mask for mask in drawn if mask.id not in known]
+    AuditPair.objects.bulk_create(
+        [
+            AuditPair(mask=mask, dataset_id=plan.dataset_id, stage=mask.image.dataset.stage, size=size_of(mask.area))
+            for mask in new
+        ],
+        ignore_conflicts=True,
+    )
+    Mask.objects.filter(id__in=[mask.id for mask in new]).update(audit_wanted=True)
+    if rows:
+        # No further than was read: the rest comes the next time.
+        plan.sampled_until = rows[-1].created_at + (OVERLAP if len(rows) == SAMPLED_AT_ONCE else timedelta(0))
+        plan.save(update_fields=["sampled_until"])
+    if new:
+        event_record("audit.sampled", subject=plan.id, dataset=plan.dataset_id, masks=len(new))
+    return len(new)
+
+
+def chance_of(mask_id: UUID) -> float:
+    """0 to 1, the same for a mask always, and nothing that its looks have a part in."""
+    return int.from_bytes(hashlib.sha256(mask_id.bytes).digest()[:7]) / 2**56
+
+
+def size_of(area: int) -> str:
+    return next(name for name, (low, high) in SIZES.items() if area >= low and (high is None or area < high))
+
+
+@transaction.atomic
+def audit_conclude(*, assignment_id: UUID) -> int:
+    """Measure what a person did to the sampled masks of a photo. Twice is as once.
+
+    A mask was repaired where another replaces it, removed where it is rejected, and found right where it is as it was.
+    """
+    assignment = Assignment.objects.select_related("image").filter(id=assignment_id, job=Job.AUDIT).first()
+    if assignment is None:
+        return 0
+    pairs = AuditPair.objects.select_for_update().filter(mask__image=assignment.image, done_at__isnull=True)
+    dataset_id, concluded = assignment.image.dataset_id, 0
+    for pair in pairs.select_related("mask"):
+        after = _left(pair.mask)
+        pair.iou = 0.0 if after is None else _iou(pair.mask, after)
+        pair.repaired = after if after is not None and after.id != pair.mask_id else None
+        pair.by_id, pair.assignment_id = assignment.holder_id, assignment.id
+        pair.save(update_fields=["iou", "repaired", "by", "assignment"])
+        AuditPair.objects.filter(id=pair.id).update(done_at=Now())
+        concluded += 1
+    Mask.objects.filter(image=assignment.image, audit_wanted=True).update(audit_wanted=False)
+    if concluded:
+        event_record("audit.done", subject=assignment_id, dataset=dataset_id, masks=concluded)
+    return concluded
+
+
+def _left(mask: Mask) -> Mask | None:
+    """The mask that stands in this one's place now; None where it was taken away."""
+    while mask.state == MaskState.REPLACED:
+        after = Mask.objects.filter(replaces=mask).first()
+        if after is None:
+            return None
+        mask = after
+    return mask if mask.state in (MaskState.ACTIVE, MaskState.FAULTY) else None
+
+
+def _iou(before: Mask, after: Mask) -> float:
+    if before.id == after.id:
+        return 1.0
+    size = list(before.image.size)
+    rles = [run_lengths.Rle(size=size, counts=mask.counts) for mask in (before, after)]
+    return float(run_lengths.iou(rles[:1], rles[1:])[0, 0])
+
+
+def audit_refit(*, dataset: Dataset) -> None:
+    """Choose thresholds anew, once enough more pairs have come; the checkpoint of each pair keeps its own."""
+    done = done_pairs(dataset)
+    for checkpoint in Checkpoint.objects.filter(id__in=done.values("mask__checkpoint")):
+        fitted, own = thresholds_of(dataset, checkpoint), done.filter(mask__checkpoint=checkpoint)
+        if fitted is None or own.count() < max(PAIRS_WANTED, fitted.audited + REFIT_EVERY):
+            continue
+        figures = own.values_list("mask__predicted_iou", "mask__stability", "iou")
+        audited = [
+            Candidate(confidence, stability, iou)
+            for confidence, stability, iou in figures
+            if confidence is not None and stability is not None and iou is not None
+        ]
+        thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=audited)
+
+
+def done_pairs(dataset: Dataset) -> QuerySet[AuditPair]:
+    return AuditPair.objects.filter(dataset=dataset, done_at__isnull=False)
+
+
+def audit_report(dataset: Dataset) -> dict[str, Any]:
+    """Shares of pairs above 0.90 and 0.75 IoU with Wilson's 95% intervals: of all, by stage, by checkpoint, by size."""
+    plan, rows = plan_of(dataset), list(_figures(dataset))
+    parts: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in ("stage", "checkpoint", "size")}
+    for row in rows:
+        parts["stage"][row["stage"]].append(row["iou"])
+        parts["checkpoint"][row["mask__checkpoint__name"] or ""].append(row["iou"])
+        parts["size"][row["size"]].append(row["iou"])
+    whole = _shares([row["iou"] for row in rows])
+    return {
+        "waiting": AuditPair.objects.filter(dataset=dataset, done_at__isnull=True, mask__audit_wanted=True).count(),
+        "all": whole,
+        "by": [
+            {"part": part, "value": value, **_shares(ious)}
+            for part, values in parts.items()
+            for value, ious in sorted(values.items())
+        ],
+        "warnings": _warnings(plan, whole),
+    }
+
+
+def _figures(dataset: Dataset) -> Any:
+    return done_pairs(dataset).values("iou", "stage", "size", "mask__checkpoint__name")
+
+
+def _shares(ious: list[float]) -> dict[str, Any]:
+    levels = []
+    for level in LEVELS:
+        above = sum(iou > level for iou in ious)
+        low, high = wilson(above, len(ious))
+        levels.append({"level": level, "share": above / len(ious) if ious else None, "low": low, "high": high})
+    return {"pairs": len(ious), "levels": levels}
+
+
+def _warnings(plan: AuditPlan, whole: dict[str, Any]) -> list[str]:
+    if whole["pairs"] < PAIRS_WANTED:
+        return []
+    found = []
+    for level, rate in zip(whole["levels"], (plan.rate_90, plan.rate_75), strict=True):
+        if level["share"] < rate:
+            sure = "" if level["high"] < rate else " That may be chance: the interval still holds it."
+            found.append(
+                f"{100 * level['share']:.0f}% of the audited masks are above {level['level']:.2f} IoU; "
+                f"{100 * rate:.0f}% are wanted.{sure}"
+            )
+    return found

@@ -1,0 +1,185 @@
+"""The audit: who is sampled, what a repair is worth, and what follows from it."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from django.db.models import F
+
+from backend.annotation.models import Assignment, Job, Mask, Origin
+from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
+from backend.common.services import events_sweep
+from backend.datasets.models import Image
+from backend.review.audit import audits_sample, chance_of
+from backend.review.models import AuditPair
+from engine import masks as run_lengths
+from tests.backend.conftest import disc, mask_body
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def plan(dataset, admin, as_user):
+    def set_to(**fields):
+        return as_user(admin).patch(f"/api/datasets/{dataset.id}/audit/", fields, format="json")
+
+    return set_to
+
+
+@pytest.fixture
+def automatic(live):
+    def draw(image: Image, count: int = 1, x: float = 0.5) -> list[Mask]:
+        rle = run_lengths.encode(disc(image, x=x))
+        x0, y0, x1, y1 = run_lengths.bbox(rle)
+        return [
+            Mask.objects.create(
+                image=image, counts=rle["counts"], x0=x0, y0=y0, x1=x1, y1=y1, area=run_lengths.area(rle),
+                origin=Origin.AUTOMATIC, checkpoint=live, predicted_iou=0.7, stability=0.8, content_hash="",
+            )
+            for _ in range(count)
+        ]  # fmt: skip
+
+    return draw
+
+
+@pytest.fixture
+def audit(dataset, annotator, as_user):
+    """Take the next photo of the audit, and submit it once `repair` has done what it does."""
+
+    def do(repair=lambda client, assignment, mask: None):
+        client = as_user(annotator)
+        reply = client.post(f"/api/datasets/{dataset.id}/assignments/", {"job": "audit", "besides": []}, format="json")
+        told = reply.json()["assignment"]
+        assignment = Assignment.objects.get(id=told["id"])
+        assert assignment.job == Job.AUDIT
+        for mask in told["masks"]:
+            if mask["audit_wanted"]:
+                repair(client, assignment, mask)
+        assert client.post(f"/api/assignments/{assignment.id}/submit/", {"masks": []}, format="json").status_code == 204
+        deliver()
+        return told
+
+    return do
+
+
+def deliver():
+    from datetime import timedelta
+
+    from backend.common.models import Event
+
+    Event.objects.filter(delivered_at__isnull=True).update(created_at=F("created_at") - timedelta(minutes=5))
+    events_sweep()
+
+
+def test_the_stated_share_is_sampled_by_the_mask_alone_and_each_once(photo, automatic, plan):
+    masks = automatic(photo, 200)
+    assert plan(share=0.25).status_code == 200
+    assert audits_sample() == sum(chance_of(mask.id) < 0.25 for mask in masks)
+    assert 30 < AuditPair.objects.count() < 70
+    assert audits_sample() == 0
+    automatic(photo, 10)
+    plan(share=1)
+    before = AuditPair.objects.count()
+    assert audits_sample() > 0
+    assert AuditPair.objects.count() > before
+
+
+def test_masks_by_people_are_not_audited(dataset, annotator, photo, label, plan):
+    label(annotator)
+    plan(share=1)
+    assert audits_sample() == 0
+
+
+def test_a_repaired_mask_a_removed_one_and_one_left_alone_are_measured(
+    dataset, add_photo, automatic, plan, audit, annotator, as_user
+):
+    photos = [add_photo(seed) for seed in range(3)]
+    kept, moved, removed = [automatic(photo)[0] for photo in photos]
+    plan(share=1)
+    assert audits_sample() == 3
+
+    def repair(client, assignment, mask):
+        if UUID(mask["id"]) == moved.id:
+            body = mask_body(assignment, disc(assignment.image, x=0.6), origin="brush", replaces=mask["id"])
+            assert client.put(f"/api/masks/{uuid4()}/", body, format="json").status_code == 201
+        if UUID(mask["id"]) == removed.id:
+            assert client.delete(f"/api/masks/{mask['id']}/").status_code == 204
+
+    for _ in photos:
+        audit(repair)
+    pairs = {pair.mask_id: pair for pair in AuditPair.objects.all()}
+    assert pairs[kept.id].iou == 1.0
+    assert pairs[removed.id].iou == 0.0
+    before, after = disc(photos[1]), disc(photos[1], x=0.6)
+    assert pairs[moved.id].iou == pytest.approx((before & after).sum() / (before | after).sum())
+    assert pairs[moved.id].repaired.replaces_id == moved.id
+    assert not Image.objects.filter(annotated_at__isnull=False).exists()  # one mask was looked at, not the photo
+    reply = as_user(annotator).post(
+        f"/api/datasets/{dataset.id}/assignments/", {"job": "audit", "besides": []}, format="json"
+    )
+    assert reply.json()["reason"] == "nothing_left"
+    report = as_user(annotator).get(f"/api/datasets/{dataset.id}/audit/").json()["report"]
+    assert report["all"]["pairs"] == 3
+    assert [round(level["share"], 3) for level in report["all"]["levels"]] == [0.333, 0.333]
+    assert report["all"]["levels"][0]["low"] < 1 / 3 < report["all"]["levels"][0]["high"]
+    assert {part["part"] for part in report["by"]} == {"stage", "checkpoint", "size"}
+
+
+def test_a_second_delivery_of_a_submission_measures_nothing_twice(photo, automatic, plan, audit):
+    from backend.review.audit import audit_conclude
+
+    automatic(photo)
+    plan(share=1)
+    audits_sample()
+    told = audit()
+    done_at = AuditPair.objects.get().done_at
+    assert audit_conclude(assignment_id=told["id"]) == 0
+    assert AuditPair.objects.get().done_at == done_at
+
+
+def test_below_the_wanted_rate_it_warns_and_says_whether_that_may_be_chance(
+    dataset, photo, automatic, plan, admin, as_user
+):
+    plan(share=1, rate_90=0.9, rate_75=0.5)
+    automatic(photo, 40)
+    audits_sample()
+    AuditPair.objects.update(done_at=F("created_at"), iou=0.8)
+    path = f"/api/datasets/{dataset.id}/audit/"
+    assert as_user(admin).get(path).json()["report"]["warnings"] == [
+        "0% of the audited masks are above 0.90 IoU; 90% are wanted."
+    ]
+    good = AuditPair.objects.order_by("id").values_list("id", flat=True)[:35]
+    AuditPair.objects.filter(id__in=list(good)).update(iou=0.95)
+    (warning,) = as_user(admin).get(path).json()["report"]["warnings"]
+    assert warning.endswith("That may be chance: the interval still holds it.")
+
+
+def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_photo, automatic, plan, audit, live):
+    photo = add_photo(1)
+    run = AutolabelRun.objects.create(
+        dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE,
+        selection={"precision": 0.8, "complete": True},
+    )  # fmt: skip
+    found = [{"predicted_iou": 0.5 + n / 100, "stability": 0.9, "iou": 0.9, "truth": n} for n in range(40)]
+    AutolabelJob.objects.create(run=run, image=photo, state="done", candidates={"masks": found, "truths": 40})
+    from backend.autolabel.calibration import thresholds_fit
+
+    before = thresholds_fit(run=run).min_predicted_iou
+    masks = automatic(photo, 30)
+    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=0.55, stability=0.9)
+    plan(share=1)
+    audits_sample()
+    audit(lambda client, assignment, mask: client.delete(f"/api/masks/{mask['id']}/"))
+    after = Thresholds.objects.get()
+    assert after.audited == 30
+    assert before < 0.5 < 0.54 < after.min_predicted_iou
+
+
+@pytest.mark.parametrize("bad", [{"share": 2}, {"share": -0.1}, {"rate_90": "high"}])
+def test_a_plan_that_makes_no_sense_is_refused_and_annotators_set_none(plan, bad, annotator, dataset, as_user):
+    assert plan(**bad).status_code == 400
+    reply = as_user(annotator).patch(f"/api/datasets/{dataset.id}/audit/", {"share": 0.1}, format="json")
+    assert reply.status_code == 403
+
+
+def test_a_stranger_sees_no_audit(dataset, stranger, as_user):
+    assert as_user(stranger).get(f"/api/datasets/{dataset.id}/audit/").status_code == 404
