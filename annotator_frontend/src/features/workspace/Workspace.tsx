@@ -18,6 +18,7 @@ import { SidePanel } from './panels/SidePanel'
 import { SkipMenu } from './panels/SkipMenu'
 import { SlowSign } from './panels/SlowSign'
 import { StatusLine } from './panels/StatusLine'
+import { TextPrompt } from './panels/TextPrompt'
 import { ToolBar } from './panels/ToolBar'
 import { type Assignment, PhotoShelf } from './photoShelf'
 import type { DraftKeeper } from './saving/drafts'
@@ -29,6 +30,7 @@ import { Hand } from './tools/hand'
 import { HoverPreview } from './tools/hoverPreview'
 import { newToolbox, type ToolName } from './tools/toolbox'
 import { useAnnouncements } from './useAnnouncements'
+import { usePreferredLook } from './usePreferredLook'
 import { useWorkClock } from './useWorkClock'
 import { useWorkspaceKeys } from './useWorkspaceKeys'
 import classes from './workspace.module.css'
@@ -128,6 +130,7 @@ export function Workspace({
 
   const [toolbox] = useState(() => newToolbox(recalledTools()))
   useEffect(() => toolbox.subscribe(rememberTools), [toolbox])
+  usePreferredLook(look, toolbox, preferences, changePreferences)
   const hand = useMemo(() => {
     const hover = new HoverPreview((id, prompt) => {
       if (editor.state.photo !== null) decoder.preview(editor.state.photo, id, prompt)
@@ -188,6 +191,7 @@ export function Workspace({
   const { past, future, candidates, selected, isWaiting } = useStore(editor.store)
   const escapeRef = useRef(() => false)
   const handleRef = useRef<StageHandle>(null)
+  const wordsRef = useRef<HTMLInputElement>(null)
   const colours = useColours(editor, photo.picture)
   const touch = useCallback(() => clock.touch(performance.now()), [clock])
 
@@ -259,6 +263,9 @@ export function Workspace({
       case 'split':
         tell(command, OPERATIONS[command](editor))
         return true
+      case 'tool words':
+        wordsRef.current?.focus()
+        return wordsRef.current !== null
       case 'tool prompt':
       case 'tool brush':
       case 'tool eraser':
@@ -436,6 +443,15 @@ export function Workspace({
             />
           ) : (
             <div className={classes.centre}>{empty}</div>
+          )}
+          {current?.checkpoint.text && !isWatching && (
+            <TextPrompt
+              editor={editor}
+              checkpoint={current.checkpoint.id}
+              canPrompt={photo.isReady}
+              fieldRef={wordsRef}
+              onError={onError}
+            />
           )}
           {current && <FaultNotice editor={editor} onTakeBack={() => run('take back')} />}
           {current && <Preparation photo={photo} />}

@@ -35,6 +35,7 @@ export const COMMANDS = {
   'tool eraser': { label: 'Eraser', group: 'Tools', chords: ['E'] },
   'tool polygon': { label: 'Polygon', group: 'Tools', chords: ['P'] },
   'tool lasso': { label: 'Lasso', group: 'Tools', chords: ['L'] },
+  'tool words': { label: 'Words for the model, where it can read', group: 'Tools', chords: ['/'] },
   'tool select': { label: 'Select masks', group: 'Tools', chords: ['V'] },
   'smaller brush': { label: 'A smaller brush', group: 'Tools', chords: ['['] },
   'larger brush': { label: 'A larger brush', group: 'Tools', chords: [']'] },

@@ -1,7 +1,11 @@
 import type { Box, ImagePoint, Size } from './points'
 
 /** One thing that a person said about an object. */
-export type Prompt = { kind: 'point'; at: ImagePoint; label: 0 | 1 } | { kind: 'box'; box: Box }
+export type Prompt =
+  | { kind: 'point'; at: ImagePoint; label: 0 | 1 }
+  | { kind: 'box'; box: Box }
+  /** `token`: what the checkpoint's decoder takes the words as; empty: not asked for again. */
+  | { kind: 'text'; words: string; token: readonly number[] }
 
 /** Model pixels per photo pixel: the photo's longest side becomes the model's input side. */
 export function scaleToModel({ height, width }: Size, inputSide: number): number {
@@ -35,7 +39,12 @@ export function toModelFrame(
   return { coords: new Float32Array(coords), labels: new Float32Array(labels) }
 }
 
-/** A lone click or a lone box: three masks are offered. */
+/** The token of the words, as the decoder takes it: 0 or 1 of so many channels. */
+export function textToken(prompts: readonly Prompt[]): Float32Array {
+  return Float32Array.from(prompts.flatMap(prompt => (prompt.kind === 'text' ? prompt.token : [])))
+}
+
+/** A lone click, a lone box or lone words: three masks are offered. */
 export function isAmbiguous(prompts: readonly Prompt[]): boolean {
   return prompts.length === 1
 }

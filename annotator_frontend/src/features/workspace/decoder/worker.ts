@@ -8,7 +8,7 @@ import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import * as ort from 'onnxruntime-web/wasm'
 import { type Bitmask, edgesOf } from '@/shared/geometry/bitmask'
 import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
-import { isAmbiguous, type Prompt, scaleToModel, toModelFrame } from '@/shared/geometry/modelFrame'
+import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
 import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
 
@@ -18,6 +18,8 @@ interface Loaded {
   about: Omit<PhotoForDecoder, 'embedding'>
   embedding: ort.Tensor
 }
+
+const TEXT_INPUT = 'text_tokens'
 
 const sessions = new Map<string, Promise<ort.InferenceSession>>()
 const photos = new Map<string, Loaded>()
@@ -147,7 +149,13 @@ async function decode(
   const side = logitsSide(about.embeddingShape)
   const { coords, labels } = toModelFrame(prompts, scaleToModel(about.size, about.inputSide))
   const fed = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side) : fedBack
+  const token = textToken(prompts)
+  const channels = about.embeddingShape[0]!
   const result = await session.run({
+    // Only decoders of checkpoints that read have this input.
+    ...(session.inputNames.includes(TEXT_INPUT) && {
+      [TEXT_INPUT]: new ort.Tensor('float32', token, [1, token.length / channels, channels]),
+    }),
     image_embedding: embedding,
     point_coords: new ort.Tensor('float32', coords, [1, labels.length, 2]),
     point_labels: new ort.Tensor('float32', labels, [1, labels.length]),

@@ -140,7 +140,7 @@ export class Editor {
   // Prompts.
 
   /**
-   * A click or a box for the object in work, or for the selected mask, which is then in work. A second box takes the first
+   * A click or a box for the object in work, or for the selected mask, which is then in work. A second box, or text, takes the first
    * one's place: the model knows one box, two corners, and was never trained on more.
    *
    * @param known the answer, where somebody has asked already what this would give.
@@ -149,7 +149,7 @@ export class Editor {
     if (this.state.photo === null) return
     const { prompts, candidates, chosen, painted } = this.state
     const refines = this.refinesNext()
-    const kept = prompt.kind === 'box' ? prompts.filter(({ kind }) => kind !== 'box') : prompts
+    const kept = prompt.kind === 'point' ? prompts : prompts.filter(({ kind }) => kind !== prompt.kind)
     const next = [...kept, prompt]
     // What is on show goes back in; on the very first prompt there is nothing on show.
     const shown = next.length > 1 ? candidates[chosen]?.logits : null

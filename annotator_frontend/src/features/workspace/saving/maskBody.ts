@@ -11,11 +11,7 @@ export function bodyOf(mask: AcceptedMask, assignment: string): Record<string, u
     size: [mask.mask.size.height, mask.mask.size.width],
     counts: mask.counts,
     origin: mask.origin === 'brush' ? 'brush' : 'assisted',
-    prompts: mask.prompts.map(prompt =>
-      prompt.kind === 'box'
-        ? { kind: 'box', box: [...prompt.box] }
-        : { kind: 'point', at: [prompt.at.x, prompt.at.y], label: prompt.label },
-    ),
+    prompts: mask.prompts.map(storedPrompt),
     predicted_iou: mask.predictedIou,
     stability: mask.stability,
     choice: mask.choice,
@@ -27,10 +23,27 @@ export function bodyOf(mask: AcceptedMask, assignment: string): Record<string, u
 
 type StoredPrompt = Schemas['PromptJson']
 
-function promptOf({ kind, at, label, box }: StoredPrompt): Prompt {
-  return kind === 'box'
-    ? { kind: 'box', box: box as [number, number, number, number] }
-    : { kind: 'point', at: { x: at![0]!, y: at![1]! }, label: label! }
+/** A prompt as the server takes it. */
+export function storedPrompt(prompt: Prompt): StoredPrompt {
+  switch (prompt.kind) {
+    case 'box':
+      return { kind: 'box', box: [...prompt.box] }
+    case 'text':
+      return { kind: 'text', words: prompt.words }
+    case 'point':
+      return { kind: 'point', at: [prompt.at.x, prompt.at.y], label: prompt.label }
+  }
+}
+
+function promptOf({ kind, at, label, box, words }: StoredPrompt): Prompt {
+  switch (kind) {
+    case 'box':
+      return { kind: 'box', box: box as [number, number, number, number] }
+    case 'text':
+      return { kind: 'text', words: words!, token: [] }
+    case 'point':
+      return { kind: 'point', at: { x: at![0]!, y: at![1]! }, label: label! }
+  }
 }
 
 /** The masks that a photo has: the server's, as it told of them when the photo was leased, and what was done since. */
