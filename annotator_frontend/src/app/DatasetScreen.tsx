@@ -2,17 +2,21 @@ import { Alert, Center, Container, Loader } from '@mantine/core'
 import { Outlet, useOutletContext, useParams } from 'react-router'
 import { DatasetHeader } from '@/features/datasets/DatasetHeader'
 import { type Dataset, useDataset } from '@/features/datasets/queries'
+import { AddPhotos } from '@/features/importing/AddPhotos'
 import { t } from '@/shared/i18n'
 import { SubNavigation } from '@/shared/ui/SubNavigation'
 
 /** The pages of a dataset, in the order in which they are offered. The first is the dataset's own address. */
-const PAGES = [
-  { path: '', name: 'Photos' },
-  { path: 'loop', name: 'Loop' },
-  { path: 'releases', name: 'Releases' },
-  { path: 'people', name: 'People' },
-  { path: 'settings', name: 'Settings' },
-]
+function pagesFor(isAdmin: boolean) {
+  return [
+    { path: '', name: t('Photos') },
+    ...(isAdmin ? [{ path: '/import', name: t('Import') }] : []),
+    { path: '/loop', name: t('Loop') },
+    { path: '/releases', name: t('Releases') },
+    { path: '/people', name: t('People') },
+    { path: '/settings', name: t('Settings') },
+  ]
+}
 
 /** The frame of a dataset's pages. */
 export function DatasetScreen() {
@@ -32,15 +36,13 @@ export function DatasetScreen() {
       </Center>
     )
   }
+  const isAdmin = dataset.role === 'admin'
   return (
     <Container size={1680} py="lg" component="main">
-      <DatasetHeader dataset={dataset} />
+      <DatasetHeader dataset={dataset} action={isAdmin && <AddPhotos dataset={id} />} />
       <SubNavigation
         label={t('Pages of this dataset')}
-        pages={PAGES.map(({ path, name }) => ({
-          to: `/datasets/${id}${path && `/${path}`}`,
-          name: t(name),
-        }))}
+        pages={pagesFor(isAdmin).map(({ path, name }) => ({ to: `/datasets/${id}${path}`, name }))}
       />
       <Outlet context={dataset} />
     </Container>

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Text } from '@mantine/core'
+import { Anchor, Button, Group } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet } from 'react-router'
 import { Saving } from '@/features/workspace/panels/Saving'
@@ -39,7 +39,9 @@ export function Shell({ user }: { user: Schemas['UserJson'] }) {
             API
           </Anchor>
           <LanguageChoice />
-          <Text size="sm">{user.username}</Text>
+          <Anchor component={Link} to="/me" size="sm" c="inherit">
+            {user.username}
+          </Anchor>
           <Button size="compact-sm" variant="default" onClick={() => void logOut()}>
             {t('Log out')}
           </Button>

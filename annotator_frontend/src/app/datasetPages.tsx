@@ -1,12 +1,16 @@
-import { Grid, Stack } from '@mantine/core'
+import { Grid, Stack, Text } from '@mantine/core'
 import { AutolabelPanel } from '@/features/autolabel/AutolabelPanel'
 import { DatasetSettings } from '@/features/datasets/DatasetSettings'
 import { DatasetSummary } from '@/features/datasets/DatasetSummary'
 import { Gallery } from '@/features/gallery/Gallery'
+import { ImportPanel } from '@/features/importing/ImportPanel'
+import { S3Panel } from '@/features/importing/S3Panel'
+import { Invitations } from '@/features/people/Invitations'
 import { PeoplePanel } from '@/features/people/PeoplePanel'
 import { ReleasesPanel } from '@/features/releases/ReleasesPanel'
 import { CheckpointHistory } from '@/features/training/CheckpointHistory'
 import { TrainingPanel } from '@/features/training/TrainingPanel'
+import { t } from '@/shared/i18n'
 import { useOpenDataset } from './DatasetScreen'
 
 export function PhotosPage() {
@@ -16,6 +20,17 @@ export function PhotosPage() {
       <DatasetSummary dataset={dataset} />
       <Gallery dataset={dataset.id} />
     </>
+  )
+}
+
+export function ImportPage() {
+  const { id, role } = useOpenDataset()
+  if (role !== 'admin') return <Text c="dimmed">{t('Only admins of this dataset import photos.')}</Text>
+  return (
+    <Stack gap="lg">
+      <ImportPanel dataset={id} />
+      <S3Panel dataset={id} />
+    </Stack>
   )
 }
 
@@ -47,7 +62,13 @@ export function ReleasesPage() {
 
 export function PeoplePage() {
   const { id, role } = useOpenDataset()
-  return <PeoplePanel dataset={id} isAdmin={role === 'admin'} />
+  const isAdmin = role === 'admin'
+  return (
+    <Stack gap="lg">
+      <PeoplePanel dataset={id} isAdmin={isAdmin} />
+      {isAdmin && <Invitations dataset={id} />}
+    </Stack>
+  )
 }
 
 export function SettingsPage() {

@@ -1,16 +1,20 @@
 import { Button, Center, Loader, Stack, Text } from '@mantine/core'
 import { Fragment, lazy, Suspense, useEffect } from 'react'
-import { Navigate, Route, Routes as Table } from 'react-router'
+import { Navigate, Route, Routes as Table, useLocation } from 'react-router'
 import { DatasetsPage } from '@/features/datasets/DatasetsPage'
+import { MyWork } from '@/features/me/MyWork'
+import { JoinPage } from '@/features/session/JoinPage'
 import { LoginAgain } from '@/features/session/LoginAgain'
 import { LoginPage } from '@/features/session/LoginPage'
+import { PasswordForm } from '@/features/session/PasswordForm'
 import { outboxOf } from '@/features/workspace/saving/server'
 import type { Schemas } from '@/shared/api/client'
 import { claimTab } from '@/shared/api/tab'
 import { useCurrentUser } from '@/shared/api/useCurrentUser'
 import { t } from '@/shared/i18n'
 import { DatasetScreen } from './DatasetScreen'
-import { LoopPage, PeoplePage, PhotosPage, ReleasesPage, SettingsPage } from './datasetPages'
+import { ImportPage, LoopPage, PeoplePage, PhotosPage, ReleasesPage, SettingsPage } from './datasetPages'
+import { MeScreen } from './MeScreen'
 import { Shell } from './Shell'
 
 // The decoder's runtime is only for those who label.
@@ -43,12 +47,14 @@ function Outdated() {
 }
 
 export function Routes() {
+  const { pathname } = useLocation()
   const { data: user, isPending } = useCurrentUser()
   // What an earlier page left unsent is sent from wherever the person is.
   useEffect(() => {
     if (user) void claimTab().then(() => outboxOf(user.id).resume())
   }, [user])
   if (isPending) return <Waiting />
+  if (pathname === '/join') return <JoinPage user={user ?? null} />
   if (!user) return <LoginPage />
   return (
     <Fragment key={user.id}>
@@ -64,8 +70,13 @@ function Pages({ user }: { user: Schemas['UserJson'] }) {
       <Table>
         <Route element={<Shell user={user} />}>
           <Route index element={<DatasetsPage />} />
+          <Route path="me" element={<MeScreen user={user} />}>
+            <Route index element={<MyWork />} />
+            <Route path="account" element={<PasswordForm />} />
+          </Route>
           <Route path="datasets/:dataset" element={<DatasetScreen />}>
             <Route index element={<PhotosPage />} />
+            <Route path="import" element={<ImportPage />} />
             <Route path="loop" element={<LoopPage />} />
             <Route path="releases" element={<ReleasesPage />} />
             <Route path="people" element={<PeoplePage />} />

@@ -12,6 +12,8 @@ const PARTS: Record<string, readonly string[]> = {
   deployment: ['checkpoints'],
   checkpoint: ['checkpoints'],
   member: ['members'],
+  invitation: ['invitations', 'members'],
+  s3_import: ['s3-imports'],
 }
 
 /** What the server says has changed is asked for again. */
@@ -32,6 +34,7 @@ export function useLiveChanges(): void {
         }
       }
       void queries.invalidateQueries({ queryKey: ['datasets'] })
+      void queries.invalidateQueries({ queryKey: ['me'] })
       waiting.clear()
     }
     const onChange = ({ kind, dataset }: Change) => {

@@ -38,21 +38,3 @@ export function useUpdateDataset(id: string) {
     },
   })
 }
-
-export function useUpload(dataset: string) {
-  const queries = useQueryClient()
-  return useMutation({
-    mutationFn: (files: readonly File[]) => {
-      const form = new FormData()
-      for (const file of files) form.append('files', file)
-      return answer(
-        api.POST('/api/datasets/{dataset_id}/upload/', {
-          params: { path: { dataset_id: dataset } },
-          body: form as never,
-          bodySerializer: body => body as unknown as FormData,
-        }),
-      )
-    },
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset] }),
-  })
-}

@@ -1,15 +1,12 @@
-import { Button, Group, Modal, Select, Stack, Table, Text, TextInput } from '@mantine/core'
+import { Button, Group, Modal, Select, Stack, Table, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { type Member, type Role, useMembers, useRemoveMember, useSetMember } from './queries'
+import { roleName } from './roles'
 
 const ROLES: Role[] = ['annotator', 'reviewer', 'admin']
-
-function roleName(role: Role): string {
-  return { annotator: t('Annotator'), reviewer: t('Reviewer'), admin: t('Admin') }[role]
-}
 
 interface PeoplePanelProps {
   dataset: string
@@ -35,7 +32,7 @@ export function PeoplePanel({ dataset, isAdmin }: PeoplePanelProps) {
             <Table.Th w={180}>{t('Role')}</Table.Th>
             {isAdmin && (
               <Table.Th w={120}>
-                <span className="mantine-visually-hidden">{t('Remove')}</span>
+                <VisuallyHidden>{t('Remove')}</VisuallyHidden>
               </Table.Th>
             )}
           </Table.Tr>
@@ -114,7 +111,7 @@ function AddMember({ dataset }: { dataset: string }) {
           placeholder={t('User name')}
           value={username}
           onChange={event => setUsername(event.currentTarget.value)}
-          w={260}
+          w={320}
           required
         />
         <RoleSelect label={t('As')} role={role} onChange={setRole} isLabelShown />

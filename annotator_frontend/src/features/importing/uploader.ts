@@ -1,0 +1,164 @@
+import { ApiError, Unreachable } from '@/shared/api/client'
+
+const PARALLEL = 3
+const ASKED_AT_ONCE = 24
+const PAUSE_MS = 4000
+const TRIES = 3
+
+/** What the uploader needs of the world: a test gives its own. */
+export interface Door {
+  /** SHA-256 of a file, hex; null where it cannot be had (no secure context, an archive, far too large). */
+  hash: (file: File) => Promise<string | null>
+  /** Which of these the dataset has. */
+  known: (hashes: string[]) => Promise<string[]>
+  send: (file: File) => Promise<{ imported: number; alreadyThere: number; refused: Refusal[] }>
+  /** Resolves after a while, or sooner when the network is back. */
+  pause: (milliseconds: number) => Promise<void>
+}
+
+export interface Refusal {
+  name: string
+  reason: string
+}
+
+export interface Progress {
+  /** Files: chosen, and looked at. */
+  all: number
+  done: number
+  /** Photos. */
+  imported: number
+  alreadyThere: number
+  failures: readonly (Refusal & { file: File | null })[]
+  /** Why it waits, in words; null: it does not. */
+  waitsFor: string | null
+}
+
+const NOTHING: Progress = { all: 0, done: 0, imported: 0, alreadyThere: 0, failures: [], waitsFor: null }
+
+/**
+ * Thousands of files on their way to a dataset, a few at a time. Files are known by their content, so whatever was sent already,
+ * today or by somebody else, is not sent again: choosing the same folder once more goes on where it stopped.
+ */
+export class Uploader {
+  progress: Progress = NOTHING
+  private waiting: File[] = []
+  private busy = 0
+  private isStopped = false
+  private readonly listeners = new Set<() => void>()
+
+  constructor(
+    private readonly door: Door,
+    private readonly words: { network: string; login: string },
+  ) {}
+
+  get isRunning(): boolean {
+    return this.progress.done < this.progress.all
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  add(files: readonly File[]): void {
+    if (!this.isRunning) this.progress = NOTHING
+    this.isStopped = false
+    this.waiting.push(...files)
+    this.tell({ all: this.progress.all + files.length })
+    void this.work()
+  }
+
+  /** What is on its way arrives; the rest is not sent. */
+  stop(): void {
+    this.isStopped = true
+    const left = this.waiting.length
+    this.waiting = []
+    this.tell({ all: this.progress.all - left, waitsFor: null })
+  }
+
+  /** Those that failed are sent again. */
+  retry(): void {
+    const files = this.progress.failures.flatMap(({ file }) => (file ? [file] : []))
+    this.tell({ failures: this.progress.failures.filter(({ file }) => !file) })
+    this.add(files)
+  }
+
+  private async work(): Promise<void> {
+    if (this.busy) return
+    this.busy = 1
+    try {
+      while (this.waiting.length && !this.isStopped) {
+        const batch = this.waiting.splice(0, ASKED_AT_ONCE)
+        const missing = await this.missing(batch)
+        const hands = Array.from({ length: PARALLEL }, async () => {
+          for (let file = missing.shift(); file; file = missing.shift()) await this.deliver(file)
+        })
+        await Promise.all(hands)
+      }
+    } finally {
+      this.busy = 0
+    }
+  }
+
+  /** Those of a batch that the server does not have. */
+  private async missing(batch: File[]): Promise<File[]> {
+    const hashes = await Promise.all(batch.map(file => this.door.hash(file).catch(() => null)))
+    const asked = hashes.filter(hash => hash !== null)
+    if (!asked.length) return batch
+    const known = new Set((await this.persist(() => this.door.known(asked)).catch(() => null)) ?? [])
+    const there = batch.filter((_, index) => known.has(hashes[index]!))
+    this.tell({
+      done: this.progress.done + there.length,
+      alreadyThere: this.progress.alreadyThere + there.length,
+    })
+    return batch.filter((_, index) => !known.has(hashes[index]!))
+  }
+
+  private async deliver(file: File): Promise<void> {
+    try {
+      const report = await this.persist(() => this.door.send(file))
+      this.tell({
+        done: this.progress.done + 1,
+        imported: this.progress.imported + report.imported,
+        alreadyThere: this.progress.alreadyThere + report.alreadyThere,
+        // A file that is no photo will be none the next time either: there is nothing to send again.
+        failures: [...this.progress.failures, ...report.refused.map(refusal => ({ ...refusal, file: null }))],
+      })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.tell({
+        done: this.progress.done + 1,
+        failures: [...this.progress.failures, { name: nameOf(file), reason, file }],
+      })
+    }
+  }
+
+  /** Waits for a network or a login that is gone, however long; a server that stumbles is asked a few times. */
+  private async persist<T>(ask: () => Promise<T>): Promise<T> {
+    for (let stumbled = 0; ; ) {
+      try {
+        const answer = await ask()
+        if (this.progress.waitsFor) this.tell({ waitsFor: null })
+        return answer
+      } catch (error) {
+        const isAway = error instanceof Unreachable
+        const isLoggedOut = error instanceof ApiError && error.status === 401
+        const isStumbling = error instanceof ApiError && (error.status >= 500 || error.status === 429)
+        if (this.isStopped || (!isAway && !isLoggedOut && !(isStumbling && ++stumbled < TRIES))) throw error
+        if (isAway || isLoggedOut)
+          this.tell({ waitsFor: isLoggedOut ? this.words.login : this.words.network })
+        await this.door.pause(PAUSE_MS)
+      }
+    }
+  }
+
+  private tell(changes: Partial<Progress>): void {
+    this.progress = { ...this.progress, ...changes }
+    for (const listener of this.listeners) listener()
+  }
+}
+
+/** With its folders, where it was chosen with them. */
+export function nameOf(file: File): string {
+  return file.webkitRelativePath || file.name
+}
