@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.origins import HUMAN_WEIGHT
 from engine.detector.files import DetectorInfo, describe_detector
 from engine.errors import CheckpointInvalid
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_CHECKPOINT",
+    "HUMAN_WEIGHT",
     "CheckpointInfo",
     "DetectorInfo",
     "answer_prompt",

@@ -9,9 +9,7 @@ from backend.annotation.models import HUMAN_ORIGINS, Mask
 from backend.common.storage import get_storage
 from backend.datasets.models import Image
 from backend.inference.services import embedding_ready
-
-#: Human masks are drawn ten times as often as the model's own (SAM-p, 7.6).
-HUMAN_WEIGHT = 10.0
+from engine.api import HUMAN_WEIGHT
 
 
 def write_manifest(

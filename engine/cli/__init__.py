@@ -7,6 +7,7 @@ declares its options, and `run`, which loads torch only once they are read.
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ VERBS = (predict, everything, detector, train, evaluate, export_onnx, checkpoint
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    options = parser().parse_args(_numbers_joined(sys.argv[1:] if arguments is None else arguments))
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before torch is loaded
     try:
@@ -31,6 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 1
+
+
+def _numbers_joined(arguments: Sequence[str]) -> list[str]:
+    """A place outside the photo may begin with a minus, which argparse takes for an option: `--point -1,5`."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in ("--point", "--box") and re.match(r"-[\d.]", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def parser() -> argparse.ArgumentParser:

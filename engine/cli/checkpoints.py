@@ -19,7 +19,8 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--into",
         type=Path,
         metavar="DIR",
-        help=f"default: ${FOLDER_VARIABLE}, or ~/.cache/maskloop; where names are looked up",
+        help=f"look and fetch there; default: ${FOLDER_VARIABLE}, or ~/.cache/maskloop. Other verbs look up names in the "
+        "default only: give them the file's path, or set the variable",
     )
     checkpoints.add_argument("--url", help="of a mirror that has the same file, to fetch from instead")
     checkpoints.set_defaults(run=run)

@@ -115,7 +115,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
         began = time.perf_counter()
         detected = detector.detect(photo.embedding, photo.size, encoder_hash=encoder_hash)
         seconds.append(time.perf_counter() - began)
-        results.append(photo_boxes([(found.box, found.confidence) for found in detected], truths))
+        ignored = None if record.read_ignored is None else record.read_ignored()
+        results.append(photo_boxes([(found.box, found.confidence) for found in detected], truths, ignored))
     report = {
         "detector": str(options.detector),
         "data": str(options.data),

@@ -178,7 +178,8 @@ def _masks(
 ) -> "tuple[Lesson, Source, Validation | None]":
     """Adds the hashes of its data to `given`."""
     from engine.data.on_device import DeviceSource
-    from engine.data.records import HUMAN_WEIGHT, held_out, read_records
+    from engine.data.origins import HUMAN_WEIGHT
+    from engine.data.records import held_out, read_records
     from engine.data.sources import EmbeddingSource, PhotoSource, shelf_for
     from engine.training.lessons import MaskLesson
     from engine.training.naming import prepare_text

@@ -23,13 +23,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.origins import HUMAN_ORIGINS, HUMAN_WEIGHT, ORIGIN
 from engine.errors import DataInvalid
 from engine.masks import decode, from_coco, from_label_map
 
-#: How much more often a mask by a person is drawn than an automatic one (SAM-p, section 7.6).
-HUMAN_WEIGHT = 10.0
-#: The field in which our own releases say where a mask came from, and its values that mean a person.
-ORIGIN, HUMAN_ORIGINS = "maskloop_origin", frozenset({"assisted", "brush", "imported"})
 PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 

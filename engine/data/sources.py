@@ -80,6 +80,7 @@ class PhotosOnDisk:
         self.cache = _Cache(cache_bytes)
         self.texts = TextsOf(records)
         self.heaviest = max((record.heaviest for record in records), default=1.0)
+        self._mean_weights: dict[int, float] = {}  # of photos that were drawn: to read them takes a file each
 
     def draw(self, rng: np.random.Generator) -> Photo:
         """
@@ -90,15 +91,18 @@ class PhotosOnDisk:
         for _ in range(MOST_TRIES):
             index = int(rng.integers(len(self.records)))
             record = self.records[index]
-            if self.labelled and self.heaviest > 1:
-                weights = record.mask_weights()
-                mean = 1.0 if weights is None else float(np.mean(weights or [0.0]))
-                if rng.random() >= mean / self.heaviest:
-                    continue
+            if self.labelled and self.heaviest > 1 and rng.random() >= self._mean_weight(index) / self.heaviest:
+                continue
             photo = self.cache.get(index, lambda: _load(record, self.augmentation, labelled=self.labelled))  # noqa: B023
             if len(photo.masks) or not self.labelled:
                 return photo
         raise NoObjects("hardly any of the photos has a mask to learn from")
+
+    def _mean_weight(self, index: int) -> float:
+        if index not in self._mean_weights:
+            weights = self.records[index].mask_weights()
+            self._mean_weights[index] = 1.0 if weights is None else float(np.mean(weights or [0.0]))
+        return self._mean_weights[index]
 
 
 class _Cache:

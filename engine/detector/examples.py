@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.data.records import Record
 from engine.data.sources import read_embedding
 from engine.errors import DataInvalid
+from engine.inference.frame import scale_to_model
 from engine.inference.predictor import Predictor
 from engine.masks.boxes import of_masks
 from engine.model.checkpoint import write_whole
@@ -29,6 +30,7 @@ class Example:
         boxes_N4: of its masks, (x0, y0, x1, y1) in the photo's pixels, far edges excluded.
         weights_N: how much more often than once each is drawn.
         complete: whether what has no box is known to be no object.
+        ignored_GG: cells of the embedding of which nobody says what is there, (G, G); None: there are none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Example:
     boxes_N4: NDArray[np.float64]
     weights_N: NDArray[np.float64]
     complete: bool
+    ignored_GG: NDArray[np.bool_] | None = None
 
     def read(self) -> NDArray[np.float16]:
         """(C, G, G). Raises DataInvalid where the file is missing or of another size."""
@@ -83,11 +86,29 @@ class Embedder:
             raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(weights_N)} weights")
         boxes_N4 = of_masks(masks)
         is_there_N = boxes_N4[:, 2] > boxes_N4[:, 0]
-        return Example(record.name, path, self.shape, size, boxes_N4[is_there_N], weights_N[is_there_N], complete)
+        ignored_GG = None if record.read_ignored is None else self._cells(record.read_ignored())
+        return Example(
+            record.name, path, self.shape, size, boxes_N4[is_there_N], weights_N[is_there_N], complete, ignored_GG
+        )
 
     def mirrored(self, record: Record, example: Example) -> Example | None:
         """None where there is only a stored embedding: an encoder's answer to the mirrored photo is not the mirrored answer."""
-        return example.mirrored(self._embedded(record, mirrored=True)) if record.image is not None else None
+        if record.image is None:
+            return None
+        twin = example.mirrored(self._embedded(record, mirrored=True))
+        if record.read_ignored is None:
+            return twin
+        return replace(twin, ignored_GG=self._cells(record.read_ignored()[:, ::-1]))
+
+    def _cells(self, region_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(G, G): the cells that a region of the photo touches."""
+        grid = self.shape[1]
+        ys, xs = np.nonzero(region_HW)
+        cells_GG = np.zeros((grid, grid), bool)
+        per_pixel = scale_to_model(region_HW.shape, self.image_side) * grid / self.image_side
+        at = ((np.stack([ys, xs]) + 0.5) * per_pixel).astype(int).clip(0, grid - 1)
+        cells_GG[at[0], at[1]] = True
+        return cells_GG
 
     def _embedded(self, record: Record, *, mirrored: bool) -> Path:
         content = record.image.read_bytes() if record.image is not None else b""
@@ -112,12 +133,15 @@ def embed_examples(
     """Each photo as it is and, where asked for and possible, mirrored.
 
     Args:
-        complete: names of the photos in which every object is outlined; None: those whose record says so.
+        complete: names of the photos in which every object is outlined; None: those whose record says so. A record that says
+            it is not complete is believed.
         tell: called with each photo's name and how many are done.
     """
     found = []
     for record in records:
-        is_complete = record.complete is True if complete is None else record.name in complete
+        is_complete = record.complete is True
+        if complete is not None:  # a list does not know better than a record that says it is not
+            is_complete = record.name in complete and record.complete is not False
         example = embedder.example(record, is_complete)
         twin = embedder.mirrored(record, example) if mirror else None
         found.append([example] if twin is None else [example, twin])

@@ -67,12 +67,15 @@ def assign(
     complete: bool,
     config: DetectorHead.Config,
     rules: Assignment | None = None,
+    *,
+    ignored_GG: Tensor | None = None,
 ) -> Targets:
     """The targets of one photo, B = 1.
 
     Args:
         boxes_N4: float, in pixels of the model frame.
         weights_N: at most 1.
+        ignored_GG: cells of which nobody says what is there: a crowd, or a band where people disagree.
         photo_2: (height, width) in pixels of the part of the model frame that is photo; cells beyond it are left alone.
     """
     rules = rules or Assignment()
@@ -96,6 +99,8 @@ def assign(
         weight_KGG[own][middle_GG] = weights_N[index] / middle_GG.sum().clamp(min=1).sqrt()
         target_KGG4[own][middle_GG] = box_4
     negative_KGG &= weight_KGG == 0
+    if ignored_GG is not None:
+        negative_KGG &= ~ignored_GG
     if not complete:
         negative_KGG[:] = False
     return Targets(weight_KGG[None], target_KGG4[None], negative_KGG[None], torch.tensor([complete]))

@@ -6,7 +6,6 @@ give the same file, byte for byte.
 """
 
 import copy
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +21,11 @@ from engine.detector.examples import Embedder, Example, embed_examples
 from engine.detector.files import DetectorInfo, save_detector
 from engine.detector.head import DetectorHead
 from engine.detector.losses import detection_loss
-from engine.detector.matching import match
+from engine.detector.matching import MOST_IGNORED, match, share_inside
 from engine.detector.targets import Targets, assign, together
 from engine.errors import DataInvalid
 from engine.inference.frame import scale_to_model
+from engine.training.schedule import rate_at
 
 #: Of the complete photos, the share that the head does not learn from: its scores are calibrated on them.
 CALIBRATION_SHARE = 0.2
@@ -60,12 +60,8 @@ class DetectorRun:
             raise DataInvalid(f"a run has at least 1 step of 1 photo, not {self.steps} of {self.photos}")
 
     def rate_at(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to 2%."""
-        warm = min(self.warm_up_steps, self.steps // 4)
-        if step < warm:
-            return self.learning_rate * (step + 1) / warm
-        done = (step - warm) / max(1, self.steps - warm)
-        return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        """As every run's; of a short one, a quarter is warm-up at most."""
+        return rate_at(step, self.steps, self.learning_rate, warm_up_steps=min(self.warm_up_steps, self.steps // 4))
 
 
 def split_for_calibration(
@@ -169,7 +165,8 @@ def example_targets(example: Example, config: DetectorHead.Config, heaviest: flo
     photo_2 = torch.tensor(example.size, dtype=torch.float32) * scale
     boxes_N4 = torch.from_numpy((example.boxes_N4 * scale).astype(np.float32))
     weights_N = torch.from_numpy((example.weights_N / heaviest).astype(np.float32))
-    return photo_2, assign(boxes_N4, weights_N, photo_2, example.complete, config)
+    ignored_GG = None if example.ignored_GG is None else torch.from_numpy(example.ignored_GG)
+    return photo_2, assign(boxes_N4, weights_N, photo_2, example.complete, config, ignored_GG=ignored_GG)
 
 
 def calibrate(head: DetectorHead, examples: list[Example]) -> Calibration:
@@ -177,7 +174,12 @@ def calibrate(head: DetectorHead, examples: list[Example]) -> Calibration:
     photos = []
     for example in examples:
         boxes_N4, scores_N = propose(head, example.read(), example.size)
-        photos.append((scores_N, match(boxes_N4, example.boxes_N4, MATCH_IOU) >= 0))
+        is_match_N = match(boxes_N4, example.boxes_N4, MATCH_IOU) >= 0
+        if example.ignored_GG is not None:
+            cell = head.config.stride / scale_to_model(example.size, head.config.image_side)
+            counts_N = is_match_N | (share_inside(boxes_N4 / cell, example.ignored_GG) < MOST_IGNORED)
+            scores_N, is_match_N = scores_N[counts_N], is_match_N[counts_N]
+        photos.append((scores_N, is_match_N))
     return fit_calibration(photos)
 
 
@@ -194,7 +196,8 @@ def train_detector(
     """Embed, train, calibrate, and leave the detector at `out`.
 
     Args:
-        complete: names of the photos in which every object is outlined; None: those whose record says so.
+        complete: names of the photos in which every object is outlined; None: those whose record says so. A record that says
+            it is not complete is believed.
         calibrate_on: names of the complete photos to calibrate on; None: see `split_for_calibration`.
         tell: called with progress.
     Raises:
@@ -204,7 +207,8 @@ def train_detector(
     say = tell or (lambda line: None)
     if complete is None:
         complete = frozenset(record.name for record in records if record.complete is True)
-    complete &= {record.name for record in records}  # a list may well be of more photos than are learnt from
+    # A list may well be of more photos than are learnt from.
+    complete &= {record.name for record in records if record.complete is not False}
     if calibrate_on is None:
         learn, held_out = split_for_calibration(records, complete, run.seed)
     else:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.detector.matching import match
+from engine.detector.matching import MOST_IGNORED, match, share_inside
 from engine.masks.boxes import area, of_masks
 
 IOU_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -180,14 +180,27 @@ def _intervals(photos: list[PhotoBoxes], threshold: float | None, resamples: int
 
 
 def photo_boxes(
-    detected: list[tuple[tuple[float, float, float, float], float]], truths: list[NDArray[np.bool_]]
+    detected: list[tuple[tuple[float, float, float, float], float]],
+    truths: list[NDArray[np.bool_]],
+    ignored_HW: NDArray[np.bool_] | None = None,
 ) -> PhotoBoxes:
-    """A photo's detected boxes with their confidences, best first, beside the masks of its objects, empty ones left out."""
+    """A photo's detected boxes with their confidences, best first, beside the masks of its objects, empty ones left out.
+
+    Args:
+        ignored_HW: of which nobody says what is there. As with COCO's crowds, boxes that match no object and lie in it for the
+            most part count neither way.
+    """
     boxes_M4 = of_masks(truths)
     is_there_M = area(boxes_M4) > 0
+    boxes_N4 = np.array([box for box, _ in detected], np.float64).reshape(-1, 4)
+    confidences_N = np.array([confidence for _, confidence in detected], np.float64)
+    if ignored_HW is not None:
+        is_match_N = match(boxes_N4, boxes_M4[is_there_M], IOU_THRESHOLDS[0]) >= 0
+        counts_N = is_match_N | (share_inside(boxes_N4, ignored_HW) < MOST_IGNORED)
+        boxes_N4, confidences_N = boxes_N4[counts_N], confidences_N[counts_N]
     return PhotoBoxes(
-        np.array([box for box, _ in detected], np.float64).reshape(-1, 4),
-        np.array([confidence for _, confidence in detected], np.float64),
+        boxes_N4,
+        confidences_N,
         boxes_M4[is_there_M],
         np.array([np.count_nonzero(mask) for mask in truths], np.float64)[is_there_M],
     )

@@ -10,8 +10,9 @@ def base(*, seed: int = 0, steps: int | None = None) -> Run:
 
     Published: optimiser, rates, warm-up, layer decay, drop path, 64 masks a photo, the annotator's 11 passes, losses, no
     augmentation, no mask over 90% of the photo. Published for the ViT-H alone, and taken over in proportion: when the rate
-    drops. Ours: bfloat16, the clipping of gradients, and OpenCV's area filter where a photo shrinks (inference uses Pillow's,
-    as published). Not here: dropout of 0.1 in the decoder, and the MAE weights that the encoder began with (`--init`).
+    drops. Ours: bfloat16, the clipping of gradients, no object under 256 pixels of the window, and OpenCV's area filter where
+    a photo shrinks (inference uses Pillow's, as published). Not here: dropout of 0.1 in the decoder, and the MAE weights that
+    the encoder began with (`--init`).
     """
     return Run(
         name="base",

@@ -7,6 +7,8 @@ import sys
 import pytest
 from pycocotools import mask as coco
 
+from engine.cli import main
+
 
 @pytest.fixture
 def engine(weights, tmp_path):
@@ -82,6 +84,15 @@ def test_bad_input_is_status_2_and_one_sentence(engine, label_maps, tmp_path, ar
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.strip()
+
+
+def test_a_place_that_begins_with_a_minus_is_a_place_and_no_option(label_maps, weights, tmp_path, capsys):
+    photo = str(label_maps / "images" / "1.png")
+    predict = ["predict", photo, "--out", str(tmp_path), "--checkpoint", str(weights)]
+    assert main([*predict, "--point", "-1,5"]) == 2
+    assert "the point (-1, 5) is outside the photo, 64 x 48 px" in capsys.readouterr().err
+    assert main([*predict, "--box", "-.5,0,10,10"]) == 2
+    assert "outside the photo" in capsys.readouterr().err
 
 
 def test_a_missing_checkpoint_is_status_2(engine, label_maps, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 from engine.data.ahead import Ahead
-from engine.data.records import HUMAN_WEIGHT, held_out, read_photos, read_records
+from engine.data.origins import HUMAN_WEIGHT
+from engine.data.records import held_out, read_photos, read_records
 from engine.data.samples import Augmentation, Photo, draw_sample
 from engine.data.sources import NoObjects, PhotosInMemory, PhotosOnDisk, PhotoSource, UnlabelledSource, shelf_for
 from engine.errors import DataInvalid
@@ -89,6 +91,22 @@ def test_masks_by_people_are_drawn_ten_times_as_often_as_automatic_ones(sa1b):
     rng = np.random.default_rng(0)
     drawn = Counter(float(shelf.draw(rng).weights[0]) for _ in range(600))
     assert drawn[10.0] / drawn[1.0] == pytest.approx(10 / 3, rel=0.2)
+
+
+def test_a_photos_weights_are_read_once_however_often_it_is_passed_over(sa1b, monkeypatch):
+    read = Counter()
+    records = read_records(sa1b(["automatic", "brush", "automatic", "proposed"]))
+    counted = [
+        replace(record, read_weights=lambda record=record: read.update([record.name]) or record.read_weights())
+        for record in records
+    ]
+    shelf = PhotosOnDisk(counted, AUGMENTATION)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        shelf.draw(rng)
+    # Once to decide whether it is drawn, and once with its masks.
+    assert set(read) == {record.name for record in records}
+    assert max(read.values()) <= 2
 
 
 def test_masks_of_another_maker_weigh_the_same_and_so_do_ours_if_asked(sa1b):

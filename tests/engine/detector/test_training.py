@@ -126,3 +126,56 @@ def test_the_engines_api_answers_what_the_detector_does(scenes, embedder, encode
     assert torch.is_grad_enabled()
     wanted = detector.calibration.threshold_for_precision(0.01)
     assert api.detector_threshold(tmp_path / "x.safetensors", 0.01) == (wanted.confidence if wanted else None)
+
+
+def banded(record, top=0, bottom=0):
+    """The record with a band of rows of which nobody says what is there."""
+    band = np.zeros(record.size, bool)
+    band[top:bottom] = True
+    return replace(record, read_ignored=lambda: band)
+
+
+def test_where_nobody_says_what_is_there_is_no_negative_mirrored_or_not(scenes, embedder):
+    (record,) = scenes(1)
+    half = np.zeros(record.size, bool)
+    half[:, :20] = True  # of 64 columns: cells 0 to 2 of 8
+    examples = embed_examples([record, replace(record, read_ignored=lambda: half)], embedder, mirror=True)
+    config = DetectorHead.Config(channels=32, grid=8, image_side=64)
+    for mirrored, ignored in ((0, slice(0, 3)), (1, slice(5, 8))):
+        plain, careful = (example_targets(views[mirrored], config, 1.0)[1].negative_BKGG[0] for views in examples)
+        assert plain[..., ignored].any()
+        assert not careful[..., ignored].any()
+        others = [column for column in range(8) if not ignored.start <= column < ignored.stop]
+        assert torch.equal(careful[..., others], plain[..., others])
+
+
+def test_boxes_where_nobody_says_what_is_there_calibrate_nothing_and_cost_no_precision(scenes, embedder, monkeypatch):
+    from engine.detector import training
+    from engine.evaluation.detector import evaluate_detector, photo_boxes
+
+    (record,) = scenes(1)
+    truth = record.read_masks()[0]
+    ys, xs = np.nonzero(truth)
+    right = (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
+    wrong = (40.0, 40.0, 60.0, 48.0)
+    assert not truth[40:].any()
+    seen = []
+    monkeypatch.setattr(training, "propose", lambda *_: (np.array([right, wrong], float), np.array([0.9, 0.8])))
+    monkeypatch.setattr(training, "fit_calibration", seen.append)
+    one = replace(record, read_masks=lambda: [truth])
+    head = DetectorHead(DetectorHead.Config(channels=32, grid=8, image_side=64))
+    for photo in (one, banded(one, 36, 48), banded(one, 0, 48)):
+        training.calibrate(head, [views[0] for views in embed_examples([photo], embedder)])
+    assert [matches.tolist() for ((_, matches),) in seen] == [[True, False], [True], [True]]
+    found = [(right, 0.9), (wrong, 0.8)]
+    for ignored, boxes in ((None, 2), (banded(one, 36, 48).read_ignored(), 1), (banded(one, 46, 48).read_ignored(), 2)):
+        assert evaluate_detector([photo_boxes(found, [truth], ignored)])["boxes"] == boxes
+
+
+def test_a_photo_that_says_it_is_not_complete_is_believed_whoever_names_it(scenes, embedder, tmp_path):
+    records = scenes(4) + scenes(1, first_seed=100, complete=False) + scenes(1, first_seed=200, complete=None)
+    everything = frozenset(record.name for record in records)
+    info = train_detector(SHORT, records, embedder, tmp_path / "x", complete=everything)
+    assert (info.training["complete_photos"], info.training["incomplete_photos"]) == (3, 1)  # two of five calibrate
+    with pytest.raises(DataInvalid, match="100 is to be calibrated on, but is not among the complete photos"):
+        train_detector(SHORT, records, embedder, tmp_path / "y", complete=everything, calibrate_on=frozenset({"100"}))
