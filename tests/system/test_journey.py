@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,10 @@ def test_from_a_photo_to_a_better_model_to_a_dataset(person: Person, maskloop: R
 
     # Masks appear on the remaining photos.
     page.get_by_role("button", name="Label automatically").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Look at 20 photos first").click()
+    expect(dialog.get_by_role("img").first).to_be_visible(timeout=3 * SLOW_MS)
+    dialog.get_by_role("button", name=re.compile(r"^Label \d")).click()
     expect(page.get_by_test_id("autolabel-run")).to_have_attribute("data-state", "done", timeout=3 * SLOW_MS)
     automatic = [i for i in images_of(script, dataset) if i["status"] == "automatic"]
     assert automatic, "no photo got an automatic mask"

@@ -1,4 +1,5 @@
 import { Grid, Stack, Text } from '@mantine/core'
+import { AuditPanel } from '@/features/audit/AuditPanel'
 import { AutolabelPanel } from '@/features/autolabel/AutolabelPanel'
 import { DatasetSettings } from '@/features/datasets/DatasetSettings'
 import { DatasetSummary } from '@/features/datasets/DatasetSummary'
@@ -48,6 +49,7 @@ export function LoopPage() {
       <Grid.Col span={{ base: 12, lg: 6 }}>
         <Stack gap="lg">
           <AutolabelPanel {...own} />
+          <AuditPanel {...own} />
           <CheckpointHistory {...own} />
         </Stack>
       </Grid.Col>

@@ -14,6 +14,11 @@ const PARTS: Record<string, readonly string[]> = {
   member: ['members'],
   invitation: ['invitations', 'members'],
   s3_import: ['s3-imports'],
+  retrain_policy: ['policy'],
+  gate_rule: ['gate-rule'],
+  thresholds: ['thresholds'],
+  audit: ['audit'],
+  audit_plan: ['audit'],
 }
 
 /** What the server says has changed is asked for again. */

@@ -1,116 +1,185 @@
-import { Alert, Button, Group, Progress, Stack, Text } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { answer, api, type Schemas } from '@/shared/api/client'
-import { tellError } from '@/shared/ui/notify'
+import { Alert, Badge, Button, Group, NumberInput, Progress, Stack, Table, Text } from '@mantine/core'
+import { useState } from 'react'
+import { t } from '@/shared/i18n'
 import { Section } from '@/shared/ui/Section'
-import { count, seconds } from '@/shared/ui/words'
-
-type AutolabelRun = Schemas['AutolabelRunJson']
+import { count, seconds, when } from '@/shared/ui/words'
+import { type AutolabelRun, type Order, useCalibrate, useOrder, useRuns, useThresholds } from './queries'
+import { StartDialog } from './StartDialog'
 
 interface AutolabelPanelProps {
   dataset: string
   isAdmin: boolean
 }
 
-/** Masks for every photo that nobody has labelled. */
+/** Masks by the model alone: thresholds, runs, and how far they are. */
 export function AutolabelPanel({ dataset, isAdmin }: AutolabelPanelProps) {
-  const queries = useQueryClient()
-  const params = { path: { dataset_id: dataset } }
-  const runs = useQuery({
-    queryKey: ['dataset', dataset, 'autolabel-runs'],
-    queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/autolabel-runs/', { params })),
-  })
-  const refresh = {
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset] }),
-    onError: tellError,
-  }
-  const start = useMutation({
-    mutationFn: () => answer(api.POST('/api/datasets/{dataset_id}/autolabel-runs/', { params, body: {} })),
-    ...refresh,
-  })
-  const cancel = useMutation({
-    mutationFn: (run: string) =>
-      answer(api.POST('/api/autolabel-runs/{run_id}/cancel/', { params: { path: { run_id: run } } })),
-    ...refresh,
-  })
-  const retry = useMutation({
-    mutationFn: (run: string) =>
-      answer(api.POST('/api/autolabel-runs/{run_id}/retry/', { params: { path: { run_id: run } } })),
-    ...refresh,
-  })
-  const newest = runs.data?.[0]
+  const runs = useRuns(dataset)
+  const order = useOrder(dataset)
+  const [isStarting, setIsStarting] = useState(false)
+  const [newest, ...older] = runs.data ?? []
+  const isOn = newest?.state === 'running' || newest?.state === 'paused'
   return (
     <Section
-      title="Automatic labelling"
-      about="The live model labels every photo that nobody has labelled. Test photos stay for people."
+      title={t('Automatic labelling')}
+      about={t('The live model labels photos that nobody has labelled. Test photos stay for people.')}
       action={
         isAdmin && (
-          <Button
-            onClick={() => start.mutate()}
-            loading={start.isPending}
-            disabled={newest?.state === 'running'}
-          >
-            Label automatically
+          <Button onClick={() => setIsStarting(true)} disabled={isOn}>
+            {t('Label automatically')}
           </Button>
         )
       }
     >
+      <ThresholdsLine dataset={dataset} isAdmin={isAdmin} />
       {newest ? (
-        <Run
-          run={newest}
-          onCancel={() => cancel.mutate(newest.id)}
-          onRetry={() => retry.mutate(newest.id)}
-          isAdmin={isAdmin}
-        />
+        <Run run={newest} isAdmin={isAdmin} onOrder={what => order.mutate({ run: newest.id, order: what })} />
       ) : (
         <Text c="dimmed" size="sm">
-          Not run yet.
+          {t('Not run yet.')}
         </Text>
       )}
+      {older.length > 0 && (
+        <Table verticalSpacing={4} fz="sm">
+          <Table.Tbody>
+            {older.map(run => (
+              <Table.Tr key={run.id}>
+                <Table.Td>{when(run.created_at)}</Table.Td>
+                <Table.Td>{count(run.counts.done, 'photo')}</Table.Td>
+                <Table.Td>{count(run.masks, 'mask')}</Table.Td>
+                <Table.Td>{t(run.state)}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+      {isStarting && <StartDialog dataset={dataset} onClose={() => setIsStarting(false)} />}
     </Section>
+  )
+}
+
+/** What the live model's thresholds promise, and the button that measures it anew. */
+function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
+  const { data } = useThresholds(dataset)
+  const calibrate = useCalibrate(dataset)
+  const [wanted, setWanted] = useState<number | null>(null)
+  const found = data?.thresholds
+  const percent = (share: number | null | undefined) => (share == null ? '–' : `${Math.round(100 * share)}%`)
+  const aim = wanted ?? Math.round(100 * (found?.wanted_precision ?? 0.8))
+  return (
+    <Group justify="space-between" align="flex-end" data-testid="thresholds">
+      <div style={{ flex: 1, minWidth: 240 }}>
+        <Text size="sm">
+          {found
+            ? t('Predicted IoU above {{iou}}, stability at least {{stability}}', {
+                iou: found.min_predicted_iou.toFixed(2),
+                stability: found.min_stability.toFixed(2),
+              })
+            : t('The thresholds were not calibrated for this model yet.')}
+          {found && !found.attained && (
+            <Badge color="yellow" variant="light" ml="xs">
+              {t('Not attained')}
+            </Badge>
+          )}
+        </Text>
+        {found && (
+          <Text size="xs" c="dimmed">
+            {t(
+              '{{precision}} of {{masks}} good [{{low}}, {{high}}], {{recall}} of the objects found; {{photos}}',
+              {
+                precision: percent(found.precision),
+                masks: count(found.masks, 'mask'),
+                low: percent(found.precision_low),
+                high: percent(found.precision_high),
+                recall: percent(found.recall),
+                photos: count(found.photos, 'test photo'),
+              },
+            )}
+            {(found.audited ?? 0) > 0 && `, ${count(found.audited ?? 0, 'audited mask')}`}
+            {!found.complete && `. ${t('Objects that people left out count as wrong.')}`}
+          </Text>
+        )}
+      </div>
+      {isAdmin && (
+        <Group gap="xs" align="flex-end">
+          <NumberInput
+            aria-label={t('Share of masks that shall be good, in percent')}
+            size="xs"
+            w={80}
+            min={5}
+            max={100}
+            suffix="%"
+            value={aim}
+            onChange={value => setWanted(Number(value) || 80)}
+          />
+          <Button
+            size="xs"
+            variant="default"
+            loading={calibrate.isPending || data?.calibration != null}
+            onClick={() => calibrate.mutate(aim / 100)}
+          >
+            {t('Calibrate')}
+          </Button>
+        </Group>
+      )}
+    </Group>
   )
 }
 
 interface RunProps {
   run: AutolabelRun
   isAdmin: boolean
-  onCancel: () => void
-  onRetry: () => void
+  onOrder: (order: Order) => void
 }
 
-function Run({ run, isAdmin, onCancel, onRetry }: RunProps) {
+function Run({ run, isAdmin, onOrder }: RunProps) {
   const { waiting, done, failed, skipped } = run.counts
   const all = waiting + done + failed + skipped
+  const button = (order: Order, label: string) => (
+    <Button size="compact-sm" variant="default" onClick={() => onOrder(order)}>
+      {label}
+    </Button>
+  )
   return (
     <Stack gap="xs" data-testid="autolabel-run" data-state={run.state}>
       <Progress
         value={all ? (100 * (all - waiting)) / all : 0}
         animated={run.state === 'running'}
-        aria-label="Photos labelled"
+        color={run.state === 'paused' ? 'yellow' : undefined}
+        aria-label={t('Photos labelled')}
       />
       <Group justify="space-between">
         <Text size="sm">
-          {count(done, 'photo')} of {all}, {count(run.masks, 'mask')}
-          {run.state === 'running' && run.seconds_left !== null && `, ${seconds(run.seconds_left)} left`}
-          {run.state === 'cancelled' && ', cancelled'}
-          {skipped > 0 && `, ${skipped} taken over by people`}
+          {[
+            t('{{done}} of {{all}}', { done: count(done, 'photo'), all }),
+            count(run.masks, 'mask'),
+            run.state === 'paused' && t('paused'),
+            run.state === 'cancelled' && t('cancelled'),
+            run.photos_per_minute != null &&
+              waiting > 0 &&
+              t('{{rate}} a minute', { rate: count(Math.round(run.photos_per_minute), 'photo') }),
+            run.seconds_left != null && t('{{left}} left', { left: seconds(run.seconds_left) }),
+            skipped > 0 && t('{{skipped}} passed over', { skipped }),
+          ]
+            .filter(Boolean)
+            .join(', ')}
         </Text>
-        {run.state === 'running' && isAdmin && (
-          <Button size="compact-sm" variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
+        {isAdmin && (run.state === 'running' || run.state === 'paused') && (
+          <Group gap="xs">
+            {run.state === 'running' ? button('pause', t('Pause')) : button('resume', t('Go on'))}
+            {button('cancel', t('Cancel'))}
+          </Group>
         )}
       </Group>
       {failed > 0 && (
-        <Alert color="red" title={`${count(failed, 'photo')} failed`}>
-          {run.failures.slice(0, 3).map(({ image, file_name, error }) => (
+        <Alert color="red" title={t('{{photos}} failed', { photos: count(failed, 'photo') })}>
+          {run.failures.slice(0, 5).map(({ image, file_name, error }) => (
             <Text size="sm" key={image}>
               {file_name}: {error}
             </Text>
           ))}
           {isAdmin && (
-            <Button size="compact-sm" variant="default" mt="xs" onClick={onRetry}>
-              Try those again
+            <Button size="compact-sm" variant="default" mt="xs" onClick={() => onOrder('retry')}>
+              {t('Try those again')}
             </Button>
           )}
         </Alert>

@@ -4,6 +4,7 @@ import { answer, api, type Schemas } from '@/shared/api/client'
 export type TrainingRun = Schemas['TrainingRunJson']
 export type Checkpoint = Schemas['CheckpointJson']
 export type Policy = Schemas['PolicyJson']
+export type GateRule = Schemas['GateRuleJson']
 
 const at = (dataset: string) => ({ params: { path: { dataset_id: dataset } } })
 
@@ -63,5 +64,18 @@ export function useRollBack(dataset: string) {
 export function useSetPolicy(dataset: string) {
   return useDatasetMutation(dataset, (body: Schemas['PatchedPolicyJsonRequest']) =>
     answer(api.PATCH('/api/datasets/{dataset_id}/retrain-policy/', { ...at(dataset), body })),
+  )
+}
+
+export function useGateRule(dataset: string) {
+  return useQuery({
+    queryKey: ['dataset', dataset, 'gate-rule'],
+    queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/gate-rule/', at(dataset))),
+  })
+}
+
+export function useSetGateRule(dataset: string) {
+  return useDatasetMutation(dataset, (body: Schemas['PatchedGateRuleJsonRequest']) =>
+    answer(api.PATCH('/api/datasets/{dataset_id}/gate-rule/', { ...at(dataset), body })),
   )
 }

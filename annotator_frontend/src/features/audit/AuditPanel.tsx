@@ -1,0 +1,138 @@
+import { Alert, Button, Group, NumberInput, Table, Text } from '@mantine/core'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { answer, api, type Schemas } from '@/shared/api/client'
+import { t } from '@/shared/i18n'
+import { tellError } from '@/shared/ui/notify'
+import { Section } from '@/shared/ui/Section'
+import { count } from '@/shared/ui/words'
+
+interface AuditPanelProps {
+  dataset: string
+  isAdmin: boolean
+}
+
+const PARTS = { stage: 'Stage', checkpoint: 'Model', size: 'Size' } as const
+const RATES = [
+  ['share', 'Share audited'],
+  ['rate_90', 'Wanted above 0.90'],
+  ['rate_75', 'Wanted above 0.75'],
+] as const
+
+/** What automatic masks are worth, as people who repaired a sample of them found. */
+export function AuditPanel({ dataset, isAdmin }: AuditPanelProps) {
+  const params = { path: { dataset_id: dataset } }
+  const { data: audit } = useQuery({
+    queryKey: ['dataset', dataset, 'audit'],
+    queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/audit/', { params })),
+  })
+  if (!audit) return null
+  const { plan, report } = audit
+  return (
+    <Section
+      title={t('Audit')}
+      about={t(
+        'A sample of the automatic masks is repaired by people; each pair of before and after has an IoU.',
+      )}
+    >
+      {report.warnings.map(warning => (
+        <Alert key={warning} color="yellow">
+          {warning}
+        </Alert>
+      ))}
+      <Text size="sm" c="dimmed">
+        {t('{{pairs}} done, {{waiting}} waiting.', {
+          pairs: count(report.all.pairs, 'mask'),
+          waiting: count(report.waiting, 'mask'),
+        })}
+      </Text>
+      {report.all.pairs > 0 && (
+        <Table.ScrollContainer minWidth={420} type="native">
+          <Table verticalSpacing={4} fz="sm">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t('Masks')}</Table.Th>
+                <Table.Th ta="right">{t('Pairs')}</Table.Th>
+                {report.all.levels.map(({ level }) => (
+                  <Table.Th key={level} ta="right">
+                    {t('Above {{level}} IoU, 95%', { level: level.toFixed(2) })}
+                  </Table.Th>
+                ))}
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              <Shares name={t('All')} shares={report.all} />
+              {report.by.map(one => (
+                <Shares
+                  key={`${one.part} ${one.value}`}
+                  name={`${t(PARTS[one.part])}: ${one.value.replaceAll('_', ' ')}`}
+                  shares={one}
+                />
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+      {isAdmin && <PlanForm dataset={dataset} plan={plan} />}
+    </Section>
+  )
+}
+
+function Shares({ name, shares }: { name: string; shares: Schemas['SharesJson'] }) {
+  const percent = (share: number) => `${Math.round(100 * share)}%`
+  return (
+    <Table.Tr>
+      <Table.Td>{name}</Table.Td>
+      <Table.Td ta="right">{shares.pairs}</Table.Td>
+      {shares.levels.map(({ level, share, low, high }) => (
+        <Table.Td key={level} ta="right" style={{ whiteSpace: 'nowrap' }}>
+          {share === null ? '–' : percent(share)} [{percent(low)}, {percent(high)}]
+        </Table.Td>
+      ))}
+    </Table.Tr>
+  )
+}
+
+function PlanForm({ dataset, plan }: { dataset: string; plan: Schemas['AuditPlanJson'] }) {
+  const queries = useQueryClient()
+  const [changes, setChanges] = useState<Schemas['PatchedAuditPlanJsonRequest']>({})
+  const save = useMutation({
+    mutationFn: () =>
+      answer(
+        api.PATCH('/api/datasets/{dataset_id}/audit/', {
+          params: { path: { dataset_id: dataset } },
+          body: changes,
+        }),
+      ),
+    onSuccess: () => {
+      setChanges({})
+      return queries.invalidateQueries({ queryKey: ['dataset', dataset] })
+    },
+    onError: tellError,
+  })
+  return (
+    <Group gap="sm" align="flex-end">
+      {RATES.map(([name, label]) => (
+        <NumberInput
+          key={name}
+          label={t(label)}
+          size="xs"
+          w={150}
+          min={0}
+          max={100}
+          suffix="%"
+          value={Math.round(1000 * (changes[name] ?? plan[name] ?? 0)) / 10}
+          onChange={value => setChanges({ ...changes, [name]: Number(value) / 100 })}
+        />
+      ))}
+      <Button
+        size="xs"
+        disabled={Object.keys(changes).length === 0}
+        loading={save.isPending}
+        onClick={() => save.mutate()}
+      >
+        {t('Save')}
+      </Button>
+    </Group>
+  )
+}

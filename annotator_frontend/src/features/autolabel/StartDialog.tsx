@@ -1,0 +1,207 @@
+import {
+  Button,
+  Group,
+  Loader,
+  Modal,
+  SegmentedControl,
+  SimpleGrid,
+  Slider,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { useMemo, useState } from 'react'
+import { decode } from '@/shared/geometry/runLengths'
+import { t } from '@/shared/i18n'
+import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
+import { count } from '@/shared/ui/words'
+import {
+  type Limits,
+  type Preview,
+  type Selection,
+  usePreview,
+  useSelection,
+  useStart,
+  useStartPreview,
+  useThresholds,
+} from './queries'
+
+const USUAL: Limits = { min_predicted_iou: 0.5, min_stability: 0.4 }
+const COLOURS: readonly Layer['colour'][] = [
+  [56, 178, 172],
+  [237, 137, 54],
+  [66, 153, 225],
+  [159, 122, 234],
+  [236, 201, 75],
+  [237, 100, 166],
+]
+
+/** Which photos, and how sure a mask has to be: seen on a few photos before anything is kept. */
+export function StartDialog({ dataset, onClose }: { dataset: string; onClose: () => void }) {
+  const calibrated = useThresholds(dataset).data?.thresholds
+  const [selection, setSelection] = useState<Selection>({ which: 'waiting', search: '' })
+  const [asked] = useDebouncedValue(selection, 300)
+  const photos = useSelection(dataset, asked).data?.photos
+  const [chosen, setChosen] = useState<Limits | null>(null)
+  const [previewId, setPreviewId] = useState<string | null>(null)
+  const startPreview = useStartPreview(dataset)
+  const start = useStart(dataset)
+  const preview = usePreview(dataset, previewId)
+  const limits = chosen ?? calibrated ?? USUAL
+  const change = (next: Partial<Selection>) => {
+    setSelection({ ...selection, ...next })
+    setPreviewId(null)
+  }
+  return (
+    <Modal opened onClose={onClose} size="80rem" title={t('Label automatically')}>
+      <Stack gap="md">
+        <Group align="flex-end">
+          <SegmentedControl
+            aria-label={t('Which photos')}
+            value={selection.which}
+            onChange={which => change({ which: which as Selection['which'] })}
+            data={[
+              { value: 'waiting', label: t('Without masks') },
+              { value: 'automatic', label: t('With automatic masks, anew') },
+              { value: 'all', label: t('Both') },
+            ]}
+          />
+          <TextInput
+            aria-label={t('In the file name')}
+            placeholder={t('In the file name')}
+            value={selection.search}
+            onChange={event => change({ search: event.currentTarget.value })}
+          />
+          <Text size="sm" c="dimmed" role="status">
+            {photos !== undefined && count(photos, 'photo')}
+          </Text>
+        </Group>
+        <Text size="sm" c="dimmed">
+          {t('Photos that people worked on, and those for testing, are never taken.')}{' '}
+          {calibrated
+            ? calibrated.attained
+              ? t(
+                  'The thresholds were calibrated: {{precision}}% of the masks are good, {{recall}}% of the objects found.',
+                  {
+                    precision: Math.round(100 * (calibrated.precision ?? 0)),
+                    recall: Math.round(100 * (calibrated.recall ?? 0)),
+                  },
+                )
+              : t('No thresholds give the precision that was asked for; these come nearest.')
+            : t('The thresholds were not calibrated for this model yet.')}
+        </Text>
+        <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
+          <Limit
+            label={t('Predicted IoU above')}
+            value={limits.min_predicted_iou}
+            onChange={min_predicted_iou => setChosen({ ...limits, min_predicted_iou })}
+          />
+          <Limit
+            label={t('Stability at least')}
+            value={limits.min_stability}
+            onChange={min_stability => setChosen({ ...limits, min_stability })}
+          />
+        </SimpleGrid>
+        {previewId === null ? (
+          <Group>
+            <Button
+              variant="default"
+              disabled={!photos}
+              loading={startPreview.isPending}
+              onClick={() => startPreview.mutate(asked, { onSuccess: ({ id }) => setPreviewId(id) })}
+            >
+              {t('Look at 20 photos first')}
+            </Button>
+          </Group>
+        ) : (
+          preview.data && <Pictures preview={preview.data} limits={limits} />
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            {t('Not now')}
+          </Button>
+          <Button
+            disabled={!photos}
+            loading={start.isPending}
+            onClick={() => start.mutate({ selection: asked, thresholds: limits }, { onSuccess: onClose })}
+          >
+            {t('Label {{photos}}', { photos: count(photos ?? 0, 'photo') })}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}
+
+interface LimitProps {
+  label: string
+  value: number
+  onChange: (value: number) => void
+}
+
+function Limit({ label, value, onChange }: LimitProps) {
+  return (
+    <div>
+      <Group justify="space-between">
+        <Text size="sm">{label}</Text>
+        <Text size="sm">{value.toFixed(2)}</Text>
+      </Group>
+      <Slider thumbLabel={label} label={null} min={0} max={1} step={0.01} value={value} onChange={onChange} />
+    </div>
+  )
+}
+
+/** Every candidate is here already: moving a threshold asks nobody. */
+function Pictures({ preview: { photos, run }, limits }: { preview: Preview; limits: Limits }) {
+  const drawn = useMemo(
+    () =>
+      photos.map(({ masks, ...photo }) => ({
+        ...photo,
+        masks: masks.map(({ size: [height, width], counts, ...figures }, index) => ({
+          ...figures,
+          colour: COLOURS[index % COLOURS.length]!,
+          mask: decode(counts, { height: height!, width: width! }),
+        })),
+      })),
+    [photos],
+  )
+  const shown = drawn.map(photo => ({
+    ...photo,
+    kept: photo.masks.filter(
+      ({ predicted_iou, stability }) =>
+        predicted_iou > limits.min_predicted_iou && stability >= limits.min_stability,
+    ),
+  }))
+  const ready = shown.filter(({ state }) => state === 'done')
+  const kept = ready.reduce((sum, photo) => sum + photo.kept.length, 0)
+  return (
+    <Stack gap="xs">
+      <Group gap="xs">
+        {run.state === 'running' && <Loader size="xs" aria-label={t('Looking')} />}
+        <Text size="sm" role="status" data-testid="preview-count">
+          {t('{{masks}} on {{ready}} of {{photos}} photos', {
+            masks: count(kept, 'mask'),
+            ready: ready.length,
+            photos: photos.length,
+          })}
+        </Text>
+      </Group>
+      <SimpleGrid cols={{ base: 2, sm: 4, lg: 5 }} spacing="xs">
+        {ready.map(photo => (
+          <div key={photo.image}>
+            <MaskPicture
+              src={`/api/images/${photo.image}/thumbnail/`}
+              name={`${photo.file_name}, ${count(photo.kept.length, 'mask')}`}
+              size={photo.masks[0]?.mask.size ?? { height: 1, width: 1 }}
+              layers={photo.kept}
+            />
+            <Text size="xs" c="dimmed" ta="center">
+              {photo.kept.length}
+            </Text>
+          </div>
+        ))}
+      </SimpleGrid>
+    </Stack>
+  )
+}
