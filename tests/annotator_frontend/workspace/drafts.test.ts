@@ -52,6 +52,7 @@ const answer = () => ({
   predictedIou: 0.9,
   stability: 0.9,
   logits: new Float32Array(4).fill(1),
+  region: null,
   mask: { size, box: [0, 0, 2, 1] as [number, number, number, number], bits: new Uint8Array([1, 1]) },
 })
 

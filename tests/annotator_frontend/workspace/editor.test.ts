@@ -9,7 +9,7 @@ const box = (x: number): Prompt => ({ kind: 'box', box: [x, 0, x + 2, 2] })
 
 function candidate(index: Candidate['index'], predictedIou: number, bits = '0110'): Candidate {
   const mask = cropped(Uint8Array.from(bits, Number), { height: 1, width: bits.length })
-  return { index, predictedIou, stability: 0.9, logits: new Float32Array([predictedIou]), mask }
+  return { index, predictedIou, stability: 0.9, logits: new Float32Array([predictedIou]), mask, region: null }
 }
 
 interface Asked {

@@ -12,6 +12,7 @@ const CANDIDATE: Candidate = {
   index: 0,
   predictedIou: 0.8,
   stability: 0.9,
+  region: null,
   logits: new Float32Array(1),
   mask: DISC,
 }

@@ -19,7 +19,10 @@ const mask = (id: string, x: number, side: number, predictedIou: number | null):
   choice: null,
   seconds: null,
   clicks: 0,
-  isNew: true, replaces: null, locked: false,
+  isNew: true,
+  replaces: null,
+  locked: false,
+  cropBox: null,
 })
 const masks = [mask('a', 0, 20, 0.9), mask('b', 5, 5, null), mask('c', 30, 10, 0.4)]
 

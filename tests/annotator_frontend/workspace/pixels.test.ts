@@ -44,6 +44,7 @@ function accepted(id: string, bits: Bitmask, more: Partial<AcceptedMask> = {}): 
     isNew: false,
     replaces: null,
     locked: false,
+    cropBox: null,
     ...more,
   }
 }
@@ -82,7 +83,7 @@ function open(...masks: AcceptedMask[]) {
 }
 
 function candidate(bits: Bitmask, more: Partial<Candidate> = {}): Candidate {
-  return { index: 0, predictedIou: 0.8, stability: 0.9, logits: new Float32Array([1]), mask: bits, ...more }
+  return { index: 0, predictedIou: 0.8, stability: 0.9, logits: new Float32Array([1]), mask: bits, region: null, ...more }
 }
 
 function answer(...candidates: Candidate[]) {

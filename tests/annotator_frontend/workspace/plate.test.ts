@@ -67,24 +67,6 @@ test('drawn anew within a rectangle, the picture is what drawing all of it gives
   }
 })
 
-test('a stroke that changes a rectangle leaves what drawing the new mask leaves', () => {
-  const before = shape([5, 5, 15, 15])
-  before.at(2)
-  const rectangle: Box = [12, 8, 22, 12]
-  const bits = new Uint8Array(40).fill(1)
-  before.change([5, 5, 22, 15], rectangle, bits)
-  const expected = new Uint8Array(17 * 10)
-  for (let y = 5; y < 15; y++)
-    for (let x = 5; x < 22; x++) expected[(y - 5) * 17 + x - 5] = x < 15 || (y >= 8 && y < 12) ? 1 : 0
-  expect(before.at(0)).toEqual({ box: [5, 5, 22, 15], bits: expected })
-  for (const scale of [0.25, 1]) {
-    const [one, other] = [plateOf(30, 30, scale), plateOf(30, 30, scale)]
-    drawMask(one, before, style, all(one))
-    drawMask(other, new Shapes({ box: [5, 5, 22, 15], bits: expected }), style, all(other))
-    expect(one.data).toEqual(other.data)
-  }
-})
-
 test('a box on the plate has room for the halo, and ends with the plate', () => {
   expect(onPlate(plateOf(50, 50, 1), [10, 10, 20, 60])).toEqual([7, 7, 23, 50])
 })

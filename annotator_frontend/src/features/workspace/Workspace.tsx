@@ -6,11 +6,13 @@ import { t } from '@/shared/i18n'
 import { PainterClient } from './canvas/painter/client'
 import { Stage, type StageHandle } from './canvas/Stage'
 import { useColours } from './canvas/useColours'
+import { Closer } from './closer'
 import { DecoderClient } from './decoder/client'
 import { Editor } from './editor/editor'
 import { FILL_STEP, Look } from './editor/look'
 import type { Command } from './keys'
 import { notify, OPERATIONS, tell } from './operations'
+import { CloserNotice } from './panels/CloserNotice'
 import { FaultNotice } from './panels/FaultNotice'
 import { Guidelines } from './panels/Guidelines'
 import { KeySheet } from './panels/KeySheet'
@@ -100,6 +102,7 @@ export function Workspace({
   const [decoder] = useState(() => new DecoderClient())
   const [painter] = useState(() => new PainterClient())
   const [shelf] = useState(() => new PhotoShelf(decoder, painter))
+  const [closer] = useState(() => new Closer(decoder))
   const [look] = useState(() => new Look(() => localStorage))
   const [lastMilliseconds, setLastMilliseconds] = useState<number | null>(null)
   const [open, setOpen] = useState<'keys' | 'guidelines' | 'skip' | null>(null)
@@ -110,23 +113,25 @@ export function Workspace({
   const assignment = useRef(current)
   assignment.current = current
 
-  const editor = useMemo(
-    () =>
-      new Editor({
-        ask: (photo, revision, prompts, fedBack) => decoder.prompt(photo, revision, prompts, fedBack),
-        put: mask => {
-          const { id, image } = assignment.current!
-          outbox.add({ kind: 'put', id: mask.id, image: image.id, assignment: id, body: bodyOf(mask, id) })
-        },
-        remove: id => {
-          const { id: own, image } = assignment.current!
-          outbox.add({ kind: 'remove', id, image: image.id, assignment: own })
-        },
-        newId: () => crypto.randomUUID(),
-        secondsSpent: () => clock.take(performance.now()),
-      }),
-    [decoder, outbox, clock],
-  )
+  const editor = useMemo(() => {
+    const own: Editor = new Editor({
+      ask: (photo, revision, prompts, fedBack) => {
+        decoder.know(own.state.candidates) // they may be a draft's
+        decoder.prompt(photo, revision, prompts, fedBack)
+      },
+      put: mask => {
+        const { id, image } = assignment.current!
+        outbox.add({ kind: 'put', id: mask.id, image: image.id, assignment: id, body: bodyOf(mask, id) })
+      },
+      remove: id => {
+        const { id: own, image } = assignment.current!
+        outbox.add({ kind: 'remove', id, image: image.id, assignment: own })
+      },
+      newId: () => crypto.randomUUID(),
+      secondsSpent: () => clock.take(performance.now()),
+    })
+    return own
+  }, [decoder, outbox, clock])
 
   const [toolbox] = useState(() => newToolbox(recalledTools()))
   useEffect(() => toolbox.subscribe(rememberTools), [toolbox])
@@ -158,11 +163,12 @@ export function Workspace({
   }, [shelf, current, next])
   useEffect(
     () => () => {
+      closer.leave()
       shelf.hold([])
       decoder.stop()
       painter.stop()
     },
-    [shelf, decoder, painter],
+    [closer, shelf, decoder, painter],
   )
   const openedAt = useRef(0)
   const opened = current?.image.id
@@ -177,10 +183,11 @@ export function Workspace({
       editor.open(id, masksOf(current.masks, outbox.operationsOn(id)), { height, width })
     } else editor.close()
     look.reset()
+    closer.leave()
     hand.hover.reset()
     openedAt.current = performance.now()
     clock.take(performance.now())
-  }, [editor, look, hand, opened, outbox, clock, watched])
+  }, [editor, look, closer, hand, opened, outbox, clock, watched])
   useDrafts(editor, drafts, isWatching ? undefined : opened)
   useEffect(() => {
     hand.canWrite = !isWatching
@@ -193,6 +200,7 @@ export function Workspace({
   const handleRef = useRef<StageHandle>(null)
   const wordsRef = useRef<HTMLInputElement>(null)
   const colours = useColours(editor, photo.picture)
+  const closerState = useSyncExternalStore(closer.subscribe, closer.getState)
   const touch = useCallback(() => clock.touch(performance.now()), [clock])
 
   const submit = (complete = false) => {
@@ -215,6 +223,14 @@ export function Workspace({
     const next = index < 0 ? (by > 0 ? 0 : masks.length - 1) : (index + by + masks.length) % masks.length
     editor.select(masks[next]!.id)
     return true
+  }
+
+  const lookCloser = () => {
+    if (closer.leave() || !current || !photo.isReady || !handleRef.current) return
+    closer.look(current, handleRef.current.region()).then(
+      isPart => !isPart && notify(t('That is the whole photo: zoom in on what is too small for the model.')),
+      (error: unknown) => onError(error instanceof Error ? error.message : String(error)),
+    )
   }
 
   const run = (command: Command): boolean => {
@@ -287,6 +303,9 @@ export function Workspace({
         return true
       case 'actual size':
         handleRef.current?.actual()
+        return true
+      case 'look closer':
+        lookCloser()
         return true
       case 'isolate':
         return look.isolate(selected ?? look.store.getState().hovered)
@@ -437,6 +456,7 @@ export function Workspace({
               canPrompt={photo.isReady && !isWatching}
               isHidden={isHidden}
               isSpaceDown={isSpaceDown}
+              region={closerState.name === 'closer' ? closerState.region : null}
               onTouch={touch}
               escapeRef={escapeRef}
               handleRef={handleRef}
@@ -444,6 +464,7 @@ export function Workspace({
           ) : (
             <div className={classes.centre}>{empty}</div>
           )}
+          <CloserNotice state={closerState} onLeave={lookCloser} />
           {current?.checkpoint.text && !isWatching && (
             <TextPrompt
               editor={editor}

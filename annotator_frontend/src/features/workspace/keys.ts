@@ -74,6 +74,11 @@ export const COMMANDS = {
   'pan down': { label: 'Look further down', group: 'View', chords: ['Ctrl+ArrowDown'] },
   fit: { label: 'Fit the photo to the window', group: 'View', chords: ['0'] },
   'actual size': { label: 'A pixel of the photo on a pixel of the screen', group: 'View', chords: ['9'] },
+  'look closer': {
+    label: 'Let the model look closer at what is in the window; at the whole photo again',
+    group: 'View',
+    chords: ['O'],
+  },
   isolate: { label: 'Show the mask alone; show all again', group: 'View', chords: ['I'] },
   'less fill': { label: 'Masks more transparent', group: 'View', chords: ['-'] },
   'more fill': { label: 'Masks less transparent', group: 'View', chords: ['='] },

@@ -46,6 +46,8 @@ interface StageProps {
   canPrompt: boolean
   isHidden: boolean
   isSpaceDown: boolean
+  /** The part of the photo that the model looks at; null: all of it. */
+  region: Box | null
   onTouch: () => void
   /** Called when the stage has a gesture to give up with Escape, and when it has not. */
   escapeRef: { current: () => boolean }
@@ -55,7 +57,7 @@ interface StageProps {
 /** The photo, its masks and the hand. */
 export function Stage(props: StageProps) {
   const { editor, hand, toolbox, look, painter, colours, photo, name } = props
-  const { canPrompt, isHidden, isSpaceDown, onTouch, escapeRef, handleRef } = props
+  const { canPrompt, isHidden, isSpaceDown, region, onTouch, escapeRef, handleRef } = props
   const stage = useRef<HTMLDivElement>(null)
   const [pane, setPane] = useState<Extent>({ width: 1, height: 1 })
   const [view, setView] = useState<View | null>(null)
@@ -212,6 +214,7 @@ export function Stage(props: StageProps) {
         look={look}
         colours={colours}
         isHidden={isHidden}
+        region={region}
       />
       <ToolLayer view={shown} editor={editor} hand={hand} toolbox={toolbox} isHidden={isHidden} />
       <Crosshair keyboard={keyboard} view={shown} />

@@ -1,5 +1,6 @@
 import { type RefObject, useEffect, useLayoutEffect, useMemo, useRef } from 'react'
 import { useStore } from 'zustand'
+import type { Box } from '@/shared/geometry/points'
 import { t } from '@/shared/i18n'
 import type { Rgb } from '../editor/colours'
 import { standsBack } from '../editor/document'
@@ -25,16 +26,17 @@ interface PaintedLayersProps extends LayerProps {
   photo: string
   name: string
   isHidden: boolean
+  region: Box | null
 }
 
 /** The photo and its masks: two canvases that the painter draws, each when it has to. */
 export function PaintedLayers(props: PaintedLayersProps) {
-  const { painter, editor, look, colours, view, pane, photo, name, isHidden } = props
+  const { painter, editor, look, colours, view, pane, photo, name, isHidden, region } = props
   const host = useRef<HTMLDivElement>(null)
   useEffect(() => painter.attach(host.current!, classes.layer!), [painter])
   useLayoutEffect(() => {
-    painter.look({ photo, view, pane, ratio: window.devicePixelRatio || 1, isHidden })
-  }, [painter, photo, view, pane, isHidden])
+    painter.look({ photo, view, pane, ratio: window.devicePixelRatio || 1, isHidden, region })
+  }, [painter, photo, view, pane, isHidden, region])
 
   const state = useStore(editor.store)
   const { chosen, selected, alsoSelected } = state

@@ -19,8 +19,9 @@ export function shownMasks(input: Input): ShownMask[] {
   const { masks, candidates, chosen, selected, alsoSelected = [], fill, isolated, hovered, colours } = input
   const accepted = masks
     .filter(({ id }) => isolated === null || id === isolated)
-    .map(({ id, mask }): ShownMask => {
+    .map(({ id, mask, locked }): ShownMask => {
       const colour = colours.get(id) ?? PALETTE[0]!
+      if (locked) return { id, mask, style: { colour, fill: fill / 3, line: 1, isDashed: true } }
       if (id === selected || alsoSelected.includes(id))
         return { id, mask, style: { colour, fill: Math.min(fill + 0.25, 1), line: 2 } }
       if (id === hovered) return { id, mask, style: { colour, fill: Math.min(fill + 0.15, 1), line: 2 } }

@@ -1,6 +1,8 @@
 import { bytesOf } from '@/shared/api/client'
 import type { Bitmask } from '@/shared/geometry/bitmask'
+import { areWithin } from '@/shared/geometry/crops'
 import type { Prompt } from '@/shared/geometry/modelFrame'
+import type { Box } from '@/shared/geometry/points'
 import type { Candidate, FromWorker, PhotoForDecoder, ToWorker } from './protocol'
 import { chooseThreads } from './threads'
 
@@ -36,6 +38,9 @@ export class DecoderClient {
   private readonly pending = new Map<string, { resolve: () => void; reject: (error: Error) => void }>()
   private broken: Error | null = null
   private listener: DecoderListener | null = null
+  /** Of each photo that is looked at closer, the part. */
+  private readonly regions = new Map<string, Box>()
+  private readonly madeBy = new WeakMap<Float32Array, Candidate>()
 
   private choosing: Promise<number> | null = null
 
@@ -90,18 +95,43 @@ export class DecoderClient {
     this.send({ kind: 'forget', photo })
   }
 
+  /** Answer prompts that lie in this part of a photo as if it were all of it. */
+  lookCloser(region: Box, part: PhotoForDecoder): void {
+    this.regions.set(part.photo, region)
+    this.send({ kind: 'closer', photo: part.photo, region, part }, [part.embedding])
+  }
+
+  lookAtAll(photo: string): void {
+    if (this.regions.delete(photo)) this.send({ kind: 'whole', photo })
+  }
+
+  /** Answers of before: their logits go back in only in the frame that they were made in. */
+  know(candidates: readonly Candidate[]): void {
+    for (const candidate of candidates) this.madeBy.set(candidate.logits, candidate)
+  }
+
+  private isCloser(photo: string, prompts: readonly Prompt[]): boolean {
+    const region = this.regions.get(photo)
+    return region !== undefined && areWithin(prompts, region)
+  }
+
   prompt(
     photo: string,
     revision: number,
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
   ): void {
-    this.send({ kind: 'prompt', photo, revision, prompts, fedBack })
+    const isCloser = this.isCloser(photo, prompts)
+    // Logits mean something only in the frame that they were made in; their mask does in all.
+    const made = fedBack instanceof Float32Array ? this.madeBy.get(fedBack) : undefined
+    const region = isCloser ? this.regions.get(photo)! : null
+    const fed = made && String(made.region) !== String(region) ? made.mask : fedBack
+    this.send({ kind: 'prompt', photo, revision, prompts, fedBack: fed, isCloser })
   }
 
   /** Ask what a click would give. Anything else goes first; where there is no answer, it comes back empty. */
   preview(photo: string, id: number, prompt: Prompt): void {
-    this.send({ kind: 'preview', id, photo, prompt })
+    this.send({ kind: 'preview', id, photo, prompt, isCloser: this.isCloser(photo, [prompt]) })
   }
 
   stop(): void {
@@ -113,6 +143,7 @@ export class DecoderClient {
   }
 
   private hear(message: FromWorker): void {
+    if ('candidates' in message) this.know(message.candidates)
     switch (message.kind) {
       case 'loaded':
         this.pending.get(message.decoderHash)?.resolve()

@@ -1,6 +1,6 @@
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
-import type { Size } from '@/shared/geometry/points'
+import type { Box, Size } from '@/shared/geometry/points'
 
 /** Side of the mask logits: four times the embedding's grid. */
 export function logitsSide(embeddingShape: readonly number[]): number {
@@ -26,6 +26,8 @@ export interface Candidate {
   stability: number
   logits: Float32Array
   mask: Bitmask
+  /** The part of the photo that the model looked at; null: all of it. */
+  region: Box | null
 }
 
 export type ToWorker =
@@ -33,8 +35,11 @@ export type ToWorker =
   | { kind: 'probe'; model: ArrayBuffer; threads: number }
   | { kind: 'photo'; photo: PhotoForDecoder }
   | { kind: 'forget'; photo: string }
+  /** A part of a photo, as if it were all of it; null: none any more. */
+  | { kind: 'closer'; photo: string; region: Box; part: PhotoForDecoder }
+  | { kind: 'whole'; photo: string }
   /** What a click would give; left out when anything else is waiting. */
-  | { kind: 'preview'; id: number; photo: string; prompt: Prompt }
+  | { kind: 'preview'; id: number; photo: string; prompt: Prompt; isCloser: boolean }
   | {
       kind: 'prompt'
       photo: string
@@ -42,6 +47,8 @@ export type ToWorker =
       prompts: readonly Prompt[]
       /** Logits, or a mask that logits are to be made of. */
       fedBack: Float32Array | Bitmask | null
+      /** To be answered on the part of the photo that is looked at closer. */
+      isCloser: boolean
     }
 
 export type FromWorker =

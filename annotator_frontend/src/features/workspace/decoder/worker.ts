@@ -7,8 +7,10 @@ import loaderUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import * as ort from 'onnxruntime-web/wasm'
 import { type Bitmask, edgesOf } from '@/shared/geometry/bitmask'
+import { intoCrop, maskFromCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
 import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
+import type { Box } from '@/shared/geometry/points'
 import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
 
@@ -23,6 +25,7 @@ const TEXT_INPUT = 'text_tokens'
 
 const sessions = new Map<string, Promise<ort.InferenceSession>>()
 const photos = new Map<string, Loaded>()
+const closer = new Map<string, Loaded & { region: Box }>()
 const newest = new Map<string, number>()
 let queue: Promise<void> = Promise.resolve()
 
@@ -62,14 +65,18 @@ async function handle(message: ToWorker): Promise<void> {
       return load(message.decoderHash, message.model, message.threads)
     case 'probe':
       return probe(message.model, message.threads)
-    case 'photo': {
-      const { embedding, ...about } = message.photo
-      const tensor = new ort.Tensor('float32', floatsOf(embedding), [1, ...about.embeddingShape])
-      photos.set(about.photo, { about, embedding: tensor })
+    case 'photo':
+      photos.set(message.photo.photo, loadedOf(message.photo))
       return
-    }
+    case 'closer':
+      closer.set(message.photo, { ...loadedOf(message.part), region: message.region })
+      return
+    case 'whole':
+      closer.delete(message.photo)
+      return
     case 'forget':
       photos.delete(message.photo)
+      closer.delete(message.photo)
       newest.delete(message.photo)
       return
     case 'prompt':
@@ -78,6 +85,10 @@ async function handle(message: ToWorker): Promise<void> {
     case 'preview':
       return preview(message)
   }
+}
+
+function loadedOf({ embedding, ...about }: PhotoForDecoder): Loaded {
+  return { about, embedding: new ort.Tensor('float32', floatsOf(embedding), [1, ...about.embeddingShape]) }
 }
 
 const RUNS = 4
@@ -123,15 +134,20 @@ function transferOf(candidates: readonly Candidate[]): Transferable[] {
 }
 
 async function answer(message: Extract<ToWorker, { kind: 'prompt' }>): Promise<void> {
-  const { photo, revision, prompts, fedBack } = message
+  const { photo, revision, prompts, fedBack, isCloser } = message
   const began = performance.now()
-  const candidates = await decode(photo, prompts, fedBack)
+  const candidates = await decode(photo, prompts, fedBack, isCloser)
   const milliseconds = performance.now() - began
   tell({ kind: 'answer', photo, revision, candidates, milliseconds }, transferOf(candidates))
 }
 
-async function preview({ id, photo, prompt }: Extract<ToWorker, { kind: 'preview' }>): Promise<void> {
-  const candidates = waiting > 1 ? [] : await decode(photo, [prompt], null)
+async function preview({
+  id,
+  photo,
+  prompt,
+  isCloser,
+}: Extract<ToWorker, { kind: 'preview' }>): Promise<void> {
+  const candidates = waiting > 1 ? [] : await decode(photo, [prompt], null, isCloser)
   const edges = candidates[0] ? edgesOf(candidates[0].mask) : new Float32Array()
   tell({ kind: 'previewed', id, candidates, edges }, [...transferOf(candidates), edges.buffer])
 }
@@ -141,14 +157,22 @@ async function decode(
   photo: string,
   prompts: readonly Prompt[],
   fedBack: Float32Array | Bitmask | null,
+  isCloser: boolean,
 ): Promise<Candidate[]> {
-  const loaded = photos.get(photo)
+  const whole = photos.get(photo)
+  const part = isCloser ? closer.get(photo) : undefined
+  const loaded = part ?? whole
+  const region = part?.region ?? null
   const session = await sessions.get(loaded?.about.decoderHash ?? '')
-  if (!loaded || !session) throw new Error('The photo is not ready yet.')
+  if (!whole || !loaded || !session) throw new Error('The photo is not ready yet.')
   const { about, embedding } = loaded
   const side = logitsSide(about.embeddingShape)
-  const { coords, labels } = toModelFrame(prompts, scaleToModel(about.size, about.inputSide))
-  const fed = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side) : fedBack
+  const { coords, labels } = toModelFrame(
+    region ? prompts.map(prompt => intoCrop(prompt, region)) : prompts,
+    scaleToModel(about.size, about.inputSide),
+  )
+  const isMask = fedBack !== null && 'bits' in fedBack
+  const fed = isMask ? maskToLogits(region ? maskIntoCrop(fedBack, region) : fedBack, side) : fedBack
   const token = textToken(prompts)
   const channels = about.embeddingShape[0]!
   const result = await session.run({
@@ -167,12 +191,14 @@ async function decode(
   const shown = isAmbiguous(prompts) && !fed ? [1, 2, 3] : [0]
   const candidates = shown.map((channel): Candidate => {
     const own = logits.slice(channel * side * side, (channel + 1) * side * side)
+    const mask = logitsToMask(own, side, about.size)
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: ious[channel]!,
       stability: stabilityOf(own, side, about.size),
       logits: own,
-      mask: logitsToMask(own, side, about.size),
+      mask: region ? maskFromCrop(mask, region, whole.about.size) : mask,
+      region,
     }
   })
   return candidates.sort((a, b) => b.predictedIou - a.predictedIou)

@@ -1,6 +1,7 @@
 import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { flattened, type Patched } from '@/shared/geometry/patched'
+import type { Box } from '@/shared/geometry/points'
 import type { Candidate } from '../decoder/protocol'
 
 /** A mask that was accepted here, or was on the photo before. */
@@ -21,10 +22,12 @@ export interface AcceptedMask {
   replaces: string | null
   /** Shown, but not to be touched. */
   locked: boolean
+  /** The part of the photo that the model looked at; null: all of it, or no model. */
+  cropBox: Box | null
 }
 
 /** What the model said of the mask that hands went on with. */
-export type ModelsWord = Pick<Candidate, 'index' | 'predictedIou' | 'stability'>
+export type ModelsWord = Pick<Candidate, 'index' | 'predictedIou' | 'stability' | 'region'>
 
 /** The object in work once hands have painted it: these pixels are shown and stored, not a candidate's. */
 export interface Painted {

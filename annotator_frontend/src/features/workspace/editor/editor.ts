@@ -307,6 +307,7 @@ export class Editor {
       predictedIou: model?.predictedIou ?? null,
       stability: model?.stability ?? null,
       choice: model?.index ?? null,
+      cropBox: model?.region ?? null,
       clicks: prompts.length,
     }
     const place = masks.findIndex(({ id }) => id === refines)
@@ -478,6 +479,7 @@ export class Editor {
       isNew: true,
       replaces,
       locked: false,
+      cropBox: null,
     }
   }
 

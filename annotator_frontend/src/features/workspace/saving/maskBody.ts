@@ -18,6 +18,7 @@ export function bodyOf(mask: AcceptedMask, assignment: string): Record<string, u
     seconds: mask.seconds,
     clicks: mask.clicks,
     replaces: mask.replaces,
+    ...(mask.cropBox ? { crop_box: [...mask.cropBox] } : {}),
   }
 }
 
@@ -66,7 +67,10 @@ export function masksOf(stored: readonly Schemas['MaskJson'][], since: readonly 
 
 function acceptedOf(
   id: string,
-  from: Pick<Schemas['MaskFormRequest'], 'size' | 'counts' | 'predicted_iou' | 'stability' | 'replaces'> & {
+  from: Pick<
+    Schemas['MaskFormRequest'],
+    'size' | 'counts' | 'predicted_iou' | 'stability' | 'replaces' | 'crop_box'
+  > & {
     prompts: StoredPrompt[]
   },
   origin: AcceptedMask['origin'],
@@ -87,5 +91,6 @@ function acceptedOf(
     isNew,
     replaces: from.replaces ?? null,
     locked: false,
+    cropBox: (from.crop_box as AcceptedMask['cropBox'] | undefined) ?? null,
   }
 }

@@ -1,5 +1,5 @@
 import type { Bitmask } from '@/shared/geometry/bitmask'
-import type { Box, Size } from '@/shared/geometry/points'
+import type { Size } from '@/shared/geometry/points'
 import { Painter } from './painter'
 import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
 
@@ -81,40 +81,20 @@ export class PainterClient {
   /**
    * Draw these, lowest first, and nothing else.
    *
-   * @param changed of masks that are drawn already: the rectangle outside which no pixel is different.
    * @returns a number that `onDrawn` is called with.
    */
-  show(
-    masks: readonly { id: string; mask: Bitmask; style: Shown['style'] }[],
-    changed?: { id: string; box: Box },
-  ): number {
+  show(masks: readonly { id: string; mask: Bitmask; style: Shown['style'] }[]): number {
     const gone = new Set(this.sent.keys())
     for (const { id, mask } of masks) {
       gone.delete(id)
-      const before = this.sent.get(id)
-      if (before === mask) continue
-      if (before && changed?.id === id) this.paintRegion(id, changed.box, mask)
-      else this.send({ kind: 'shape', id, box: mask.box, bits: this.local ? mask.bits.slice() : mask.bits })
+      if (this.sent.get(id) === mask) continue
+      this.send({ kind: 'shape', id, box: mask.box, bits: this.local ? mask.bits.slice() : mask.bits })
       this.sent.set(id, mask)
     }
     for (const id of gone) this.sent.delete(id)
     this.serial++
     this.send({ kind: 'show', masks: masks.map(({ id, style }) => ({ id, style })), serial: this.serial })
     return this.serial
-  }
-
-  /** A mask that is drawn has changed within a rectangle of the photo, and nowhere else: a stroke of the brush. */
-  paintRegion(id: string, rectangle: Box, mask: Bitmask): void {
-    const [x0, y0, x1, y1] = rectangle.map(Math.round) as unknown as Box
-    const bits = new Uint8Array(Math.max(0, (x1 - x0) * (y1 - y0)))
-    const [left, top, right, bottom] = mask.box
-    const [from, to] = [Math.max(x0, left), Math.min(x1, right)]
-    for (let y = Math.max(y0, top); y < Math.min(y1, bottom) && from < to; y++) {
-      const row = (y - top) * (right - left) - left
-      bits.set(mask.bits.subarray(row + from, row + to), (y - y0) * (x1 - x0) + from - x0)
-    }
-    this.send({ kind: 'region', id, box: mask.box, rectangle: [x0, y0, x1, y1], bits })
-    this.sent.set(id, mask)
   }
 
   /** A small square picture of a mask with the photo around it; null where either is not there. */

@@ -71,13 +71,6 @@ export class Painter {
         this.refresh(message.box)
         return
       }
-      case 'region': {
-        const own = this.shapes.get(message.id)
-        if (!own) return
-        own.change(message.box, message.rectangle, message.bits)
-        this.refresh(message.rectangle)
-        return
-      }
       case 'show':
         this.show(message.masks, message.serial)
         return
@@ -280,7 +273,7 @@ export class Painter {
     )
   }
 
-  private frameMasks(context: Context, { photo, view, ratio, isHidden }: Scene): void {
+  private frameMasks(context: Context, { photo, view, ratio, isHidden, region }: Scene): void {
     const { plate } = this
     const { width, height } = context.canvas
     context.clearRect(0, 0, width, height)
@@ -298,6 +291,7 @@ export class Painter {
       )
     }
     const pyramid = photo === null ? undefined : this.photos.get(photo)
+    if (pyramid && region) dimAround(context, region, [left, top, scale], pyramid)
     if (pyramid && view.scale >= GRID_FROM_SCALE) {
       const inside: Box = [
         Math.max(0, Math.floor(-left / scale)),
@@ -387,4 +381,26 @@ function drawGrid(context: Context, [x0, y0, x1, y1]: Box, left: number, top: nu
     for (let y = y0; y <= y1; y++)
       context.fillRect(from, Math.round(top + y * scale) + shift, (x1 - x0) * scale, 1)
   }
+}
+
+/** The photo outside a part of it, darker, with a line between. */
+function dimAround(
+  context: Context,
+  [x0, y0, x1, y1]: Box,
+  [left, top, scale]: readonly [number, number, number],
+  { width, height }: { width: number; height: number },
+): void {
+  context.beginPath()
+  context.rect(left, top, width * scale, height * scale)
+  context.rect(left + x0 * scale, top + y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale)
+  context.fillStyle = 'rgb(8 12 18 / 0.5)'
+  context.fill('evenodd')
+  context.strokeStyle = 'rgb(255 255 255 / 0.7)'
+  context.lineWidth = 1
+  context.strokeRect(
+    Math.round(left + x0 * scale) + 0.5,
+    Math.round(top + y0 * scale) + 0.5,
+    (x1 - x0) * scale,
+    (y1 - y0) * scale,
+  )
 }

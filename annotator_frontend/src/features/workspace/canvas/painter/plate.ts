@@ -35,36 +35,6 @@ export class Shapes {
     while (this.levels.length <= level) this.levels.push(halved(this.levels.at(-1)!))
     return this.levels[level]!
   }
-
-  /** Pixels have changed within a rectangle of the photo; `box` may have grown or shrunk. Larger levels are made anew. */
-  change(box: Box, rectangle: Box, within: Uint8Array): void {
-    const before = this.levels[0]!
-    const bits = isSame(before.box, box) ? before.bits : moved(before, box)
-    const [x0, y0, x1, y1] = rectangle
-    const from = Math.max(x0, box[0])
-    const to = Math.min(x1, box[2])
-    for (let y = Math.max(y0, box[1]); y < Math.min(y1, box[3]) && from < to; y++) {
-      const row = within.subarray((y - y0) * (x1 - x0) + from - x0, (y - y0) * (x1 - x0) + to - x0)
-      bits.set(row, (y - box[1]) * (box[2] - box[0]) + from - box[0])
-    }
-    this.levels.length = 0
-    this.levels.push({ box, bits })
-  }
-}
-
-function isSame(a: Box, b: Box): boolean {
-  return a.every((edge, index) => edge === b[index])
-}
-
-function moved({ box, bits }: Shape, to: Box): Uint8Array {
-  const [width, own] = [to[2] - to[0], box[2] - box[0]]
-  const kept = new Uint8Array(Math.max(0, width * (to[3] - to[1])))
-  const [x0, x1] = [Math.max(box[0], to[0]), Math.min(box[2], to[2])]
-  for (let y = Math.max(box[1], to[1]); y < Math.min(box[3], to[3]) && x0 < x1; y++) {
-    const from = (y - box[1]) * own
-    kept.set(bits.subarray(from + x0 - box[0], from + x1 - box[0]), (y - to[1]) * width + x0 - to[0])
-  }
-  return kept
 }
 
 function halved({ box: [x0, y0, x1, y1], bits }: Shape): Shape {

@@ -17,6 +17,8 @@ export interface Scene {
   /** Screen pixels per CSS pixel. */
   ratio: number
   isHidden: boolean
+  /** The part of the photo that the model looks at: the rest is dimmed. */
+  region: Box | null
 }
 
 export type ToPainter =
@@ -26,7 +28,6 @@ export type ToPainter =
   | { kind: 'forget'; photo: string }
   | { kind: 'scene'; scene: Scene }
   | { kind: 'shape'; id: string; box: Box; bits: Uint8Array }
-  | { kind: 'region'; id: string; box: Box; rectangle: Box; bits: Uint8Array }
   | { kind: 'show'; masks: readonly Shown[]; serial: number }
   | { kind: 'thumbnail'; photo: string; id: string; side: number; colour: readonly [number, number, number] }
 
