@@ -11,6 +11,7 @@ import {
   TILE,
 } from '@/shared/geometry/patched'
 import {
+  changedAt,
   difference,
   iouOf,
   partsOf,
@@ -208,6 +209,17 @@ describe('masks with masks', () => {
       )
       expect(iouOf(a, b)).toBe(either ? both / either : 1)
     }
+  })
+
+  test('a click corrects one spot: foreground adds the region that it is in, background takes its region away', () => {
+    const before = mask('####....', '####....', '........', '........')
+    const after = mask('##..####', '........', '.......#', '##......')
+    const at = (x: number, y: number) => [{ x: x + 0.5, y: y + 0.5 }]
+    expect(rowsOf(changedAt(before, after, at(5, 0), []))).toEqual(['########', '####....', '........', '........'])
+    expect(rowsOf(changedAt(before, after, at(0, 3), []))).toEqual(['####....', '####....', '........', '##......'])
+    expect(rowsOf(changedAt(before, after, [], at(3, 1)))).toEqual(['##......', '........', '........', '........'])
+    // Nothing has changed there, or the other way: it stays as it was.
+    expect(changedAt(before, after, at(3, 1), at(5, 0))).toEqual(before)
   })
 
   test('a mask is cut to the box of its pixels', () => {

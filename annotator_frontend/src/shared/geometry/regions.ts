@@ -1,5 +1,5 @@
-import { areaOf, type Bitmask, cropped } from './bitmask'
-import type { Box } from './points'
+import { areaOf, type Bitmask, covers, cropped } from './bitmask'
+import type { Box, ImagePoint } from './points'
 
 /** Connected regions of equal pixels, as runs along rows. */
 interface Regions {
@@ -174,6 +174,24 @@ export function difference(mask: Bitmask, others: readonly Bitmask[]): Bitmask {
   const bits = mask.bits.slice()
   for (const other of others) eachShared(mask.box, other, (cut, at) => (bits[at] = cut ? 0 : bits[at]!))
   return trimmed({ ...mask, bits })
+}
+
+/**
+ * A mask with those changes alone that somebody asked for: connected regions that another mask has more and that hold a place
+ * of `adds`, and such that it has less and that hold a place of `cuts`. FocalClick (Chen et al. 2022) merges so: a click
+ * corrects one spot, and what was right stays.
+ */
+export function changedAt(
+  before: Bitmask,
+  after: Bitmask,
+  adds: readonly ImagePoint[],
+  cuts: readonly ImagePoint[],
+): Bitmask {
+  const holding = (regions: Bitmask, places: readonly ImagePoint[]) =>
+    partsOf(regions).filter(part => places.some(({ x, y }) => covers(part, x, y)))
+  const gained = holding(difference(after, [before]), adds)
+  const lost = holding(difference(before, [after]), cuts)
+  return union([difference(before, lost), ...gained])
 }
 
 /** Pixels that both have, over pixels that one has. Two empty masks are the same. */

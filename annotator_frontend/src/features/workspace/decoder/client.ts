@@ -126,7 +126,8 @@ export class DecoderClient {
     const made = fedBack instanceof Float32Array ? this.madeBy.get(fedBack) : undefined
     const region = isCloser ? this.regions.get(photo)! : null
     const fed = made && String(made.region) !== String(region) ? made.mask : fedBack
-    this.send({ kind: 'prompt', photo, revision, prompts, fedBack: fed, isCloser })
+    const corrects = fedBack !== null && !(fedBack instanceof Float32Array)
+    this.send({ kind: 'prompt', photo, revision, prompts, fedBack: fed, isCloser, corrects })
   }
 
   /** Ask what a click would give. Anything else goes first; where there is no answer, it comes back empty. */

@@ -47,6 +47,8 @@ export type ToWorker =
       prompts: readonly Prompt[]
       /** Logits, or a mask that logits are to be made of. */
       fedBack: Float32Array | Bitmask | null
+      /** What is fed back is a mask to correct: only what is at the clicks may change. */
+      corrects: boolean
       /** To be answered on the part of the photo that is looked at closer. */
       isCloser: boolean
     }

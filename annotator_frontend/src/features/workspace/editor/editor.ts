@@ -151,9 +151,14 @@ export class Editor {
     const refines = this.refinesNext()
     const kept = prompt.kind === 'point' ? prompts : prompts.filter(({ kind }) => kind !== prompt.kind)
     const next = [...kept, prompt]
-    // What is on show goes back in; on the very first prompt there is nothing on show.
-    const shown = next.length > 1 ? candidates[chosen]?.logits : null
-    const fedBack = painted ? flattened(painted.pixels) : (shown ?? this.maskOf(refines))
+    // What is on show goes back in; on the very first prompt there is nothing on show. Of a mask that is corrected the pixels
+    // go in: each click changes it where it is, and nothing else of it.
+    const shown = next.length > 1 ? candidates[chosen] : undefined
+    const fedBack = painted
+      ? flattened(painted.pixels)
+      : refines
+        ? (shown?.mask ?? this.maskOf(refines))
+        : (shown?.logits ?? null)
     const isFirst = next.length === 1 && fedBack === null
     this.ask(next, fedBack, refines, isFirst ? known : null)
   }
