@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
@@ -34,7 +35,6 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 ASK_AGAIN_AFTER = timedelta(minutes=10)
 PREVIEWS_KEPT = timedelta(days=7)
-_WOKEN_AT_ONCE = 1000
 
 
 @transaction.atomic
@@ -98,7 +98,7 @@ def run_begin(*, dataset: Dataset, by: User | None, images: list[UUID], **fields
     jobs = AutolabelJob.objects.bulk_create(
         [AutolabelJob(run=run, image_id=image) for image in images], batch_size=1000
     )
-    wake([job.id for job in jobs[:_WOKEN_AT_ONCE]])
+    wake([job.id for job in jobs[: settings.AUTOLABEL_WINDOW]])
     return run
 
 
@@ -243,7 +243,7 @@ def autolabel_run_resume(*, run: AutolabelRun, by: User) -> None:
         raise AutolabelRunNotRunning("Only a paused run can go on.")
     waiting = run.jobs.filter(state=JobState.WAITING)
     waiting.update(asked_at=None)  # the calls of before were passed over
-    wake(list(waiting.order_by("id").values_list("id", flat=True)[:_WOKEN_AT_ONCE]))
+    wake(list(waiting.order_by("id").values_list("id", flat=True)[: settings.AUTOLABEL_WINDOW]))
     event_record("autolabel_run.resumed", subject=run.id, dataset=run.dataset_id, by=by)
 
 
@@ -272,7 +272,7 @@ def autolabel_run_retry(*, run: AutolabelRun, by: User) -> None:
         raise AutolabelRunUnfinished("Another run is on its way; wait for it, or cancel it.") from None
     run.jobs.filter(id__in=failed).update(state=JobState.WAITING, attempts=0, error="", finished_at=None, asked_at=None)
     event_record("autolabel_run.retried", subject=run.id, dataset=run.dataset_id, by=by, images=len(failed))
-    wake(failed[:_WOKEN_AT_ONCE])
+    wake(failed[: settings.AUTOLABEL_WINDOW])
 
 
 @transaction.atomic
@@ -281,7 +281,7 @@ def autolabel_jobs_sweep() -> None:
     waiting = AutolabelJob.objects.filter(state=JobState.WAITING, run__state=RunState.RUNNING)
     called = waiting.filter(asked_at__isnull=False, asked_at__gte=Now() - ASK_AGAIN_AFTER).count()
     lost = waiting.filter(asked_at__isnull=True) | waiting.filter(asked_at__lt=Now() - ASK_AGAIN_AFTER)
-    room = max(0, _WOKEN_AT_ONCE - called)
+    room = max(0, settings.AUTOLABEL_WINDOW - called)
     wake(list(lost.order_by("id").values_list("id", flat=True)[:room]))
     for run in AutolabelRun.objects.filter(state=RunState.RUNNING):
         run_close(run)

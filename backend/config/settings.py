@@ -120,6 +120,9 @@ MAX_IMAGE_PIXELS = 200_000_000
 MAX_PHOTO_BYTES = 512 << 20  # of one file, packed
 MAX_ARCHIVE_BYTES = 20 << 30  # unpacked
 LEASE_MINUTES = 15
+AUTOLABEL_WINDOW = int(
+    os.environ.get("AUTOLABEL_WINDOW", "1000")
+)  # jobs of a run in the queue: twice the workers, or more
 MAX_OPEN_ASSIGNMENTS = 3  # per person and dataset: the one in work, and those fetched ahead
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Container, Iterable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from backend.annotation.models import HUMAN_ORIGINS, Mask
+from backend.annotation.models import HUMAN_ORIGINS, Mask, Origin
 from backend.common.storage import get_storage
 from backend.datasets.models import Image
 from backend.inference.services import embedding_ready
@@ -44,7 +45,18 @@ def write_manifest(
                 "size": list(image.size),
                 "masks": [{"size": list(image.size), "counts": mask.counts} for mask in masks],
                 "weights": [human_weight if mask.origin in HUMAN_ORIGINS else 1.0 for mask in masks],
+                "picks": [_pick(mask) for mask in masks],
                 "complete": image.id in complete or None,
             }
             manifest.write(json.dumps(entry) + "\n")
     unfinished.rename(folder / "manifest.jsonl")
+
+
+def _pick(mask: Mask) -> dict[str, Any] | None:
+    """Which of the three masks a person took for a lone click or a lone box: from this the model learns what is meant."""
+    if mask.choice is None or mask.origin != Origin.ASSISTED or len(mask.prompts) != 1:
+        return None
+    (prompt,) = mask.prompts
+    if prompt["kind"] == "point" and prompt["label"] == 1:
+        return {"prompt": prompt["at"], "token": mask.choice}
+    return {"prompt": prompt["box"], "token": mask.choice} if prompt["kind"] == "box" else None

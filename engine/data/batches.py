@@ -9,6 +9,19 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """What a person said first about an object, and which of the three masks they took.
+
+    Attributes:
+        said: x, y and label of the point, or of a box's two corners; in the model frame.
+        token: 0..2, of the ambiguity masks in the decoder's order.
+    """
+
+    said: tuple[tuple[float, float, int], ...]
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Photos, or their embeddings, and objects in them.
 
@@ -17,12 +30,14 @@ class Batch:
         owner: which image each object is in, (B,).
         truth: (B, H, W) booleans at the logits' resolution.
         text: what each object may be asked for with, (B, D), zeros where there is nothing; None: none of them has a text.
+        picks: of each object, or None; empty: of none.
     """
 
     images: Tensor
     owner: NDArray[np.int64]
     truth: NDArray[np.bool_]
     text: NDArray[np.float32] | None = None
+    picks: tuple[Pick | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Record:
         read_weights: the weights, where listing did not read them.
         heaviest: no mask of this photo weighs more.
         names: what each mask's object is called, as the source says it, None where it does not; None: no object has a name.
+        picks: for each mask, the first prompt in pixels of the photo, (x, y) or (x0, y0, x1, y1), and which of the three masks
+            was taken, 0..2; or None. None: nobody picked.
         texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
         read_ignored: (H, W), pixels that count neither way in a score; None: all count.
         read_said: all that the source says of this photo, as bytes, to tell data apart by; None: it says nothing.
@@ -59,6 +61,7 @@ class Record:
     read_weights: Callable[[], tuple[float, ...]] | None = None
     heaviest: float = 1.0
     names: tuple[str | None, ...] | None = None
+    picks: tuple[tuple[tuple[float, ...], int] | None, ...] | None = None
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
     read_ignored: Callable[[], NDArray[np.bool_]] | None = None
     read_said: Callable[[], bytes] | None = None
@@ -244,6 +247,7 @@ def _manifest(folder: Path) -> Iterator[Record]:
                     weights=tuple(entry["weights"]) if entry.get("weights") else None,
                     heaviest=float(max(entry.get("weights") or [1.0])),
                     names=_names(entry["names"]) if entry.get("names") else None,
+                    picks=_picks(entry) if entry.get("picks") else None,
                     read_ignored=partial(decode, entry["ignored"]) if entry.get("ignored") else None,
                     read_said=partial(str.encode, line),
                     complete=_complete(entry, f"{folder}/manifest.jsonl, line {number + 1}"),
@@ -252,6 +256,18 @@ def _manifest(folder: Path) -> Iterator[Record]:
                 raise
             except (ValueError, KeyError, TypeError) as error:
                 raise DataInvalid(f"{folder}/manifest.jsonl, line {number + 1}: {error!r}") from error
+
+
+def _picks(entry: dict[str, Any]) -> tuple[tuple[tuple[float, ...], int] | None, ...]:
+    """Of each mask {"prompt": [x, y] or [x0, y0, x1, y1], "token": 0..2}, or null."""
+    picks = []
+    for pick in entry["picks"]:
+        if pick is not None and (len(pick["prompt"]) not in (2, 4) or pick["token"] not in (0, 1, 2)):
+            raise ValueError(f"{pick} is no pick")
+        picks.append(None if pick is None else (tuple(map(float, pick["prompt"])), int(pick["token"])))
+    if len(picks) != len(entry["masks"]):
+        raise ValueError(f"{len(entry['masks'])} masks have {len(picks)} picks")
+    return tuple(picks)
 
 
 def _coco(file: Path, human_weight: float) -> Iterator[Record]:

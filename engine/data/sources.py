@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.data.batches import Batch, Wanted
+from engine.data.batches import Batch, Pick, Wanted
 from engine.data.records import Record
 from engine.data.samples import Augmentation, Photo, draw_sample, draw_unlabelled
 from engine.data.texts import TextsOf
 from engine.errors import DataInvalid
+from engine.model.prompt_encoder import BOX_END, BOX_START, FOREGROUND
 
 #: Photos that take up less than this are held in memory.
 IN_MEMORY_BYTES = 2 << 30
@@ -228,6 +229,7 @@ class EmbeddingSource:
         self.shape, self.side = shape, 4 * shape[1]
         chances: list[float] = []
         self.of_object: list[int] = []
+        self.picks_of_object: list[Pick | None] = []
         for record in records:
             if record.embedding is None or record.size is None:
                 raise DataInvalid(f"{record.name} has no stored embedding")
@@ -243,6 +245,7 @@ class EmbeddingSource:
                     self.truths.append(np.packbits(truth, axis=1))
                     self.of_object.append(len(self.embeddings))
                     self.texts_of_object.append(record.texts[index] if record.texts else None)
+                    self.picks_of_object.append(_in_frame(record, index, image_side))
                     chances.append(weights[index] if weights else 1.0)
                     kept += 1
             if kept:
@@ -258,6 +261,7 @@ class EmbeddingSource:
         owners: list[int] = []
         truths: list[NDArray[np.bool_]] = []
         texts: list[NDArray[np.float32] | None] = []
+        picks: list[Pick | None] = []
         for number in range(wanted.photos):
             photo = self.of_object[int(rng.choice(len(self.truths), p=self.chances))]
             images.append(read_embedding(self.embeddings[photo], self.shape))
@@ -267,8 +271,22 @@ class EmbeddingSource:
                 owners.append(number)
                 truths.append(np.unpackbits(self.truths[index], axis=1, count=self.side).astype(bool))
                 texts.append(self.texts_of_object[index])
+                picks.append(self.picks_of_object[index])
         pixels = torch.from_numpy(np.stack(images))
-        return Batch(pixels, np.array(owners), np.stack(truths), self.texts.drawn(texts, rng))
+        return Batch(pixels, np.array(owners), np.stack(truths), self.texts.drawn(texts, rng), tuple(picks))
+
+
+def _in_frame(record: Record, index: int, image_side: int) -> Pick | None:
+    """What a person said and took, at the model's own side: points and corners as `engine.inference.frame` has them."""
+    pick = record.picks[index] if record.picks else None
+    if pick is None or record.size is None:
+        return None
+    at, token = pick
+    scale = image_side / max(record.size)
+    if len(at) == 2:
+        return Pick((((at[0] - 0.5) * scale, (at[1] - 0.5) * scale, FOREGROUND),), token)
+    x0, y0, x1, y1 = (edge * scale for edge in at)
+    return Pick(((x0, y0, BOX_START), (x1, y1, BOX_END)), token)
 
 
 def read_embedding(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float16]:

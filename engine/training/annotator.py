@@ -4,7 +4,7 @@ Each object gets a first prompt, a point or a box, and then points where the las
 new points a pass brings is a script's; all else is the same for every model.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, Protocol
@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
+from engine.data.batches import Pick
 from engine.data.simulated_clicks import correction, innermost_point, noisy_box, random_point
 from engine.model.build import Sam
 from engine.model.prompt_encoder import BACKGROUND, BOX_END, BOX_START, FOREGROUND, PADDING
@@ -96,6 +98,20 @@ class _Hand:
             ]
         )
 
+    def take_over(self, picks: Sequence[Pick | None], device: torch.device) -> Tensor | None:
+        """Begin as people did, where they picked one of the three masks. Returns which, -1 for nobody; None: nowhere."""
+        if not any(picks):
+            return None
+        tokens = []
+        for index, pick in enumerate(picks):
+            is_said = pick is not None and bool(
+                self.said.points[index]
+            )  # asked by a text: then that is the first prompt
+            if is_said and pick is not None:
+                self.said.points[index] = list(pick.said)
+            tokens.append(pick.token if is_said and pick is not None else -1)
+        return torch.tensor(tokens, device=device)
+
     def prompts(self) -> tuple[Tensor, Tensor]:
         return self.said.tensors()
 
@@ -123,6 +139,7 @@ def annotate(
     *,
     said: Said | None = None,
     iou_of_chosen: bool = False,
+    picks: Sequence[Pick | None] = (),
     autocast: torch.autocast,
 ) -> Annotated:
     """Prompt, and correct; every pass is taught, and its logits are the next one's mask prompt.
@@ -135,18 +152,22 @@ def annotate(
         truth_BHW: on the CPU, or as a tensor where the embeddings are: then all is done there, and nothing may be said.
         said: who is asked for by a text, which stays with the points that follow; None: nobody.
         iou_of_chosen: see `pass_loss`.
+        picks: what people said first and which mask they took, by object; where there is one, it is the first prompt, and its
+            mask is carried on. Not on the device; empty: none.
         autocast: of the decoder.
     """
     device = embeddings_BCGG.device
     truth_B1HW = torch.as_tensor(truth_BHW).to(device, torch.float32).unsqueeze(1)
     to_frame = phase.side / truth_BHW.shape[-1]
     hand: Hand
+    picked_B: Tensor | None = None
     if isinstance(truth_BHW, Tensor):
         generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
         hand = DeviceHand(truth_BHW, phase, to_frame, generator)
     else:
         by_text_B = np.zeros(len(truth_BHW), bool) if said is None else said.first_B
         hand = _Hand(truth_BHW, by_text_B, phase, to_frame, rng)
+        picked_B = hand.take_over(picks, device)
     text = {} if said is None or said.token_B1C is None else {"text_B1C": said.token_B1C}
     logits_B1HW = None
     mask_loss, iou_loss, weights, best = torch.zeros((), device=device), torch.zeros((), device=device), 0.0, []
@@ -170,6 +191,7 @@ def annotate(
                 truth_B1HW,
                 from_nothing=phase.from_nothing,
                 iou_of_chosen=iou_of_chosen,
+                picked_B=picked_B if masks == slice(1, 4) else None,
             )
             for masks, _ in lessons
         ]
@@ -177,7 +199,12 @@ def annotate(
             mask_loss, iou_loss = mask_loss + weight * result.mask, iou_loss + weight * result.iou
             weights += weight
         best.append(float(results[0].best_iou.detach()))
-        logits_B1HW = most_confident(logits_B4HW[:, shown], iou_B4[:, shown]).detach()
+        taken = iou_B4[:, shown].detach()
+        if count is None and picked_B is not None:
+            taken = taken.masked_fill(
+                F.one_hot(picked_B.clamp(min=0), 3).bool() & (picked_B >= 0).unsqueeze(1), torch.inf
+            )
+        logits_B1HW = most_confident(logits_B4HW[:, shown], taken).detach()
     return Annotated(mask_loss / weights, iou_loss / weights, best)
 
 

@@ -87,6 +87,7 @@ class MaskLesson(Lesson):
                 rng,
                 said=None if isinstance(batch, DeviceBatch) else said_first(sized, batch, phase.text_share, rng),
                 iou_of_chosen=self.run.iou_of == "chosen",
+                picks=() if isinstance(batch, DeviceBatch) else batch.picks,
                 autocast=self.autocast(device),
             )
             loss = loss + result.mask + result.iou

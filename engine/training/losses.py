@@ -55,6 +55,11 @@ def true_iou(logits_BMHW: Tensor, truth_B1HW: Tensor) -> Tensor:
     return both / (inside | truth).sum(dim=(2, 3)).clamp(min=1)
 
 
+#: Of what is learnt from people's picks, beside the squared errors of the predicted IoUs; and how far apart two of those have
+#: to be for a choice to be clear. Ours: nothing is published.
+PICK_WEIGHT, PICK_TEMPERATURE = 0.1, 0.1
+
+
 def pass_loss(
     logits_BMHW: Tensor,
     predicted_iou_BM: Tensor,
@@ -62,6 +67,7 @@ def pass_loss(
     *,
     from_nothing: bool = False,
     iou_of_chosen: bool = False,
+    picked_B: Tensor | None = None,
 ) -> PassLoss:
     """Of several masks, only the one with the smallest loss is taught its pixels.
 
@@ -72,6 +78,8 @@ def pass_loss(
         from_nothing: `even_loss` in the focal loss's place. The published loss was made for a pretrained encoder: with
             features that still mean nothing its cheapest answer is the empty mask, and there dice has no slope left.
         iou_of_chosen: the IoU head learns from the mask with the smallest loss alone, as SAM's did.
+        picked_B: int64, which mask a person took, -1 where nobody did. That one is taught its pixels instead, whichever is the
+            nearest, and the predicted IoUs learn to put it first: a cross-entropy over them.
     """
     pixels_BM = (
         even_loss(logits_BMHW, truth_B1HW) if from_nothing else FOCAL_WEIGHT * focal_loss(logits_BMHW, truth_B1HW)
@@ -79,11 +87,18 @@ def pass_loss(
     losses_BM = pixels_BM + DICE_WEIGHT * dice_loss(logits_BMHW, truth_B1HW)
     iou_BM = true_iou(logits_BMHW, truth_B1HW)
     smallest = losses_BM.min(dim=1)
+    chosen_B1 = smallest.indices.unsqueeze(1)
+    if picked_B is not None:
+        chosen_B1 = torch.where(picked_B >= 0, picked_B, smallest.indices).unsqueeze(1)
     predicted, wanted = predicted_iou_BM, iou_BM
     if iou_of_chosen:
-        predicted, wanted = (of_BM.gather(1, smallest.indices.unsqueeze(1)) for of_BM in (predicted_iou_BM, iou_BM))
+        predicted, wanted = (of_BM.gather(1, chosen_B1) for of_BM in (predicted_iou_BM, iou_BM))
+    iou = F.mse_loss(predicted, wanted)
+    if picked_B is not None and (picked_B >= 0).any():
+        ranked = F.cross_entropy(predicted_iou_BM / PICK_TEMPERATURE, picked_B, ignore_index=-1, reduction="sum")
+        iou = iou + PICK_WEIGHT * ranked / len(picked_B)
     return PassLoss(
-        mask=smallest.values.mean(),
-        iou=F.mse_loss(predicted, wanted),
+        mask=losses_BM.gather(1, chosen_B1).mean(),
+        iou=iou,
         best_iou=iou_BM.max(dim=1).values.mean(),
     )
