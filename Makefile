@@ -1,4 +1,4 @@
-# The only commands to remember: run  test  soak  check  fix  bench
+# The only commands to remember: run  test  soak  check  fix  bench  screens
 # PYTHON=python3.12   another Python      PORT=8000 VAR=var OPEN=1   for run      TORCH=cpu|cuda   which build of torch
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ FRONTEND := annotator_frontend
 WITH_NODE = PATH="$$($(PYTHON) -m backend.launch.install node-path)"
 export PYTHONDONTWRITEBYTECODE := $(PYTHONDONTWRITEBYTECODE)
 
-.PHONY: run test soak check fix bench dev
+.PHONY: run test soak check fix bench screens dev
 
 run:
 	@$(PYTHON) -m backend.launch.install run && exec $(BIN)/python -m backend.launch
@@ -36,3 +36,6 @@ fix: dev
 
 bench: dev
 	@$(BIN)/python -m tests.bench
+
+screens: dev
+	@$(BIN)/python -m tests.screens

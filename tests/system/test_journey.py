@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pycocotools import mask as coco
 
 from backend.insights.demo import DEMO_PHOTOS
@@ -48,6 +48,11 @@ def photos() -> list[Photo]:
         if len(found) == 6:
             break
     return found
+
+
+def offered(page: Page) -> Locator:
+    """The masks that a click may mean."""
+    return page.get_by_role("radiogroup", name="Masks offered").get_by_role("radio")
 
 
 class Person:
@@ -120,16 +125,16 @@ def test_from_a_photo_to_a_better_model_to_a_dataset(person: Person, maskloop: R
         photo = photo_of[name.removeprefix("Photo ")]
         size = next(i for i in images_of(script, dataset) if i["file_name"] == photo.file_name)
         page.mouse.click(*person.place(photo.click, (size["width"], size["height"])))
-        expect(page.get_by_role("radio")).to_have_count(3, timeout=20_000)
+        expect(offered(page)).to_have_count(3, timeout=20_000)
         person.shot(f"first-click-{number}")
         page.keyboard.press("Tab")
-        expect(page.get_by_role("radio").nth(1)).to_be_checked()
+        expect(offered(page).nth(1)).to_be_checked()
         page.keyboard.press("1")
         x, y = person.place(photo.click, (size["width"], size["height"]))
         page.mouse.click(x + 12, y + 6)
-        expect(page.get_by_role("radio")).to_have_count(1)
+        expect(offered(page)).to_have_count(1)
         page.keyboard.press("Control+z")
-        expect(page.get_by_role("radio")).to_have_count(3)
+        expect(offered(page)).to_have_count(3)
         page.keyboard.press("Enter")
         expect(page.get_by_test_id("object-count")).to_have_text("1")
         person.saved()
@@ -203,7 +208,7 @@ def test_what_was_not_saved_survives_a_reload(person: Person, maskloop: Running)
     page.context.route("**/api/masks/**", lambda route: route.abort())  # the network is gone
     stage = page.get_by_test_id("stage").bounding_box()
     page.mouse.click(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
-    expect(page.get_by_role("radio")).to_have_count(3, timeout=20_000)
+    expect(offered(page)).to_have_count(3, timeout=20_000)
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("saving")).to_contain_text("Not saved yet (1)")
     person.shot("offline")

@@ -9,14 +9,15 @@ import { outboxOf } from '@/features/workspace/saving/server'
 import { Workspace } from '@/features/workspace/Workspace'
 import { api, type Schemas } from '@/shared/api/client'
 import { claimTab } from '@/shared/api/tab'
+import { t, text } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { isElsewhere, useWatching } from './useWatching'
 
 const EMPTY: Record<Reason, string> = {
-  nothing_left: 'Every photo is labelled.',
-  all_open_elsewhere: 'The photos that are left are with other people right now.',
-  too_many_open: 'Too many photos are open at once; close another tab.',
-  not_in_this_stage: 'There is no such work in this stage of the dataset.',
+  nothing_left: text('Every photo is labelled.'),
+  all_open_elsewhere: text('The photos that are left are with other people right now.'),
+  too_many_open: text('Too many photos are open at once; close another tab.'),
+  not_in_this_stage: text('There is no such work in this stage of the dataset.'),
 }
 
 /** The queue hands the workspace one photo after the other. */
@@ -89,13 +90,13 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
 }
 
 function Nothing({ reason, onBack }: { reason: Reason | null; onBack: () => void }) {
-  if (reason === null) return <Text c="dimmed">Getting a photo…</Text>
+  if (reason === null) return <Text c="dimmed">{t('Getting a photo…')}</Text>
   return (
     <Stack align="center">
       <Title order={2} size="h3">
-        {EMPTY[reason]}
+        {t(EMPTY[reason])}
       </Title>
-      <Button onClick={onBack}>Back to the dataset</Button>
+      <Button onClick={onBack}>{t('Back to the dataset')}</Button>
     </Stack>
   )
 }

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Code, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core'
+import { Alert, Badge, Button, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { answer, api, type Schemas } from '@/shared/api/client'
@@ -7,6 +7,8 @@ import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { bytes, when } from '@/shared/ui/words'
 import { Failures } from './ImportPanel'
+
+const SETTING = 'S3_SOURCES'
 
 type Check = Schemas['CheckJson']
 type S3Import = Schemas['S3ImportJson']
@@ -51,9 +53,9 @@ export function S3Panel({ dataset }: { dataset: string }) {
     <Section title={t('From S3')} about={t('Everything under a prefix, fetched by a worker.')}>
       {sources.data?.length === 0 && (
         <Text size="sm" c="dimmed">
-          {t('The server names no buckets. Whoever runs it does so in ')}
-          <Code>S3_SOURCES</Code>
-          {t('; see the README.')}
+          {t('The server names no buckets. Whoever runs it does so in {{name}}; see the README.', {
+            name: SETTING,
+          })}
         </Text>
       )}
       {source && (

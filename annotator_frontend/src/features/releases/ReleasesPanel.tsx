@@ -2,9 +2,10 @@ import { Alert, Anchor, Badge, Button, Group, Progress, Select, Stack, Table, Te
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { answer, api, type Schemas } from '@/shared/api/client'
+import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
-import { bytes, count, when } from '@/shared/ui/words'
+import { bytes, when } from '@/shared/ui/words'
 
 type Release = Schemas['ReleaseJson']
 type Format = Schemas['FormatEnum']
@@ -32,13 +33,13 @@ export function ReleasesPanel({ dataset, isAdmin }: ReleasesPanelProps) {
   })
   return (
     <Section
-      title="Releases"
-      about="A frozen set of masks with its photos, with checksums. It never changes."
+      title={t('Releases')}
+      about={t('A frozen set of masks with its photos, with checksums. It never changes.')}
       action={
         isAdmin && (
           <Group gap="xs" wrap="nowrap">
             <Select
-              aria-label="Format"
+              aria-label={t('Format')}
               w={150}
               allowDeselect={false}
               data={Object.entries(FORMATS).map(([value, label]) => ({ value, label }))}
@@ -46,7 +47,7 @@ export function ReleasesPanel({ dataset, isAdmin }: ReleasesPanelProps) {
               onChange={value => value && setFormat(value as Format)}
             />
             <Button onClick={() => request.mutate()} loading={request.isPending}>
-              Release
+              {t('Release')}
             </Button>
           </Group>
         )
@@ -54,7 +55,7 @@ export function ReleasesPanel({ dataset, isAdmin }: ReleasesPanelProps) {
     >
       {releases.data?.length === 0 && (
         <Text c="dimmed" size="sm">
-          None yet.
+          {t('None yet.')}
         </Text>
       )}
       {releases.data?.map(release => (
@@ -69,18 +70,21 @@ function ReleaseRow({ release }: { release: Release }) {
     <Stack gap={6} data-testid="release" data-state={release.state}>
       <Group gap="xs">
         <Text fw={600} size="sm">
-          Release {release.number}
+          {t('Release {{number}}', { number: release.number })}
         </Text>
         <Badge variant="default" size="sm">
           {FORMATS[release.format]}
         </Badge>
         <Text size="sm" c="dimmed">
-          {count(release.mask_count, 'mask')} on {count(release.image_count, 'photo')},{' '}
-          {when(release.created_at)}
+          {t('{{masks}} on {{photos}}, {{when}}', {
+            masks: t('{{count}} masks', { count: release.mask_count }),
+            photos: t('{{count}} photos', { count: release.image_count }),
+            when: when(release.created_at),
+          })}
         </Text>
       </Group>
       {(release.state === 'waiting' || release.state === 'writing') && (
-        <Progress value={100 * release.progress} animated aria-label="Writing" />
+        <Progress value={100 * release.progress} animated aria-label={t('Writing')} />
       )}
       {release.error && <Alert color="red">{release.error}</Alert>}
       {release.files.length > 0 && (
@@ -96,7 +100,7 @@ function ReleaseRow({ release }: { release: Release }) {
                 <Table.Td ta="right" c="dimmed">
                   {bytes(file.bytes)}
                 </Table.Td>
-                <Table.Td c="dimmed" ff="monospace" title={`SHA-256 ${file.sha256}`}>
+                <Table.Td c="dimmed" ff="monospace" title={t('SHA-256 {{sum}}', { sum: file.sha256 })}>
                   {file.sha256.slice(0, 12)}
                 </Table.Td>
               </Table.Tr>
