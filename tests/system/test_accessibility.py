@@ -20,6 +20,13 @@ def page(browser, maskloop: Running):
     context.close()
 
 
+def log_in(page: Page, maskloop: Running) -> None:
+    page.get_by_label("Name").fill("admin")
+    page.locator("input[type=password]").fill(maskloop.password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("link", name="Demo")).to_be_visible()
+
+
 def violations(page: Page) -> list[str]:
     page.add_script_tag(path=AXE)
     # Half faded in, a dialog has less contrast than it will have.
@@ -31,10 +38,7 @@ def violations(page: Page) -> list[str]:
 def test_no_page_has_a_violation(page: Page, maskloop: Running):
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
     assert violations(page) == []
-    page.get_by_label("Name").fill("admin")
-    page.locator("input[type=password]").fill(maskloop.password)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("link", name="Demo")).to_be_visible()
+    log_in(page, maskloop)
     assert violations(page) == []
     page.get_by_role("link", name="Demo").click()
     expect(page.get_by_role("link", name="chelsea.png: Waiting")).to_be_visible()
@@ -59,9 +63,7 @@ def test_the_page_is_readable_on_a_4k_screen(browser, maskloop: Running):
     context = browser.new_context(viewport={"width": 3840, "height": 2160})
     page = context.new_page()
     page.goto(maskloop.address)
-    page.get_by_label("Name").fill("admin")
-    page.locator("input[type=password]").fill(maskloop.password)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, maskloop)
     page.get_by_role("link", name="Demo").click()
     expect(page.get_by_role("link", name="chelsea.png: Waiting")).to_be_visible()
     page.screenshot(path=artefact("dataset-4k.png"))
