@@ -13,13 +13,13 @@ const IN_TABLES = new Set(['label', 'group', 'about', 'meaning'])
 /** What tells people something. */
 const TELLING = new Set(['tell', 'tellError', 'announce', 'onError'])
 /** The same in every language: names, signs, units. */
-const UNIVERSAL = new Set(['Maskloop', 'API', 'IoU', 'px', 'COCO', 'SA-1B', 'AP', 'AR', 'S3', 'Esc', 'Ctrl', 'Enter'])
+const UNIVERSAL = new Set(['Maskloop', 'API', 'IoU', 'px', 'COCO', 'SA-1B', 'AP', 'AR', 'S3', 'SHA-256', 'S3_SOURCES', 'Esc', 'Ctrl', 'Enter'])
 
 const bare = []
 const keys = new Set()
 
 function isText(words) {
-  const rest = words.replace(/[\p{L}\d-]+/gu, word => (UNIVERSAL.has(word) ? '' : word))
+  const rest = words.replace(/[\p{L}\d_-]+/gu, word => (UNIVERSAL.has(word) ? '' : word))
   return /\p{L}{2,}/u.test(rest)
 }
 

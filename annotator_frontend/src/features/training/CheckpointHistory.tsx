@@ -1,4 +1,5 @@
 import { Badge, Button, Group, Table, Text } from '@mantine/core'
+import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Plot } from '@/shared/ui/Plot'
 import { Section } from '@/shared/ui/Section'
@@ -20,13 +21,13 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
   const deployments = all.flatMap(checkpoint => checkpoint.deployments)
   return (
     <Section
-      title="Models"
-      about="Mean IoU on the human masks of the test photos."
+      title={t('Models')}
+      about={t('Mean IoU on the human masks of the test photos.')}
       action={
         isAdmin &&
         deployments.length > 1 && (
           <Button variant="default" onClick={() => rollBack.mutate(undefined, { onError: tellError })}>
-            Roll back
+            {t('Roll back')}
           </Button>
         )
       }
@@ -49,13 +50,13 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
       <Table verticalSpacing={6} fz="sm">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Model</Table.Th>
+            <Table.Th>{t('Model')}</Table.Th>
             {SHOWN.map(([clicks, name]) => (
               <Table.Th key={clicks} ta="right" style={{ whiteSpace: 'nowrap' }}>
                 {name}
               </Table.Th>
             ))}
-            <Table.Th visibleFrom="sm">Made</Table.Th>
+            <Table.Th visibleFrom="sm">{t('Made')}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -66,7 +67,7 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
                   <Text size="sm">{checkpoint.name}</Text>
                   {isLive(checkpoint) && (
                     <Badge size="sm" color="teal" variant="light" style={{ flex: 'none' }}>
-                      Live
+                      {t('Live')}
                     </Badge>
                   )}
                 </Group>

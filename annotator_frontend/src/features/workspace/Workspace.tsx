@@ -208,7 +208,7 @@ export function Workspace({
     if (!photo.picture || performance.now() - openedAt.current < LOOK_MS) return
     // An object in work is not thrown away: what is on show is taken, and where nothing is yet, the person is told.
     if (!current || (editor.isBusy && !editor.accept())) {
-      if (current) onError('The object in work has no mask yet: wait for it, or press Escape.')
+      if (current) onError(t('The object in work has no mask yet: wait for it, or press Escape.'))
       return
     }
     const masks = editor.state.masks.filter(mask => mask.isNew).map(mask => mask.id)
@@ -371,7 +371,7 @@ export function Workspace({
               <Text span c="dimmed" size="xs" ml={8}>
                 {current.image.width} × {current.image.height}
                 {current.image.split === 'test' &&
-                  ' · test photo: label it with care, it decides which model is better'}
+                  ` · ${t('test photo: label it with care, it decides which model is better')}`}
               </Text>
             </Text>
           )}
@@ -514,7 +514,7 @@ function Watching({ onTakeOver }: { onTakeOver: () => void }) {
 function Preparation({ photo }: { photo: ReturnType<PhotoShelf['get']> }) {
   if (photo.problem) {
     return (
-      <Alert className={classes.notice} color="red" title="This photo cannot be shown or prepared">
+      <Alert className={classes.notice} color="red" title={t('This photo cannot be shown or prepared')}>
         {photo.problem}
       </Alert>
     )
@@ -524,8 +524,9 @@ function Preparation({ photo }: { photo: ReturnType<PhotoShelf['get']> }) {
     <Group className={classes.notice} gap="xs" role="status">
       <Loader size="xs" />
       <Text size="sm">
-        {photo.picture ? 'The model is looking at the photo' : 'The photo is coming'}
-        {photo.expectedSeconds !== null && `, about ${Math.max(1, Math.round(photo.expectedSeconds))} s`}
+        {photo.picture ? t('The model is looking at the photo') : t('The photo is coming')}
+        {photo.expectedSeconds !== null &&
+          `, ${t('about {{seconds}} s', { seconds: Math.max(1, Math.round(photo.expectedSeconds)) })}`}
       </Text>
     </Group>
   )

@@ -1,4 +1,4 @@
-import { t } from '@/shared/i18n'
+import { t, text } from '@/shared/i18n'
 
 /** What a key does in the workspace: its words on the sheet, and the chords it has unless somebody changed them. */
 export interface CommandEntry {
@@ -89,17 +89,23 @@ export type Command = keyof typeof COMMANDS
 
 /** Keys that work while they are held, and what hands do. They are not commands and cannot be changed. */
 export const HANDS: readonly (readonly [string, string])[] = [
-  ['Click', 'This belongs to the object'],
-  ['Right click, or Alt + click', 'This does not'],
-  ['Drag', 'A box around the object; a second one takes its place, since the model knows one box'],
-  ['Click on a prompt, or drag it', 'Take it away, or move it'],
-  ['Ctrl + click', 'Select a mask; clicks and strokes then correct it'],
-  ['Ctrl + Shift + click', 'Select one more'],
-  ['Alt + wheel', 'The next of the masks of a first click; the size of the brush'],
-  ['Alt, or the right button, with brush, polygon and lasso', 'Cut instead of adding; with the eraser, add'],
-  ['Hold H', 'Hide the masks'],
-  ['Wheel', 'Zoom at the cursor'],
-  ['Hold Space and drag, or middle button', 'Move the photo'],
+  [text('Click'), text('This belongs to the object')],
+  [text('Right click, or Alt + click'), text('This does not')],
+  [
+    text('Drag'),
+    text('A box around the object; a second one takes its place, since the model knows one box'),
+  ],
+  [text('Click on a prompt, or drag it'), text('Take it away, or move it')],
+  [text('Ctrl + click'), text('Select a mask; clicks and strokes then correct it')],
+  [text('Ctrl + Shift + click'), text('Select one more')],
+  [text('Alt + wheel'), text('The next of the masks of a first click; the size of the brush')],
+  [
+    text('Alt, or the right button, with brush, polygon and lasso'),
+    text('Cut instead of adding; with the eraser, add'),
+  ],
+  [text('Hold H'), text('Hide the masks')],
+  [text('Wheel'), text('Zoom at the cursor')],
+  [text('Hold Space and drag, or middle button'), text('Move the photo')],
 ]
 
 export interface KeyLike {
@@ -124,12 +130,25 @@ export function chordOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyLike): s
     .join('+')
 }
 
+const SIGNS: Record<string, string> = { ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', plus: '+' }
+const NAMES: Record<string, string> = {
+  ' ': text('Space'),
+  Ctrl: text('Ctrl'),
+  Shift: text('Shift'),
+  Enter: text('Enter'),
+  Escape: text('Esc'),
+  Delete: text('Delete'),
+  Backspace: text('Backspace'),
+  PageUp: text('Page up'),
+  PageDown: text('Page down'),
+}
+
 /** A chord as it stands on the sheet. */
 export function chordInWords(chord: string): string {
   // The plus sign itself is a key, too.
   return chord
     .replace(/\+\+$|^\+$/, match => match.replace(/\+$/, 'plus'))
     .split('+')
-    .map(part => (part === 'plus' ? '+' : t(part === ' ' ? 'Space' : part)))
+    .map(part => SIGNS[part] ?? (NAMES[part] ? t(NAMES[part]) : part))
     .join(' + ')
 }

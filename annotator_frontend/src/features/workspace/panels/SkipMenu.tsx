@@ -1,13 +1,13 @@
 import { Button, Group, Menu, Modal, TextInput } from '@mantine/core'
 import { useState } from 'react'
-import { t } from '@/shared/i18n'
+import { t, text } from '@/shared/i18n'
 
 /** Stored in English whatever the page's language, so that they can be counted. */
 const REASONS = [
-  'Blurred or too dark',
-  'Too difficult',
-  'Should not be in this dataset',
-  'Not for me',
+  text('Blurred or too dark'),
+  text('Too difficult'),
+  text('Should not be in this dataset'),
+  text('Not for me'),
 ] as const
 const LONGEST = 255
 
