@@ -30,7 +30,7 @@ def log_in(page: Page, maskloop: Running) -> None:
 def violations(page: Page) -> list[str]:
     page.add_script_tag(path=AXE)
     # Half faded in, a dialog has less contrast than it will have.
-    page.evaluate("Promise.all(document.getAnimations().map(animation => animation.finished))")
+    page.evaluate("Promise.allSettled(document.getAnimations().map(animation => animation.finished))")
     found = page.evaluate(f"axe.run(document, {RULES})")["violations"]
     return [f"{v['id']}: {v['help']}: {n['html'][:160]}" for v in found for n in v["nodes"]]
 

@@ -50,7 +50,10 @@ def test_an_object_is_labelled_without_a_mouse_and_a_live_region_says_what_happe
     page.screenshot(path=artefact("keyboard-box.png"))
     key("c")  # ... to there
     expect(page.get_by_role("radiogroup").get_by_role("radio").first).to_be_visible()
-    key("Shift+D")  # not this corner
+    key("Shift+ArrowUp")
+    for _ in range(5):
+        key("ArrowLeft")
+    key("Shift+D")  # not this, inside of it
     expect(told).to_contain_text("Mask, predicted IoU")
     key("Enter")
     expect(told).to_contain_text("Object accepted. Objects: 2")

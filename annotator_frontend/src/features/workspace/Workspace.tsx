@@ -362,7 +362,15 @@ export function Workspace({
     <div className={classes.workspace} onPointerMove={touch}>
       <Group className={classes.bar} justify="space-between" wrap="nowrap" component="header">
         <Group gap="md" wrap="nowrap" miw={0}>
-          <Anchor component="button" size="sm" onClick={onBack} c="dimmed">
+          <Anchor
+            component="button"
+            size="sm"
+            onClick={onBack}
+            c="dimmed"
+            truncate
+            maw="20rem"
+            style={{ flex: 'none' }}
+          >
             ← {title}
           </Anchor>
           {current && (
@@ -376,7 +384,7 @@ export function Workspace({
             </Text>
           )}
         </Group>
-        <Group gap={8} wrap="nowrap">
+        <Group gap={8} wrap="nowrap" style={{ flex: 'none' }}>
           <Button
             size="xs"
             variant="subtle"

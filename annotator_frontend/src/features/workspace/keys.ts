@@ -130,7 +130,13 @@ export function chordOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyLike): s
     .join('+')
 }
 
-const SIGNS: Record<string, string> = { ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', plus: '+' }
+const SIGNS: Record<string, string> = {
+  ArrowLeft: '←',
+  ArrowRight: '→',
+  ArrowUp: '↑',
+  ArrowDown: '↓',
+  plus: '+',
+}
 const NAMES: Record<string, string> = {
   ' ': text('Space'),
   Ctrl: text('Ctrl'),
