@@ -1,6 +1,7 @@
 """The engine's rows. The plain alternatives are those of the tests, or the published structure run as it stands."""
 
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from engine.inference.measure import PixelCounter
 from engine.inference.onnx_export import PublishedGraph, export_decoder_onnx
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 from engine.inference.settings import EverythingSettings
-from engine.masks import encode, iou
+from engine.masks import Rle, encode, iou
 from engine.masks.boxes import non_maximum_suppression
 from engine.masks.rle import encode_region
 from engine.model.build import Sam, build_model
@@ -29,6 +30,8 @@ from tests.engine.inference.plain_everything import drawn, plain_everything, sup
 
 #: 1.5 megapixels, of a photo that anyone can have.
 RGB = np.ascontiguousarray(cv2.resize(skimage.data.astronaut(), (1224, 1224), interpolation=cv2.INTER_CUBIC))
+#: Of the points that adaptive asks first; the default is 2.
+SPACINGS = (2, 3, 4, 6)
 
 
 def export_published(model: Sam, out: Path) -> None:
@@ -115,6 +118,30 @@ def _everything_rows(table: Table, predictor: Predictor, photo: EmbeddedPhoto) -
     table.add("everything, exact, 32 x 32 points", exact, "written plainly", plain, "5x")
     share = f"{found} of {len(all_of_them)} masks"
     table.add(f"everything, adaptive: {share}", quick, "written plainly", plain, "20x, 95% of the masks")
+    _adaptive_rows(table, predictor)
+
+
+def _adaptive_rows(table: Table, predictor: Predictor) -> None:
+    """The curve: how many of exact's masks adaptive finds, in what time, the coarser its first points lie."""
+    photos = [
+        predictor.embed(picture) for picture in (skimage.data.astronaut(), skimage.data.coffee(), skimage.data.cat())
+    ]
+
+    def all_masks(settings: EverythingSettings) -> tuple[list[list[Rle]], float]:
+        began = time.perf_counter()
+        found = [[mask.rle for mask in label_everything(predictor, photo, settings)] for photo in photos]
+        return found, time.perf_counter() - began
+
+    exact, exact_s = all_masks(EverythingSettings())
+    for spacing in SPACINGS:
+        some, seconds = all_masks(EverythingSettings(mode="adaptive", spacing=spacing))
+        found = sum(
+            int((iou(whole, part).max(axis=1) > 0.9).sum())
+            for whole, part in zip(exact, some, strict=True)
+            if part and whole
+        )
+        share = f"{found} of {sum(map(len, exact))} masks of three photos"
+        table.add(f"adaptive, first 1 in {spacing} points a side: {share}", [seconds], "exact", [exact_s])
 
 
 def _vit_b_rows(table: Table, large: Predictor, photo: EmbeddedPhoto, tiny: Predictor) -> None:
