@@ -448,7 +448,7 @@ export function Workspace({
 
       <div className={classes.middle}>
         <div className={classes.part} inert={isWatching}>
-          <ToolBar toolbox={toolbox} run={run} />
+          <ToolBar toolbox={toolbox} own={ownKeys} run={run} />
         </div>
         <main className={classes.pane}>
           {current ? (
@@ -482,7 +482,7 @@ export function Workspace({
               onError={onError}
             />
           )}
-          {current && <FaultNotice editor={editor} onTakeBack={() => run('take back')} />}
+          {current && <FaultNotice editor={editor} own={ownKeys} onTakeBack={() => run('take back')} />}
           {current && <Preparation photo={photo} />}
           <SlowSign editor={editor} clock={clock} />
           {onTakeOver && <Watching onTakeOver={onTakeOver} />}

@@ -3,6 +3,8 @@ import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
 import type { Editor } from '../editor/editor'
 import type { Fault } from '../editor/fault'
+import { chordsOf, type OwnKeys } from '../keymap'
+import { chordInWords } from '../keys'
 import classes from './panels.module.css'
 
 const WORDS: Record<Fault['kind'], string> = {
@@ -11,8 +13,15 @@ const WORDS: Record<Fault['kind'], string> = {
   wrecked: 'This click wrecked the mask: {{percent}}% of it is as it was.',
 }
 
+interface FaultNoticeProps {
+  editor: Editor
+  own: OwnKeys
+  onTakeBack: () => void
+}
+
 /** A click that nobody can have meant so: said, and taken back with one key. */
-export function FaultNotice({ editor, onTakeBack }: { editor: Editor; onTakeBack: () => void }) {
+export function FaultNotice({ editor, own, onTakeBack }: FaultNoticeProps) {
+  const [chord] = chordsOf('take back', own)
   const fault = useStore(editor.store, state => state.fault)
   return (
     <div role="status" aria-live="polite" className={classes.fault} data-shown={fault !== null}>
@@ -23,7 +32,7 @@ export function FaultNotice({ editor, onTakeBack }: { editor: Editor; onTakeBack
             size="compact-sm"
             variant="default"
             onClick={onTakeBack}
-            rightSection={<Kbd size="xs">Z</Kbd>}
+            rightSection={chord && <Kbd size="xs">{chordInWords(chord)}</Kbd>}
           >
             {t('Take it back')}
           </Button>

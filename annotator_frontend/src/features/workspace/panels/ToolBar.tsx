@@ -1,6 +1,7 @@
 import { ActionIcon, Text, Tooltip } from '@mantine/core'
 import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
+import { chordsOf, type OwnKeys } from '../keymap'
 import { COMMANDS, type Command, chordInWords } from '../keys'
 import { TOOLS, type ToolboxStore, type ToolName } from '../tools/toolbox'
 import classes from './panels.module.css'
@@ -32,18 +33,20 @@ const ACTIONS = [
 
 interface ToolBarProps {
   toolbox: ToolboxStore
+  own: OwnKeys
   run: (command: Command) => void
 }
 
 /** The tools, with their names and keys. */
-export function ToolBar({ toolbox, run }: ToolBarProps) {
+export function ToolBar({ toolbox, own, run }: ToolBarProps) {
   const { tool, diameter, isHoverOn } = useStore(toolbox)
   const button = (command: Command, icon: keyof typeof ICONS, isOn: boolean | null) => {
-    const { label, chords } = COMMANDS[command]
+    const { label } = COMMANDS[command]
+    const [chord] = chordsOf(command, own)
     return (
       <Tooltip
         key={command}
-        label={`${t(label)} (${chordInWords(chords[0]!)})`}
+        label={chord ? `${t(label)} (${chordInWords(chord)})` : t(label)}
         position="right"
         openDelay={300}
       >
