@@ -12,6 +12,7 @@ from tests.bench.browser import browser_rows
 from tests.bench.engine import engine_rows
 from tests.bench.platform import platform_rows
 from tests.bench.table import Table
+from tests.bench.workspace import workspace_rows
 
 OUT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
@@ -21,7 +22,8 @@ Written by `make bench` on {day}, nothing else running: {machine}. Each row stan
 run on the same machine: the ratios carry over to other machines, the times do not. The weights of `sam_vit_b` are random here,
 which changes nothing for encoder and decoder; the masks that are measured after it are the default model's.
 *Published structure* is the decoder exported as its authors wrote it; *written plainly* is
-`tests/engine/inference/plain_everything.py`.
+`tests/engine/inference/plain_everything.py`. *Main thread a frame* is everything that ran on the page's main thread from one
+frame's beginning to the next one's, by Chromium's own trace, without a GPU.
 
 {table}
 """
@@ -44,6 +46,7 @@ def main() -> int:
     engine_rows(table)
     browser_rows(table)
     platform_rows(table)
+    workspace_rows(table)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(TEXT.format(day=datetime.now(UTC).date(), machine=machine(), table=table.text()))
     print(f"written to {OUT}")

@@ -1,4 +1,4 @@
-"""The workspace in Chromium without a GPU: the main thread while a hand pans and zooms, a click's way to its mask, memory.
+"""The workspace in Chromium without a GPU: the main thread while a hand pans, zooms and brushes, and a click's way to its mask.
 
 A frame's main-thread time is everything that ran on the page's main thread from one frame's beginning to the next one's, from
 Chromium's own trace. Photos and masks are the bench's; server, page and model are what `make run` starts.
@@ -31,7 +31,6 @@ MEGAPIXELS = (1, 12, 50)
 MASKS = (1, 50, 200)
 STEPS = 90
 CLICKS = 20
-PHOTOS_FOR_MEMORY = 200
 BUDGET_MS = 8
 WINDOW: ViewportSize = {"width": 1280, "height": 720}
 
@@ -65,7 +64,6 @@ def workspace_rows(table: Table) -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
                 frame_rows(table, running, browser)
-                memory_rows(table, running, browser)
                 browser.close()
         finally:
             running.stop()
@@ -91,54 +89,6 @@ def frame_rows(table: Table, running: Running, browser: Browser) -> None:
                         seconds,
                         budget="50 ms, 95% 100 ms (1.5 megapixels)",
                     )
-
-
-def memory_rows(table: Table, running: Running, browser: Browser) -> None:
-    """After so many photos a page holds no more than after a few."""
-    script = running.admin()
-    dataset = new_dataset(script, "Memory")
-    files = {f"{i:03d}.jpg": a_photo(1.5, seed=i) for i in range(PHOTOS_FOR_MEMORY + 2)}
-    names = list(files)
-    for at in range(0, len(names), 25):
-        script.upload(f"/api/datasets/{dataset}/upload/", {n: files[n] for n in names[at : at + 25]})
-    page = logged_in(running, browser)
-    page.goto(f"{running.address}/datasets/{dataset}/label")
-    devtools = page.context.new_cdp_session(page)
-    held = []
-    for number in range(PHOTOS_FOR_MEMORY):
-        expect(page.get_by_test_id("decoder")).to_contain_text("in this browser", timeout=120_000)
-        page.mouse.click(560, 380)
-        expect(page.get_by_role("radio")).not_to_have_count(0, timeout=60_000)
-        page.wait_for_timeout(450)
-        photo = page.get_by_role("img").first.get_attribute("aria-label")
-        page.keyboard.press("Control+Enter")
-        page.wait_for_function("name => document.querySelector('[role=img]')?.ariaLabel !== name", arg=photo)
-        if number in (PHOTOS_FOR_MEMORY // 10, PHOTOS_FOR_MEMORY - 1):
-            page.wait_for_timeout(1500)
-            devtools.send("HeapProfiler.collectGarbage")
-            page.wait_for_timeout(500)
-            held.append((devtools.send("Runtime.getHeapUsage")["usedSize"] / 2**20, renderer_mib(browser)))
-    (early_heap, early_all), (late_heap, late_all) = held
-    few = PHOTOS_FOR_MEMORY // 10
-    line = (
-        f"| a page's memory after {PHOTOS_FOR_MEMORY} photos: JS heap; the renderer with its pictures | {late_heap:.0f} MiB; "
-        f"{late_all:.0f} MiB | | after {few} photos | {early_heap:.0f} MiB; {early_all:.0f} MiB | "
-        f"{late_all / early_all:.2f}x | flat |"
-    )
-    table.rows.append(line)
-    print(line, flush=True)
-    page.context.close()
-
-
-def renderer_mib(browser: Browser) -> float:
-    """Resident memory of the largest renderer process."""
-    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    sizes = []
-    for process in processes:
-        if process["type"] == "renderer":
-            pages = int(Path(f"/proc/{process['id']}/statm").read_text().split()[1])
-            sizes.append(pages * 4096 / 2**20)
-    return max(sizes)
 
 
 def a_photo(megapixels: float, seed: int = 0) -> bytes:
@@ -232,7 +182,21 @@ def zoom(photo: Opened) -> None:
     photo.page.keyboard.press("0")
 
 
-GESTURES: dict[str, Callable[[Opened], None]] = {"panning": pan, "zooming": zoom}
+def brush(photo: Opened) -> None:
+    """A long stroke, given up at its end."""
+    x, y = photo.centre()
+    photo.page.keyboard.press("b")
+    photo.page.mouse.move(x, y)
+    photo.page.mouse.down()
+    for step in range(STEPS):
+        angle = step / 7
+        photo.page.mouse.move(x + 3 * step * np.cos(angle), y + 2 * step * np.sin(angle))
+    photo.page.mouse.up()
+    photo.page.keyboard.press("Escape")
+    photo.page.keyboard.press("q")
+
+
+GESTURES: dict[str, Callable[[Opened], None]] = {"panning": pan, "zooming": zoom, "brushing": brush}
 
 
 def main_thread_ms(photo: Opened, gesture: Callable[[], None]) -> list[float]:
@@ -289,6 +253,7 @@ def click_seconds(photo: Opened) -> list[float]:
             }).observe(document.body, { subtree: true, childList: true, attributeFilter: ['data-drawn'] })
         }"""
     )
+    page.keyboard.press("Shift+Q")  # without the preview under the hand, which would have the answer before the click
     x, y, width, height = photo.stage
     random = np.random.default_rng(0)
     for number in range(CLICKS + 1):

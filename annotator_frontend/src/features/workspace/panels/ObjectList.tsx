@@ -48,7 +48,7 @@ export function ObjectList(props: ObjectListProps) {
   const listed = useMemo(() => inOrder(masks, order), [masks, order])
   return (
     <>
-      <Group className={classes.heading} justify="space-between" wrap="nowrap">
+      <Group className={classes.heading} justify="space-between" wrap="nowrap" gap={4} pr={12}>
         <Group gap={8} wrap="nowrap">
           <Text size="sm" fw={600}>
             {t('Objects')}
@@ -59,6 +59,7 @@ export function ObjectList(props: ObjectListProps) {
         </Group>
         <SegmentedControl
           size="xs"
+          flex="none"
           aria-label={t('Order of the list')}
           value={order}
           onChange={value => look.setOrder(value as Order)}
