@@ -62,7 +62,9 @@ def questions_next(*, dataset: Dataset, holder: User, count: int, besides: set[U
         return NextQuestions([*resumed, *asked])
     if wanted <= 0:
         return NextQuestions([], "too_many_open")
-    waits = proposals_waiting(dataset, holder).exists()
+    # What the page has and has not answered yet, or the server not heard of, is not with others.
+    mine = own.filter(kind=QuestionKind.PROPOSAL).values("mask_id")
+    waits = proposals_waiting(dataset, holder).exclude(mask_id__in=mine).exists()
     return NextQuestions([], "all_open_elsewhere" if waits else "nothing_left")
 
 

@@ -52,13 +52,16 @@ def detector_is_there(dataset: Dataset) -> bool:
 
 
 @transaction.atomic
-def detector_run_request(*, dataset: Dataset, frozen_set: FrozenSet | None, by: User | None) -> DetectorRun:
+def detector_run_request(
+    *, dataset: Dataset, frozen_set: FrozenSet | None, by: User | None, steps: int | None = None
+) -> DetectorRun:
     """Have a detector trained for the live checkpoint's embeddings.
 
     Args:
         frozen_set: what to learn from; None: all masks that count now.
+        steps: None: the engine's usual number.
     Raises:
-        NothingToTrainOn: no masks, or too few photos that are known to be complete.
+        NothingToTrainOn: there are no masks.
         TrainingRunUnfinished: one at a time per dataset.
     """
     from backend.training.tasks import work_on_detector_run
@@ -73,6 +76,7 @@ def detector_run_request(*, dataset: Dataset, frozen_set: FrozenSet | None, by: 
                 frozen_set=frozen_set or frozen_set_make(dataset=dataset, purpose="training", masks=masks),
                 checkpoint=deployment_ensure(dataset=dataset),
                 requested_by=by,
+                steps=steps,
             )
     except IntegrityError:
         raise TrainingRunUnfinished("A detector is being trained already.") from None
@@ -127,7 +131,7 @@ def _work(run: DetectorRun, worker: str, folder: Path) -> None:
     encoder_hash = run.checkpoint.encoder_hash
     photos = photos_with_masks(run.frozen_set)
     write_manifest(learn, beating(photos), encoder_hash=encoder_hash, complete=complete_in(run.frozen_set))
-    data, arguments = [str(learn)], []
+    data, arguments = [str(learn)], [] if run.steps is None else ["--steps", str(run.steps)]
     tests = _complete_test_photos(run.dataset)
     if len(tests) >= LEAST_TO_CALIBRATE:
         write_manifest(
@@ -135,7 +139,7 @@ def _work(run: DetectorRun, worker: str, folder: Path) -> None:
         )
         (folder / "calibrate.txt").write_text("\n".join(str(image.id) for image, _ in tests))
         data.append(str(folder / "test"))
-        arguments = ["--calibrate", str(folder / "calibrate.txt")]
+        arguments += ["--calibrate", str(folder / "calibrate.txt")]
     with get_storage().local(run.checkpoint.storage_key) as weights:
         run_engine(
             [

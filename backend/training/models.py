@@ -99,6 +99,7 @@ class DetectorRun(Row):
     heartbeat_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     progress = models.JSONField(default=dict)  # {"step", "steps"}
+    steps = models.PositiveIntegerField(null=True)  # null: as many as the engine takes
     detector = models.ForeignKey(Detector, models.RESTRICT, null=True, related_name="+")
     error = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)

@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useState } from 'react'
 import { useLocation, useNavigate, useParams, useSearchParams } from 'react-router'
 import { useDataset } from '@/features/datasets/queries'
-import { type Assignment, type Reason, useQueue } from '@/features/queue/useQueue'
+import { type Assignment, type Job, type Reason, useQueue } from '@/features/queue/useQueue'
 import { DraftKeeper, draftsOf } from '@/features/workspace/saving/drafts'
 import { outboxOf } from '@/features/workspace/saving/server'
 import { Workspace } from '@/features/workspace/Workspace'
@@ -20,10 +20,13 @@ const EMPTY: Record<Reason, string> = {
   not_in_this_stage: text('There is no such work in this stage of the dataset.'),
 }
 
+const JOBS: readonly Job[] = ['annotate', 'complete', 'correct']
+
 /** The queue hands the workspace one photo after the other. */
 export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] }) {
   const id = useParams().dataset!
   const [search] = useSearchParams()
+  const job = JOBS.find(one => one === search.get('job')) ?? 'annotate'
   const navigate = useNavigate()
   const cameFrom = (useLocation().state as { from?: string } | null)?.from
   const queries = useQueryClient()
@@ -51,6 +54,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   }
   const queue = useQueue({
     dataset: id,
+    job,
     image: search.get('image'),
     // What an earlier page left unsent belongs to the photos, too: read it before they are asked for.
     isEnabled: isResumed,
@@ -80,7 +84,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
       outbox={outbox}
       drafts={drafts}
       onTakeOver={current && isElsewhere(current) ? () => void takeOver(current.tab) : null}
-      empty={<Nothing reason={reason} onBack={back} />}
+      empty={<Nothing job={job} reason={reason} onBack={back} />}
       onBack={back}
       onSubmit={advance}
       onSkip={skip}
@@ -89,12 +93,14 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   )
 }
 
-function Nothing({ reason, onBack }: { reason: Reason | null; onBack: () => void }) {
+function Nothing({ job, reason, onBack }: { job: Job; reason: Reason | null; onBack: () => void }) {
   if (reason === null) return <Text c="dimmed">{t('Getting a photo…')}</Text>
   return (
     <Stack align="center">
       <Title order={2} size="h3">
-        {t(EMPTY[reason])}
+        {reason === 'nothing_left' && job !== 'annotate'
+          ? t('Nothing is left to do here.')
+          : t(EMPTY[reason])}
       </Title>
       <Button onClick={onBack}>{t('Back to the dataset')}</Button>
     </Stack>

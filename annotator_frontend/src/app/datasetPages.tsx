@@ -9,6 +9,7 @@ import { S3Panel } from '@/features/importing/S3Panel'
 import { Invitations } from '@/features/people/Invitations'
 import { PeoplePanel } from '@/features/people/PeoplePanel'
 import { ReleasesPanel } from '@/features/releases/ReleasesPanel'
+import { ReviewPanel } from '@/features/review/ReviewPanel'
 import { CheckpointHistory } from '@/features/training/CheckpointHistory'
 import { TrainingPanel } from '@/features/training/TrainingPanel'
 import { t } from '@/shared/i18n'
@@ -48,6 +49,7 @@ export function LoopPage() {
       </Grid.Col>
       <Grid.Col span={{ base: 12, lg: 6 }}>
         <Stack gap="lg">
+          <ReviewPanel {...own} />
           <AutolabelPanel {...own} />
           <AuditPanel {...own} />
           <CheckpointHistory {...own} />

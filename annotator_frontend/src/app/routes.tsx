@@ -16,6 +16,7 @@ import { DatasetScreen } from './DatasetScreen'
 import { ImportPage, LoopPage, PeoplePage, PhotosPage, ReleasesPage, SettingsPage } from './datasetPages'
 import { MeScreen } from './MeScreen'
 import { Shell } from './Shell'
+import { VerifyScreen } from './VerifyScreen'
 
 // The decoder's runtime is only for those who label.
 const WorkspaceScreen = lazy(() =>
@@ -83,6 +84,7 @@ function Pages({ user }: { user: Schemas['UserJson'] }) {
             <Route path="settings" element={<SettingsPage />} />
           </Route>
         </Route>
+        <Route path="datasets/:dataset/verify" element={<VerifyScreen user={user} />} />
         <Route path="datasets/:dataset/label" element={<WorkspaceScreen user={user} />} />
         <Route path="*" element={<Navigate to="/" replace />} />
       </Table>

@@ -81,11 +81,21 @@ def test_what_one_person_holds_is_theirs_until_they_give_it_back(
     propose(photo, 2)
     held = ask(annotator)
     assert len(held) == 2
-    assert [one["id"] for one in ask(annotator)] == [one["id"] for one in held]  # a page that was loaded again
+    assert {one["id"] for one in ask(annotator)} == {one["id"] for one in held}  # a page that was loaded again
     reply = as_user(reviewer).post(f"/api/datasets/{dataset.id}/questions/", {}, format="json").json()
     assert reply == {"questions": [], "reason": "all_open_elsewhere"}
     assert as_user(annotator).post(f"/api/datasets/{dataset.id}/questions/release/").status_code == 204
     assert len(ask(reviewer)) == 2
+
+
+def test_what_the_page_holds_itself_is_not_with_others(
+    photo: Image, propose: Propose, ask: Callable[..., Any], as_user: AsUser, dataset: Dataset, annotator: User
+) -> None:
+    propose(photo, 2)
+    held = [question["id"] for question in ask(annotator)]
+    url = f"/api/datasets/{dataset.id}/questions/"
+    reply = as_user(annotator).post(url, {"besides": held}, format="json")
+    assert reply.json() == {"questions": [], "reason": "nothing_left"}
 
 
 def test_a_verdict_sent_twice_counts_once(

@@ -9,8 +9,11 @@ const HELD_AHEAD = 2
 const RENEW_EVERY_MS = 4 * 60_000
 const ASK_AGAIN_MS = 1500
 
+export type Job = 'annotate' | 'complete' | 'correct'
+
 export interface QueueOptions {
   dataset: string
+  job: Job
   /** The photo to begin with; null: whichever comes. */
   image: string | null
   /** Whether to ask already. */
@@ -36,7 +39,7 @@ export interface Queue {
 }
 
 /** The photo at hand and the one after it, both leased, for as long as the page is open. */
-export function useQueue({ dataset, image, isEnabled, ...options }: QueueOptions): Queue {
+export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOptions): Queue {
   const [held, setHeld] = useState<Assignment[]>([])
   const [reason, setReason] = useState<Reason | null>(null)
   const finished = useRef(new Set<string>())
@@ -56,7 +59,7 @@ export function useQueue({ dataset, image, isEnabled, ...options }: QueueOptions
     clearTimeout(own.timer)
     let pauseMs = 0
     try {
-      const found = await ask(dataset, wantsImage.current, [
+      const found = await ask(dataset, job, wantsImage.current, [
         ...heldNow.current.map(({ id }) => id),
         ...finished.current,
       ])
@@ -85,7 +88,7 @@ export function useQueue({ dataset, image, isEnabled, ...options }: QueueOptions
       own.isBusy = false
     }
     if (pauseMs && !own.isGone) own.timer = setTimeout(() => void fill(), pauseMs)
-  }, [dataset, heldNow, optionsNow])
+  }, [dataset, job, heldNow, optionsNow])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever there is room
   useEffect(() => {
@@ -136,7 +139,12 @@ export function useQueue({ dataset, image, isEnabled, ...options }: QueueOptions
   return { current: held[0] ?? null, next: held[1] ?? null, reason, advance, rename, replace }
 }
 
-async function ask(dataset: string, image: string | null, besides: string[]): Promise<Schemas['NextJson']> {
+async function ask(
+  dataset: string,
+  job: Job,
+  image: string | null,
+  besides: string[],
+): Promise<Schemas['NextJson']> {
   if (image) {
     const opened = await answer(
       api.POST('/api/images/{image_id}/open/', { params: { path: { image_id: image } } }),
@@ -146,7 +154,7 @@ async function ask(dataset: string, image: string | null, besides: string[]): Pr
   return answer(
     api.POST('/api/datasets/{dataset_id}/assignments/', {
       params: { path: { dataset_id: dataset } },
-      body: { besides },
+      body: { besides, job },
     }),
   )
 }

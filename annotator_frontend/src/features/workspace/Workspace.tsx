@@ -84,6 +84,11 @@ export interface WorkspaceProps {
   onError: (message: string) => void
 }
 
+/** Masks that somebody found faulty, by id. */
+function faultyOf({ masks }: Assignment): string[] {
+  return masks.filter(({ state }) => state === 'faulty').map(({ id }) => id)
+}
+
 /** Where masks are made: one photo fills the window, and the next one is there already. */
 export function Workspace({
   title,
@@ -180,7 +185,11 @@ export function Workspace({
   useEffect(() => {
     if (current) {
       const { id, height, width } = current.image
-      editor.open(id, masksOf(current.masks, outbox.operationsOn(id)), { height, width })
+      const isToComplete = current.job === 'complete'
+      editor.open(id, masksOf(current.masks, outbox.operationsOn(id), isToComplete), { height, width })
+      // Taken to be corrected: begin with what is wrong.
+      const faulty = current.job === 'correct' ? faultyOf(current) : []
+      editor.select(editor.state.masks.find(own => faulty.includes(own.id))?.id ?? null)
     } else editor.close()
     look.reset()
     closer.leave()
@@ -209,6 +218,13 @@ export function Workspace({
     // An object in work is not thrown away: what is on show is taken, and where nothing is yet, the person is told.
     if (!current || (editor.isBusy && !editor.accept())) {
       if (current) onError(t('The object in work has no mask yet: wait for it, or press Escape.'))
+      return
+    }
+    const faulty = current.job === 'correct' ? faultyOf(current) : []
+    const left = editor.state.masks.find(({ id }) => faulty.includes(id))
+    if (left) {
+      editor.select(left.id)
+      onError(t('This mask was found faulty: correct it, or remove it.'))
       return
     }
     const masks = editor.state.masks.filter(mask => mask.isNew).map(mask => mask.id)
@@ -380,6 +396,9 @@ export function Workspace({
                 {current.image.width} × {current.image.height}
                 {current.image.split === 'test' &&
                   ` · ${t('test photo: label it with care, it decides which model is better')}`}
+                {current.job === 'complete' &&
+                  ` · ${t('draw what is missing, then submit the photo as complete')}`}
+                {current.job === 'correct' && ` · ${t('correct or remove the masks that were found faulty')}`}
               </Text>
             </Text>
           )}

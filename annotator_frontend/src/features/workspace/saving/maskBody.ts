@@ -47,8 +47,15 @@ function promptOf({ kind, at, label, box, words }: StoredPrompt): Prompt {
   }
 }
 
-/** The masks that a photo has: the server's, as it told of them when the photo was leased, and what was done since. */
-export function masksOf(stored: readonly Schemas['MaskJson'][], since: readonly Operation[]): AcceptedMask[] {
+/**
+ * The masks that a photo has: the server's, as it told of them when the photo was leased, and what was done since.
+ * `areLocked`: the server's were verified and are not to be touched; only what is missing is to be drawn.
+ */
+export function masksOf(
+  stored: readonly Schemas['MaskJson'][],
+  since: readonly Operation[],
+  areLocked = false,
+): AcceptedMask[] {
   const removed = new Set(
     since.flatMap(operation => {
       if (operation.kind === 'remove') return [operation.id]
@@ -56,7 +63,11 @@ export function masksOf(stored: readonly Schemas['MaskJson'][], since: readonly 
     }),
   )
   const known = new Set(stored.map(({ id }) => id))
-  const confirmed = stored.map(mask => acceptedOf(mask.id, mask, mask.origin, false))
+  const confirmed = stored.map(mask => ({
+    ...acceptedOf(mask.id, mask, mask.origin, false),
+    // What this person drew under an earlier lease is theirs to change.
+    locked: areLocked && !since.some(operation => operation.kind === 'put' && operation.id === mask.id),
+  }))
   const added = since.flatMap(operation => {
     if (operation.kind !== 'put' || known.has(operation.id)) return []
     const body = operation.body as unknown as Schemas['MaskFormRequest']

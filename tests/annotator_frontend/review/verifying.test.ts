@@ -1,0 +1,141 @@
+import { expect, test } from 'vitest'
+import { ANSWERS, verdictOfKey } from '@/features/review/keys'
+import { around } from '@/features/review/OutlineView'
+import { type Journal, type Verdict, VerdictOutbox } from '@/features/review/verdictOutbox'
+import { type Question, Verifying } from '@/features/review/verifying'
+import { ApiError, Unreachable } from '@/shared/api/client'
+
+const question = (id: string) => ({ id }) as Question
+const key = (name: string, more = {}) => ({ key: name, ctrlKey: false, metaKey: false, altKey: false, ...more })
+
+function verifying(batches: string[][]) {
+  const told: Verdict[] = []
+  const asked: string[][] = []
+  let [made, now] = [0, 0]
+  const page = new Verifying({
+    ask: async besides => {
+      asked.push(besides)
+      const ids = batches.shift() ?? []
+      return { questions: ids.map(question), reason: ids.length ? null : 'nothing_left' }
+    },
+    tell: verdict => told.push(verdict),
+    failed: error => {
+      throw error
+    },
+    newId: () => `verdict ${made++}`,
+    now: () => now,
+  })
+  return { page, told, asked, wait: (ms: number) => (now += ms) }
+}
+
+test('one key each, by letter or by number', () => {
+  expect(ANSWERS.map(({ keys }) => keys.map(one => verdictOfKey(key(one))))).toEqual(
+    ANSWERS.map(({ answer }) => [answer, answer]),
+  )
+  expect(verdictOfKey(key('A'))).toBe('accept')
+  expect(verdictOfKey(key('z', { ctrlKey: true }))).toBe('back')
+  // The browser keeps its own: Ctrl+F searches, Ctrl+N opens a window.
+  expect(verdictOfKey(key('f', { ctrlKey: true }))).toBeNull()
+  expect(verdictOfKey(key('x'))).toBeNull()
+})
+
+test('the next one takes the place of the one that was answered, before the server says anything', async () => {
+  const { page, told, wait } = verifying([['a', 'b', 'c']])
+  await page.fill()
+  wait(1500)
+  expect(page.answer('accept')).toBe(true)
+  expect(page.state.ahead.map(({ id }) => id)).toEqual(['b', 'c'])
+  expect(told).toEqual([{ id: 'verdict 0', question: 'a', answer: 'accept', seconds: 1.5 }])
+})
+
+test('what was answered is not shown again, though the server may not know of the answer yet', async () => {
+  const { page, asked } = verifying([['a', 'b'], ['a', 'b', 'c'], []])
+  await page.fill()
+  page.answer('fix')
+  await Promise.resolve()
+  await Promise.resolve()
+  expect(asked[1]).toEqual(['b', 'a'])
+  expect(page.state.ahead.map(({ id }) => id)).toEqual(['b', 'c'])
+})
+
+test('going back shows the last one again, and a new answer goes under a new name', async () => {
+  const { page, told } = verifying([['a', 'b']])
+  await page.fill()
+  page.answer('not_an_object')
+  expect(page.back()).toBe(true)
+  expect(page.state.ahead[0]!.id).toBe('a')
+  expect(page.state.answered).toBe(0)
+  page.answer('accept')
+  expect(told.map(({ id, question, answer }) => [id, question, answer])).toEqual([
+    ['verdict 0', 'a', 'not_an_object'],
+    ['verdict 1', 'a', 'accept'],
+  ])
+  page.back()
+  expect(page.back()).toBe(false)
+})
+
+test('with nothing left, the reason is said and no key answers', async () => {
+  const { page, told } = verifying([])
+  await page.fill()
+  expect(page.state.reason).toBe('nothing_left')
+  expect(page.answer('accept')).toBe(false)
+  expect(told).toEqual([])
+})
+
+test('who went away is not counted as having looked', async () => {
+  const { page, told, wait } = verifying([['a']])
+  await page.fill()
+  wait(3_600_000)
+  page.answer('accept')
+  expect(told[0]!.seconds).toBe(60)
+})
+
+function inMemory(): Journal & { lines: Map<string, Verdict> } {
+  const lines = new Map<string, Verdict>()
+  return {
+    lines,
+    read: async () => [...lines].sort(),
+    write: async (name, verdict) => void lines.set(name, verdict),
+    remove: async name => void lines.delete(name),
+  }
+}
+
+const verdict = (id: string): Verdict => ({ id, question: 'q', answer: 'accept', seconds: 1 })
+
+test('an answer that could not be sent lies in the journal, and the next page sends it, in order', async () => {
+  const journal = inMemory()
+  let isUp = false
+  const arrived: string[] = []
+  const send = async ({ id }: Verdict) => {
+    if (!isUp) throw new Unreachable()
+    arrived.push(id)
+  }
+  const before = new VerdictOutbox(send, journal)
+  await before.add(verdict('one'))
+  await before.add(verdict('two'))
+  expect(before.unsent).toBe(2)
+  isUp = true
+  const after = new VerdictOutbox(send, journal)
+  await after.resume()
+  expect(arrived).toEqual(['one', 'two'])
+  expect(after.unsent).toBe(0)
+  expect(journal.lines.size).toBe(0)
+})
+
+test('an answer that the server refuses for good is said and keeps no other waiting', async () => {
+  const arrived: string[] = []
+  const outbox = new VerdictOutbox(async ({ id }) => {
+    if (id === 'one') throw new ApiError(409, 'verdict_id_taken', 'Another verdict was stored.')
+    arrived.push(id)
+  }, inMemory())
+  await outbox.add(verdict('one'))
+  await outbox.add(verdict('two'))
+  expect(arrived).toEqual(['two'])
+  expect(outbox.refusal).toBe('Another verdict was stored.')
+})
+
+test('the near view has room around the mask and stays inside the photo', () => {
+  const size = { width: 200, height: 100 }
+  expect(around([50, 40, 100, 60], size)).toEqual([30, 20, 120, 80])
+  expect(around([0, 0, 4, 4], size)).toEqual([0, 0, 16, 16])
+})

@@ -1,0 +1,176 @@
+"""Masks that the model offers: from the detector's boxes to rows, each once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import torch
+from rest_framework.test import APIClient
+
+from backend.accounts.models import User
+from backend.annotation.models import Mask, MaskState, Origin
+from backend.autolabel.models import Detector, Proposal, ProposalJob
+from backend.autolabel.proposals import proposal_job_run, proposals_request, proposals_sweep, review_rules_set
+from backend.checkpoints.models import Checkpoint
+from backend.common.models import Event
+from backend.common.storage import get_storage
+from backend.datasets.models import Dataset, Image, Split, Stage
+from backend.datasets.services import dataset_stage_set
+from engine import masks as run_lengths
+
+
+@pytest.fixture
+def detector(dataset: Dataset, live: Checkpoint, tmp_path: Path) -> Detector:
+    """A head with random weights whose every box is called 90% certain, at a promised precision of 0.8."""
+    from engine.detector.calibration import Calibration, PrecisionThreshold
+    from engine.detector.files import save_detector
+    from engine.detector.head import DetectorHead
+
+    torch.manual_seed(3)
+    channels, grid, _ = live.embedding_shape
+    config = DetectorHead.Config(
+        channels=channels, grid=grid, image_side=live.input_side, hidden=8, dilations=(1,), size_bounds=(0.3,)
+    )
+    steps = (PrecisionThreshold(0.5, 0.85, 0.8, 100),)
+    certain = Calibration(np.array([0.0, 1.0]), np.array([0.9, 0.9]), steps, 5, 100)
+    file = tmp_path / "detector.safetensors"
+    info = save_detector(file, DetectorHead(config), certain, encoder_hash=live.encoder_hash, training={})
+    get_storage().put("detectors/test", file)
+    return Detector.objects.create(
+        dataset=dataset,
+        encoder_hash=live.encoder_hash,
+        detector_hash=info.detector_hash,
+        storage_key="detectors/test",
+        thresholds=[{"confidence": 0.5, "precision": 0.85, "lower_bound": 0.8, "boxes": 100}],
+    )
+
+
+@pytest.fixture
+def semi(dataset: Dataset, admin: User) -> Dataset:
+    dataset_stage_set(dataset=dataset, stage=Stage.SEMI_AUTOMATIC, by=admin)
+    dataset.refresh_from_db()
+    return dataset
+
+
+def test_proposals_are_stored_once_however_often_the_task_comes(
+    semi: Dataset, detector: Detector, photo: Image, live: Checkpoint
+) -> None:
+    assert proposals_request(dataset=semi) == 1
+    assert proposals_request(dataset=semi) == 0
+    job = ProposalJob.objects.get()
+    proposal_job_run(job_id=job.id)
+    first = set(Mask.objects.values_list("id", flat=True))
+    assert first
+    proposal_job_run(job_id=job.id)
+    ProposalJob.objects.update(state="waiting")  # as the second of two workers saw it when it began ...
+    stale = ProposalJob.objects.select_related("image", "detector", "checkpoint").get()
+    ProposalJob.objects.update(state="done")
+    from backend.autolabel import proposals
+
+    found, _ = proposals._propose(stale.image, detector, live)
+    assert found  # ... and had its masks ready
+    proposal_job_run(job_id=job.id)
+    assert set(Mask.objects.values_list("id", flat=True)) == first
+    assert Proposal.objects.count() == len(first)
+    assert Event.objects.filter(kind="proposals.made").count() == 1
+
+    photo.refresh_from_db()
+    assert photo.proposed_at is not None
+    assert photo.annotated_at is None
+    for mask in Mask.objects.select_related("proposal"):
+        assert (mask.origin, mask.state) == (Origin.PROPOSED, MaskState.PROPOSED)
+        assert mask.checkpoint == live
+        assert mask.proposal.detector == detector
+        assert mask.proposal.confidence == pytest.approx(0.9)
+        assert 0 <= mask.proposal.doubt <= 1
+        run_lengths.check(run_lengths.Rle(size=list(photo.size), counts=mask.counts), photo.size)
+
+
+def test_a_second_worker_that_finishes_later_adds_nothing(
+    semi: Dataset, detector: Detector, photo: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both began while the photo waited; the one that is faster stores its masks in the middle of the other's work."""
+    from backend.autolabel import proposals
+
+    proposals_request(dataset=semi)
+    job = ProposalJob.objects.get()
+    real, calls = proposals._propose, []
+
+    def slow(*arguments: Any) -> Any:
+        found = real(*arguments)
+        calls.append(1)
+        if len(calls) == 1:
+            proposal_job_run(job_id=job.id)
+        return found
+
+    monkeypatch.setattr(proposals, "_propose", slow)
+    proposal_job_run(job_id=job.id)
+    assert len(calls) == 2
+    assert Mask.objects.count() == ProposalJob.objects.get().mask_count == Proposal.objects.count()
+
+
+def test_test_photos_and_photos_in_work_are_left_to_people(
+    semi: Dataset,
+    detector: Detector,
+    add_photo: Callable[..., Image],
+    as_user: Callable[[User], APIClient],
+    annotator: User,
+) -> None:
+    add_photo(seed=1, split=Split.TEST)
+    add_photo(seed=2, split=Split.HOLDOUT)
+    free = add_photo(seed=3)
+    proposals_request(dataset=semi)
+    assert list(ProposalJob.objects.values_list("image_id", flat=True)) == [free.id]
+    as_user(annotator).post(f"/api/images/{free.id}/open/")  # in their hands before the worker came to it
+    proposal_job_run(job_id=ProposalJob.objects.get().id)
+    assert ProposalJob.objects.get().state == "skipped"
+    assert not Mask.objects.exists()
+
+
+def test_nothing_is_offered_below_the_precision_that_is_asked_for(
+    semi: Dataset, detector: Detector, photo: Image, admin: User
+) -> None:
+    review_rules_set(dataset=semi, by=admin, precision=0.9)
+    assert proposals_request(dataset=semi) == 0  # it promises 0.8 at most
+    review_rules_set(dataset=semi, by=admin, precision=0.8)
+    assert proposals_request(dataset=semi) == 1
+
+
+def test_a_failed_photo_says_why_and_harms_no_other(
+    semi: Dataset, detector: Detector, photo: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Detector.objects.update(storage_key="detectors/gone")
+    proposals_sweep()
+    job = ProposalJob.objects.get()
+    for _ in range(4):
+        proposal_job_run(job_id=job.id)
+    job.refresh_from_db()
+    assert (job.state, bool(job.error)) == ("failed", True)
+    assert not Mask.objects.exists()
+
+
+def test_what_is_there_already_is_not_proposed_again(
+    semi: Dataset, detector: Detector, photo: Image, live: Checkpoint
+) -> None:
+    from backend.autolabel import proposals
+
+    found, _ = proposals._propose(photo, detector, live)
+    known = found[0]
+    x0, y0, x1, y1 = known.box
+    Mask.objects.create(
+        id=uuid4(),
+        image=photo,
+        counts=known.rle["counts"],
+        x0=x0,
+        y0=y0,
+        x1=x1,
+        y1=y1,
+        area=known.area,
+        origin=Origin.IMPORTED,
+        content_hash="known",
+    )
+    again, _ = proposals._propose(photo, detector, live)
+    assert known.rle["counts"] not in [one.rle["counts"] for one in again]
