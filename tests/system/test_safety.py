@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.system.client import Client, wait_until
@@ -173,3 +173,110 @@ def test_of_two_windows_on_one_photo_one_writes_and_the_other_one_watches_or_tak
     wait_until("all four", lambda: len(shown_masks(first)) == 4 or None, 10)
     assert_same(shown_masks(first), stored_masks(script, photo))
     expect(second.get_by_test_id("watching")).to_be_visible(timeout=10_000)
+
+
+def test_three_photos_labelled_offline_are_sent_when_the_network_is_back(new_dataset, new_browser, script):
+    """Two of them are fetched ahead; the third one comes when the network does."""
+    page = new_browser(new_dataset(3))
+    click(page)
+    page.keyboard.press("Escape")
+    wait_until("the next photo", lambda: held_ahead(page), 30)
+    page.context.set_offline(True)
+    shown = {}
+    for _ in range(2):
+        click(page)
+        page.keyboard.press("Enter")
+        photo = page.evaluate(PHOTO)
+        shown[photo] = shown_masks(page)
+        page.wait_for_timeout(450)  # nobody submits a photo that they have not seen
+        page.keyboard.press("Control+Enter")
+        wait_until("another photo", lambda own=photo: page.evaluate(PHOTO) != own or None, 10)
+    expect(page.get_by_test_id("saving")).to_contain_text("Not saved yet (4)")
+    page.context.set_offline(False)
+    saved(page)
+    click(page)
+    page.keyboard.press("Enter")
+    shown[page.evaluate(PHOTO)] = shown_masks(page)
+    page.wait_for_timeout(450)
+    page.keyboard.press("Control+Enter")
+    saved(page)
+    assert len(shown) == 3
+    for photo, masks in shown.items():
+        assert len(masks) == 1
+        assert_same(masks, stored_masks(script, photo))
+
+
+def held_ahead(page: Page) -> bool | None:
+    """Whether the next photo is there already, embedding and all."""
+    return page.get_by_test_id("workspace").get_attribute("data-next") == "ready" or None
+
+
+@pytest.mark.parametrize("lacks", ["WebAssembly", pytest.param("a runtime that starts", marks=pytest.mark.soak)])
+def test_a_browser_that_cannot_run_the_decoder_is_answered_by_the_server_and_stores_what_it_shows(
+    browser, new_dataset, cookies, script, maskloop, lacks
+):
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    try:
+        context.add_cookies(cookies)
+        if lacks == "WebAssembly":
+            context.add_init_script("delete globalThis.WebAssembly")
+        else:
+            context.route("**/*.wasm", lambda route: route.abort())
+        page = context.new_page()
+        page.goto(f"{maskloop.address}/datasets/{new_dataset(1)}/label")
+        expect(page.get_by_test_id("decoder")).to_contain_text("on the server", timeout=60_000)
+        where = Person(page).place
+        for number, share in enumerate([(0.4, 0.5), (0.6, 0.5)], 1):
+            page.mouse.click(*where(share, (240, 160)))
+            wait_until("an answer", lambda: clicks_answered(page) == number or None, 30)  # noqa: B023
+        page.keyboard.press("Enter")
+        saved(page)
+        shown = shown_masks(page)
+        assert len(shown) == 1
+        assert_same(shown, stored_masks(script, page.evaluate(PHOTO)))
+    finally:
+        context.close()
+
+
+def test_without_cross_origin_isolation_one_thread_answers(browser, new_dataset, cookies, maskloop):
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+
+    def without_isolation(route: Route) -> None:
+        reply = route.fetch()
+        kept = {name: value for name, value in reply.headers.items() if not name.startswith("cross-origin-")}
+        route.fulfill(response=reply, headers=kept)
+
+    try:
+        context.add_cookies(cookies)
+        context.route("**/label", without_isolation)
+        page = context.new_page()
+        page.goto(f"{maskloop.address}/datasets/{new_dataset(1)}/label")
+        click(page)
+        assert page.evaluate("crossOriginIsolated") is False
+        expect(page.get_by_test_id("decoder")).to_contain_text("1 thread")
+    finally:
+        context.close()
+
+
+def test_a_page_of_an_older_version_says_so_and_is_reloaded_when_the_person_wants(new_dataset, new_browser, script):
+    page = new_browser(new_dataset(1))
+    click(page)
+    expect(page.get_by_test_id("new-version")).to_be_hidden()
+
+    def another_build(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, headers={**reply.headers, "x-maskloop-build": "another"})
+
+    page.context.route("**/api/masks/**", another_build)
+    page.keyboard.press("Enter")
+    saved(page)
+    notice = page.get_by_test_id("new-version")
+    expect(notice).to_contain_text("There is a new version of Maskloop.")
+    page.context.unroute("**/api/masks/**")
+    click(page, 0.3, 0.3)
+    before = in_work(page)
+    notice.get_by_role("button", name="Reload now").click()
+    expect(notice).to_be_hidden()
+    wait_until("the object in work", lambda: in_work(page) is not None or None, 30)
+    assert np.array_equal(before, in_work(page))
+    assert len(shown_masks(page)) == 1

@@ -114,13 +114,16 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
       }
     }
     const timer = setInterval(renew, RENEW_EVERY_MS)
+    const ask = () => void fill() // the network is back
+    window.addEventListener('online', ask)
     return () => {
       own.isGone = true
+      window.removeEventListener('online', ask)
       clearInterval(timer)
       clearTimeout(own.timer)
       optionsNow.current.onLeave(heldNow.current)
     }
-  }, [heldNow, optionsNow])
+  }, [fill, heldNow, optionsNow])
 
   const advance = useCallback((done: Assignment) => {
     finished.current.add(done.id)

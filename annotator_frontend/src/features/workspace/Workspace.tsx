@@ -1,13 +1,14 @@
 import { Alert, Anchor, Button, Group, Kbd, Loader, Text, Tooltip } from '@mantine/core'
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useStore } from 'zustand'
+import { useSignal } from '@/shared/api/signal'
 import { usePreferences } from '@/shared/api/usePreferences'
 import { t } from '@/shared/i18n'
 import { PainterClient } from './canvas/painter/client'
 import { Stage, type StageHandle } from './canvas/Stage'
 import { useColours } from './canvas/useColours'
 import { Closer } from './closer'
-import { DecoderClient } from './decoder/client'
+import { DecoderClient, type Step } from './decoder/client'
 import { Editor } from './editor/editor'
 import { FILL_STEP, Look } from './editor/look'
 import type { Command } from './keys'
@@ -373,9 +374,19 @@ export function Workspace({
     }
   }
   const { isHidden, isSpaceDown } = useWorkspaceKeys(run, ownKeys)
+  const step = useSignal(decoder.step)
+  const isNextReady = useSyncExternalStore(shelf.subscribe, () => {
+    const { picture, isReady } = shelf.get(next?.image.id)
+    return picture !== null && isReady
+  })
 
   return (
-    <div className={classes.workspace} onPointerMove={touch}>
+    <div
+      className={classes.workspace}
+      onPointerMove={touch}
+      data-testid="workspace"
+      data-next={isNextReady ? 'ready' : 'coming'}
+    >
       <Group className={classes.bar} justify="space-between" wrap="nowrap" component="header">
         <Group gap="md" wrap="nowrap" miw={0}>
           <Anchor
@@ -510,10 +521,7 @@ export function Workspace({
           <SidePanel editor={editor} look={look} painter={painter} colours={colours} />
         </div>
       </div>
-      <StatusLine
-        outbox={outbox}
-        decoder={inWords(photo.isReady, isWaiting, decoder.threads, lastMilliseconds)}
-      />
+      <StatusLine outbox={outbox} decoder={inWords(photo.isReady, isWaiting, step, lastMilliseconds)} />
       <KeySheet
         isOpen={open === 'keys'}
         onClose={close}
@@ -559,9 +567,13 @@ function Preparation({ photo }: { photo: ReturnType<PhotoShelf['get']> }) {
   )
 }
 
-function inWords(isReady: boolean, isWaiting: boolean, threads: number, milliseconds: number | null): string {
-  const where = `in this browser, WebAssembly, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
-  if (!isReady) return 'Model: getting ready'
-  if (isWaiting) return `Model: answering, ${where}`
-  return milliseconds === null ? `Model: ready, ${where}` : `Model: ${Math.round(milliseconds)} ms, ${where}`
+function inWords(isReady: boolean, isWaiting: boolean, step: Step, milliseconds: number | null): string {
+  const where =
+    step.where === 'server'
+      ? t('on the server, because this browser cannot: {{why}}', { why: step.why })
+      : t('in this browser, WebAssembly, {{count}} threads', { count: step.threads })
+  if (!isReady) return t('Model: getting ready')
+  if (isWaiting) return t('Model: answering, {{where}}', { where })
+  if (milliseconds === null) return t('Model: ready, {{where}}', { where })
+  return t('Model: {{milliseconds}} ms, {{where}}', { milliseconds: Math.round(milliseconds), where })
 }

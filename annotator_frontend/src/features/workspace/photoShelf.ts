@@ -66,7 +66,7 @@ export class PhotoShelf {
     for (const listener of this.listeners) listener()
   }
 
-  private fetch({ image, checkpoint }: Assignment): void {
+  private fetch({ id: assignment, image, checkpoint }: Assignment): void {
     const abort = new AbortController()
     const { signal } = abort
     this.aborts.set(image.id, abort)
@@ -93,6 +93,7 @@ export class PhotoShelf {
       if (signal.aborted) return
       this.decoder.addPhoto({
         photo: image.id,
+        assignment,
         size: { height: image.height, width: image.width },
         inputSide: checkpoint.input_side,
         embeddingShape: checkpoint.embedding_shape,

@@ -1,9 +1,12 @@
-import { bytesOf } from '@/shared/api/client'
+import { ApiError, bytesOf, Unreachable } from '@/shared/api/client'
+import { Signal } from '@/shared/api/signal'
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import { areWithin } from '@/shared/geometry/crops'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box } from '@/shared/geometry/points'
+import { t } from '@/shared/i18n'
 import type { Candidate, FromWorker, PhotoForDecoder, ToWorker } from './protocol'
+import { RemoteDecoder } from './remote'
 import { chooseThreads } from './threads'
 
 export interface DecoderListener {
@@ -31,12 +34,24 @@ function measure(model: ArrayBuffer, threads: number): Promise<number> {
   }).finally(() => worker.terminate())
 }
 
+/**
+ * What answers clicks, from the best to what is always there: WebAssembly with several threads, with one, and the server.
+ * (WebGPU is left out: with so small a decoder, moving tensors to it and back costs what it saves.)
+ */
+export type Step = { where: 'browser'; threads: number } | { where: 'server'; why: string }
+
+type Asked = Parameters<DecoderClient['prompt']>
+
 /** The page's side of the Web Worker. */
 export class DecoderClient {
-  private readonly worker = newWorker()
+  private worker = newWorker()
+  private remote: RemoteDecoder | null = null
+  private readonly photos = new Map<string, Omit<PhotoForDecoder, 'embedding'>>()
+  /** What was asked last: asked again of the server when the worker cannot answer it. */
+  private last: Asked | null = null
+  private isAsking = false
   private readonly loading = new Map<string, Promise<void>>()
   private readonly pending = new Map<string, { resolve: () => void; reject: (error: Error) => void }>()
-  private broken: Error | null = null
   private listener: DecoderListener | null = null
   /** Of each photo that is looked at closer, the part. */
   private readonly regions = new Map<string, Box>()
@@ -47,14 +62,53 @@ export class DecoderClient {
   /** Threads need the isolation headers. How many are best is measured with the first decoder. */
   threads = self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1
 
+  readonly step = new Signal<Step>({ where: 'browser', threads: this.threads })
+
   constructor() {
+    this.hearWorker()
+  }
+
+  private hearWorker(): void {
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.hear(data)
     this.worker.onerror = event => {
-      this.broken = new Error(event.message || 'The decoder could not be started.')
-      for (const { reject } of this.pending.values()) reject(this.broken)
+      const broken = new Error(event.message || t('the decoder could not be started'))
+      if (!this.pending.size) this.goRemote(broken)
+      for (const { reject } of this.pending.values()) reject(broken)
       this.pending.clear()
-      this.listener?.onFailure(null, null, this.broken.message)
     }
+  }
+
+  /** From now on the server answers; what is asked right now, too. */
+  private goRemote(error: unknown): void {
+    if (this.remote) return
+    this.remote = new RemoteDecoder()
+    this.worker.terminate()
+    this.step.set({ where: 'server', why: error instanceof Error ? error.message : String(error) })
+    if (this.last) void this.askRemote()
+  }
+
+  /** The newest prompt, one at a time: what it overtakes is not asked at all. */
+  private async askRemote(): Promise<void> {
+    if (this.isAsking) return
+    this.isAsking = true
+    while (this.last) {
+      const [photo, revision, prompts, fedBack] = this.last
+      this.last = null
+      const about = this.photos.get(photo)
+      if (!about) continue
+      const began = performance.now()
+      try {
+        // The server looks at the whole photo only: logits of a part mean nothing there, their mask does.
+        const made = fedBack instanceof Float32Array ? this.madeBy.get(fedBack) : undefined
+        const candidates = await this.remote!.decode(about, prompts, made?.region ? made.mask : fedBack, {
+          corrects: fedBack !== null && !(fedBack instanceof Float32Array),
+        })
+        this.listener?.onAnswer(photo, revision, candidates, performance.now() - began)
+      } catch (error) {
+        this.listener?.onFailure(photo, revision, error instanceof Error ? error.message : String(error))
+      }
+    }
+    this.isAsking = false
   }
 
   listen(listener: DecoderListener): void {
@@ -73,30 +127,54 @@ export class DecoderClient {
   }
 
   private async fetchModel(decoderHash: string, url: string): Promise<void> {
-    const model = await (await bytesOf(url)).arrayBuffer()
-    this.choosing ??= chooseThreads(
-      this.threads,
-      decoderHash,
-      threads => measure(model, threads),
-      () => localStorage,
-    )
-    this.threads = await this.choosing
-    if (this.broken) throw this.broken
+    if (typeof WebAssembly === 'undefined') this.goRemote(new Error(t('it has no WebAssembly')))
+    if (this.remote) return
+    try {
+      const model = await (await bytesOf(url)).arrayBuffer()
+      this.choosing ??= chooseThreads(
+        this.threads,
+        decoderHash,
+        threads => measure(model, threads),
+        () => localStorage,
+      )
+      const chosen = await this.choosing
+      try {
+        await this.start(decoderHash, model.slice(0), chosen)
+      } catch (error) {
+        if (chosen === 1) throw error
+        this.worker.terminate()
+        this.worker = newWorker()
+        this.hearWorker()
+        await this.start(decoderHash, model, 1)
+      }
+    } catch (error) {
+      // The network, or a server that restarts: the shelf tries again.
+      if (error instanceof Unreachable || error instanceof ApiError) throw error
+      this.goRemote(error)
+    }
+  }
+
+  private async start(decoderHash: string, model: ArrayBuffer, threads: number): Promise<void> {
     const loaded = new Promise<void>((resolve, reject) => this.pending.set(decoderHash, { resolve, reject }))
-    this.send({ kind: 'load', decoderHash, model, threads: this.threads }, [model])
+    this.send({ kind: 'load', decoderHash, model, threads }, [model])
     await loaded
+    this.threads = threads
+    if (!this.remote) this.step.set({ where: 'browser', threads })
   }
 
   addPhoto(photo: PhotoForDecoder): void {
-    this.send({ kind: 'photo', photo }, [photo.embedding])
+    const { embedding, ...about } = photo
+    this.photos.set(photo.photo, about)
+    if (!this.remote) this.send({ kind: 'photo', photo }, [embedding])
   }
 
   forgetPhoto(photo: string): void {
+    this.photos.delete(photo)
     this.send({ kind: 'forget', photo })
   }
 
   /** Answer prompts that lie in this part of a photo as if it were all of it. */
-  lookCloser(region: Box, part: PhotoForDecoder): void {
+  lookCloser(region: Box, part: Omit<PhotoForDecoder, 'assignment'>): void {
     this.regions.set(part.photo, region)
     this.send({ kind: 'closer', photo: part.photo, region, part }, [part.embedding])
   }
@@ -121,6 +199,12 @@ export class DecoderClient {
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
   ): void {
+    this.last = [photo, revision, prompts, fedBack]
+    if (this.remote) void this.askRemote()
+    else this.sendPrompt(this.last)
+  }
+
+  private sendPrompt([photo, revision, prompts, fedBack]: Asked): void {
     const isCloser = this.isCloser(photo, prompts)
     // Logits mean something only in the frame that they were made in; their mask does in all.
     const made = fedBack instanceof Float32Array ? this.madeBy.get(fedBack) : undefined
@@ -132,11 +216,14 @@ export class DecoderClient {
 
   /** Ask what a click would give. Anything else goes first; where there is no answer, it comes back empty. */
   preview(photo: string, id: number, prompt: Prompt): void {
-    this.send({ kind: 'preview', id, photo, prompt, isCloser: this.isCloser(photo, [prompt]) })
+    // The server is not asked what a click would give: it would be asked without end.
+    if (this.remote) this.listener?.onPreview(id, [], new Float32Array())
+    else this.send({ kind: 'preview', id, photo, prompt, isCloser: this.isCloser(photo, [prompt]) })
   }
 
   stop(): void {
     this.worker.terminate()
+    this.remote?.stop()
   }
 
   private send(message: ToWorker, transfer: Transferable[] = []): void {
@@ -155,6 +242,7 @@ export class DecoderClient {
         this.pending.delete(message.decoderHash)
         break
       case 'answer':
+        if (this.last?.[1] === message.revision) this.last = null
         this.listener?.onAnswer(message.photo, message.revision, message.candidates, message.milliseconds)
         break
       case 'previewed':
@@ -163,7 +251,8 @@ export class DecoderClient {
       case 'probed': // asked by `measure`, of its own worker
         break
       case 'failed':
-        this.listener?.onFailure(message.photo, message.revision, message.message)
+        // Out of memory, most likely.
+        this.goRemote(new Error(message.message))
     }
   }
 }

@@ -10,6 +10,8 @@ export function logitsSide(embeddingShape: readonly number[]): number {
 /** What the decoder needs to know of a photo before its first click. */
 export interface PhotoForDecoder {
   photo: string
+  /** The lease under which it is worked on: what the server decodes for. */
+  assignment: string
   size: Size
   inputSide: number
   embeddingShape: number[]
@@ -36,7 +38,7 @@ export type ToWorker =
   | { kind: 'photo'; photo: PhotoForDecoder }
   | { kind: 'forget'; photo: string }
   /** A part of a photo, as if it were all of it; null: none any more. */
-  | { kind: 'closer'; photo: string; region: Box; part: PhotoForDecoder }
+  | { kind: 'closer'; photo: string; region: Box; part: Omit<PhotoForDecoder, 'assignment'> }
   | { kind: 'whole'; photo: string }
   /** What a click would give; left out when anything else is waiting. */
   | { kind: 'preview'; id: number; photo: string; prompt: Prompt; isCloser: boolean }

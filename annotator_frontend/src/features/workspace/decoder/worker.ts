@@ -18,7 +18,7 @@ import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type
 ort.env.wasm.wasmPaths = { mjs: loaderUrl, wasm: wasmUrl }
 
 interface Loaded {
-  about: Omit<PhotoForDecoder, 'embedding'>
+  about: Omit<PhotoForDecoder, 'embedding' | 'assignment'>
   embedding: ort.Tensor
 }
 
@@ -88,7 +88,7 @@ async function handle(message: ToWorker): Promise<void> {
   }
 }
 
-function loadedOf({ embedding, ...about }: PhotoForDecoder): Loaded {
+function loadedOf({ embedding, ...about }: Omit<PhotoForDecoder, 'assignment'>): Loaded {
   return { about, embedding: new ort.Tensor('float32', floatsOf(embedding), [1, ...about.embeddingShape]) }
 }
 

@@ -1,0 +1,64 @@
+import { bytesOf, csrfToken } from '@/shared/api/client'
+import type { Bitmask } from '@/shared/geometry/bitmask'
+import { maskToLogits } from '@/shared/geometry/logits'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import { storedPrompt } from '../saving/maskBody'
+import type { Drawn, ToDraw } from './drawWorker'
+import { halvesOf } from './float16'
+import { type Candidate, logitsSide, type PhotoForDecoder } from './protocol'
+
+/** Prompts answered by the server's decoder, where the browser cannot run its own. */
+export class RemoteDecoder {
+  private readonly worker = new Worker(new URL('./drawWorker.ts', import.meta.url), { type: 'module' })
+  private readonly drawing = new Map<number, (candidates: Candidate[]) => void>()
+  private asked = 0
+
+  constructor() {
+    this.worker.onmessage = ({ data }: MessageEvent<Drawn>) => {
+      this.drawing.get(data.id)?.(data.candidates)
+      this.drawing.delete(data.id)
+    }
+  }
+
+  /** The masks that answer prompts, best first. */
+  async decode(
+    { assignment, size, embeddingShape }: Omit<PhotoForDecoder, 'embedding'>,
+    prompts: readonly Prompt[],
+    fedBack: Float32Array | Bitmask | null,
+    { corrects }: { corrects: boolean },
+  ): Promise<Candidate[]> {
+    const side = logitsSide(embeddingShape)
+    const previous = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side) : fedBack
+    const response = await bytesOf(`/api/assignments/${assignment}/decode/`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-CSRFToken': csrfToken() },
+      body: JSON.stringify({
+        prompts: prompts.map(storedPrompt),
+        previous: previous && base64Of(halvesOf(previous)),
+      }),
+    })
+    const numbers = (name: string) => response.headers.get(name)!.split(',').map(Number)
+    const logits = await response.arrayBuffer()
+    const id = this.asked++
+    const [predictedIous, channels] = [numbers('X-Predicted-Iou'), numbers('X-Channels')]
+    const before = corrects && fedBack && 'bits' in fedBack ? fedBack : null
+    const told: ToDraw = { id, logits, side, size, predictedIous, channels, before, prompts }
+    return new Promise(resolve => {
+      this.drawing.set(id, resolve)
+      this.worker.postMessage(told, [logits])
+    })
+  }
+
+  stop(): void {
+    this.worker.terminate()
+  }
+}
+
+function base64Of({ buffer }: Uint16Array<ArrayBuffer>): string {
+  let text = ''
+  // In parts: a call takes only so many arguments.
+  for (let at = 0; at < buffer.byteLength; at += 0x8000) {
+    text += String.fromCharCode(...new Uint8Array(buffer, at, Math.min(0x8000, buffer.byteLength - at)))
+  }
+  return btoa(text)
+}
