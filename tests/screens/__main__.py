@@ -133,7 +133,10 @@ def take(
 def still(page: Page) -> None:
     """Wait until nothing is on its way: answers, pictures, fading."""
     expect(page.get_by_label("Loading")).to_have_count(0, timeout=WAIT_MS)
-    page.wait_for_function("[...document.images].every(image => image.complete)", timeout=WAIT_MS)
+    # Not wait_for_function, which evaluates text: the page's own policy forbids that.
+    page.evaluate(
+        "Promise.all([...document.images].map(one => one.complete || new Promise(go => { one.onload = one.onerror = go })))"
+    )
     page.wait_for_timeout(600)
     page.evaluate(
         "Promise.all(document.getAnimations().map(one => Promise.race([one.finished, new Promise(go => "
