@@ -192,13 +192,12 @@ const Row = memo(function Row(props: RowProps) {
       <UnstyledButton
         className={classes.select}
         aria-pressed={isSelected}
-        aria-label={t('Object {{number}}', { number })}
         onClick={() => editor.select(isSelected ? null : mask.id)}
         onFocus={() => look.hover(mask.id)}
         onBlur={() => look.hover(null)}
       >
         <Thumbnail photo={photo} mask={mask} colour={colour} painter={painter} />
-        <span className={classes.name}>{t('Object {{number}}', { number })}</span>
+        <span className={classes.name}>{t('Object {{number}}', { number })}</span>{' '}
         <Text size="xs" c="dimmed" component="span">
           {t(ORIGINS[mask.origin])} · {pixelsOf(mask.mask).toLocaleString('en')} px
           {iou !== null && ` · ${percent(iou)}`}
