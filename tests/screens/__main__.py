@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image as Pillow
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from backend.launch.install import chromium
 from backend.launch.places import ROOT
@@ -37,11 +37,12 @@ def main(names: list[str]) -> int:
         running.wait_until_ready()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-            places = prepare(browser, running)
+            session = log_in(browser, running)
+            places = prepare(browser, running, session)
             taken = {
                 f"{screen.name}-{size}.png": content
                 for size in SIZES
-                for screen, content in take(browser, running, chosen, size, places)
+                for screen, content in take(browser, running, chosen, size, places, session)
             }
             browser.close()
     finally:
@@ -57,11 +58,11 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def prepare(browser: Browser, running: Running) -> dict[str, str]:
+def prepare(browser: Browser, running: Running, session: StorageState) -> dict[str, str]:
     """Work until there is something to see. Returns what stands in addresses."""
     script = running.admin()
     dataset = next(one["id"] for one in script.get("/api/datasets/") if one["name"] == "Demo")
-    context = log_in(browser, running, "1280x720")
+    context = opened(browser, "1280x720", session)
     label(context.new_page(), f"{running.address}/datasets/{dataset}/label")
     context.close()
     of_dataset = f"/api/datasets/{dataset}"
@@ -84,8 +85,10 @@ def label(page: Page, address: str) -> None:
         photo(page)
         click(page)
         page.keyboard.press("Enter")
+        expect(page.get_by_test_id("object-count")).to_have_text("1")
         expect(page.get_by_test_id("saving")).to_have_text("Saved", timeout=WAIT_MS)
         name = page.get_by_role("img").first.get_attribute("aria-label") or ""
+        page.wait_for_timeout(1000)  # who submits faster than a photo can be looked at is not believed
         page.keyboard.press("Control+Enter")
         expect(page.get_by_role("img", name=name, exact=True)).to_have_count(0, timeout=WAIT_MS)
     expect(page.get_by_test_id("saving")).to_have_text("Saved", timeout=WAIT_MS)
@@ -95,31 +98,40 @@ def finished(script: Client, path: str, *states: str) -> None:
     wait_until(path, lambda: script.get(path)[0]["state"] in states or None, 600)
 
 
-def log_in(browser: Browser, running: Running, size: str) -> BrowserContext:
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+def log_in(browser: Browser, running: Running) -> StorageState:
+    """Once: who logs in for every picture is taken for somebody who guesses passwords."""
+    context = opened(browser, "1280x720")
     page = context.new_page()
     page.goto(running.address)
     page.get_by_label("Name").fill("admin")
     page.locator("input[type=password]").fill(running.password)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
-    page.close()
-    return context
+    session = context.storage_state()
+    context.close()
+    return session
+
+
+def opened(browser: Browser, size: str, session: StorageState | None = None) -> BrowserContext:
+    """A browser of somebody who is logged in, or of nobody."""
+    width, height = SIZES[size]
+    return browser.new_context(
+        viewport={"width": width, "height": height}, reduced_motion="reduce", storage_state=session
+    )
 
 
 def take(
-    browser: Browser, running: Running, screens: list[Screen], size: str, places: dict[str, str]
+    browser: Browser,
+    running: Running,
+    screens: list[Screen],
+    size: str,
+    places: dict[str, str],
+    session: StorageState,
 ) -> list[tuple[Screen, bytes]]:
-    width, height = SIZES[size]
     taken = []
     for screen in screens:
         # Each begins anew: what one leaves unsaved, or cuts off, is not the next one's.
-        context = (
-            log_in(browser, running, size)
-            if screen.is_logged_in
-            else browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
-        )
+        context = opened(browser, size, session if screen.is_logged_in else None)
         page = context.new_page()
         page.goto(running.address + screen.address.format(**places))
         screen.lead_to(page)
