@@ -77,6 +77,7 @@ def test_an_object_is_labelled_without_a_mouse_and_a_live_region_says_what_happe
     key("Shift+Enter")
     expect(page.get_by_role("menuitem", name="Too difficult")).to_be_visible()
     key("Escape")
+    expect(page.get_by_role("menu")).to_have_count(0)  # while it fades out, keys are still its own
     expect(objects).to_have_text("2")
     key("Control+Shift+Enter")
     expect(page.get_by_text("Every photo is labelled.")).to_be_visible()
