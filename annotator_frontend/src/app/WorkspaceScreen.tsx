@@ -20,7 +20,7 @@ const EMPTY: Record<Reason, string> = {
   not_in_this_stage: text('There is no such work in this stage of the dataset.'),
 }
 
-const JOBS: readonly Job[] = ['annotate', 'complete', 'correct']
+const JOBS: readonly Job[] = ['annotate', 'complete', 'correct', 'audit']
 
 /** The queue hands the workspace one photo after the other. */
 export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] }) {

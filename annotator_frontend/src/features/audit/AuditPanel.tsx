@@ -1,6 +1,7 @@
 import { Alert, Button, Group, NumberInput, Table, Text } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { Link } from 'react-router'
 import { answer, api, type Schemas } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
@@ -34,6 +35,13 @@ export function AuditPanel({ dataset, isAdmin }: AuditPanelProps) {
       about={t(
         'A sample of the automatic masks is repaired by people; each pair of before and after has an IoU.',
       )}
+      action={
+        report.waiting > 0 && (
+          <Button size="xs" variant="default" component={Link} to={`/datasets/${dataset}/label?job=audit`}>
+            {t('Audit')}
+          </Button>
+        )
+      }
     >
       {report.warnings.map(warning => (
         <Alert key={warning} color="yellow">

@@ -9,7 +9,7 @@ const HELD_AHEAD = 2
 const RENEW_EVERY_MS = 4 * 60_000
 const ASK_AGAIN_MS = 1500
 
-export type Job = 'annotate' | 'complete' | 'correct'
+export type Job = 'annotate' | 'complete' | 'correct' | 'audit'
 
 export interface QueueOptions {
   dataset: string

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore
 import { useStore } from 'zustand'
 import { useSignal } from '@/shared/api/signal'
 import { usePreferences } from '@/shared/api/usePreferences'
-import { t } from '@/shared/i18n'
+import { t, text } from '@/shared/i18n'
 import { PainterClient } from './canvas/painter/client'
 import { Stage, type StageHandle } from './canvas/Stage'
 import { useColours } from './canvas/useColours'
@@ -85,9 +85,28 @@ export interface WorkspaceProps {
   onError: (message: string) => void
 }
 
-/** Masks that somebody found faulty, by id. */
-function faultyOf({ masks }: Assignment): string[] {
-  return masks.filter(({ state }) => state === 'faulty').map(({ id }) => id)
+type StoredMask = Assignment['masks'][number]
+
+/** What a job is about: the masks to begin with, those that are not to be touched, and what the person is to do. */
+const JOBS: Partial<
+  Record<
+    Assignment['job'],
+    { isWanted?: (mask: StoredMask) => boolean; isLocked?: (mask: StoredMask) => boolean; says: string }
+  >
+> = {
+  complete: {
+    isLocked: () => true,
+    says: text('draw what is missing, then submit the photo as complete'),
+  },
+  correct: {
+    isWanted: ({ state }) => state === 'faulty',
+    says: text('correct or remove the masks that were found faulty'),
+  },
+  audit: {
+    isWanted: mask => mask.audit_wanted,
+    isLocked: mask => !mask.audit_wanted,
+    says: text('make the masks that are not dimmed as right as you can; submit them as they are if they are'),
+  },
 }
 
 /** Where masks are made: one photo fills the window, and the next one is there already. */
@@ -186,11 +205,11 @@ export function Workspace({
   useEffect(() => {
     if (current) {
       const { id, height, width } = current.image
-      const isToComplete = current.job === 'complete'
-      editor.open(id, masksOf(current.masks, outbox.operationsOn(id), isToComplete), { height, width })
-      // Taken to be corrected: begin with what is wrong.
-      const faulty = current.job === 'correct' ? faultyOf(current) : []
-      editor.select(editor.state.masks.find(own => faulty.includes(own.id))?.id ?? null)
+      const { isWanted = () => false, isLocked } = JOBS[current.job] ?? {}
+      editor.open(id, masksOf(current.masks, outbox.operationsOn(id), isLocked), { height, width })
+      // Begin with what the job is about.
+      const wanted = new Set(current.masks.filter(isWanted).map(mask => mask.id))
+      editor.select(editor.state.masks.find(own => wanted.has(own.id))?.id ?? null)
     } else editor.close()
     look.reset()
     closer.leave()
@@ -221,8 +240,8 @@ export function Workspace({
       if (current) onError(t('The object in work has no mask yet: wait for it, or press Escape.'))
       return
     }
-    const faulty = current.job === 'correct' ? faultyOf(current) : []
-    const left = editor.state.masks.find(({ id }) => faulty.includes(id))
+    const faulty = new Set(current.masks.filter(({ state }) => state === 'faulty').map(({ id }) => id))
+    const left = current.job === 'correct' && editor.state.masks.find(({ id }) => faulty.has(id))
     if (left) {
       editor.select(left.id)
       onError(t('This mask was found faulty: correct it, or remove it.'))
@@ -407,9 +426,7 @@ export function Workspace({
                 {current.image.width} × {current.image.height}
                 {current.image.split === 'test' &&
                   ` · ${t('test photo: label it with care, it decides which model is better')}`}
-                {current.job === 'complete' &&
-                  ` · ${t('draw what is missing, then submit the photo as complete')}`}
-                {current.job === 'correct' && ` · ${t('correct or remove the masks that were found faulty')}`}
+                {JOBS[current.job] && ` · ${t(JOBS[current.job]!.says)}`}
               </Text>
             </Text>
           )}

@@ -49,12 +49,12 @@ function promptOf({ kind, at, label, box, words }: StoredPrompt): Prompt {
 
 /**
  * The masks that a photo has: the server's, as it told of them when the photo was leased, and what was done since.
- * `areLocked`: the server's were verified and are not to be touched; only what is missing is to be drawn.
+ * `isLocked`: which of the server's are not to be touched in this job.
  */
 export function masksOf(
   stored: readonly Schemas['MaskJson'][],
   since: readonly Operation[],
-  areLocked = false,
+  isLocked: (mask: Schemas['MaskJson']) => boolean = () => false,
 ): AcceptedMask[] {
   const removed = new Set(
     since.flatMap(operation => {
@@ -66,7 +66,7 @@ export function masksOf(
   const confirmed = stored.map(mask => ({
     ...acceptedOf(mask.id, mask, mask.origin, false),
     // What this person drew under an earlier lease is theirs to change.
-    locked: areLocked && !since.some(operation => operation.kind === 'put' && operation.id === mask.id),
+    locked: isLocked(mask) && !since.some(operation => operation.kind === 'put' && operation.id === mask.id),
   }))
   const added = since.flatMap(operation => {
     if (operation.kind !== 'put' || known.has(operation.id)) return []
