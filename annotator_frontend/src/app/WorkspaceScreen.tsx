@@ -58,7 +58,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     image: search.get('image'),
     // What an earlier page left unsent belongs to the photos, too: read it before they are asked for.
     isEnabled: isResumed,
-    isClosing: assignment => outbox.closing().includes(assignment),
+    closing: () => outbox.closing(),
     onLeave: giveBack,
     onError: tellError,
   })

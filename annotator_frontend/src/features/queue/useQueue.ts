@@ -8,6 +8,8 @@ export type Reason = Schemas['ReasonEnum']
 const HELD_AHEAD = 2
 const RENEW_EVERY_MS = 4 * 60_000
 const ASK_AGAIN_MS = 1500
+const ASK_SOON_MS = 300
+const MOST_SOON = 20 // what is not through by then may never be
 
 export type Job = 'annotate' | 'complete' | 'correct' | 'audit'
 
@@ -19,7 +21,7 @@ export interface QueueOptions {
   /** Whether to ask already. */
   isEnabled: boolean
   /** Assignments that are as good as closed, though the server may not know yet. */
-  isClosing: (assignment: string) => boolean
+  closing: () => readonly string[]
   /** When the page is left, photos go back to the others; masks that were made stay. */
   onLeave: (held: readonly Assignment[]) => void
   onError: (error: unknown) => void
@@ -38,6 +40,14 @@ export interface Queue {
   replace: (assignment: Assignment) => void
 }
 
+interface Asking {
+  isBusy: boolean
+  isGone: boolean
+  /** How often it was asked again while something was on its way. */
+  soon: number
+  timer?: ReturnType<typeof setTimeout>
+}
+
 /** The photo at hand and the one after it, both leased, for as long as the page is open. */
 export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOptions): Queue {
   const [held, setHeld] = useState<Assignment[]>([])
@@ -46,10 +56,7 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
   const [heldNow, optionsNow] = [useRef(held), useRef(options)]
   heldNow.current = held
   optionsNow.current = options
-  const asking = useRef<{ isBusy: boolean; isGone: boolean; timer?: ReturnType<typeof setTimeout> }>({
-    isBusy: false,
-    isGone: false,
-  })
+  const asking = useRef<Asking>({ isBusy: false, isGone: false, soon: 0 })
   const wantsImage = useRef(image)
 
   const fill = useCallback(async () => {
@@ -58,6 +65,8 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
     own.isBusy = true
     clearTimeout(own.timer)
     let pauseMs = 0
+    // What was just submitted counts as open until the server has heard of it.
+    const isAnyClosing = optionsNow.current.closing().length > 0
     try {
       const found = await ask(dataset, job, wantsImage.current, [
         ...heldNow.current.map(({ id }) => id),
@@ -66,7 +75,7 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
       wantsImage.current = null
       const { assignment } = found
       if (assignment && own.isGone) optionsNow.current.onLeave([assignment])
-      else if (assignment && optionsNow.current.isClosing(assignment.id)) {
+      else if (assignment && optionsNow.current.closing().includes(assignment.id)) {
         finished.current.add(assignment.id)
         pauseMs = 1
       } else if (assignment) {
@@ -74,9 +83,11 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
           now.some(({ image: { id } }) => id === assignment.image.id) ? now : [...now, assignment],
         )
         setReason(null)
+      } else if (isAnyClosing && found.reason !== 'nothing_left' && own.soon++ < MOST_SOON) {
+        pauseMs = ASK_SOON_MS
       } else {
+        own.soon = 0
         if (!heldNow.current.length) setReason(found.reason)
-        // The photo just submitted counts as open until the server has heard of it.
         if (found.reason === 'too_many_open') pauseMs = ASK_AGAIN_MS
         if (found.reason === 'all_open_elsewhere') pauseMs = 10 * ASK_AGAIN_MS
       }
