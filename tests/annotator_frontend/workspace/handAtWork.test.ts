@@ -142,6 +142,34 @@ describe('what a click would give', () => {
     expect(previews).toHaveLength(1)
   })
 
+  test('is asked for again after a while, in case the decoder is faster then', () => {
+    rest(2, 2)
+    now += 400
+    answered()
+    now += 10_000
+    rest(3, 3)
+    expect(previews).toHaveLength(2)
+    now += 20
+    answered()
+    rest(1, 1)
+    expect(previews).toHaveLength(3)
+  })
+
+  test('is not asked for in a row where there is no answer', () => {
+    rest(2, 2)
+    hand.hover.answered(previews.at(-1)!.id, [], new Float32Array())
+    rest(1, 1)
+    expect(previews).toHaveLength(1)
+    vi.advanceTimersByTime(500)
+    expect(previews).toHaveLength(2)
+  })
+
+  test('is not asked of the server', () => {
+    hand.canPreview = false
+    rest(2, 2)
+    expect(previews).toEqual([])
+  })
+
   test('of another photo is no answer', () => {
     rest(2, 2)
     hand.hover.reset()
@@ -233,5 +261,55 @@ describe('tools', () => {
     expect(hand.confirm()).toBe(false)
     expect(hand.back()).toBe(false)
     expect(editor.isBusy).toBe(true)
+  })
+
+  test('Enter and Ctrl+Z reach a polygon while the hand is elsewhere on the page', () => {
+    hand.take('polygon')
+    for (const x of [0, 2, 4]) click(x, x % 4)
+    hand.leave()
+    expect(hand.back()).toBe(true)
+    click(4, 4)
+    hand.leave()
+    expect(hand.confirm()).toBe(true)
+    expect(editor.isBusy).toBe(true)
+  })
+
+  test('what is held down can be let go, and leaves no trace; a polygon is not held', () => {
+    hand.take('brush')
+    hand.down(at(1, 1))
+    hand.letGo()
+    hand.move([at(3, 3)])
+    hand.up(at(3, 3))
+    expect(editor.state).toMatchObject({ isPainting: false, painted: null })
+    hand.take('polygon')
+    click(1, 1)
+    hand.letGo()
+    expect(hand.gesture.name).toBe('drawing')
+  })
+
+  test('Enter in the middle of a stroke accepts nothing, and the stroke goes on', () => {
+    hand.take('brush')
+    hand.down(at(1, 1))
+    expect(hand.confirm()).toBe(true)
+    hand.up(at(1, 1))
+    expect(editor.state.masks).toEqual([])
+    expect(editor.isBusy).toBe(true)
+  })
+
+  test('Enter between down and up accepts what the click makes; Escape takes that back', () => {
+    rest(2, 2)
+    answered()
+    hand.down(at(2, 2))
+    expect(hand.confirm()).toBe(true)
+    hand.up(at(2, 2))
+    expect(editor.state.masks).toHaveLength(1)
+    hand.down(at(1, 1))
+    hand.confirm()
+    hand.escape()
+    hand.up(at(1, 1))
+    expect(editor.isBusy).toBe(false)
+    click(1, 1)
+    expect(editor.isBusy).toBe(true)
+    expect(editor.state.masks).toHaveLength(1)
   })
 })

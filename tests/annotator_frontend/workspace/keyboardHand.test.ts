@@ -19,7 +19,7 @@ beforeEach(() => {
   said = []
   now = 0
   keyboard = new KeyboardHand(
-    { down: told('down'), move: path => told('move')(path.at(-1)!), up: told('up'), leave: () => {} },
+    { down: told('down'), move: path => told('move')(path.at(-1)!), up: told('up'), letGo: () => said.push('let go') },
     { view: () => view, pane: () => pane, photo: () => photo, show: next => (view = next) },
     () => (now += 1000),
   )
@@ -38,7 +38,7 @@ test('far is farther, and a key that is held goes faster up to a limit', () => {
   expect(keyboard.at!.x).toBe(230)
   const places: number[] = []
   const held = new KeyboardHand(
-    { down: () => {}, move: () => {}, up: () => {}, leave: () => {} },
+    { down: () => {}, move: () => {}, up: () => {}, letGo: () => {} },
     { view: () => view, pane: () => pane, photo: () => ({ width: 4000, height: 300 }), show: next => (view = next) },
     () => (now += 30),
   )
@@ -94,4 +94,16 @@ test('zooming keeps the crosshair where it is on the screen, and panning keeps i
   expect([after.x, after.y]).toEqual([expect.closeTo(before.x), expect.closeTo(before.y)])
   for (let i = 0; i < 20; i++) keyboard.pan(1, 0)
   expect(keyboard.at!.x).toBeLessThanOrEqual(photo.width)
+})
+
+test('what it holds down is let go when the mouse takes over, or another photo comes', () => {
+  keyboard.leave()
+  keyboard.press(false)
+  keyboard.move(1, 0, false)
+  keyboard.leave()
+  keyboard.leave()
+  expect(said.filter(what => what === 'let go')).toEqual(['let go'])
+  keyboard.click(false)
+  keyboard.leave()
+  expect(said.filter(what => what === 'let go')).toHaveLength(1)
 })

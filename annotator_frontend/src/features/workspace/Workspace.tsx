@@ -211,6 +211,7 @@ export function Workspace({
       const wanted = new Set(current.masks.filter(isWanted).map(mask => mask.id))
       editor.select(editor.state.masks.find(own => wanted.has(own.id))?.id ?? null)
     } else editor.close()
+    hand.escape()
     look.reset()
     closer.leave()
     hand.hover.reset()
@@ -235,6 +236,12 @@ export function Workspace({
   const submit = (complete = false) => {
     // A double click, or a photo that nobody has seen yet: not an empty photo in the dataset.
     if (!photo.picture || performance.now() - openedAt.current < LOOK_MS) return
+    // An outline in the making is closed, and no gesture goes on into the next photo.
+    if (hand.gesture.name === 'drawing') hand.confirm()
+    if (hand.gesture.name !== 'idle') {
+      onError(t('Finish what you are drawing first, or press Escape.'))
+      return
+    }
     // An object in work is not thrown away: what is on show is taken, and where nothing is yet, the person is told.
     if (!current || (editor.isBusy && !editor.accept())) {
       if (current) onError(t('The object in work has no mask yet: wait for it, or press Escape.'))
@@ -269,6 +276,8 @@ export function Workspace({
     )
   }
 
+  const giveGestureUp = () => hand.gesture.name !== 'idle' && escapeRef.current()
+
   const run = (command: Command): boolean => {
     touch()
     if (isWatching && !WHILE_WATCHING.includes(command)) return false
@@ -287,9 +296,11 @@ export function Workspace({
         editor.select(null)
         return true
       case 'undo':
-        if (!hand.back() && !editor.undo()) notify(t('There is nothing to undo here.'))
+        // In the middle of a gesture the gesture is what is taken back.
+        if (!hand.back() && !giveGestureUp() && !editor.undo()) notify(t('There is nothing to undo here.'))
         return true
       case 'take back':
+        if (hand.back() || giveGestureUp()) return true
         if (!editor.isBusy) return false
         editor.undo()
         return true
@@ -394,6 +405,10 @@ export function Workspace({
   }
   const { isHidden, isSpaceDown } = useWorkspaceKeys(run, ownKeys)
   const step = useSignal(decoder.step)
+  useEffect(() => {
+    // The server is not asked what a click would give.
+    hand.canPreview = step.where === 'browser'
+  }, [hand, step])
   const isNextReady = useSyncExternalStore(shelf.subscribe, () => {
     const { picture, isReady } = shelf.get(next?.image.id)
     return picture !== null && isReady

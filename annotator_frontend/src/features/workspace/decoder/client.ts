@@ -49,6 +49,8 @@ export class DecoderClient {
   private readonly photos = new Map<string, Omit<PhotoForDecoder, 'embedding'>>()
   /** What was asked last: asked again of the server when the worker cannot answer it. */
   private last: Asked | null = null
+  /** Of photos that are not there yet: what is to be answered as soon as they are. */
+  private readonly early = new Map<string, Asked>()
   private isAsking = false
   private readonly loading = new Map<string, Promise<void>>()
   private readonly pending = new Map<string, { resolve: () => void; reject: (error: Error) => void }>()
@@ -84,6 +86,9 @@ export class DecoderClient {
     this.remote = new RemoteDecoder()
     this.worker.terminate()
     this.step.set({ where: 'server', why: error instanceof Error ? error.message : String(error) })
+    // Nobody answers these any more, and nobody needs to: the photos that wait for them are the server's now.
+    for (const { resolve } of this.pending.values()) resolve()
+    this.pending.clear()
     if (this.last) void this.askRemote()
   }
 
@@ -155,10 +160,12 @@ export class DecoderClient {
   }
 
   private async start(decoderHash: string, model: ArrayBuffer, threads: number): Promise<void> {
+    if (this.remote) return
     const loaded = new Promise<void>((resolve, reject) => this.pending.set(decoderHash, { resolve, reject }))
     this.send({ kind: 'load', decoderHash, model, threads }, [model])
     await loaded
     this.threads = threads
+    // The server may have taken over meanwhile.
     if (!this.remote) this.step.set({ where: 'browser', threads })
   }
 
@@ -166,10 +173,14 @@ export class DecoderClient {
     const { embedding, ...about } = photo
     this.photos.set(photo.photo, about)
     if (!this.remote) this.send({ kind: 'photo', photo }, [embedding])
+    const early = this.early.get(photo.photo)
+    this.early.delete(photo.photo)
+    if (early) this.prompt(...early)
   }
 
   forgetPhoto(photo: string): void {
     this.photos.delete(photo)
+    this.early.delete(photo)
     this.send({ kind: 'forget', photo })
   }
 
@@ -193,12 +204,17 @@ export class DecoderClient {
     return region !== undefined && areWithin(prompts, region)
   }
 
+  /** Answered as soon as the photo is there: an object that a reload interrupted is asked about before it is. */
   prompt(
     photo: string,
     revision: number,
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
   ): void {
+    if (!this.photos.has(photo)) {
+      this.early.set(photo, [photo, revision, prompts, fedBack])
+      return
+    }
     this.last = [photo, revision, prompts, fedBack]
     if (this.remote) void this.askRemote()
     else this.sendPrompt(this.last)
@@ -249,6 +265,10 @@ export class DecoderClient {
         this.listener?.onPreview(message.id, message.candidates, message.edges)
         break
       case 'probed': // asked by `measure`, of its own worker
+        break
+      case 'not there':
+        // Of a photo that was dropped nobody waits for an answer. One that was sent was lost with a worker that broke.
+        if (this.photos.has(message.photo)) this.goRemote(new Error(t('it lost the photo')))
         break
       case 'failed':
         // Out of memory, most likely.

@@ -37,7 +37,7 @@ export type ToWorker =
   | { kind: 'probe'; model: ArrayBuffer; threads: number }
   | { kind: 'photo'; photo: PhotoForDecoder }
   | { kind: 'forget'; photo: string }
-  /** A part of a photo, as if it were all of it; null: none any more. */
+  /** A part of a photo, as if it were all of it, until `whole`. */
   | { kind: 'closer'; photo: string; region: Box; part: Omit<PhotoForDecoder, 'assignment'> }
   | { kind: 'whole'; photo: string }
   /** What a click would give; left out when anything else is waiting. */
@@ -61,4 +61,6 @@ export type FromWorker =
   | { kind: 'probed'; milliseconds: number }
   | { kind: 'answer'; photo: string; revision: number; candidates: Candidate[]; milliseconds: number }
   | { kind: 'failed'; photo: string; revision: number; message: string }
+  /** Of a prompt for a photo that the worker does not have, or not its decoder. */
+  | { kind: 'not there'; photo: string; revision: number }
   | { kind: 'not loaded'; decoderHash: string; message: string }

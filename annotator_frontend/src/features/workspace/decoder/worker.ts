@@ -46,6 +46,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     .finally(() => waiting--)
 }
 
+/** A photo, or its decoder, has not come, or is gone again: nothing is broken. */
+class NotThere extends Error {}
+
 function fail(data: ToWorker, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
   if (data.kind === 'load') {
@@ -53,6 +56,8 @@ function fail(data: ToWorker, error: unknown): void {
     tell({ kind: 'not loaded', decoderHash: data.decoderHash, message })
   } else if (data.kind === 'probe') {
     tell({ kind: 'probed', milliseconds: Number.POSITIVE_INFINITY })
+  } else if (data.kind === 'prompt' && error instanceof NotThere) {
+    tell({ kind: 'not there', photo: data.photo, revision: data.revision })
   } else if (data.kind === 'prompt') {
     tell({ kind: 'failed', photo: data.photo, revision: data.revision, message })
   } else if (data.kind === 'preview') {
@@ -166,7 +171,7 @@ async function decode(
   const loaded = part ?? whole
   const region = part?.region ?? null
   const session = await sessions.get(loaded?.about.decoderHash ?? '')
-  if (!whole || !loaded || !session) throw new Error('The photo is not ready yet.')
+  if (!whole || !loaded || !session) throw new NotThere()
   const { about, embedding } = loaded
   const side = logitsSide(about.embeddingShape)
   const { coords, labels } = toModelFrame(

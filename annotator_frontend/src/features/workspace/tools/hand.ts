@@ -24,6 +24,16 @@ type Result = Prompt | PromptChange | Shape | Selection
 /** How far from a thing still is on it. */
 const REACH_SCREEN_PX = 8
 
+/** Where a hand is that is not over the photo: Enter and Ctrl+Z work there, too. */
+const NOWHERE = {
+  at: { x: 0, y: 0 },
+  scale: 1,
+  isDrag: false,
+  isBackground: false,
+  isSelecting: false,
+  isShift: false,
+}
+
 export interface HandAt {
   at: ImagePoint
   /** Screen pixels per pixel of the photo. */
@@ -44,8 +54,12 @@ export class Hand {
   over: HandAt | null = null
   /** Whether the model can answer. Brushes need none. */
   canPrompt = false
+  /** Whether it is asked what a click would give. */
+  canPreview = true
   /** Another window may have the photo: then this hand only looks. */
   canWrite = true
+  /** Enter was pressed between down and up: what the click makes is accepted. */
+  private isConfirmed = false
   private readonly listeners = new Set<() => void>()
 
   constructor(
@@ -118,6 +132,7 @@ export class Hand {
     const tool = hand.isSelecting ? 'select' : this.tool
     if (!this.canWrite || (tool === 'prompt' && !this.canPrompt)) return
     this.hover.hold()
+    this.isConfirmed = false
     // A polygon goes on over many presses.
     if (this.running?.state.name !== 'drawing') this.running = this.machines[tool]
     this.send('pointerDown', hand)
@@ -142,27 +157,37 @@ export class Hand {
     this.changed()
   }
 
-  /** Enter in the middle of a gesture. Returns whether there was one that cares. */
+  /** Enter in the middle of a gesture: it closes a polygon, waits for a click or a box, and means nothing to others. */
   confirm(): boolean {
-    return this.gesture.name === 'drawing' && this.over !== null && this.send('confirm', this.over)
+    const { name } = this.gesture
+    if (name === 'drawing') this.send('confirm', this.over ?? NOWHERE)
+    if (name === 'pointing' || name === 'boxing') this.isConfirmed = true
+    return name !== 'idle'
   }
 
   /** Take the last piece of a gesture back. Returns whether there was one. */
   back(): boolean {
-    return this.gesture.name === 'drawing' && this.over !== null && this.send('back', this.over)
+    return this.gesture.name === 'drawing' && this.send('back', this.over ?? NOWHERE)
   }
 
   /** Give the gesture up. Returns whether there was one. */
   escape(): boolean {
     const wasBusy = this.running?.escape() ?? false
+    this.isConfirmed = false
     this.editor.dropPreview()
     if (wasBusy) this.changed()
     return wasBusy
   }
 
+  /** What was held down is given up. A polygon is not held: it goes on over many presses. */
+  letGo(): void {
+    if (this.gesture.name !== 'drawing') this.escape()
+  }
+
   private canHover(): boolean {
     const { selected, photo } = this.editor.state
-    if (photo === null || !this.canPrompt || !this.toolbox.getState().isHoverOn) return false
+    if (photo === null || !this.canPrompt || !this.canPreview || !this.toolbox.getState().isHoverOn)
+      return false
     return this.tool === 'prompt' && !this.editor.isBusy && selected === null && !this.over?.isSelecting
   }
 
@@ -201,6 +226,8 @@ export class Hand {
         // A screen pixel beside it is no other click; what is stored is what was answered.
         const known = this.hover.takeFor(result, 1 / (this.over?.scale ?? 1))
         this.editor.addPrompt(known?.prompt ?? result, known?.candidates)
+        if (this.isConfirmed) this.editor.accept()
+        this.isConfirmed = false
       }
     }
   }

@@ -13,6 +13,10 @@ export interface Previewed {
 const REST_MS = 80
 /** A decoder slower than this has no time for guesses. */
 const TOO_SLOW_MS = 300
+/** And asked again after so long: it may have had a lot to do. */
+const TRY_AGAIN_MS = 10_000
+/** Where there was no answer, the next question waits for so long. */
+const NO_ANSWER_MS = 1000
 
 /**
  * What a click would give. Asked for only where the hand rests, one question at a time, so that a click waits for one run of
@@ -26,6 +30,9 @@ export class HoverPreview {
   private timer: ReturnType<typeof setTimeout> | undefined
   private ids = 0
   private slowestMs = 0
+  private answeredAt = Number.NEGATIVE_INFINITY
+  /** The next question comes no earlier. */
+  private notBefore = Number.NEGATIVE_INFINITY
   onChange: () => void = () => {}
 
   constructor(
@@ -41,6 +48,7 @@ export class HoverPreview {
    */
   move(at: ImagePoint, isWanted: boolean, reach = 0): void {
     if (isWanted && !this.isHeld && this.at && distance(this.at, at) <= reach) return
+    if (this.slowestMs >= TOO_SLOW_MS && this.now() - this.answeredAt >= TRY_AGAIN_MS) this.slowestMs = 0
     this.at = isWanted && this.slowestMs < TOO_SLOW_MS ? at : null
     this.isHeld = false
     this.show(null)
@@ -69,8 +77,10 @@ export class HoverPreview {
     if (this.asked?.id !== id) return
     const { prompt, at } = this.asked
     this.asked = null
-    // Slowly forgotten: one hiccup does not end it.
-    this.slowestMs = Math.max(this.now() - at, this.slowestMs * 0.8)
+    this.answeredAt = this.now()
+    // Slowly forgotten: it rests longer for a while. No answer says nothing of how long one takes.
+    if (candidates.length) this.slowestMs = Math.max(this.answeredAt - at, this.slowestMs * 0.8)
+    else this.notBefore = this.answeredAt + NO_ANSWER_MS
     if (candidates.length && this.at && isAt(prompt, this.at)) this.show({ prompt, candidates, edges })
     else this.wait()
   }
@@ -103,7 +113,7 @@ export class HoverPreview {
         this.asked = { id: ++this.ids, prompt: { kind: 'point', at, label: 1 }, at: this.now() }
         this.ask(this.asked.id, this.asked.prompt)
       },
-      Math.max(REST_MS, this.slowestMs),
+      Math.max(REST_MS, this.slowestMs, this.notBefore - this.now()),
     )
   }
 }

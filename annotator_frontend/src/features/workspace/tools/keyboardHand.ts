@@ -33,7 +33,7 @@ export class KeyboardHand {
   private readonly listeners = new Set<() => void>()
 
   constructor(
-    private readonly hand: Pick<Hand, 'down' | 'move' | 'up' | 'leave'>,
+    private readonly hand: Pick<Hand, 'down' | 'move' | 'up' | 'letGo'>,
     private readonly window: Window,
     private readonly now: () => number = () => performance.now(),
   ) {}
@@ -100,6 +100,7 @@ export class KeyboardHand {
   leave(): void {
     if (!this.at) return
     this.at = null
+    if (this.held) this.hand.letGo()
     this.held = null
     this.changed()
   }

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { DecoderClient } from '@/features/workspace/decoder/client'
+import type { FromWorker, ToWorker } from '@/features/workspace/decoder/protocol'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+
+/** Takes what it is told, and says what a test wants it to say. */
+class Recorder {
+  static all: Recorder[] = []
+  told: ToWorker[] = []
+  isGone = false
+  onmessage: ((event: { data: FromWorker }) => void) | null = null
+  onerror: unknown = null
+  constructor() {
+    Recorder.all.push(this)
+  }
+  postMessage(message: ToWorker) {
+    if (!this.isGone) this.told.push(message)
+  }
+  terminate() {
+    this.isGone = true
+  }
+  say(data: FromWorker) {
+    this.onmessage!({ data })
+  }
+}
+
+const CLICK: Prompt = { kind: 'point', at: { x: 1, y: 1 }, label: 1 }
+const photo = (name: string, decoderHash = 'a') => ({
+  photo: name,
+  assignment: `lease of ${name}`,
+  size: { height: 4, width: 4 },
+  inputSide: 4,
+  embeddingShape: [1, 1, 1],
+  embedding: new ArrayBuffer(2),
+  decoderHash,
+})
+
+let fetched: string[]
+
+beforeEach(() => {
+  fetched = []
+  Recorder.all = []
+  vi.stubGlobal('Worker', Recorder)
+  vi.stubGlobal('self', { crossOriginIsolated: false })
+  vi.stubGlobal('document', { cookie: '' })
+  vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => {} })
+  vi.stubGlobal('fetch', async (url: string | Request) => {
+    fetched.push(typeof url === 'string' ? url : url.url)
+    return new Response(new ArrayBuffer(8))
+  })
+})
+afterEach(() => vi.unstubAllGlobals())
+
+const asked = (worker: Recorder) => worker.told.filter(({ kind }) => kind === 'prompt')
+const untilTold = (worker: Recorder, kind: ToWorker['kind']) =>
+  vi.waitFor(() => expect(worker.told.some(message => message.kind === kind)).toBe(true))
+
+test('a question that comes before the photo is asked when the photo is there, and only the newest', () => {
+  const client = new DecoderClient()
+  const worker = Recorder.all[0]!
+  client.prompt('one', 1, [CLICK], null)
+  client.prompt('one', 2, [CLICK, CLICK], null)
+  client.prompt('two', 3, [CLICK], null)
+  expect(worker.told).toEqual([])
+  client.addPhoto(photo('one'))
+  expect(asked(worker)).toMatchObject([{ photo: 'one', revision: 2 }])
+  client.forgetPhoto('two')
+  client.addPhoto(photo('two'))
+  expect(asked(worker)).toHaveLength(1)
+})
+
+test('a photo that the worker does not have is no reason to go to the server, one that it lost is', () => {
+  const client = new DecoderClient()
+  const worker = Recorder.all[0]!
+  worker.say({ kind: 'not there', photo: 'gone', revision: 1 })
+  expect(client.step.get().where).toBe('browser')
+  client.addPhoto(photo('lost'))
+  client.prompt('lost', 2, [CLICK], null)
+  worker.say({ kind: 'not there', photo: 'lost', revision: 2 })
+  expect(client.step.get().where).toBe('server')
+  expect(fetched).toEqual(['/api/assignments/lease of lost/decode/'])
+})
+
+test('what waits for a decoder goes on when the server takes over', async () => {
+  const client = new DecoderClient()
+  const worker = Recorder.all[0]!
+  const loading = client.load('b', '/b.onnx')
+  await untilTold(worker, 'load')
+  worker.say({ kind: 'failed', photo: 'one', revision: 1, message: 'out of memory' })
+  await loading
+  expect(client.step.get()).toEqual({ where: 'server', why: 'out of memory' })
+  await client.load('c', '/c.onnx')
+  client.prompt('two', 4, [CLICK], null)
+  client.addPhoto(photo('two', 'b'))
+  expect(fetched.at(-1)).toBe('/api/assignments/lease of two/decode/')
+})
