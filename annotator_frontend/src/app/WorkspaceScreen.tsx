@@ -59,6 +59,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     // What an earlier page left unsent belongs to the photos, too: read it before they are asked for.
     isEnabled: isResumed,
     closing: () => outbox.closing(),
+    asOf: () => outbox.confirmations,
     onLeave: giveBack,
     onError: tellError,
   })
@@ -77,6 +78,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   }
   return (
     <Workspace
+      user={user.id}
       title={dataset?.name ?? ''}
       guidelines={dataset?.guidelines ?? ''}
       current={current}

@@ -3,6 +3,7 @@ import { Fragment, lazy, Suspense, useEffect } from 'react'
 import { Navigate, Route, Routes as Table, useLocation } from 'react-router'
 import { DatasetsPage } from '@/features/datasets/DatasetsPage'
 import { MyWork } from '@/features/me/MyWork'
+import { verdictOutboxOf } from '@/features/review/verdictOutbox'
 import { JoinPage } from '@/features/session/JoinPage'
 import { LoginAgain } from '@/features/session/LoginAgain'
 import { LoginPage } from '@/features/session/LoginPage'
@@ -52,14 +53,22 @@ export function Routes() {
   const { data: user, isPending } = useCurrentUser()
   // What an earlier page left unsent is sent from wherever the person is.
   useEffect(() => {
-    if (user) void claimTab().then(() => outboxOf(user.id).resume())
+    if (!user) return
+    void claimTab().then(() => outboxOf(user.id).resume())
+    void verdictOutboxOf(user.id).resume()
   }, [user])
   if (isPending) return <Waiting />
   if (pathname === '/join') return <JoinPage user={user ?? null} />
   if (!user) return <LoginPage />
   return (
     <Fragment key={user.id}>
-      <LoginAgain user={user} onBack={() => outboxOf(user.id).kick()} />
+      <LoginAgain
+        user={user}
+        onBack={() => {
+          outboxOf(user.id).kick()
+          void verdictOutboxOf(user.id).flush()
+        }}
+      />
       <Pages user={user} />
     </Fragment>
   )

@@ -30,7 +30,9 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
         await outbox.resume()
         for (const held of newest.current) {
           if (held?.tab !== tab) continue
-          replace(await answer(api.POST('/api/assignments/{assignment_id}/take/', path(held.id))))
+          const asOf = outbox.confirmations
+          const taken = await answer(api.POST('/api/assignments/{assignment_id}/take/', path(held.id)))
+          replace({ ...taken, asOf })
         }
         outbox.kick()
       } catch (error) {
@@ -54,14 +56,16 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
       timer = undefined
       for (const held of newest.current) {
         if (!held) continue
+        const asOf = outbox.confirmations
         try {
           const now = await answer(api.GET('/api/assignments/{assignment_id}/', path(held.id)))
           if (now.state === 'open') {
             // While this window writes, it knows best what is on the photo.
-            if (isElsewhere(now) || isElsewhere(held)) replace(now)
+            if (isElsewhere(now) || isElsewhere(held)) replace({ ...now, asOf })
           } else if (isElsewhere(held)) advance(held)
         } catch (error) {
-          if (error instanceof ApiError && error.status === 404) advance(held)
+          // The one at hand stays, with what was drawn: it may be somebody else who is logged in right now.
+          if (error instanceof ApiError && error.status === 404 && isElsewhere(held)) advance(held)
         }
       }
     }
@@ -79,7 +83,7 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
       stop()
       clearTimeout(timer)
     }
-  }, [replace, advance])
+  }, [replace, advance, outbox])
 
   return takeOver
 }

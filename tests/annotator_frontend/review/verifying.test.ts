@@ -1,9 +1,10 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ANSWERS, verdictOfKey } from '@/features/review/keys'
 import { around } from '@/features/review/OutlineView'
 import { type Journal, type Verdict, VerdictOutbox } from '@/features/review/verdictOutbox'
 import { type Question, Verifying } from '@/features/review/verifying'
-import { ApiError, Unreachable } from '@/shared/api/client'
+import { ApiError, api, Unreachable } from '@/shared/api/client'
+import { mine } from '@/shared/api/mine'
 
 const question = (id: string) => ({ id }) as Question
 const key = (name: string, more = {}) => ({ key: name, ctrlKey: false, metaKey: false, altKey: false, ...more })
@@ -129,9 +130,21 @@ test('an answer that the server refuses for good is said and keeps no other wait
     arrived.push(id)
   }, inMemory())
   await outbox.add(verdict('one'))
+  expect(outbox.refusal).toBe('Another verdict was stored.')
   await outbox.add(verdict('two'))
   expect(arrived).toEqual(['two'])
-  expect(outbox.refusal).toBe('Another verdict was stored.')
+  expect(outbox.refusal).toBeNull()
+})
+
+test('an answer waits for its person while somebody else is logged in, and is not thrown away', async () => {
+  const strangers = { ok: false, status: 404 } as Response
+  const session = { data: { user: { id: 'you' } }, response: { ok: true } as Response }
+  vi.spyOn(api, 'GET').mockResolvedValue(session as never)
+  const journal = inMemory()
+  const outbox = new VerdictOutbox(() => mine('me', Promise.resolve({ response: strangers })), journal)
+  await outbox.add(verdict('one'))
+  expect([outbox.unsent, journal.lines.size, outbox.refusal]).toEqual([1, 1, null])
+  vi.restoreAllMocks()
 })
 
 test('the near view has room around the mask and stays inside the photo', () => {

@@ -354,3 +354,46 @@ test('when a mask is given up, the one that took its place takes the place of wh
   await settle()
   expect(sent).toEqual([['c', 'a']])
 })
+
+test('a mask that the browser could not keep is sent all the same, though it kept the next one', async () => {
+  const write = journal.write
+  journal.write = async entry => {
+    journal.write = write
+    throw new Error(`no room for ${entry.name}`)
+  }
+  const outbox = open()
+  failures = [new Unreachable()]
+  outbox.add(put('a'))
+  outbox.add(put('b'))
+  await settle()
+  expect([outbox.isOnlyHere, kept.size]).toEqual([true, 1])
+  outbox.kick()
+  await settle()
+  expect(said).toEqual(['put a under lease 1', 'put b under lease 1'])
+  expect(outbox.state.name).toBe('saved')
+})
+
+test('giving up what was sent meanwhile gives nothing else up', async () => {
+  failures = [new Unreachable()]
+  const outbox = open()
+  outbox.add(put('a'))
+  await settle()
+  outbox.dropFirst()
+  outbox.kick()
+  await settle()
+  expect(said).toEqual(['put a under lease 1'])
+})
+
+test('of what the server has confirmed only that counts which it may not have told of, and nothing after the photo is closed', async () => {
+  const outbox = open()
+  outbox.add(put('a'))
+  await settle()
+  const asOf = outbox.confirmations
+  outbox.add(put('b'))
+  await settle()
+  const since = outbox.operationsOn('photo', asOf)
+  expect(since.map(operation => 'id' in operation && operation.id)).toEqual(['b'])
+  outbox.add(submit('a', 'b'))
+  await settle()
+  expect(outbox.operationsOn('photo')).toEqual([])
+})

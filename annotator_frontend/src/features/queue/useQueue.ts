@@ -1,8 +1,9 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
-import { ApiError, answer, api, type Schemas } from '@/shared/api/client'
+import { ApiError, answer, api, isPassing, type Schemas } from '@/shared/api/client'
 import { thisTab } from '@/shared/api/tab'
 
-export type Assignment = Schemas['AssignmentJson']
+/** `asOf`: how many operations had been confirmed when the server was asked for it. */
+export type Assignment = Schemas['AssignmentJson'] & { asOf?: number }
 export type Reason = Schemas['ReasonEnum']
 
 const HELD_AHEAD = 2
@@ -22,6 +23,8 @@ export interface QueueOptions {
   isEnabled: boolean
   /** Assignments that are as good as closed, though the server may not know yet. */
   closing: () => readonly string[]
+  /** How many operations the server has confirmed so far. */
+  asOf: () => number
   /** When the page is left, photos go back to the others; masks that were made stay. */
   onLeave: (held: readonly Assignment[]) => void
   onError: (error: unknown) => void
@@ -67,6 +70,7 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
     let pauseMs = 0
     // What was just submitted counts as open until the server has heard of it.
     const isAnyClosing = optionsNow.current.closing().length > 0
+    const asOf = optionsNow.current.asOf()
     try {
       const found = await ask(dataset, job, wantsImage.current, [
         ...heldNow.current.map(({ id }) => id),
@@ -80,7 +84,9 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
         pauseMs = 1
       } else if (assignment) {
         setHeld(now =>
-          now.some(({ image: { id } }) => id === assignment.image.id) ? now : [...now, assignment],
+          now.some(({ image: { id } }) => id === assignment.image.id)
+            ? now
+            : [...now, { ...assignment, asOf }],
         )
         setReason(null)
       } else if (isAnyClosing && found.reason !== 'nothing_left' && own.soon++ < MOST_SOON) {
@@ -92,8 +98,9 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
         if (found.reason === 'all_open_elsewhere') pauseMs = 10 * ASK_AGAIN_MS
       }
     } catch (error) {
-      pauseMs = wantsImage.current ? 1 : 10 * ASK_AGAIN_MS
-      wantsImage.current = null // somebody else has it: then whichever comes
+      const isRefused = wantsImage.current !== null && error instanceof ApiError && !isPassing(error)
+      if (isRefused) wantsImage.current = null // somebody else has it: then whichever comes
+      pauseMs = isRefused ? 1 : 10 * ASK_AGAIN_MS
       if (!own.isGone) optionsNow.current.onError(error)
     } finally {
       own.isBusy = false

@@ -1,5 +1,6 @@
 import { createStore, del, entries, set } from 'idb-keyval'
-import { ApiError, answer as answered, api, type Schemas } from '@/shared/api/client'
+import { ApiError, api, type Schemas } from '@/shared/api/client'
+import { mine } from '@/shared/api/mine'
 
 export type Answer = Schemas['AnswerEnum']
 
@@ -47,8 +48,9 @@ export class VerdictOutbox {
 
   /** What an earlier page left unsent goes first. */
   async resume(): Promise<void> {
+    const read = await this.journal.read()
     const known = new Set(this.waiting.map(({ key }) => key))
-    const left = (await this.journal.read()).filter(([key]) => !known.has(key))
+    const left = read.filter(([key]) => !known.has(key))
     this.waiting = [...left.map(([key, verdict]) => ({ key, verdict })), ...this.waiting]
     this.changed()
     await this.flush()
@@ -57,6 +59,7 @@ export class VerdictOutbox {
   async add(verdict: Verdict): Promise<void> {
     const key = `${String(this.now()).padStart(15, '0')}-${String(this.made++).padStart(6, '0')}-${verdict.id}`
     this.waiting.push({ key, verdict })
+    this.refusal = null
     this.changed()
     // A browser without a journal still sends; only a reload in this very moment would lose it.
     await this.journal.write(key, verdict).catch(() => {})
@@ -93,8 +96,8 @@ export class VerdictOutbox {
   }
 }
 
-async function put({ id, ...body }: Verdict): Promise<void> {
-  await answered(api.PUT('/api/verdicts/{verdict_id}/', { params: { path: { verdict_id: id } }, body }))
+async function put(user: string, { id, ...body }: Verdict): Promise<void> {
+  await mine(user, api.PUT('/api/verdicts/{verdict_id}/', { params: { path: { verdict_id: id } }, body }))
 }
 
 /** In IndexedDB, each person's apart. */
@@ -118,7 +121,7 @@ const outboxes = new Map<string, VerdictOutbox>()
 export function verdictOutboxOf(user: string): VerdictOutbox {
   let outbox = outboxes.get(user)
   if (!outbox) {
-    outbox = new VerdictOutbox(put, journalOf(user))
+    outbox = new VerdictOutbox(verdict => put(user, verdict), journalOf(user))
     outboxes.set(user, outbox)
   }
   return outbox

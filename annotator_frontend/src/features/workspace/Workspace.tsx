@@ -68,6 +68,8 @@ const DIRECTIONS: Record<string, readonly [right: number, down: number]> = {
 }
 
 export interface WorkspaceProps {
+  /** Whose id the masks have that are this person's own. */
+  user: string
   title: string
   /** Markdown: what the dataset wants outlined. */
   guidelines: string
@@ -111,6 +113,7 @@ const JOBS: Partial<
 
 /** Where masks are made: one photo fills the window, and the next one is there already. */
 export function Workspace({
+  user,
   title,
   guidelines,
   current,
@@ -206,7 +209,8 @@ export function Workspace({
     if (current) {
       const { id, height, width } = current.image
       const { isWanted = () => false, isLocked } = JOBS[current.job] ?? {}
-      editor.open(id, masksOf(current.masks, outbox.operationsOn(id), isLocked), { height, width })
+      const since = outbox.operationsOn(id, current.asOf)
+      editor.open(id, masksOf(current.masks, since, isLocked, user), { height, width })
       // Begin with what the job is about.
       const wanted = new Set(current.masks.filter(isWanted).map(mask => mask.id))
       editor.select(editor.state.masks.find(own => wanted.has(own.id))?.id ?? null)
@@ -217,7 +221,7 @@ export function Workspace({
     hand.hover.reset()
     openedAt.current = performance.now()
     clock.take(performance.now())
-  }, [editor, look, closer, hand, opened, outbox, clock, watched])
+  }, [editor, look, closer, hand, opened, outbox, clock, watched, user])
   useDrafts(editor, drafts, isWatching ? undefined : opened)
   useEffect(() => {
     hand.canWrite = !isWatching

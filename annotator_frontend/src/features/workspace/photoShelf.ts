@@ -1,8 +1,9 @@
-import { ApiError, bytesOf, type Schemas, Unreachable } from '@/shared/api/client'
+import { bytesOf, isPassing, type Schemas } from '@/shared/api/client'
 import type { PainterClient } from './canvas/painter/client'
 import type { DecoderClient } from './decoder/client'
 
-export type Assignment = Schemas['AssignmentJson']
+/** `asOf`: how many operations the outbox had seen confirmed when the server was asked for it. */
+export type Assignment = Schemas['AssignmentJson'] & { asOf?: number }
 
 export interface ShelvedPhoto {
   /** The photo, small; there as soon as the photo can be drawn. */
@@ -16,16 +17,13 @@ export interface ShelvedPhoto {
 
 const TRY_AGAIN_MS = 2000
 
-/** Whether waiting may help: the network, or a server that restarts. */
-function isPassing(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof ApiError && error.status >= 500)
-}
-
 const EMPTY: ShelvedPhoto = { picture: null, isReady: false, expectedSeconds: null, problem: null }
 
 /** The photo at hand and the next one, with what the decoder needs of them, fetched before they are asked for. */
 export class PhotoShelf {
   private readonly photos = new Map<string, ShelvedPhoto>()
+  /** Under which assignment each is held; a lease that was taken again has a new one. */
+  private readonly assignments = new Map<string, string>()
   private readonly aborts = new Map<string, AbortController>()
   private readonly listeners = new Set<() => void>()
 
@@ -47,12 +45,18 @@ export class PhotoShelf {
   hold(assignments: readonly Assignment[]): void {
     const wanted = new Set(assignments.map(({ image }) => image.id))
     for (const image of [...this.photos.keys()]) if (!wanted.has(image)) this.drop(image)
-    for (const assignment of assignments) if (!this.photos.has(assignment.image.id)) this.fetch(assignment)
+    for (const assignment of assignments) {
+      const { image, id } = assignment
+      this.assignments.set(image.id, id)
+      if (this.photos.has(image.id)) this.decoder.moved(image.id, id)
+      else this.fetch(assignment)
+    }
   }
 
   private drop(image: string): void {
     this.aborts.get(image)?.abort()
     this.aborts.delete(image)
+    this.assignments.delete(image)
     this.photos.get(image)?.picture?.close()
     this.photos.delete(image)
     this.painter.forget(image)
@@ -66,7 +70,7 @@ export class PhotoShelf {
     for (const listener of this.listeners) listener()
   }
 
-  private fetch({ id: assignment, image, checkpoint }: Assignment): void {
+  private fetch({ image, checkpoint }: Assignment): void {
     const abort = new AbortController()
     const { signal } = abort
     this.aborts.set(image.id, abort)
@@ -93,7 +97,7 @@ export class PhotoShelf {
       if (signal.aborted) return
       this.decoder.addPhoto({
         photo: image.id,
-        assignment,
+        assignment: this.assignments.get(image.id)!,
         size: { height: image.height, width: image.width },
         inputSide: checkpoint.input_side,
         embeddingShape: checkpoint.embedding_shape,

@@ -24,6 +24,12 @@ export class Unreachable extends Error {
   }
 }
 
+/** Whether trying again later may help: the network, the login, a server that is busy or restarts. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof Unreachable) return true
+  return error instanceof ApiError && (error.status >= 500 || [401, 429].includes(error.status))
+}
+
 /** The header that says which window of a person's asks. */
 export const TAB = 'X-Maskloop-Tab'
 

@@ -178,6 +178,12 @@ export class DecoderClient {
     if (early) this.prompt(...early)
   }
 
+  /** Its lease was taken again, under another name. */
+  moved(photo: string, assignment: string): void {
+    const about = this.photos.get(photo)
+    if (about) this.photos.set(photo, { ...about, assignment })
+  }
+
   forgetPhoto(photo: string): void {
     this.photos.delete(photo)
     this.early.delete(photo)

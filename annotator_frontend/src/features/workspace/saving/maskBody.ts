@@ -48,13 +48,14 @@ function promptOf({ kind, at, label, box, words }: StoredPrompt): Prompt {
 }
 
 /**
- * The masks that a photo has: the server's, as it told of them when the photo was leased, and what was done since.
- * `isLocked`: which of the server's are not to be touched in this job.
+ * The masks that a photo has: the server's, as it told of them when it was asked, and what was done since.
+ * `isLocked`: which of the server's are not to be touched in this job, unless `user` drew them.
  */
 export function masksOf(
   stored: readonly Schemas['MaskJson'][],
   since: readonly Operation[],
   isLocked: (mask: Schemas['MaskJson']) => boolean = () => false,
+  user: string | null = null,
 ): AcceptedMask[] {
   const removed = new Set(
     since.flatMap(operation => {
@@ -65,8 +66,7 @@ export function masksOf(
   const known = new Set(stored.map(({ id }) => id))
   const confirmed = stored.map(mask => ({
     ...acceptedOf(mask.id, mask, mask.origin, false),
-    // What this person drew under an earlier lease is theirs to change.
-    locked: isLocked(mask) && !since.some(operation => operation.kind === 'put' && operation.id === mask.id),
+    locked: isLocked(mask) && (user === null || mask.author !== user),
   }))
   const added = since.flatMap(operation => {
     if (operation.kind !== 'put' || known.has(operation.id)) return []

@@ -1,4 +1,5 @@
-import { ApiError, Unreachable } from '@/shared/api/client'
+import { ApiError, isPassing } from '@/shared/api/client'
+import { t } from '@/shared/i18n'
 
 /**
  * One thing that the server has to be told, in order. Plain data: it survives a reload in the journal, and a deploy, so what
@@ -17,6 +18,9 @@ export interface Entry {
   name: string
   operation: Operation
 }
+
+/** An entry, and whether it is in the journal: `coming` while it is being written, `failed` where it is in this page alone. */
+type Kept = Entry & { keeping: 'coming' | 'kept' | 'failed' }
 
 /** Where operations lie until the server has confirmed them. Tabs of one person share it, so each entry stands alone. */
 export interface Journal {
@@ -67,8 +71,9 @@ const IN_ANOTHER_TAB = 'assignment_in_another_tab'
  * before they are sent, and leave it only after.
  */
 export class Outbox {
-  private entries: Entry[] = []
-  private readonly confirmed: Operation[] = []
+  private entries: Kept[] = []
+  /** Of photos that are not closed yet. */
+  private confirmed: { nth: number; operation: Operation }[] = []
   private isSending = false
   private pauseMs = FIRST_PAUSE_MS
   private timer: ReturnType<typeof setTimeout> | undefined
@@ -79,6 +84,8 @@ export class Outbox {
   private made = 0
   private readonly listeners = new Set<() => void>()
   state: SavingState = { name: 'saved' }
+  /** How many operations were confirmed so far. */
+  confirmations = 0
   /** Told when a lease that ran out was taken again. */
   onMoved: (from: string, to: string) => void = () => {}
 
@@ -91,25 +98,31 @@ export class Outbox {
 
   /** What an earlier page left unsent goes first. */
   async resume(): Promise<void> {
+    const read = await this.journal.read()
     const known = new Set(this.entries.map(({ name }) => name))
-    const left = (await this.journal.read()).filter(({ name }) => !known.has(name))
-    this.entries = [...left, ...this.entries]
+    const left = read.filter(({ name }) => !known.has(name))
+    this.entries = [...left.map(entry => ({ ...entry, keeping: 'kept' as const })), ...this.entries]
     if (left.length) this.kick()
   }
 
   add(operation: Operation): void {
     const name = `${this.now().toString().padStart(15, '0')}-${(this.made++).toString().padStart(6, '0')}`
     const tab = this.tab()
-    const entry = { name, operation: tab ? { ...operation, tab } : operation }
+    const entry: Kept = { name, operation: tab ? { ...operation, tab } : operation, keeping: 'coming' }
     this.entries.push(entry)
-    this.keep(() => this.journal.write(entry))
+    this.keep(entry)
     this.start()
   }
 
-  /** What happened to a photo since this page was opened, or before and unsent: the server may not have told of it. */
-  operationsOn(image: string): Operation[] {
-    const unsent = this.entries.map(({ operation }) => operation)
-    return [...this.confirmed, ...unsent].filter(operation => operation.image === image)
+  /**
+   * What happened to a photo that the server may not have told of: all that is unsent, and what it has confirmed since.
+   * @param since `confirmations` when the server was asked.
+   */
+  operationsOn(image: string, since = 0): Operation[] {
+    const confirmed = this.confirmed.filter(({ nth }) => nth >= since)
+    return [...confirmed, ...this.entries].flatMap(({ operation }) =>
+      operation.image === image ? [operation] : [],
+    )
   }
 
   /** Assignments that are as good as closed. */
@@ -127,7 +140,7 @@ export class Outbox {
 
   /** Whether the work is in this page alone: nothing unsent survives its closing. */
   get isOnlyHere(): boolean {
-    return this.journalProblem !== null && this.entries.length > 0
+    return this.entries.some(({ keeping }) => keeping === 'failed')
   }
 
   /** Take the photos that another window has, and save what was made here: an answer to `stuck`. */
@@ -148,10 +161,10 @@ export class Outbox {
   /** Give the operation up that the server refuses: an answer to `stuck`. */
   dropFirst(): void {
     const refused = this.entries.findIndex(({ operation }) => this.held.has(operation.image))
-    const [dropped] = this.entries.splice(Math.max(0, refused), 1)
-    if (!dropped) return
-    this.keep(() => this.journal.remove(dropped.name))
-    const { operation } = dropped
+    if (refused < 0) return // meanwhile it was sent
+    const [dropped] = this.entries.splice(refused, 1)
+    this.forget(dropped!)
+    const { operation } = dropped!
     if (operation.kind === 'put') {
       // The photo can be submitted without it, and what took its place takes the place of what it had replaced.
       this.change(other => {
@@ -173,15 +186,38 @@ export class Outbox {
   getState = (): SavingState => this.state
 
   /** One write to the journal after the other. Where there is no journal, the page itself is all that keeps the work. */
-  private keep(write: () => Promise<void>): void {
-    this.writing = this.writing.then(write).then(
-      () => {
-        this.journalProblem = null
-      },
-      (error: unknown) => {
-        this.journalProblem = `This browser keeps nothing (${error instanceof Error ? error.message : String(error)}).`
-      },
-    )
+  private keep(entry: Kept): void {
+    const { name, operation } = entry
+    this.writing = this.writing
+      .then(() => this.journal.write({ name, operation }))
+      .then(
+        () => {
+          entry.keeping = 'kept'
+        },
+        (error: unknown) => {
+          // One that was kept before still is, though not as it was changed since.
+          if (entry.keeping === 'coming') entry.keeping = 'failed'
+          this.journalProblem = t('This browser keeps nothing ({{why}}).', { why: messageOf(error) })
+        },
+      )
+  }
+
+  private forget({ name }: Kept): void {
+    // One that stays in the journal is sent once more by a later page, and the server answers it the same.
+    this.writing = this.writing.then(() => this.journal.remove(name)).catch(() => {})
+  }
+
+  /** Whether another tab has sent it: it was in the journal, and is no more. */
+  private async isSentElsewhere({ name, keeping }: Kept): Promise<boolean> {
+    return keeping === 'kept' && !(await this.journal.has(name).catch(() => true))
+  }
+
+  private confirm({ operation }: Kept): void {
+    const nth = this.confirmations++
+    this.confirmed.push({ nth, operation })
+    // Whoever gets the photo next is told of all its masks.
+    if (CLOSING.includes(operation.kind))
+      this.confirmed = this.confirmed.filter(one => one.operation.image !== operation.image)
   }
 
   private change(edit: (operation: Operation) => Operation | null): void {
@@ -189,7 +225,7 @@ export class Outbox {
       const edited = edit(entry.operation)
       if (!edited) continue
       entry.operation = edited
-      this.keep(() => this.journal.write({ ...entry }))
+      this.keep(entry)
     }
   }
 
@@ -214,7 +250,7 @@ export class Outbox {
     if (this.state.name !== 'waiting' && this.next()) this.start()
   }
 
-  private next(): Entry | undefined {
+  private next(): Kept | undefined {
     return this.entries.find(({ operation }) => !this.held.has(operation.image))
   }
 
@@ -223,9 +259,8 @@ export class Outbox {
     for (let first = this.next(); first; first = this.next()) {
       this.become({ name: 'saving', unsent: this.entries.length })
       await this.writing
-      const { name, operation } = first
-      // Another tab may have sent it meanwhile.
-      if (this.journalProblem !== null || (await this.journal.has(name))) {
+      const { operation } = first
+      if (!(await this.isSentElsewhere(first))) {
         try {
           await this.send(first)
         } catch (error) {
@@ -237,20 +272,20 @@ export class Outbox {
       }
       this.pauseMs = FIRST_PAUSE_MS
       this.entries = this.entries.filter(entry => entry !== first)
-      this.confirmed.push(first.operation)
-      this.keep(() => this.journal.remove(name))
+      this.confirm(first)
+      this.forget(first)
     }
     await this.writing
   }
 
   /** A window that took a photo over sends, or gives up, what was refused here. */
   private async forgetWhatOthersSent(): Promise<void> {
-    if (!this.held.size || this.journalProblem !== null) return
+    if (!this.held.size) return
     await this.writing
     for (const entry of [...this.entries]) {
-      if (!this.held.has(entry.operation.image) || (await this.journal.has(entry.name))) continue
+      if (!this.held.has(entry.operation.image) || !(await this.isSentElsewhere(entry))) continue
       this.entries = this.entries.filter(other => other !== entry)
-      this.confirmed.push(entry.operation)
+      this.confirm(entry)
     }
     const left = new Set(this.entries.map(({ operation }) => operation.image))
     for (const image of [...this.held.keys()]) if (!left.has(image)) this.held.delete(image)
@@ -258,13 +293,13 @@ export class Outbox {
 
   private waitFor(error: unknown): void {
     const said = messageOf(error)
-    const why = this.journalProblem ? `${said} ${this.journalProblem} Keep this page open.` : said
+    const why = this.isOnlyHere ? `${said} ${this.journalProblem} ${t('Keep this page open.')}` : said
     this.become({ name: 'waiting', unsent: this.entries.length, why })
     this.timer = setTimeout(() => this.start(), this.pauseMs)
     this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS)
   }
 
-  private async send(entry: Entry): Promise<void> {
+  private async send(entry: Kept): Promise<void> {
     const { kind, image, assignment } = entry.operation
     try {
       await this.tell(entry.operation)
@@ -318,16 +353,10 @@ export class Outbox {
         throw new ApiError(
           0,
           'unknown_operation',
-          'Another version of this page made this; reload the page to save it.',
+          t('Another version of this page made this; reload the page to save it.'),
         )
     }
   }
-}
-
-/** Whether trying again later may help. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof Unreachable) return true
-  return error instanceof ApiError && (error.status >= 500 || [401, 429].includes(error.status))
 }
 
 function messageOf(error: unknown): string {

@@ -1,8 +1,7 @@
 import { createStore, del, entries, get, set } from 'idb-keyval'
-import { ApiError, answer, api, type Schemas, TAB } from '@/shared/api/client'
-import { loginExpired } from '@/shared/api/signal'
+import { ApiError, api, type Schemas, TAB } from '@/shared/api/client'
+import { mine } from '@/shared/api/mine'
 import { isGone, thisTab } from '@/shared/api/tab'
-import { t } from '@/shared/i18n'
 import { type Journal, type Operation, Outbox, type Server } from './outbox'
 
 /** As one window of a person's speaks to it. */
@@ -62,22 +61,6 @@ function serverFor(user: string, tab: string): Server {
 }
 
 const OWN = () => ({ [TAB]: thisTab() })
-
-/**
- * The answer to a request of this person's. What a stranger would be told may only mean that somebody else has logged in
- * since, in another tab: then the work waits until its maker is back.
- */
-async function mine<T>(user: string, asked: Parameters<typeof answer<T>>[0]): Promise<T> {
-  try {
-    return await answer(asked)
-  } catch (error) {
-    if (!(error instanceof ApiError && [403, 404].includes(error.status))) throw error
-    const { user: now } = await answer(api.GET('/api/session/'))
-    if (now?.id === user) throw error
-    loginExpired.set(true)
-    throw new ApiError(401, 'not_logged_in', t('Somebody else is logged in in this browser.'))
-  }
-}
 
 /** In IndexedDB, each person's apart: another one who logs in here does not send what is not theirs. */
 function journalOf(user: string): Journal {
