@@ -109,6 +109,13 @@ class Mask(Row):
                 fields=["image"], name="mask_that_waits", condition=Q(state__in=(MaskState.PROPOSED, MaskState.FAULTY))
             ),
             models.Index(fields=["author", "created_at"], name="mask_of_author"),
+            # The audit reads on from where it was; known answers are drawn from the newest.
+            models.Index(fields=["created_at"], name="mask_automatic", condition=Q(origin="automatic")),
+            models.Index(
+                fields=["created_at"],
+                name="mask_by_people",
+                condition=Q(origin__in=("assisted", "brush", "imported"), state="active"),
+            ),
         ]
 
     @property

@@ -1,19 +1,21 @@
 """Choosing thresholds: previews for the eye, calibrations against what people drew, refits with what audits found."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, QuerySet, TextField
+from django.db.models.functions import MD5, Cast, Now
 
 from backend.accounts.models import User
 from backend.autolabel.errors import NothingToCalibrateOn, NothingToLabel
-from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, Purpose, Thresholds
+from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, Purpose, RunState, Thresholds
 from backend.autolabel.selectors import Selection, images_to_calibrate_on, images_to_label, thresholds_of
 from backend.autolabel.services import autolabel_run_cancel, run_begin, settings_check
-from backend.autolabel.thresholds import Candidate, choose
+from backend.autolabel.thresholds import Candidate, Chosen, choose
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
@@ -22,6 +24,7 @@ from backend.datasets.models import Dataset
 PREVIEW_PHOTOS = 20
 CALIBRATION_PHOTOS = 100
 WANTED_PRECISION = 0.8
+FIT_ASKED_AGAIN_AFTER, FIT_WITHIN = timedelta(minutes=2), timedelta(days=1)
 
 
 @transaction.atomic
@@ -32,10 +35,10 @@ def preview_start(*, dataset: Dataset, by: User, settings: dict[str, Any], selec
         SettingsRefused, NothingToLabel.
     """
     settings_check(settings, {})
-    photos = list(images_to_label(dataset, selection).values_list("id", flat=True))
-    if not photos:
+    mixed = images_to_label(dataset, selection).order_by(MD5(Cast("id", TextField())))
+    sampled = list(mixed.values_list("id", flat=True)[:PREVIEW_PHOTOS])
+    if not sampled:
         raise NothingToLabel("There is no photo in this selection that may be labelled automatically.")
-    sampled = sorted(photos, key=lambda photo: hashlib.sha256(photo.bytes).digest())[:PREVIEW_PHOTOS]
     return _instead(
         dataset=dataset, purpose=Purpose.PREVIEW, by=by, settings=settings, selection=asdict(selection), images=sampled
     )
@@ -83,9 +86,33 @@ def _instead(*, dataset: Dataset, purpose: Purpose, by: User | None, **fields: A
     return run
 
 
-@transaction.atomic
+def calibration_fit(*, run_id: UUID | str) -> None:
+    """Have a finished calibration's thresholds, unless they were chosen already."""
+    run = _unfitted().filter(id=run_id).first()
+    if run is not None:
+        thresholds_fit(run=run)
+
+
+def calibrations_sweep() -> None:
+    """Wake whoever fits, where the call was lost."""
+    from backend.autolabel.tasks import fit_thresholds
+
+    late = _unfitted().filter(finished_at__gt=Now() - FIT_WITHIN, finished_at__lt=Now() - FIT_ASKED_AGAIN_AFTER)
+    for run_id in late.values_list("id", flat=True):
+        fit_thresholds.delay(str(run_id))
+
+
+def _unfitted() -> QuerySet[AutolabelRun]:
+    since = Thresholds.objects.filter(
+        dataset=OuterRef("dataset"), checkpoint=OuterRef("checkpoint"), fitted_at__gte=OuterRef("finished_at")
+    )
+    return AutolabelRun.objects.filter(~Exists(since), purpose=Purpose.CALIBRATE, state=RunState.DONE)
+
+
 def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> Thresholds:
     """Choose by a calibration's candidates, and by pairs of the audit where there are any. Twice is as once.
+
+    Reading and choosing takes seconds; only what comes of it is written in a transaction.
 
     Args:
         audited: automatic masks of this checkpoint as people left them.
@@ -105,12 +132,17 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> T
     truths = sum(kept["truths"] for _, kept in rows)
     wanted = run.selection["precision"]
     chosen = choose([*candidates, *audited], truths, wanted)
+    return _remember(run, chosen, photos=len(rows), audited=len(audited))
+
+
+@transaction.atomic
+def _remember(run: AutolabelRun, chosen: Chosen, *, photos: int, audited: int) -> Thresholds:
     fitted, _ = Thresholds.objects.update_or_create(
         dataset_id=run.dataset_id,
         checkpoint_id=run.checkpoint_id,
         defaults={
             "calibration": run,
-            "wanted_precision": wanted,
+            "wanted_precision": run.selection["precision"],
             "min_predicted_iou": chosen.min_predicted_iou,
             "min_stability": chosen.min_stability,
             "attained": chosen.attained,
@@ -119,9 +151,9 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> T
             "precision_high": chosen.interval[1],
             "recall": chosen.recall,
             "masks": chosen.masks,
-            "photos": len(rows),
+            "photos": photos,
             "complete": run.selection["complete"],
-            "audited": len(audited),
+            "audited": audited,
             "fitted_at": Now(),
         },
     )
@@ -131,7 +163,7 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> T
         dataset=run.dataset_id,
         checkpoint=str(run.checkpoint_id),
         attained=chosen.attained,
-        audited=len(audited),
+        audited=audited,
     )
     fitted.refresh_from_db()
     return fitted

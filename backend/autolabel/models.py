@@ -84,6 +84,13 @@ class AutolabelJob(Row):
                 condition=models.Q(state="waiting"),
             ),
             models.Index(fields=["run", "-finished_at"], name="autolabel_job_finished"),
+            # As each job ends: whether any is left, and which is called next.
+            models.Index(fields=["run", "id"], name="autolabel_job_left", condition=models.Q(state="waiting")),
+            models.Index(
+                fields=["run", "id"],
+                name="autolabel_job_uncalled",
+                condition=models.Q(state="waiting", asked_at__isnull=True),
+            ),
         ]
 
 
@@ -199,4 +206,5 @@ class Proposal(Row):
                 name="proposal_to_verify",
                 condition=models.Q(opinions_left__gt=0),
             ),
+            models.Index(fields=["dataset", "-id"], name="proposal_newest"),
         ]

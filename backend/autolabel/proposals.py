@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
@@ -38,6 +38,8 @@ PHOTOS_AHEAD = 50
 SAME_OBJECT_IOU = 0.5
 #: Upper ends of small and medium objects, as shares of the photo: masks of like size are corrected alike.
 SIZE_ENDS = (0.002, 0.02)
+#: How often people corrected is read off the newest proposals that they judged: those of lately's models.
+JUDGED_LATELY = 2000
 
 
 @transaction.atomic
@@ -100,6 +102,7 @@ def proposal_job_run(*, job_id: UUID | str) -> None:
             logger.exception("proposals for %s", job.image_id)
         _failed(job, str(error) or type(error).__name__)
         return
+    corrected = _corrected_shares(job.image.dataset)
     with transaction.atomic():
         # The photo's row decides between us and a person who takes it in this moment.
         image = Image.objects.select_for_update().get(id=job.image_id)
@@ -107,7 +110,7 @@ def proposal_job_run(*, job_id: UUID | str) -> None:
         if image.annotated_at is not None or Assignment.objects.filter(image=image, state=State.OPEN).exists():
             waiting.update(state=JobState.SKIPPED, finished_at=Now())
         elif waiting.update(state=JobState.DONE, finished_at=Now(), mask_count=len(found), left_out=left_out):
-            _store(job, found)  # else another delivery was faster; its masks stand
+            _store(job, found, corrected)  # else another delivery was faster; its masks stand
             Image.objects.filter(id=image.id).update(proposed_at=Now())
             event_record("proposals.made", subject=image.id, dataset=image.dataset_id, masks=len(found))
 
@@ -134,9 +137,8 @@ def _propose(image: Image, detector: Detector, checkpoint: Checkpoint) -> tuple[
     return found, len(boxes) - len(sure)
 
 
-def _store(job: ProposalJob, found: list[Any]) -> None:
+def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> None:
     image, rules = job.image, rules_of(job.image.dataset)
-    corrected = _corrected_shares(image.dataset)
     masks, proposals = [], []
     for one in found:
         x0, y0, x1, y1 = one.box
@@ -166,7 +168,7 @@ def _store(job: ProposalJob, found: list[Any]) -> None:
                 image=image,
                 detector=job.detector,
                 confidence=one.confidence,
-                doubt=1 - sure * (1 - corrected[_size_class(one.area, image)]),
+                doubt=1 - sure * (1 - corrected[_size_class(one.area / (image.width * image.height))]),
                 shuffle=_unit(image.id),
                 # Decided now, whatever the rules will be when people come to it; not by the mask's looks.
                 opinions_left=2 if random.random() < rules.verified_twice_share else 1,
@@ -181,22 +183,20 @@ def _store(job: ProposalJob, found: list[Any]) -> None:
 
 
 def _corrected_shares(dataset: Dataset) -> list[float]:
-    """Of the proposals that people have judged, the share that was not right as it was: small, medium, large objects."""
-    judged = Mask.objects.filter(image__dataset=dataset, origin=Origin.PROPOSED).exclude(state=MaskState.PROPOSED)
-    share = F("area") * 1.0 / (F("image__width") * F("image__height"))
-    small, large = Q(share__lt=SIZE_ENDS[0]), Q(share__gte=SIZE_ENDS[1])
-    wrong = ~Q(state=MaskState.ACTIVE)
-    shares = []
-    for of_size in (small, ~small & ~large, large):
-        counts = (
-            judged.annotate(share=share).filter(of_size).aggregate(all=Count("id"), wrong=Count("id", filter=wrong))
-        )
-        shares.append((counts["wrong"] + 1) / (counts["all"] + 2))  # one of each beforehand: no size begins certain
-    return shares
+    """Of the newest proposals that people have judged, the share that was not right as it was: small, medium, large objects."""
+    judged = Proposal.objects.filter(dataset=dataset).exclude(mask__state=MaskState.PROPOSED).order_by("-id")
+    figures = judged.values_list("mask__area", "image__width", "image__height", "mask__state")[:JUDGED_LATELY]
+    of_size, wrong = [0, 0, 0], [0, 0, 0]
+    for area, width, height, state in figures:
+        size = _size_class(area / (width * height))
+        of_size[size] += 1
+        wrong[size] += state != MaskState.ACTIVE
+    # One of each beforehand: no size begins certain.
+    return [(corrected + 1) / (all_ + 2) for corrected, all_ in zip(wrong, of_size, strict=True)]
 
 
-def _size_class(area: int, image: Image) -> int:
-    share = area / (image.width * image.height)
+def _size_class(share: float) -> int:
+    """Of a photo's area."""
     return sum(share >= end for end in SIZE_ENDS)
 
 

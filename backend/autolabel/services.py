@@ -152,7 +152,7 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
         done = {"state": JobState.DONE, "finished_at": Now(), "seconds": time.monotonic() - began}
         if job.run.purpose != Purpose.LABEL:
             waiting.update(**done, mask_count=len(proposals), candidates=candidates)
-        elif _a_person_was_faster(image, again=job.run.selection.get("which") != "waiting"):
+        elif _a_person_was_faster(image, again=job.run.selection.get("which", "waiting") != "waiting"):
             waiting.update(state=JobState.SKIPPED, finished_at=Now())
         elif waiting.update(**done, mask_count=len(proposals)):  # else another delivery was faster; its masks stand
             Mask.objects.filter(image=image, state=MaskState.ACTIVE, origin=Origin.AUTOMATIC).update(

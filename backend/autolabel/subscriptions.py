@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from backend.autolabel.calibration import calibration_start, thresholds_fit
+from backend.autolabel.calibration import calibration_start
 from backend.autolabel.errors import NothingToCalibrateOn
 from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, ProposalJob, Purpose, RunState
 from backend.autolabel.proposals import proposals_request
 from backend.autolabel.selectors import thresholds_of
+from backend.autolabel.tasks import fit_thresholds
 from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import subscribe
 from backend.common.models import Event
@@ -36,10 +37,10 @@ def choose_thresholds_for_the_new_checkpoint(event: Event) -> None:
 
 
 @subscribe("autolabel_run.finished")
-def fit_thresholds(event: Event) -> None:
-    run = AutolabelRun.objects.filter(id=event.subject_id, purpose=Purpose.CALIBRATE, state=RunState.DONE).first()
-    if run is not None:
-        thresholds_fit(run=run)
+def fit_thresholds_of_the_calibration(event: Event) -> None:
+    """In a batch worker: events are delivered by those who must answer people quickly."""
+    if AutolabelRun.objects.filter(id=event.subject_id, purpose=Purpose.CALIBRATE, state=RunState.DONE).exists():
+        fit_thresholds.delay_on_commit(str(event.subject_id))
 
 
 @holds_embeddings

@@ -12,9 +12,18 @@ def label_image(job_id: str) -> None:
 
 @shared_task
 def sweep_autolabel_jobs() -> None:
+    from backend.autolabel.calibration import calibrations_sweep
     from backend.autolabel.services import autolabel_jobs_sweep
 
     autolabel_jobs_sweep()
+    calibrations_sweep()
+
+
+@shared_task
+def fit_thresholds(run_id: str) -> None:
+    from backend.autolabel.calibration import calibration_fit
+
+    calibration_fit(run_id=run_id)
 
 
 @shared_task

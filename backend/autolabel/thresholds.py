@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.common.statistics import wilson
 
@@ -55,30 +57,63 @@ def choose(candidates: Sequence[Candidate], truths: int, wanted: float) -> Chose
         truths: objects by people on the photos.
         wanted: share of masks that are good, 0..1.
     """
-    iou = np.array([c.predicted_iou for c in candidates])
-    stability = np.array([c.stability for c in candidates])
+    if not candidates:
+        return _nothing(truths)
+    # How many of the steps each candidate passes: it is left at all pairs of steps below these two.
+    passes_iou = np.searchsorted(IOU_STEPS, [c.predicted_iou for c in candidates], side="left")
+    passes_stability = np.searchsorted(STABILITY_STEPS, [c.stability for c in candidates], side="right")
     good = np.array([c.iou >= GOOD_IOU for c in candidates], bool)
     names = {truth: index for index, truth in enumerate({c.truth for c in candidates if c.truth is not None})}
     owner = np.array([names[c.truth] if c.truth is not None else -1 for c in candidates])
-    best: tuple[tuple[float, ...], Chosen] | None = None
-    for min_iou in IOU_STEPS:
-        above = iou > min_iou
-        for min_stability in STABILITY_STEPS:
-            kept = above & (stability >= min_stability)
-            number, right = int(kept.sum()), int((kept & good).sum())
-            if number < min(MASKS_WANTED, max(1, len(candidates))):
-                break  # with a higher stability there are fewer still
-            precision = right / number
-            found = len(np.unique(owner[kept & good & (owner >= 0)]))
-            attained = precision >= wanted
-            # Among equals the lower thresholds: they promise no more than was measured.
-            rank = (1.0, found, number) if attained else (0.0, precision, number)
-            if best is None or rank > best[0]:
-                recall = found / truths if truths else None
-                chosen = Chosen(
-                    float(min_iou), float(min_stability), attained, precision, wilson(right, number), recall, number
-                )
-                best = rank, chosen
-    if best is None:
-        return Chosen(float(IOU_STEPS[-1]), 0.0, False, None, (0.0, 1.0), 0.0 if truths else None, 0)
-    return best[1]
+    number_IS = _left(passes_iou, passes_stability)
+    right_IS = _left(passes_iou[good], passes_stability[good])
+    finds = good & (owner >= 0)
+    found_IS = _found(owner[finds], passes_iou[finds], passes_stability[finds], len(names))
+    allowed = number_IS >= min(MASKS_WANTED, len(candidates))
+    if not allowed.any():
+        return _nothing(truths)
+    precision_IS = right_IS / np.maximum(number_IS, 1)
+    attained = bool((allowed & (precision_IS >= wanted)).any())
+    if attained:
+        allowed &= precision_IS >= wanted
+    best = _highest(allowed, found_IS if attained else precision_IS)
+    # Among equals the lower thresholds, which come first: they promise no more than was measured.
+    iou, stability = np.unravel_index(_highest(best, number_IS).argmax(), number_IS.shape)
+    number, right = int(number_IS[iou, stability]), int(right_IS[iou, stability])
+    return Chosen(
+        float(IOU_STEPS[iou]),
+        float(STABILITY_STEPS[stability]),
+        attained,
+        right / number,
+        wilson(right, number),
+        int(found_IS[iou, stability]) / truths if truths else None,
+        number,
+    )
+
+
+def _nothing(truths: int) -> Chosen:
+    return Chosen(float(IOU_STEPS[-1]), 0.0, False, None, (0.0, 1.0), 0.0 if truths else None, 0)
+
+
+def _highest(allowed: NDArray[np.bool_], values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Those that are allowed and have the highest value of these."""
+    highest: NDArray[np.bool_] = allowed & (values == values[allowed].max())
+    return highest
+
+
+def _left(passes_iou: NDArray[np.intp], passes_stability: NDArray[np.intp]) -> NDArray[np.int64]:
+    """How many are left, at each pair of steps."""
+    passed = np.zeros((len(IOU_STEPS) + 1, len(STABILITY_STEPS) + 1), np.int64)
+    np.add.at(passed, (passes_iou, passes_stability), 1)
+    return passed[::-1, ::-1].cumsum(0).cumsum(1)[::-1, ::-1][1:, 1:]
+
+
+def _found(
+    owner: NDArray[np.intp], passes_iou: NDArray[np.intp], passes_stability: NDArray[np.intp], owners: int
+) -> NDArray[np.int64]:
+    """How many objects a mask is left for, at each pair of steps."""
+    most = np.zeros((owners, len(IOU_STEPS) + 1), np.uint8)  # steps of stability, among those that pass so many of IoU
+    np.maximum.at(most, (owner, passes_iou), passes_stability.astype(np.uint8))
+    most = np.maximum.accumulate(most[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    counts = [np.bincount(column, minlength=len(STABILITY_STEPS) + 1) for column in most.T]
+    return np.array(counts)[:, ::-1].cumsum(1)[:, ::-1][:, 1:]

@@ -50,7 +50,7 @@ class S3ImportUnfinished(DomainError):
 
 
 class InvitationInvalid(DomainError):
-    """Used, taken back, too old, or never there: whoever holds a wrong link cannot tell which."""
+    """Used, taken back, too old, its maker no admin any more, or never there: who holds a wrong link cannot tell which."""
 
     code: ClassVar[str] = "invitation_invalid"
     status: ClassVar[int] = 404

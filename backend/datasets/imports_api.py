@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,7 +12,7 @@ from rest_framework.views import APIView
 from backend.datasets.api import person
 from backend.datasets.models import Image, Role, S3Import, S3ImportRefusal
 from backend.datasets.s3_imports import s3_import_cancel, s3_import_retry, s3_import_start
-from backend.datasets.s3_sources import SHOWN_KEYS, Bucket, source_named
+from backend.datasets.s3_sources import SHOWN_KEYS, Bucket, source_named, sources_of
 from backend.datasets.selectors import dataset_get
 
 MAX_HASHES = 1000
@@ -99,19 +98,22 @@ class KnownView(APIView):
 class SourcesView(APIView):
     @extend_schema(operation_id="s3_sources", responses=SourceJson(many=True))
     def get(self, request: Request, dataset_id: UUID) -> Response:
+        """Those that the person may use."""
         dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
-        return Response(SourceJson(settings.S3_SOURCES.values(), many=True).data)
+        return Response(SourceJson(sources_of(person(request)), many=True).data)
 
 
 class CheckView(APIView):
     @extend_schema(operation_id="s3_check", request=PlaceForm, responses=CheckJson)
     def post(self, request: Request, dataset_id: UUID) -> Response:
         """Look into a bucket, and import nothing."""
-        dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        user = person(request)
+        dataset_get(user=user, dataset_id=dataset_id, role=Role.ADMIN)
         form = PlaceForm(data=request.data)
         form.is_valid(raise_exception=True)
         place = form.validated_data
-        found, is_all = Bucket(source_named(place["source"], place["bucket"]), place["bucket"]).first(place["prefix"])
+        source = source_named(place["source"], place["bucket"], user=user)
+        found, is_all = Bucket(source, place["bucket"]).first(place["prefix"])
         return Response(CheckJson({"keys": found[:SHOWN_KEYS], "count": len(found), "is_all": is_all}).data)
 
 

@@ -16,6 +16,7 @@ from backend.common.errors import InvalidInput
 from backend.common.events import event_record
 from backend.datasets.errors import InvitationInvalid, UsernameTaken
 from backend.datasets.models import Dataset, Invitation, Membership, Role
+from backend.datasets.selectors import role_in
 from backend.datasets.services import member_set
 
 _TOKEN_BYTES = 32
@@ -66,9 +67,14 @@ def invitation_of(token: str) -> Invitation:
         token_hash=_hash(token), used_at__isnull=True, expires_at__gt=Now()
     )
     invitation = found.first()
-    if invitation is None:
+    if invitation is None or not _may_invite(invitation.created_by, invitation.dataset_id):
         raise InvitationInvalid("This link was used, has run out, or was taken back. Ask for a new one.")
     return invitation
+
+
+def _may_invite(user: User, dataset_id: UUID) -> bool:
+    """Links go with the role: who is no admin any more brings nobody in."""
+    return user.is_active and role_in(user, dataset_id) == Role.ADMIN
 
 
 @transaction.atomic

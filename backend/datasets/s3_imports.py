@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 SLICE_SECONDS = 60.0
 SILENT_AFTER = timedelta(minutes=3)
 MAX_ATTEMPTS = 5
+FAULTS_IN_A_ROW = 3  # of our own; fewer are about those objects
 TOLD_EVERY_SECONDS = 1.0
 
 
@@ -36,9 +37,9 @@ def s3_import_start(*, dataset: Dataset, by: User, source: str, bucket: str, pre
     """Begin to fetch everything under a prefix. What the dataset has already is not there twice.
 
     Raises:
-        S3Refused: no such source, or not its bucket. S3ImportUnfinished: one at a time per dataset.
+        S3Refused: no such source for this person, or not its bucket. S3ImportUnfinished: one at a time per dataset.
     """
-    source_named(source, bucket)
+    source_named(source, bucket, user=by)
     try:
         with transaction.atomic():
             made = S3Import.objects.create(
@@ -63,8 +64,9 @@ def s3_import_retry(*, s3_import: S3Import, by: User) -> None:
     """Go on where it stopped; one that came to its end begins again, for the sake of what was refused.
 
     Raises:
-        S3ImportUnfinished: another one is on its way, or this one.
+        S3Refused: the person may not use its source. S3ImportUnfinished: another one is on its way, or this one.
     """
+    source_named(s3_import.source, s3_import.bucket, user=by)
     again = {"state": ImportState.RUNNING, "error": "", "attempts": 0, "worker": None, "heard_at": None}
     if s3_import.state == ImportState.DONE:
         again |= {"cursor": "", "imported": 0, "already_there": 0, "refused": 0}
@@ -88,13 +90,17 @@ def s3_import_work(*, import_id: UUID | str, slice_seconds: float | None = None)
         return  # done, cancelled, or in somebody's hands
     own = S3Import.objects.select_related("dataset", "requested_by").get(id=import_id)
     if own.attempts > MAX_ATTEMPTS:  # each of them took its worker along
-        after = own.cursor or "the beginning"
-        _stopped(own, worker, S3Refused(f"The worker died each time at the object after {after}."))
+        died = f"The worker died each time at the object after {own.cursor or 'the beginning'}."
+        _stopped(own, worker, S3Refused(own.error or died))
         return
     try:
         is_finished = _fetch(own, worker, SLICE_SECONDS if slice_seconds is None else slice_seconds)
     except S3Refused as refusal:
         _stopped(own, worker, refusal)
+        return
+    except Exception as error:  # whatever it is: unsaid, it would look as if the worker had died
+        logger.exception("import %s", own.id)
+        _stopped(own, worker, S3Refused(f"The server had a fault of its own: {_words(error)}", is_passing=True))
         return
     mine = _running(own.id).filter(worker=worker)
     with transaction.atomic():
@@ -126,23 +132,43 @@ def _wake(import_id: UUID) -> None:
 
 def _fetch(own: S3Import, worker: UUID, slice_seconds: float) -> bool:
     """Whether everything was looked at. Raises S3Refused."""
-    bucket = Bucket(source_named(own.source, own.bucket), own.bucket)
+    bucket = Bucket(source_named(own.source, own.bucket, user=own.requested_by), own.bucket)
     ends_at = time.monotonic() + slice_seconds
     told_at = 0.0
+    faults: list[tuple[str, str, str]] = []  # ours, one after the other; the cursor stays before them
     for found in bucket.after(own.prefix, own.cursor):
-        outcome, message = _take(own, bucket, found)
-        if not _remember(own, worker, found.key, outcome, message):
-            return True  # cancelled, or another worker's: nothing of it is ours to say
+        try:
+            outcome, message = _take(own, bucket, found)
+        except S3Refused:
+            raise
+        except Exception as error:  # whatever it is that an object does to us: the others are fetched
+            logger.exception("import %s, %s", own.id, found.key)
+            faults.append((found.key, "refused", f"The server could not take it: {_words(error)}"))
+            if len(faults) == FAULTS_IN_A_ROW:
+                said = f"The server could not take {FAULTS_IN_A_ROW} objects in a row, the last: {_words(error)}"
+                raise S3Refused(said, is_passing=True) from error
+            continue
+        # Where others can be stored, it was about those objects.
+        for known in (*faults, (found.key, outcome, message)):
+            if not _remember(own, worker, *known):
+                return True  # cancelled, or another worker's: nothing of it is ours to say
+        faults.clear()
         if time.monotonic() - told_at > TOLD_EVERY_SECONDS:
             publish("s3_import.changed", subject=own.id, dataset=own.dataset_id)
             told_at = time.monotonic()
         if time.monotonic() > ends_at:
             return False
+    for known in faults:
+        _remember(own, worker, *known)
     return True
 
 
 def _take(own: S3Import, bucket: Bucket, found: Found) -> tuple[str, str]:
-    """One object: imported, already_there, or refused and why. Raises S3Refused where the bucket itself is the matter."""
+    """One object: imported, already_there, or refused and why.
+
+    Raises:
+        S3Refused: the bucket itself is the matter. Anything else: our storage or database is, or an object breaks our tools.
+    """
     source = f"s3://{bucket.name}/{found.key}"
     if len(source) <= 255:
         # Fetched before, and not written since: it need not be fetched to know that.
@@ -166,6 +192,10 @@ def _take(own: S3Import, bucket: Bucket, found: Found) -> tuple[str, str]:
     except DomainError as refusal:
         return "refused", refusal.message
     return ("imported" if is_new else "already_there"), ""
+
+
+def _words(error: Exception) -> str:
+    return str(error).strip() or type(error).__name__
 
 
 @transaction.atomic

@@ -3,6 +3,8 @@
 A source names buckets, and how to reach them. A person picks one by its name; no address and no credentials ever come from
 a browser, so nobody can make the server call somebody else, or read a bucket that was not meant. Credentials are found as
 boto3 finds them (environment, ~/.aws, the machine's role), and are stored nowhere.
+Anybody who is logged in may make a dataset and is its admin, so that role opens no bucket: a source names the people who may
+use it, and superusers may use all of them.
 How sources are written down is in `backend.config.sources`.
 """
 
@@ -13,6 +15,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
+from backend.accounts.models import User
 from backend.config.sources import Source
 from backend.datasets.errors import S3Refused
 
@@ -29,14 +32,21 @@ class Found:
     modified_at: datetime
 
 
-def source_named(name: str, bucket: str) -> Source:
+def sources_of(user: User) -> list[Source]:
+    """Those that the person may use."""
+    return [one for one in settings.S3_SOURCES.values() if user.is_superuser or user.username in one.users]
+
+
+def source_named(name: str, bucket: str, *, user: User) -> Source:
     """
     Raises:
-        S3Refused: there is none of this name, or it may not read this bucket.
+        S3Refused: there is none of this name that the person may use, or it may not read this bucket.
     """
-    source: Source | None = settings.S3_SOURCES.get(name)
+    source = next((one for one in sources_of(user) if one.name == name), None)
     if source is None:
-        raise S3Refused(f"The server knows no S3 source named {name}.")
+        raise S3Refused(
+            f"There is no S3 source named {name} that {user.username} may use; the server's operator says who may."
+        )
     if bucket not in source.buckets:
         raise S3Refused(f"The source {name} may not read the bucket {bucket}.")
     return source

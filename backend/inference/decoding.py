@@ -21,7 +21,7 @@ from backend.checkpoints.models import Checkpoint
 from backend.common.errors import InvalidInput
 from backend.common.storage import get_storage, read
 from backend.datasets.models import Image
-from backend.inference.errors import DecodingFailed, DecodingTooSlow, EmbeddingNotReady
+from backend.inference.errors import DecodingFailed, DecodingTooSlow, EmbeddingFailed, EmbeddingNotReady
 from backend.inference.models import EmbeddingState
 from backend.inference.selectors import embedding_of, seconds_expected
 from backend.inference.services import embedding_request, text_token_get
@@ -59,6 +59,7 @@ def prompt_decode(
     Raises:
         InvalidInput: no prompts, more than one box or text, or `previous` is not logits of this checkpoint.
         EmbeddingNotReady, TextTokenNotReady: the page asks again.
+        EmbeddingFailed: the photo cannot be embedded; asking again is of no use.
         TextNotTaken, TextTokenFailed: see `text_token_get`.
         DecodingFailed: the model refuses the prompts, with the reason.
         DecodingTooSlow: no worker answered.
@@ -73,6 +74,8 @@ def prompt_decode(
     if previous is not None:
         _logits(previous, side=4 * checkpoint.embedding_shape[1])
     embedding = embedding_of(image.id, checkpoint.encoder_hash)
+    if embedding is not None and embedding.state == EmbeddingState.FAILED:
+        raise EmbeddingFailed(f"The model cannot read this photo: {embedding.error}")
     if embedding is None or embedding.state != EmbeddingState.READY:
         embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
         raise EmbeddingNotReady(

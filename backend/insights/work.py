@@ -4,12 +4,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
 from django.db.models import Avg, Count
 from django.db.models.functions import TruncDate
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, State
+from backend.common.clock import database_now
 from backend.datasets.selectors import datasets_of
 
 _NOTHING = {"masks": 0, "photos": 0, "seconds_per_mask": None, "clicks_per_mask": None}
@@ -17,7 +17,7 @@ _NOTHING = {"masks": 0, "photos": 0, "seconds_per_mask": None, "clicks_per_mask"
 
 def work_of(user: User, *, days: int, zone: ZoneInfo) -> dict[str, Any]:
     """By day, as the person's calendar has it: masks made, whether or not they still count; photos finished; what is open."""
-    today = _now().astimezone(zone).date()
+    today = database_now().astimezone(zone).date()
     since = datetime.combine(today - timedelta(days=days - 1), time.min, zone)
     masks = (
         Mask.objects.filter(author=user, origin__in=HUMAN_ORIGINS, created_at__gte=since)
@@ -60,11 +60,3 @@ def _open_photos(user: User) -> list[dict[str, Any]]:
         }
         for assignment in held
     ]
-
-
-def _now() -> datetime:
-    """By the clock that the rows were written by."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment

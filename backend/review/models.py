@@ -46,7 +46,10 @@ class Question(Row):
                 name="one_open_question_per_proposal",
             ),
         ]
-        indexes = [models.Index(fields=["holder", "state"], name="question_of_holder")]
+        indexes = [
+            models.Index(fields=["holder", "state"], name="question_of_holder"),
+            models.Index(fields=["expires_at"], name="question_expiry", condition=models.Q(state="open")),
+        ]
 
 
 class Verdict(Row):

@@ -36,8 +36,10 @@ def write_manifest(
             name = f"{image.content_hash}.f16"
             if not (folder / name).exists():
                 embedding = embedding_ready(image=image, encoder_hash=encoder_hash)
+                copied = folder / f"{name}.part"  # a worker may die in the middle, and half an embedding looks like one
                 with storage.local(embedding.storage_key) as stored:
-                    (folder / name).write_bytes(stored.read_bytes())
+                    copied.write_bytes(stored.read_bytes())
+                copied.rename(folder / name)
             entry = {
                 "id": str(image.id),
                 "image": None,

@@ -1,12 +1,17 @@
 """Choosing thresholds: the arithmetic, then the way from a new checkpoint to a run that goes by them."""
 
+import time
+from datetime import timedelta
+
+import numpy as np
 import pytest
+from django.db.models.functions import Now
 
 from backend.annotation.models import Mask, MaskState, Origin
-from backend.autolabel.calibration import thresholds_refit
+from backend.autolabel.calibration import calibration_fit, calibrations_sweep, thresholds_refit
 from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, Purpose, RunState, Thresholds
 from backend.autolabel.services import autolabel_job_run
-from backend.autolabel.thresholds import Candidate, choose
+from backend.autolabel.thresholds import GOOD_IOU, IOU_STEPS, MASKS_WANTED, STABILITY_STEPS, Candidate, choose
 from backend.common.services import events_sweep
 from backend.common.statistics import wilson
 from backend.datasets.models import Split
@@ -53,6 +58,44 @@ def test_stability_parts_what_predicted_iou_does_not():
     assert chosen.precision == 1.0
 
 
+def by_trying(candidates: list[Candidate], truths: int, wanted: float) -> tuple[float, ...]:
+    """The same choice, pair of thresholds by pair."""
+    best, chosen = None, (float(IOU_STEPS[-1]), 0.0, 0, None)
+    for min_iou in IOU_STEPS:
+        for min_stability in STABILITY_STEPS:
+            kept = [c for c in candidates if c.predicted_iou > min_iou and c.stability >= min_stability]
+            if len(kept) < min(MASKS_WANTED, max(1, len(candidates))):
+                continue
+            good = [c for c in kept if c.iou >= GOOD_IOU]
+            found, precision = len({c.truth for c in good if c.truth is not None}), len(good) / len(kept)
+            rank = (1.0, found, len(kept)) if precision >= wanted else (0.0, precision, len(kept))
+            if best is None or rank > best:
+                best, chosen = rank, (float(min_iou), float(min_stability), len(kept), found / truths)
+    return chosen
+
+
+def some_candidates(seed: int, count: int, objects: int) -> list[Candidate]:
+    rng = np.random.default_rng(seed)
+    iou = np.clip(rng.normal(0.7, 0.2, count).round(2), -0.1, 1.1)  # on the very steps, too
+    stability, true = rng.random(count).round(2), np.clip(iou + rng.normal(0, 0.15, count), 0, 1)
+    owners = [None if n < 0 else ("photo", int(n)) for n in rng.integers(-3, objects, count)]
+    return [Candidate(*map(float, each), owner) for *each, owner in zip(iou, stability, true, owners, strict=True)]
+
+
+@pytest.mark.parametrize(("seed", "count", "wanted"), [(1, 5, 0.5), (2, 60, 0.6), (3, 60, 0.999), (4, 90, 0.0)])
+def test_the_choice_is_the_one_that_trying_every_pair_of_thresholds_makes(seed, count, wanted):
+    tried = some_candidates(seed, count, objects=20)
+    chosen = choose(tried, truths=25, wanted=wanted)
+    assert (chosen.min_predicted_iou, chosen.min_stability, chosen.masks, chosen.recall) == by_trying(tried, 25, wanted)
+
+
+def test_fifty_thousand_candidates_are_chosen_from_within_two_seconds():
+    many = some_candidates(5, 50_000, objects=20_000)
+    began = time.process_time()
+    assert choose(many, truths=20_000, wanted=0.8).masks > 1000
+    assert time.process_time() - began < 2
+
+
 SMALL_GRID = {"points_per_side": 4, "min_region_px": 0}
 
 
@@ -71,8 +114,6 @@ def work():
 
 def deliver():
     """Events to their subscribers, as the sweeper does it late."""
-    from datetime import timedelta
-
     from django.db.models import F
 
     from backend.common.models import Event
@@ -83,7 +124,7 @@ def deliver():
 
 @pytest.mark.django_db(transaction=True)
 def test_after_a_promotion_thresholds_are_chosen_on_the_test_photos_and_runs_go_by_them(
-    dataset, admin, annotator, add_photo, label, post, as_user, live
+    dataset, admin, annotator, add_photo, label, post, as_user, live, monkeypatch
 ):
     add_photo(1, split=Split.TEST)
     label(annotator, masks=2)
@@ -91,7 +132,18 @@ def test_after_a_promotion_thresholds_are_chosen_on_the_test_photos_and_runs_go_
     reply = post("thresholds", precision=0.05, settings=SMALL_GRID)
     assert reply.status_code == 201, reply.content
     work()
+    called = []
+    monkeypatch.setattr("backend.autolabel.tasks.fit_thresholds.delay", called.append)
+    monkeypatch.setattr("backend.autolabel.tasks.fit_thresholds.delay_on_commit", called.append)
     deliver()
+    assert not Thresholds.objects.exists()  # a batch worker's work
+    AutolabelRun.objects.update(finished_at=Now() - timedelta(minutes=5))
+    calibrations_sweep()  # a call that was lost is made again
+    assert called == [reply.json()["id"]] * 2
+    for run_id in called:
+        calibration_fit(run_id=run_id)
+    calibrations_sweep()
+    assert len(called) == 2
     fitted = Thresholds.objects.get()
     assert (fitted.checkpoint, fitted.wanted_precision, fitted.photos, fitted.complete) == (live, 0.05, 1, False)
     told = as_user(annotator).get(f"/api/datasets/{dataset.id}/thresholds/").json()["thresholds"]

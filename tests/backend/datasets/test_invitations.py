@@ -106,6 +106,22 @@ def test_the_database_does_not_know_the_link(invite):
     assert len(row.token_hash) == 64
 
 
+@pytest.mark.parametrize("loss", ["role", "membership", "account"])
+def test_a_link_of_somebody_who_is_no_admin_any_more_is_worth_nothing(invite, browser, dataset, admin, loss):
+    token = invite("admin")
+    own = Membership.objects.filter(user=admin)
+    if loss == "role":
+        own.update(role="reviewer")
+    elif loss == "membership":
+        own.delete()
+    else:
+        User.objects.filter(id=admin.id).update(is_active=False)
+    for path in ("", "accept/"):
+        reply = post(browser, path, token=token, username="ada", password=GOOD)
+        assert (reply.status_code, reply.json()["code"]) == (404, "invitation_invalid")
+    assert not User.objects.filter(username="ada").exists()
+
+
 def test_only_an_admin_invites(dataset, reviewer, stranger, as_user, invite):
     invite()
     invitation = Invitation.objects.get()

@@ -8,13 +8,15 @@ import pytest
 from django.db.models.functions import Now
 from moto.server import ThreadedMotoServer
 
+from backend.accounts.models import User
 from backend.config.sources import Source, read_sources
 from backend.datasets import s3_imports
-from backend.datasets.models import Image, ImportState, S3Import
+from backend.datasets.models import Image, ImportState, Membership, S3Import
 from backend.datasets.s3_imports import MAX_ATTEMPTS, s3_import_work, s3_imports_sweep
 from backend.datasets.s3_sources import Bucket
 
 pytestmark = pytest.mark.django_db
+NAMED = ("admin of the dataset",)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,9 @@ def bucket(endpoint, monkeypatch, settings, jpeg):
     for name, value in {"ACCESS_KEY_ID": "testing", "SECRET_ACCESS_KEY": "testing"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     settings.S3_SOURCES = {
-        "camera": Source("camera", ("photos", "gone"), endpoint, "us-east-1"),
-        "unreachable": Source("unreachable", ("photos",), "http://127.0.0.1:9", "us-east-1"),
-        "no such profile": Source("no such profile", ("photos",), endpoint, "us-east-1", profile="nobody"),
+        "camera": Source("camera", ("photos", "gone"), endpoint, "us-east-1", users=NAMED),
+        "unreachable": Source("unreachable", ("photos",), "http://127.0.0.1:9", "us-east-1", users=NAMED),
+        "no such profile": Source("no such profile", ("photos",), endpoint, "us-east-1", profile="nobody", users=NAMED),
     }
     client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
     client.create_bucket(Bucket="photos")
@@ -148,7 +150,7 @@ def test_a_second_delivery_finds_it_taken_until_the_worker_is_silent_for_long(st
 
 def test_a_network_that_is_gone_is_tried_again_and_then_said(start, bucket, settings):
     own = start()
-    settings.S3_SOURCES = {"camera": Source("camera", ("photos",), "http://127.0.0.1:9", "us-east-1")}
+    settings.S3_SOURCES = {"camera": Source("camera", ("photos",), "http://127.0.0.1:9", "us-east-1", users=NAMED)}
     states = [work(own).state for _ in range(MAX_ATTEMPTS)]
     assert states == [ImportState.RUNNING] * (MAX_ATTEMPTS - 1) + [ImportState.FAILED]
     assert "cannot be reached" in own.error
@@ -198,6 +200,60 @@ def test_only_an_admin_sees_sources_and_imports(dataset, reviewer, stranger, as_
     assert as_user(stranger).post(f"/api/s3-imports/{own.id}/cancel/").status_code == 404
 
 
+def test_who_makes_a_dataset_of_their_own_reads_no_bucket_that_does_not_name_them(
+    stranger, as_user, bucket, dataset, start
+):
+    client = as_user(stranger)
+    own = client.post("/api/datasets/", {"name": "mine"}, format="json").json()["id"]
+    assert client.get(f"/api/datasets/{own}/s3-sources/").json() == []
+    for path in ("s3-check", "s3-imports"):
+        reply = client.post(f"/api/datasets/{own}/{path}/", {"source": "camera", "bucket": "photos"}, format="json")
+        assert (reply.status_code, reply.json()["code"]) == (400, "s3_refused")
+        assert "no S3 source named camera" in reply.json()["message"]
+    assert not S3Import.objects.exists()
+    stopped = work(start())
+    Membership.objects.create(dataset=dataset, user=stranger, role="admin")
+    assert client.post(f"/api/s3-imports/{stopped.id}/retry/").json()["code"] == "s3_refused"
+    User.objects.filter(id=stranger.id).update(is_superuser=True)
+    stranger.refresh_from_db()
+    sources = as_user(stranger).get(f"/api/datasets/{own}/s3-sources/").json()
+    assert [source["name"] for source in sources] == ["camera", "unreachable", "no such profile"]
+
+
+@pytest.fixture
+def breaking(monkeypatch):
+    """Storing fails for these keys."""
+    keys = set()
+    take = s3_imports.image_import
+
+    def sometimes(**options):
+        if options["file_name"] in keys:
+            raise OSError("the disk said no")
+        return take(**options)
+
+    monkeypatch.setattr(s3_imports, "image_import", sometimes)
+    return keys
+
+
+def test_an_object_that_breaks_our_storage_is_named_with_its_reason_and_the_others_are_fetched(start, bucket, breaking):
+    breaking.update({"day1/0.jpg", "day1/notes.txt"})
+    own = work(start())
+    assert (own.state, own.imported, own.refused, own.error) == (ImportState.DONE, 2, 2, "")
+    said = dict(own.refusals.values_list("key", "message"))
+    assert said == dict.fromkeys(breaking, "The server could not take it: the disk said no")
+
+
+def test_a_storage_that_is_broken_stops_the_import_with_a_true_sentence_and_no_object_is_passed_over(
+    start, bucket, breaking
+):
+    breaking.update(f"day1/{n}.jpg" for n in range(3))
+    own = start()
+    states = [work(own).state for _ in range(MAX_ATTEMPTS)]
+    assert states == [ImportState.RUNNING] * (MAX_ATTEMPTS - 1) + [ImportState.FAILED]
+    assert own.error == "The server could not take 3 objects in a row, the last: the disk said no"
+    assert (own.cursor, own.refused) == ("", 0)
+
+
 def test_files_that_are_there_need_not_be_sent(ask, photo, dataset, as_user, reviewer):
     assert ask("known", hashes=[photo.content_hash, "0" * 64]).json() == {"known": [photo.content_hash]}
     assert ask("known", hashes=["no hash"]).status_code == 400
@@ -205,7 +261,15 @@ def test_files_that_are_there_need_not_be_sent(ask, photo, dataset, as_user, rev
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{", '{"a": {}}', '{"a": {"buckets": []}}', '{"a": {"buckets": ["b"], "secret": "x"}}']
+    "text",
+    [
+        "[]",
+        "{",
+        '{"a": {}}',
+        '{"a": {"buckets": []}}',
+        '{"a": {"buckets": ["b"], "secret": "x"}}',
+        '{"a": {"buckets": ["b"], "users": "ada"}}',
+    ],
 )
 def test_sources_that_are_written_wrongly_are_refused_at_the_start(text):
     with pytest.raises(ValueError, match="S3_SOURCES"):
@@ -213,6 +277,6 @@ def test_sources_that_are_written_wrongly_are_refused_at_the_start(text):
 
 
 def test_sources_are_read_as_written():
-    sources = read_sources(json.dumps({"camera": {"buckets": ["a"], "region": "eu-central-1"}}))
-    assert sources == {"camera": Source("camera", ("a",), region="eu-central-1")}
+    sources = read_sources(json.dumps({"camera": {"buckets": ["a"], "region": "eu-central-1", "users": ["ada"]}}))
+    assert sources == {"camera": Source("camera", ("a",), region="eu-central-1", users=("ada",))}
     assert read_sources("") == {}

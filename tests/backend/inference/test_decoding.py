@@ -11,7 +11,7 @@ from backend.checkpoints.services import checkpoint_register
 from backend.common.storage import read
 from backend.inference import tasks
 from backend.inference.decoding import WAIT_SECONDS, prompt_answer
-from backend.inference.models import Embedding, TextToken
+from backend.inference.models import Embedding, EmbeddingState, TextToken
 from backend.inference.services import embedding_make, embedding_request, text_token_make
 from engine import api as engine
 
@@ -182,3 +182,10 @@ def test_words_are_refused_where_the_model_cannot_read(ready, decode):
     assert (reply.status_code, reply.json()["code"]) == (409, "checkpoint_without_text")
     reply = decode([{"kind": "text", "words": "a"}, {"kind": "text", "words": "b"}])
     assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+
+
+def test_a_photo_that_cannot_be_embedded_is_said_to_be_so_instead_of_being_prepared_for_ever(ready, decode):
+    Embedding.objects.update(state=EmbeddingState.FAILED, error="it is all black")
+    reply = decode([POINT])
+    assert (reply.status_code, reply.json()["code"]) == (409, "embedding_failed")
+    assert "it is all black" in reply.json()["message"]

@@ -1,6 +1,10 @@
 """What the engine is told of a dataset's photos."""
 
 import json
+import math
+from pathlib import Path
+
+import pytest
 
 from backend.annotation.models import Mask
 from backend.training.manifest import write_manifest
@@ -16,3 +20,20 @@ def test_only_what_a_person_called_complete_is_complete_for_the_engine(annotator
     assert [json.loads(line)["complete"] for line in lines] == [True, None]
     said = {record.name: record.complete for record in read_records(tmp_path / "data")}
     assert said == {str(photos[0].id): True, str(photos[1].id): None}
+
+
+def test_an_embedding_whose_copying_was_cut_short_is_copied_again(annotator, photo, label, live, tmp_path, monkeypatch):
+    label(annotator)
+    rows = [(photo, list(Mask.objects.filter(image=photo)))]
+    write = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda file, content: write(file, content[:5]) and _killed())
+    with pytest.raises(KeyboardInterrupt):
+        write_manifest(tmp_path, rows, encoder_hash=live.encoder_hash)
+    monkeypatch.setattr(Path, "write_bytes", write)
+    write_manifest(tmp_path, rows, encoder_hash=live.encoder_hash)
+    (embedding,) = tmp_path.glob("*.f16")
+    assert embedding.stat().st_size == 2 * math.prod(live.embedding_shape)
+
+
+def _killed():
+    raise KeyboardInterrupt

@@ -685,6 +685,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description Those that the person may use. */
         get: operations["s3_sources"];
         put?: never;
         post?: never;
