@@ -43,33 +43,42 @@ export function cropped(bits: Uint8Array, size: Size): Bitmask {
 /**
  * The border between inside and outside as straight pieces along pixel edges: x0, y0, x1, y1 of each, in photo pixels.
  * Pieces are as long as they go, so that a border costs its corners, not its pixels.
+ *
+ * Where a row turns from outside to inside or back, and the row above does not, a piece sideways has its end, and a piece
+ * downwards begins; where only the row above turns, one ends.
  */
 export function edgesOf({ box: [x0, y0, x1, y1], bits }: Bitmask): Float32Array {
   const [width, height] = [x1 - x0, y1 - y0]
-  const at = (x: number, y: number) =>
-    x < 0 || y < 0 || x >= width || y >= height ? 0 : bits[y * width + x]!
   const pieces: number[] = []
+  const since = new Int32Array(width + 1)
+  let above: number[] = []
   for (let y = 0; y <= height; y++) {
+    const own = y < height ? turnsOf(bits.subarray(y * width, (y + 1) * width)) : []
     let from = -1
-    for (let x = 0; x <= width; x++) {
-      const isEdge = x < width && at(x, y) !== at(x, y - 1)
-      if (isEdge && from < 0) from = x
-      if (!isEdge && from >= 0) {
-        pieces.push(x0 + from, y0 + y, x0 + x, y0 + y)
-        from = -1
-      }
+    for (let i = 0, j = 0; i < above.length || j < own.length; ) {
+      const [a, b] = [above[i] ?? Number.POSITIVE_INFINITY, own[j] ?? Number.POSITIVE_INFINITY]
+      if (a <= b) i++
+      if (b <= a) j++
+      if (a === b) continue
+      const x = Math.min(a, b)
+      if (b < a) since[x] = y
+      else pieces.push(x0 + x, y0 + since[x]!, x0 + x, y0 + y)
+      if (from >= 0) pieces.push(x0 + from, y0 + y, x0 + x, y0 + y)
+      from = from < 0 ? x : -1
     }
-  }
-  for (let x = 0; x <= width; x++) {
-    let from = -1
-    for (let y = 0; y <= height; y++) {
-      const isEdge = y < height && at(x, y) !== at(x - 1, y)
-      if (isEdge && from < 0) from = y
-      if (!isEdge && from >= 0) {
-        pieces.push(x0 + x, y0 + from, x0 + x, y0 + y)
-        from = -1
-      }
-    }
+    above = own
   }
   return new Float32Array(pieces)
+}
+
+/** Where 1s begin and end in a row. */
+function turnsOf(row: Uint8Array): number[] {
+  const turns: number[] = []
+  for (let x = row.indexOf(1); x >= 0; x = row.indexOf(1, x)) {
+    turns.push(x)
+    x = row.indexOf(0, x)
+    if (x < 0) x = row.length
+    turns.push(x)
+  }
+  return turns
 }

@@ -1,5 +1,6 @@
-import { type Bitmask, cropped } from './bitmask'
-import type { Size } from './points'
+import type { Bitmask } from './bitmask'
+import type { Box, Size } from './points'
+import { trimmed } from './regions'
 
 /** Stability compares the mask cut this far above and below 0 (SAM, appendix B). */
 export const STABILITY_OFFSET = 1
@@ -26,32 +27,74 @@ function taps(length: number, side: number, scale: number): Taps {
  * The photo's pixels that are inside: where the logits, read bilinearly at the pixel's centre and clamped at the edges, are
  * above 0. The same rule as `engine/inference/frame.py`.
  *
+ * Between two cells that are inside everything is, and between two that are not, nothing: only pieces between one of each are
+ * read pixel by pixel, and pixels that no cell above 0 reaches are never looked at.
+ *
  * @param logits of the padded square model frame, `side` x `side`, row by row.
  */
 export function logitsToMask(logits: Float32Array, side: number, size: Size): Bitmask {
-  const { height, width } = size
-  const scale = side / Math.max(height, width)
-  const rows = taps(height, side, scale)
-  const columns = taps(width, side, scale)
-  const bits = new Uint8Array(height * width)
+  const scale = side / Math.max(size.height, size.width)
+  const rows = taps(size.height, side, scale)
+  const columns = taps(size.width, side, scale)
+  const [left, top, right, bottom] = boxAbove0(logits, side)
+  const [x0, x1] = reached(columns, left, right)
+  const [y0, y1] = reached(rows, top, bottom)
+  if (x0 >= x1 || y0 >= y1) return { size, box: [0, 0, 0, 0], bits: new Uint8Array(0) }
+  const width = x1 - x0
+  const bits = new Uint8Array(width * (y1 - y0))
+  const pieces = piecesOf(columns.low, x0, x1)
   const blended = new Float32Array(side)
-  for (let y = 0; y < height; y++) {
+  const [first, last] = [columns.low[x0]!, columns.high[x1 - 1]!]
+  for (let y = y0; y < y1; y++) {
     const share = rows.share[y]!
     const [above, below] = [rows.low[y]! * side, rows.high[y]! * side]
-    let anyInside = false
-    for (let i = 0; i < side; i++) {
-      const value = logits[above + i]! * (1 - share) + logits[below + i]! * share
-      blended[i] = value
-      anyInside ||= value > 0
+    for (let i = first; i <= last; i++) {
+      blended[i] = logits[above + i]! * (1 - share) + logits[below + i]! * share
     }
-    if (!anyInside) continue // between two cells outside there is nothing inside
-    const at = y * width
-    for (let x = 0; x < width; x++) {
-      const part = columns.share[x]!
-      if (blended[columns.low[x]!]! * (1 - part) + blended[columns.high[x]!]! * part > 0) bits[at + x] = 1
+    const at = (y - y0) * width - x0
+    for (let piece = 0; piece < pieces.length - 1; piece++) {
+      const [from, to] = [pieces[piece]!, pieces[piece + 1]!]
+      const [low, high] = [blended[columns.low[from]!]!, blended[columns.high[from]!]!]
+      if (low > 0 && high > 0) bits.fill(1, at + from, at + to)
+      else if (low > 0 || high > 0) {
+        for (let x = from; x < to; x++) {
+          const part = columns.share[x]!
+          if (low * (1 - part) + high * part > 0) bits[at + x] = 1
+        }
+      }
     }
   }
-  return cropped(bits, size)
+  return trimmed({ size, box: [x0, y0, x1, y1], bits })
+}
+
+/** Of the cells above 0. */
+function boxAbove0(logits: Float32Array, side: number): Box {
+  let [left, top, right, bottom] = [side, side, 0, 0]
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      if (!(logits[y * side + x]! > 0)) continue
+      left = Math.min(left, x)
+      right = Math.max(right, x + 1)
+      top = Math.min(top, y)
+      bottom = y + 1
+    }
+  }
+  return [left, top, right, bottom]
+}
+
+/** The pixels that read a cell from `from` up to, not with, `to`. */
+function reached({ low, high }: Taps, from: number, to: number): [number, number] {
+  let [first, end] = [0, low.length]
+  while (first < end && high[first]! < from) first++
+  while (end > first && low[end - 1]! >= to) end--
+  return [first, end]
+}
+
+/** Where pixels begin to read the next two cells, and the end of the last ones. */
+function piecesOf(low: Int32Array, from: number, to: number): number[] {
+  const pieces: number[] = []
+  for (let x = from; x < to; x++) if (x === from || low[x] !== low[x - 1]) pieces.push(x)
+  return [...pieces, to]
 }
 
 /** Share of the mask at logit -1 that is still in it at logit +1, over the part that is photo; 0 if it is empty. */

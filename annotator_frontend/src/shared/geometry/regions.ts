@@ -165,14 +165,22 @@ export function union(masks: readonly Bitmask[]): Bitmask {
     Math.max(...solid.map(mask => mask.box[3])),
   ]
   const bits = new Uint8Array((box[2] - box[0]) * (box[3] - box[1]))
-  for (const mask of solid) eachShared(box, mask, (own, at) => (bits[at] = own ? 1 : bits[at]!))
+  for (const mask of solid) {
+    eachSharedRow(box, mask, (at, its, length) => {
+      for (let i = 0; i < length; i++) bits[at + i] = bits[at + i]! | mask.bits[its + i]!
+    })
+  }
   return { size, box, bits }
 }
 
 /** What of a mask is in none of the others. */
 export function difference(mask: Bitmask, others: readonly Bitmask[]): Bitmask {
   const bits = mask.bits.slice()
-  for (const other of others) eachShared(mask.box, other, (cut, at) => (bits[at] = cut ? 0 : bits[at]!))
+  for (const other of others) {
+    eachSharedRow(mask.box, other, (at, its, length) => {
+      for (let i = 0; i < length; i++) bits[at + i] = bits[at + i]! & ~other.bits[its + i]!
+    })
+  }
   return trimmed({ ...mask, bits })
 }
 
@@ -197,16 +205,22 @@ export function changedAt(
 /** Pixels that both have, over pixels that one has. Two empty masks are the same. */
 export function iouOf(a: Bitmask, b: Bitmask): number {
   let both = 0
-  eachShared(a.box, b, (other, at) => (both += other & a.bits[at]!))
+  eachSharedRow(a.box, b, (at, its, length) => {
+    for (let i = 0; i < length; i++) both += a.bits[at + i]! & b.bits[its + i]!
+  })
   const either = areaOf(a) + areaOf(b) - both
   return either ? both / either : 1
 }
 
-function eachShared([x0, y0, x1, y1]: Box, other: Bitmask, visit: (value: number, at: number) => void): void {
-  const [left, top, right, bottom] = other.box
+/** Of each row that a box and a mask share: where it begins in pixels of the box and of the mask, and how long it is. */
+function eachSharedRow(
+  [x0, y0, x1, y1]: Box,
+  { box: [left, top, right, bottom] }: Bitmask,
+  visit: (at: number, its: number, length: number) => void,
+): void {
+  const [from, to] = [Math.max(x0, left), Math.min(x1, right)]
+  if (from >= to) return
   for (let y = Math.max(y0, top); y < Math.min(y1, bottom); y++) {
-    const own = (y - y0) * (x1 - x0) - x0
-    const its = (y - top) * (right - left) - left
-    for (let x = Math.max(x0, left); x < Math.min(x1, right); x++) visit(other.bits[its + x]!, own + x)
+    visit((y - y0) * (x1 - x0) + from - x0, (y - top) * (right - left) + from - left, to - from)
   }
 }

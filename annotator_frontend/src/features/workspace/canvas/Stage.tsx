@@ -100,7 +100,7 @@ export function Stage(props: StageProps) {
   useEffect(() => {
     setView(null)
     keyboard.leave()
-  }, [name, photo.width, photo.height])
+  }, [photo.id])
 
   const atScreen = (event: { clientX: number; clientY: number }): ImagePoint => {
     const { left, top } = stage.current!.getBoundingClientRect()

@@ -9,10 +9,24 @@ function canDrawElsewhere(): boolean {
   return typeof OffscreenCanvas !== 'undefined' && 'transferControlToOffscreen' in HTMLCanvasElement.prototype
 }
 
-/** The page's side of the painter: in a worker where canvases can be handed over, else on this thread. */
+/** A mask as it is drawn. */
+interface Drawing {
+  id: string
+  mask: Bitmask
+  style: Shown['style']
+}
+
+/**
+ * The page's side of the painter: in a worker where canvases can be handed over, else on this thread. Where the worker breaks,
+ * this thread goes on with all that it had.
+ */
 export class PainterClient {
-  private readonly worker: Worker | null = null
-  private readonly local: Painter | null = null
+  private worker: Worker | null = null
+  private local: Painter | null = null
+  private place: { host: HTMLElement; className: string; canvases: HTMLCanvasElement[] } | null = null
+  private readonly photos = new Map<string, { blob: Blob; size: Size }>()
+  private scene: Scene | null = null
+  private shown: readonly Drawing[] = []
   private readonly loading = new Map<
     string,
     { resolve: (small: ImageBitmap) => void; reject: (error: Error) => void }
@@ -28,7 +42,7 @@ export class PainterClient {
     if (canDrawElsewhere()) {
       this.worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
       this.worker.onmessage = ({ data }: MessageEvent<FromPainter>) => this.hear(data)
-      this.worker.onerror = event => this.broke(event.message || 'Photos cannot be drawn in this browser.')
+      this.worker.onerror = () => this.goOnHere()
     } else {
       this.local = new Painter(message => this.hear(message))
     }
@@ -36,12 +50,27 @@ export class PainterClient {
 
   /** Draw into this element from now on. Returns how to stop. */
   attach(host: HTMLElement, className: string): () => void {
+    this.place = { host, className, canvases: [] }
+    this.hang()
+    return () => {
+      this.send({ kind: 'detach' })
+      for (const canvas of this.place?.canvases ?? []) canvas.remove()
+      this.place = null
+    }
+  }
+
+  /** New canvases: those that were handed over to a worker do not come back. */
+  private hang(): void {
+    if (!this.place) return
+    const { host, className, canvases: old } = this.place
+    for (const canvas of old) canvas.remove()
     const canvases = [0, 1].map(() => {
       const canvas = document.createElement('canvas')
       canvas.className = className
       canvas.ariaHidden = 'true'
       return canvas
     })
+    this.place.canvases = canvases
     host.prepend(...canvases)
     const [photo, masks] = this.worker
       ? canvases.map(canvas => canvas.transferControlToOffscreen())
@@ -50,10 +79,6 @@ export class PainterClient {
       { kind: 'attach', photo: photo!, masks: masks! },
       this.worker ? ([photo, masks] as Transferable[]) : [],
     )
-    return () => {
-      this.send({ kind: 'detach' })
-      for (const canvas of canvases) canvas.remove()
-    }
   }
 
   /**
@@ -65,16 +90,19 @@ export class PainterClient {
   load(photo: string, blob: Blob, size: Size): Promise<ImageBitmap> {
     return new Promise((resolve, reject) => {
       this.loading.set(photo, { resolve, reject })
+      this.photos.set(photo, { blob, size })
       this.send({ kind: 'load', photo, blob, size })
     })
   }
 
   forget(photo: string): void {
     this.loading.delete(photo)
+    this.photos.delete(photo)
     this.send({ kind: 'forget', photo })
   }
 
   look(scene: Scene): void {
+    this.scene = scene
     this.send({ kind: 'scene', scene })
   }
 
@@ -83,7 +111,15 @@ export class PainterClient {
    *
    * @returns a number that `onDrawn` is called with.
    */
-  show(masks: readonly { id: string; mask: Bitmask; style: Shown['style'] }[]): number {
+  show(masks: readonly Drawing[]): number {
+    this.shown = masks
+    this.serial++
+    this.sendShown()
+    return this.serial
+  }
+
+  private sendShown(): void {
+    const masks = this.shown
     const gone = new Set(this.sent.keys())
     for (const { id, mask } of masks) {
       gone.delete(id)
@@ -92,9 +128,7 @@ export class PainterClient {
       this.sent.set(id, mask)
     }
     for (const id of gone) this.sent.delete(id)
-    this.serial++
     this.send({ kind: 'show', masks: masks.map(({ id, style }) => ({ id, style })), serial: this.serial })
-    return this.serial
   }
 
   /** A small square picture of a mask with the photo around it; null where either is not there. */
@@ -114,9 +148,20 @@ export class PainterClient {
     else this.local!.hear(message)
   }
 
-  private broke(message: string): void {
-    for (const { reject } of this.loading.values()) reject(new Error(message))
-    this.loading.clear()
+  /** The worker is broken: out of memory, or it could not be started. */
+  private goOnHere(): void {
+    if (this.local) return
+    this.worker?.terminate()
+    this.worker = null
+    this.local = new Painter(message => this.hear(message))
+    this.hang()
+    for (const [photo, { blob, size }] of this.photos) this.send({ kind: 'load', photo, blob, size })
+    if (this.scene) this.send({ kind: 'scene', scene: this.scene })
+    this.sent.clear()
+    this.sendShown()
+    // Photos come later, so there is nothing to make pictures of yet.
+    for (const waiting of this.thumbnails.values()) for (const resolve of waiting) resolve(null)
+    this.thumbnails.clear()
   }
 
   private hear(message: FromPainter): void {

@@ -4,6 +4,7 @@ import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
 import { SMALL_SIDE_PX } from './protocol'
 import { Pyramid } from './pyramid'
 
+type DrawnPlate = Plate & { image: ImageData; canvas: Canvas }
 type Canvas = OffscreenCanvas | HTMLCanvasElement
 type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D
 
@@ -33,12 +34,23 @@ export class Painter {
   private shown: readonly Shown[] = []
   private serial = 0
   private told = 0
-  private plate: (Plate & { image: ImageData; canvas: OffscreenCanvas | HTMLCanvasElement }) | null = null
-  private composing: { next: number; plate: NonNullable<Painter['plate']> } | null = null
+  private plate: DrawnPlate | null = null
+  private composing: { next: number; masks: readonly Shown[]; plate: DrawnPlate } | null = null
+  /** One that nothing shows any more: the next one is made in it. */
+  private spare: DrawnPlate | null = null
+  /** Where masks have changed and the plate has not, in the photo's pixels. */
+  private dirty: Box[] = []
   private isFrameDue = false
   private isSliceDue = false
+  /** A timer would wait for some milliseconds between two slices. */
+  private readonly slices = new MessageChannel()
 
-  constructor(private readonly tell: (message: FromPainter, transfer?: Transferable[]) => void) {}
+  constructor(private readonly tell: (message: FromPainter, transfer?: Transferable[]) => void) {
+    this.slices.port1.onmessage = () => {
+      this.isSliceDue = false
+      this.compose()
+    }
+  }
 
   hear(message: ToPainter): void {
     switch (message.kind) {
@@ -60,6 +72,7 @@ export class Painter {
         this.photos.delete(message.photo)
         return
       case 'scene':
+        if (this.scene?.photo !== message.scene.photo) this.clear()
         this.scene = message.scene
         this.composeIfNeeded()
         this.askForFrame()
@@ -67,8 +80,7 @@ export class Painter {
       case 'shape': {
         const before = this.shapes.get(message.id)?.box
         this.shapes.set(message.id, new Shapes(message))
-        if (before) this.refresh(before)
-        this.refresh(message.box)
+        if (before) this.dirty.push(before, message.box)
         return
       }
       case 'show':
@@ -106,9 +118,25 @@ export class Painter {
     }
   }
 
+  /** Another photo: nothing of the one before may lie over it, and its masks are still to come. */
+  private clear(): void {
+    clearTimeout(this.settling)
+    this.drop()
+    this.spare ??= this.plate
+    this.plate = null
+    this.shown = []
+    this.dirty = []
+  }
+
+  /** Give up what is being composed. */
+  private drop(): void {
+    if (this.composing) this.spare = this.composing.plate
+    this.composing = null
+  }
+
   private show(masks: readonly Shown[], serial: number): void {
     const before = new Map(this.shown.map((shown, index) => [shown.id, { shown, index }]))
-    const dirty: Box[] = []
+    const { dirty } = this
     let seen = -1
     for (const { id, style } of masks) {
       const own = before.get(id)
@@ -117,35 +145,34 @@ export class Painter {
       if (own) seen = Math.max(seen, own.index)
       if (!isAsBefore) dirty.push(this.shapes.get(id)?.box ?? [0, 0, 0, 0])
     }
-    for (const id of before.keys()) {
-      dirty.push(this.shapes.get(id)?.box ?? [0, 0, 0, 0])
-      this.shapes.delete(id)
-    }
+    for (const id of before.keys()) dirty.push(this.shapes.get(id)?.box ?? [0, 0, 0, 0])
+    const shown = new Set(masks.map(({ id }) => id))
+    for (const id of this.shapes.keys()) if (!shown.has(id)) this.shapes.delete(id)
     this.shown = masks
     this.serial = serial
-    if (dirty.length > MANY) this.composeAll()
-    else for (const box of dirty) this.refresh(box)
+    this.refresh()
     this.askForFrame()
   }
 
-  /** Masks have changed within a box of the photo. */
-  private refresh(box: Box): void {
+  /** Draw anew where masks have changed. A plate that is being composed is finished first. */
+  private refresh(): void {
     const { plate } = this
-    if (this.composing) this.composeAll()
     if (this.composing || !plate) return
-    const clip = onPlate(plate, box)
-    if (clip[0] >= clip[2] || clip[1] >= clip[3]) return
-    const isLarge = (clip[2] - clip[0]) * (clip[3] - clip[1]) > LARGE_SHARE * plate.width * plate.height
-    if (isLarge && this.shown.length > FEW) {
+    const clips = apart(this.dirty.map(box => onPlate(plate, box)).filter(clip => areaOf(clip) > 0))
+    const isLarge = clips.reduce((sum, clip) => sum + areaOf(clip), 0) > LARGE_SHARE * areaOf(wholeOf(plate))
+    if (this.dirty.length > MANY || (isLarge && this.shown.length > FEW)) {
       this.composeAll()
       return
     }
-    wipe(plate, clip)
-    for (const { id, style } of this.shown) {
-      const shapes = this.shapes.get(id)
-      if (shapes) drawMask(plate, shapes, style, clip)
+    this.dirty = []
+    for (const clip of clips) {
+      wipe(plate, clip)
+      for (const { id, style } of this.shown) {
+        const shapes = this.shapes.get(id)
+        if (shapes) drawMask(plate, shapes, style, clip)
+      }
+      show(plate, clip)
     }
-    show(plate, clip)
     this.askForFrame()
   }
 
@@ -154,11 +181,14 @@ export class Painter {
     if (!scene) return
     const target = composing?.plate ?? plate
     if (target && serves(target, scene)) return
+    const isSameScale = target?.scale === scene.view.scale * scene.ratio
+    // Begun anew at every move, it would be done when the hand rests: it is finished, and then seen to be too small.
+    if (composing && isSameScale) return
     clearTimeout(this.settling)
-    if (!target || target.scale === scene.view.scale * scene.ratio) this.composeAll()
+    if (!target || isSameScale) this.composeAll()
     else {
       // In the middle of a zoom every plate would be too late.
-      this.composing = null
+      this.drop()
       this.settling = setTimeout(() => this.composeAll(), SETTLED_MS)
     }
   }
@@ -175,45 +205,59 @@ export class Painter {
     ]
     const width = Math.max(1, Math.round(pane.width * ratio) + 2 * marginX)
     const height = Math.max(1, Math.round(pane.height * ratio) + 2 * marginY)
-    const image = new ImageData(width, height)
     const left = -Math.round(view.offsetX * ratio) - marginX
     const top = -Math.round(view.offsetY * ratio) - marginY
-    const canvas = newCanvas(width, height)
+    this.drop()
     this.composing = {
       next: 0,
-      plate: { width, height, scale, left, top, data: image.data, image, canvas },
+      masks: this.shown,
+      plate: { ...this.blank(width, height), scale, left, top },
     }
+    this.dirty = []
     this.askForSlice()
+  }
+
+  /** A plate's room: the spare one's, where that is as large. */
+  private blank(width: number, height: number): Omit<DrawnPlate, 'scale' | 'left' | 'top'> {
+    const { spare } = this
+    this.spare = null
+    if (spare?.width === width && spare.height === height) {
+      spare.data.fill(0)
+      return spare
+    }
+    const image = new ImageData(width, height)
+    return { width, height, data: image.data, image, canvas: newCanvas(width, height) }
   }
 
   private askForSlice(): void {
     if (this.isSliceDue) return
     this.isSliceDue = true
-    setTimeout(() => {
-      this.isSliceDue = false
-      this.compose()
-    }, 0)
+    this.slices.port2.postMessage(null)
   }
 
   private compose(): void {
     const { composing } = this
     if (!composing) return
-    const { plate } = composing
-    const all: Box = [0, 0, plate.width, plate.height]
+    const { plate, masks } = composing
+    const all = wholeOf(plate)
     const until = performance.now() + SLICE_MS
-    while (composing.next < this.shown.length) {
-      const { id, style } = this.shown[composing.next++]!
+    while (composing.next < masks.length) {
+      const { id, style } = masks[composing.next++]!
       const shapes = this.shapes.get(id)
       if (shapes) drawMask(plate, shapes, style, all)
       if (performance.now() > until) break
     }
-    if (composing.next < this.shown.length) {
+    if (composing.next < masks.length) {
       this.askForSlice()
       return
     }
     show(plate, all)
-    this.plate = plate
     this.composing = null
+    this.spare = this.plate
+    this.plate = plate
+    // What has changed since it was begun.
+    this.composeIfNeeded()
+    this.refresh()
     this.askForFrame()
   }
 
@@ -236,7 +280,8 @@ export class Painter {
     }
     this.framePhoto(photoCanvas.getContext('2d') as Context, scene)
     this.frameMasks(maskCanvas.getContext('2d') as Context, scene)
-    if (this.told !== this.serial && !this.composing) {
+    const isDrawn = !this.composing && this.plate?.scale === scene.view.scale * scene.ratio
+    if (this.told !== this.serial && isDrawn) {
       this.told = this.serial
       this.tell({ kind: 'drawn', serial: this.serial })
     }
@@ -357,6 +402,34 @@ function serves(plate: Plate, { view, pane, ratio }: Scene): boolean {
     plate.left + plate.width >= left + Math.round(pane.width * ratio) &&
     plate.top + plate.height >= top + Math.round(pane.height * ratio)
   )
+}
+
+function areaOf([x0, y0, x1, y1]: Box): number {
+  return Math.max(0, x1 - x0) * Math.max(0, y1 - y0)
+}
+
+function wholeOf({ width, height }: Plate): Box {
+  return [0, 0, width, height]
+}
+
+/** The same places without drawing any twice: boxes that meet become one. */
+export function apart(boxes: readonly Box[]): Box[] {
+  const all: Box[] = []
+  for (let own of boxes) {
+    for (let i = 0; i < all.length; ) {
+      const [x0, y0, x1, y1] = all[i]!
+      const isMet = x0 < own[2] && own[0] < x1 && y0 < own[3] && own[1] < y1
+      if (!isMet) {
+        i++
+        continue
+      }
+      own = [Math.min(x0, own[0]), Math.min(y0, own[1]), Math.max(x1, own[2]), Math.max(y1, own[3])]
+      all.splice(i, 1)
+      i = 0 // larger now, it may meet those passed before
+    }
+    all.push(own)
+  }
+  return all
 }
 
 function newCanvas(width: number, height: number): OffscreenCanvas | HTMLCanvasElement {

@@ -4,15 +4,24 @@ export class Pyramid {
 
   static async of(blob: Blob): Promise<Pyramid> {
     const levels = [await createImageBitmap(blob)]
-    for (let last = levels[0]!; Math.max(last.width, last.height) > SMALLEST_SIDE_PX; last = levels.at(-1)!) {
-      // At exactly half the size, bilinear reading is the mean of four pixels.
-      levels.push(
-        await createImageBitmap(last, {
-          resizeWidth: Math.max(1, last.width >> 1),
-          resizeHeight: Math.max(1, last.height >> 1),
-          resizeQuality: 'low',
-        }),
-      )
+    try {
+      for (
+        let last = levels[0]!;
+        Math.max(last.width, last.height) > SMALLEST_SIDE_PX;
+        last = levels.at(-1)!
+      ) {
+        // At exactly half the size, bilinear reading is the mean of four pixels.
+        levels.push(
+          await createImageBitmap(last, {
+            resizeWidth: Math.max(1, last.width >> 1),
+            resizeHeight: Math.max(1, last.height >> 1),
+            resizeQuality: 'low',
+          }),
+        )
+      }
+    } catch (error) {
+      for (const level of levels) level.close()
+      throw error
     }
     return new Pyramid(levels)
   }

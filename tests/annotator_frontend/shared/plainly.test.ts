@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest'
+import { type Bitmask, cropped, edgesOf } from '@/shared/geometry/bitmask'
+import { logitsToMask } from '@/shared/geometry/logits'
+import type { Size } from '@/shared/geometry/points'
+import { noise, numbers } from './plain'
+
+/** `logitsToMask`, each pixel read on its own. */
+function plainMask(logits: Float32Array, side: number, { height, width }: Size): Bitmask {
+  const scale = side / Math.max(height, width)
+  const tap = (i: number) => {
+    const at = Math.min(Math.max((i + 0.5) * scale - 0.5, 0), side - 1)
+    const low = Math.min(Math.floor(at), Math.max(side - 2, 0))
+    return { low, high: Math.min(low + 1, side - 1), share: Math.fround(at - low) }
+  }
+  const bits = new Uint8Array(height * width)
+  for (let y = 0; y < height; y++) {
+    const row = tap(y)
+    const blended = (x: number) =>
+      Math.fround(logits[row.low * side + x]! * (1 - row.share) + logits[row.high * side + x]! * row.share)
+    for (let x = 0; x < width; x++) {
+      const { low, high, share } = tap(x)
+      if (blended(low) * (1 - share) + blended(high) * share > 0) bits[y * width + x] = 1
+    }
+  }
+  return cropped(bits, { height, width })
+}
+
+/** A blob with grain, and some cells of its own anywhere. */
+function blob(random: () => number, side: number, specks: number): Float32Array {
+  const [x0, y0, radius, grain] = [random() * side, random() * side, random() * side * 0.4, random() * 6]
+  const logits = Float32Array.from({ length: side * side }, (_, at) => {
+    const far = Math.hypot((at % side) - x0, Math.floor(at / side) - y0)
+    return (radius - far) / 2 + (random() - 0.5) * grain
+  })
+  for (let i = 0; i < specks; i++) logits[Math.floor(random() * side * side)] = random() * 3
+  return logits
+}
+
+test('logits become the same mask as if each pixel were read on its own', () => {
+  const random = numbers(11)
+  for (let trial = 0; trial < 120; trial++) {
+    const side = [1, 2, 16, 64][trial % 4]!
+    const size = { height: 1 + Math.floor(random() * 180), width: 1 + Math.floor(random() * 220) }
+    const logits = blob(random, side, trial % 5)
+    expect(logitsToMask(logits, side, size)).toEqual(plainMask(logits, side, size))
+  }
+})
+
+test('logits that are nowhere above 0 are an empty mask', () => {
+  const none = logitsToMask(new Float32Array(64).fill(-1), 8, { height: 30, width: 40 })
+  expect(none).toEqual({ size: { height: 30, width: 40 }, box: [0, 0, 0, 0], bits: new Uint8Array(0) })
+})
+
+test('the border has a piece wherever two pixels differ, and pieces are as long as they go', () => {
+  const random = numbers(5)
+  for (let trial = 0; trial < 60; trial++) {
+    const own = noise(random, 1 + (trial % 9), 1 + (trial % 13), [0.1, 0.5, 0.9][trial % 3]!)
+    const [x0, y0, x1, y1] = own.box
+    const at = (x: number, y: number) =>
+      x < x0 || y < y0 || x >= x1 || y >= y1 ? 0 : own.bits[(y - y0) * (x1 - x0) + x - x0]!
+    const wanted: string[] = []
+    for (let y = y0; y <= y1; y++) {
+      for (let x = x0, from = -1; x <= x1; x++) {
+        const isEdge = at(x, y) !== at(x, y - 1)
+        if (isEdge && from < 0) from = x
+        if (!isEdge && from >= 0) {
+          wanted.push(`${from},${y},${x},${y}`)
+          from = -1
+        }
+      }
+    }
+    for (let x = x0; x <= x1; x++) {
+      for (let y = y0, from = -1; y <= y1; y++) {
+        const isEdge = at(x, y) !== at(x - 1, y)
+        if (isEdge && from < 0) from = y
+        if (!isEdge && from >= 0) {
+          wanted.push(`${x},${from},${x},${y}`)
+          from = -1
+        }
+      }
+    }
+    const edges = edgesOf(own)
+    const pieces = Array.from({ length: edges.length / 4 }, (_, i) => edges.subarray(4 * i, 4 * i + 4).join())
+    expect(pieces.sort()).toEqual(wanted.sort())
+  }
+})
