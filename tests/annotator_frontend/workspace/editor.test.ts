@@ -3,6 +3,7 @@ import type { Candidate } from '@/features/workspace/decoder/protocol'
 import { type AcceptedMask, Editor } from '@/features/workspace/editor/editor'
 import { type Bitmask, cropped } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
+import { flattened } from '@/shared/geometry/patched'
 
 const click = (x: number, label: 0 | 1 = 1): Prompt => ({ kind: 'point', at: { x, y: 1 }, label })
 const box = (x: number): Prompt => ({ kind: 'box', box: [x, 0, x + 2, 2] })
@@ -21,18 +22,21 @@ interface Asked {
 
 let asked: Asked[]
 let told: string[]
+let seconds: number
 let editor: Editor
 
 beforeEach(() => {
   asked = []
   told = []
+  seconds = 2.5
   let ids = 0
   editor = new Editor({
     ask: (photo, revision, prompts, fedBack) => asked.push({ photo, revision, prompts, fedBack }),
     put: (mask: AcceptedMask) => told.push(`put ${mask.id}`),
     remove: id => told.push(`remove ${id}`),
+    notAccepted: () => told.push('not accepted'),
     newId: () => `new-${++ids}`,
-    secondsSpent: () => 2.5,
+    secondsSpent: () => seconds,
   })
   editor.open('photo', [], { height: 1, width: 4 })
 })
@@ -101,13 +105,122 @@ describe('accepting', () => {
     expect(editor.state.prompts).toEqual([])
   })
 
-  test('waits for the answer, and takes no empty mask', () => {
+  test('takes no empty mask', () => {
     expect(editor.accept()).toBe(false)
     editor.addPrompt(click(1))
-    expect(editor.accept()).toBe(false)
     answer(candidate(0, 0.9, '0000'))
     expect(editor.accept()).toBe(false)
     expect(told).toEqual([])
+  })
+})
+
+describe('accepting before the answer', () => {
+  const stroke = { kind: 'stroke' as const, adds: true, diameter: 1, path: [{ x: 0.5, y: 0.5 }] }
+
+  test('happens with the answer, with the seconds of the key press', () => {
+    editor.addPrompt(click(1))
+    expect(editor.accept()).toBe(true)
+    expect(editor.accept()).toBe(true)
+    expect(editor.state).toMatchObject({ isPromised: true, masks: [] })
+    seconds = 99
+    answer(candidate(0, 0.9), candidate(1, 0.8))
+    expect(editor.state).toMatchObject({ isPromised: false, prompts: [] })
+    expect(editor.state.masks).toMatchObject([{ predictedIou: 0.9, seconds: 2.5 }])
+    expect(told).toEqual(['put new-1'])
+  })
+
+  test('leaves what is done meanwhile to the next objects, in its order, one question at a time', () => {
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.addPrompt(click(2), [candidate(2, 0.1)])
+    editor.addPrompt(click(3))
+    seconds = 7
+    editor.accept()
+    editor.paint(stroke)
+    expect(asked).toHaveLength(1)
+    seconds = 99
+    answer(candidate(0, 0.9))
+    // Both clicks of the next object are there, and Enter waits for their answer.
+    expect(editor.state).toMatchObject({ prompts: [click(2), click(3)], isPromised: true, painted: null })
+    answer(candidate(null, 0.8))
+    expect(editor.state.masks).toMatchObject([{ prompts: [click(1)] }, { prompts: [click(2), click(3)], seconds: 7 }])
+    expect(editor.state.painted).not.toBeNull()
+    editor.accept()
+    expect(editor.state.masks[2]!.mask).toMatchObject({ box: [0, 0, 1, 1] })
+  })
+
+  test.each([
+    ['undo', () => editor.undo()],
+    ['Escape', () => editor.clear()],
+    ['another choice', () => editor.choose(0)],
+    ['a prompt that is moved', () => editor.changePrompt(0, click(0))],
+    ['a selection', () => editor.select(null)],
+    ['another photo', () => editor.open('photo', [], { height: 1, width: 4 })],
+  ])('is taken back by %s, with what was to come after it', (_, act) => {
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    editor.addPrompt(click(2))
+    editor.accept()
+    editor.addPrompt(click(3))
+    editor.whenSettled(() => told.push('submitted'))
+    act()
+    expect(editor.state.isPromised).toBe(false)
+    answer(candidate(null, 0.8))
+    expect(told).toEqual([])
+    expect(editor.state.prompts).not.toContainEqual(click(3))
+  })
+
+  test('undone keeps the object in work as it was, and the seconds that it took', () => {
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.undo()
+    expect(editor.state).toMatchObject({ prompts: [click(1)], isWaiting: true })
+    answer(candidate(0, 0.9))
+    seconds = 1
+    editor.accept()
+    expect(editor.state.masks).toMatchObject([{ seconds: 3.5 }])
+  })
+
+  test.each([
+    ['fails', () => editor.failed('photo', asked.at(-1)!.revision)],
+    ['is empty', () => answer(candidate(0, 0.9, '0000'))],
+    ['is none', () => answer()],
+  ])('is said to be off where the answer %s; later clicks do not go into that object', (_, act) => {
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.addPrompt(click(3))
+    editor.whenSettled(() => told.push('submitted'))
+    act()
+    expect(told).toEqual(['not accepted'])
+    expect(editor.state).toMatchObject({ prompts: [click(1)], isPromised: false, masks: [] })
+    expect(asked).toHaveLength(1)
+  })
+
+  test('goes before the submission of its photo, which is one', () => {
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.whenSettled(() => told.push('submitted'))
+    editor.whenSettled(() => told.push('submitted'))
+    answer(candidate(0, 0.9))
+    editor.whenSettled(() => told.push('at once'))
+    expect(told).toEqual(['put new-1', 'submitted', 'at once'])
+  })
+
+  test('shows a stroke for the next object without the one before, and keeps all of it', () => {
+    editor.addPrompt(click(1))
+    editor.accept()
+    const long = { ...stroke, path: [{ x: 0.5, y: 0.5 }] }
+    editor.preview(long)
+    expect(flattened(editor.pixelsShown()!)).toMatchObject({ box: [0, 0, 1, 1] })
+    answer(candidate(0, 0.9))
+    long.path.push({ x: 3.5, y: 0.5 })
+    editor.preview(long)
+    editor.paint(long)
+    editor.accept()
+    expect(editor.state.masks.map(({ mask }) => mask.box)).toEqual([
+      [1, 0, 3, 1],
+      [0, 0, 4, 1],
+    ])
   })
 })
 

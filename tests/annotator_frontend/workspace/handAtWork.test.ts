@@ -34,6 +34,7 @@ beforeEach(() => {
     ask: (_photo, _revision, prompts) => (asked = [...asked, [...prompts]]),
     put: () => {},
     remove: () => {},
+    notAccepted: () => {},
     newId: () => `n${++ids}`,
     secondsSpent: () => 1,
   })
@@ -294,6 +295,15 @@ describe('tools', () => {
     hand.up(at(1, 1))
     expect(editor.state.masks).toEqual([])
     expect(editor.isBusy).toBe(true)
+  })
+
+  test('a click beside a prompt of an object that is as good as accepted begins the next one', () => {
+    click(1, 1)
+    editor.accept()
+    click(1.1, 1)
+    editor.answered('photo', editor.state.revision, [CANDIDATE])
+    expect(editor.state.masks).toHaveLength(1)
+    expect(editor.state.prompts).toEqual([{ kind: 'point', at: { x: 1.1, y: 1 }, label: 1 }])
   })
 
   test('Enter between down and up accepts what the click makes; Escape takes that back', () => {

@@ -71,6 +71,7 @@ beforeEach(() => {
       expect(server.get(id)?.state).toBe('active')
       server.get(id)!.state = 'rejected'
     },
+    notAccepted: () => told.push('not accepted'),
     newId: () => `n${++ids}`,
     secondsSpent: () => 1,
   })

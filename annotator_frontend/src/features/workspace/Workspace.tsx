@@ -155,6 +155,7 @@ export function Workspace({
         const { id: own, image } = assignment.current!
         outbox.add({ kind: 'remove', id, image: image.id, assignment: own })
       },
+      notAccepted: () => notify(t('The object was not accepted: it has no mask.')),
       newId: () => crypto.randomUUID(),
       secondsSpent: () => clock.take(performance.now()),
     })
@@ -229,7 +230,7 @@ export function Workspace({
   useAnnouncements(editor)
 
   const photo = useSyncExternalStore(shelf.subscribe, () => shelf.get(current?.image.id))
-  const { past, future, candidates, selected, isWaiting } = useStore(editor.store)
+  const { past, future, candidates, selected, isWaiting, isPromised } = useStore(editor.store)
   const escapeRef = useRef(() => false)
   const handleRef = useRef<StageHandle>(null)
   const wordsRef = useRef<HTMLInputElement>(null)
@@ -251,16 +252,33 @@ export function Workspace({
       if (current) onError(t('The object in work has no mask yet: wait for it, or press Escape.'))
       return
     }
-    const faulty = new Set(current.masks.filter(({ state }) => state === 'faulty').map(({ id }) => id))
-    const left = current.job === 'correct' && editor.state.masks.find(({ id }) => faulty.has(id))
+    editor.whenSettled(() => send(current, complete))
+  }
+
+  const send = (own: Assignment, complete: boolean) => {
+    // Begun while what was accepted last was on its way.
+    if (editor.isBusy) {
+      onError(t('The object in work has no mask yet: wait for it, or press Escape.'))
+      return
+    }
+    const faulty = new Set(own.masks.filter(({ state }) => state === 'faulty').map(({ id }) => id))
+    const left = own.job === 'correct' && editor.state.masks.find(({ id }) => faulty.has(id))
     if (left) {
       editor.select(left.id)
       onError(t('This mask was found faulty: correct it, or remove it.'))
       return
     }
     const masks = editor.state.masks.filter(mask => mask.isNew).map(mask => mask.id)
-    outbox.add({ kind: 'submit', image: current.image.id, assignment: current.id, masks, complete })
-    onSubmit(current)
+    outbox.add({ kind: 'submit', image: own.image.id, assignment: own.id, masks, complete })
+    onSubmit(own)
+  }
+
+  const skip = (reason: string) => {
+    if (!current) return
+    // Nothing of it is kept, here or as a draft.
+    editor.clear()
+    drafts.keep(current.image.id, null)
+    onSkip(current, reason)
   }
 
   const selectNext = (by: 1 | -1): boolean => {
@@ -287,7 +305,9 @@ export function Workspace({
     if (isWatching && !WHILE_WATCHING.includes(command)) return false
     switch (command) {
       case 'accept':
-        return hand.confirm() || editor.accept()
+        if (hand.confirm() || editor.accept()) return true
+        if (editor.isBusy) notify(t('The object was not accepted: it has no mask.'))
+        return editor.isBusy
       case 'submit':
         submit()
         return true
@@ -430,7 +450,10 @@ export function Workspace({
           <Anchor
             component="button"
             size="sm"
-            onClick={onBack}
+            onClick={() => {
+              editor.breakPromise()
+              onBack()
+            }}
             c="dimmed"
             truncate
             maw="20rem"
@@ -489,7 +512,7 @@ export function Workspace({
             isOpen={open === 'skip'}
             onOpen={isOpen => setOpen(isOpen ? 'skip' : null)}
             isDisabled={!current || isWatching}
-            onSkip={reason => current && onSkip(current, reason)}
+            onSkip={skip}
           />
           <Tooltip label={t('Submit, and say that nothing is left to label here')}>
             <Button
@@ -557,7 +580,10 @@ export function Workspace({
           <SidePanel editor={editor} look={look} painter={painter} colours={colours} />
         </div>
       </div>
-      <StatusLine outbox={outbox} decoder={inWords(photo.isReady, isWaiting, step, lastMilliseconds)} />
+      <StatusLine
+        outbox={outbox}
+        decoder={isPromised ? t('Accepting…') : inWords(photo.isReady, isWaiting, step, lastMilliseconds)}
+      />
       <KeySheet
         isOpen={open === 'keys'}
         onClose={close}

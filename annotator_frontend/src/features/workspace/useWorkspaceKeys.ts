@@ -33,8 +33,8 @@ export function useWorkspaceKeys(run: (command: Command) => boolean, own: OwnKey
       }
       const command = commandOf(event, newest.current.keymap)
       if (!command || (command === 'accept' && isButton(event.target))) return
-      // A key held down submits once.
-      if (command.startsWith('submit') && event.repeat) event.preventDefault()
+      // A key held down accepts and submits once.
+      if ((command === 'accept' || command.startsWith('submit')) && event.repeat) event.preventDefault()
       else if (newest.current.run(command)) event.preventDefault()
     }
     const onKeyUp = (event: KeyboardEvent) => {

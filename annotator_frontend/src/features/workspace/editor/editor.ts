@@ -35,6 +35,8 @@ export interface EditorState extends Document {
   /** Counts what was asked of the decoder; an answer to an older revision is dropped. */
   revision: number
   isWaiting: boolean
+  /** It is accepted as soon as its answer is there. */
+  isPromised: boolean
   /** A stroke goes on: what it paints on is shown by whoever shows the stroke. */
   isPainting: boolean
   /** What the newest click did wrong, until something else is done. */
@@ -58,6 +60,8 @@ export interface EditorEffects {
   ) => void
   put: (mask: AcceptedMask) => void
   remove: (id: string) => void
+  /** It was to be accepted as soon as its answer was there, and has no mask. */
+  notAccepted: () => void
   newId: () => string
   secondsSpent: () => number
 }
@@ -74,6 +78,7 @@ const NEW_PHOTO = {
   ...NO_OBJECT,
   masks: [],
   isWaiting: false,
+  isPromised: false,
   isPainting: false,
   fault: null,
   past: [],
@@ -87,6 +92,15 @@ export class Editor {
   readonly store: StoreApi<EditorState>
   /** A stroke that the hand is still at. */
   private live: { shape: Shape; painter: Painter; drawn: number } | null = null
+
+  /**
+   * Enter came before the answer. `afterwards` is what was done since, to the next object: it happens once this one is accepted, and
+   * never to this one.
+   */
+  private promised: { seconds: number; afterwards: (() => void)[]; whenSettled: (() => void) | null } | null =
+    null
+  /** Seconds of a promise that was broken: they were spent on what is accepted next. */
+  private secondsBefore = 0
 
   /** Masks that the undo of one mask brought back, and what they are in the steps. */
   private readonly cameBack = new Map<string, string>()
@@ -102,6 +116,8 @@ export class Editor {
 
   /** Begin with a photo and the masks that it has. Nothing can be undone beyond this. */
   open(photo: string, masks: readonly AcceptedMask[], size: Size): void {
+    this.breakPromise()
+    this.secondsBefore = 0
     this.live = null
     this.cameBack.clear()
     this.store.setState({ ...NEW_PHOTO, photo, masks, size, revision: this.state.revision + 1 })
@@ -109,6 +125,7 @@ export class Editor {
 
   /** No photo is there. */
   close(): void {
+    this.breakPromise()
     this.live = null
     this.store.setState({ ...NEW_PHOTO, photo: null })
   }
@@ -147,6 +164,10 @@ export class Editor {
    */
   addPrompt(prompt: Prompt, known: readonly Candidate[] | null = null): void {
     if (this.state.photo === null) return
+    if (this.promised) {
+      this.promised.afterwards.push(() => this.addPrompt(prompt))
+      return
+    }
     const { prompts, candidates, chosen, painted } = this.state
     const refines = this.refinesNext()
     const kept = prompt.kind === 'point' ? prompts : prompts.filter(({ kind }) => kind !== prompt.kind)
@@ -208,16 +229,21 @@ export class Editor {
       isWaiting: false,
       fault,
     })
+    this.keepPromise()
   }
 
   /** The decoder could not answer. */
   failed(photo: string | null, revision: number | null): void {
     const state = this.state
-    if (photo === state.photo && revision === state.revision) this.store.setState({ isWaiting: false })
+    if (photo !== state.photo || revision !== state.revision) return
+    this.store.setState({ isWaiting: false })
+    if (this.breakPromise()) this.effects.notAccepted()
   }
 
   choose(index: number): void {
-    if (this.state.candidates[index]) this.store.setState({ chosen: index })
+    if (!this.state.candidates[index]) return
+    this.breakPromise()
+    this.store.setState({ chosen: index })
   }
 
   /** The next of the masks that are offered. */
@@ -232,7 +258,7 @@ export class Editor {
   preview(shape: Shape): void {
     if (this.state.photo === null) return
     if (this.live?.shape.path !== shape.path) {
-      this.live = { shape, painter: new Painter(this.pixelsInWork()), drawn: 0 }
+      this.live = { shape, painter: new Painter(this.pixelsNext()), drawn: 0 }
       this.store.setState({ isPainting: true })
     }
     this.live.drawn = paintOnto(this.live.painter, shape, this.live.drawn, this.state.size)
@@ -257,6 +283,11 @@ export class Editor {
   /** A stroke or an outline that is complete: one step of undo. It begins an object where none is in work or selected. */
   paint(shape: Shape): void {
     if (this.state.photo === null) return
+    if (this.promised) {
+      this.dropPreview()
+      this.promised.afterwards.push(() => this.paint(shape))
+      return
+    }
     this.preview(shape)
     const pixels = this.live!.painter.look()
     this.live = null
@@ -284,6 +315,11 @@ export class Editor {
     return { done: true, count }
   }
 
+  /** What a stroke goes onto: nothing yet, where it belongs to the next object. */
+  private pixelsNext(): Patched {
+    return this.promised ? patched(emptyMask(this.state.size)) : this.pixelsInWork()
+  }
+
   private pixelsInWork(): Patched {
     const { painted, candidates, chosen, size } = this.state
     if (painted) return painted.pixels
@@ -299,14 +335,68 @@ export class Editor {
 
   // Objects.
 
-  /** Take the mask on show as an object, or in the place of the one that it corrects. Returns whether there was one. */
-  accept(): boolean {
+  /**
+   * Take the mask on show as an object, or in the place of the one that it corrects; as soon as its answer is there, where the
+   * model is still at it. Returns whether there is one, or will be.
+   *
+   * @param seconds of work on it, where that was asked already.
+   */
+  accept(seconds?: number): boolean {
+    if (this.promised) {
+      // Enter again is about the same object, unless there is another by now.
+      const { afterwards } = this.promised
+      const spent = afterwards.length ? (seconds ?? this.secondsSpent()) : 0
+      if (afterwards.length) afterwards.push(() => this.accept(spent))
+      return true
+    }
+    if (!this.state.isWaiting || !isBusy(this.state)) return this.acceptNow(seconds)
+    this.promised = { seconds: seconds ?? this.secondsSpent(), afterwards: [], whenSettled: null }
+    this.store.setState({ isPromised: true })
+    return true
+  }
+
+  /** Do this once no object waits to be accepted; not at all where it comes to nothing. */
+  whenSettled(act: () => void): void {
+    if (this.promised) this.promised.whenSettled = act
+    else act()
+  }
+
+  /** Accept nothing by itself, and leave undone what was to be done then. Returns whether there was anything. */
+  breakPromise(): boolean {
+    if (!this.promised) return false
+    this.secondsBefore += this.promised.seconds
+    this.promised = null
+    this.dropPreview()
+    this.store.setState({ isPromised: false })
+    return true
+  }
+
+  private keepPromise(): void {
+    if (!this.promised) return
+    const { seconds, afterwards, whenSettled } = this.promised
+    this.breakPromise()
+    if (!this.acceptNow(seconds)) {
+      this.effects.notAccepted()
+      return
+    }
+    this.secondsBefore = 0
+    for (const act of afterwards) act()
+    if (whenSettled) this.whenSettled(whenSettled)
+  }
+
+  private secondsSpent(): number {
+    const seconds = this.secondsBefore + this.effects.secondsSpent()
+    this.secondsBefore = 0
+    return seconds
+  }
+
+  private acceptNow(seconds?: number): boolean {
     const { candidates, answers, chosen, prompts, masks, isWaiting, painted, refines } = this.state
     const mask = painted ? flattened(painted.pixels) : candidates[chosen]?.mask
     if (!mask || isWaiting || answers !== prompts || isEmpty(mask)) return false
     const model = painted ? painted.from : candidates[chosen]!
     const accepted: AcceptedMask = {
-      ...this.made(mask, refines),
+      ...this.made(mask, refines, seconds),
       origin: painted ? 'brush' : 'assisted',
       prompts,
       predictedIou: model?.predictedIou ?? null,
@@ -330,13 +420,16 @@ export class Editor {
   }
 
   select(id: string | null): void {
-    if (id === null || this.canTouch(id)) this.store.setState({ selected: id, alsoSelected: [] })
+    if (id !== null && !this.canTouch(id)) return
+    this.breakPromise()
+    this.store.setState({ selected: id, alsoSelected: [] })
   }
 
   /** Select one more, or one less. */
   alsoSelect(id: string): void {
     const all = this.selection()
     if (!this.canTouch(id)) return
+    this.breakPromise()
     const [selected = null, ...alsoSelected] = all.includes(id)
       ? all.filter(other => other !== id)
       : [...all, id]
@@ -401,10 +494,11 @@ export class Editor {
 
   /**
    * Back by one step of what is being edited: the object in work; else the one mask that is selected; else what was done
-   * last. Returns whether there was one.
+   * last. Enter that still waits for its answer is a step, too. Returns whether there was one.
    */
   undo(): boolean {
     this.dropPreview()
+    if (this.breakPromise()) return true
     const { past, future, selected, alsoSelected } = this.state
     if (!isBusy(this.state) && selected !== null && !alsoSelected.length) return this.undoOf(selected)
     const before = past.at(-1)
@@ -469,7 +563,7 @@ export class Editor {
   }
 
   /** A mask made by hand here. */
-  private made(mask: Bitmask, replaces: string | null): AcceptedMask {
+  private made(mask: Bitmask, replaces: string | null, seconds = this.secondsSpent()): AcceptedMask {
     return {
       id: this.effects.newId(),
       mask,
@@ -479,7 +573,7 @@ export class Editor {
       predictedIou: null,
       stability: null,
       choice: null,
-      seconds: this.effects.secondsSpent(),
+      seconds,
       clicks: 0,
       isNew: true,
       replaces,
@@ -523,11 +617,13 @@ export class Editor {
     this.store.setState({ ...change, past, future: [], fault: null, isPainting: false })
     // What the decoder is still at belongs to the step before, unless this one leaves the object in work alone.
     if ('prompts' in change || 'painted' in change) {
+      this.breakPromise()
       this.store.setState({ revision: this.state.revision + 1, isWaiting: false })
     }
   }
 
   private goTo(target: Document, past: readonly Document[], future: readonly Document[]): void {
+    this.breakPromise()
     const { masks, revision, photo } = this.state
     const wanted = new Set(target.masks.map(mask => mask.id))
     const present = new Set(masks.map(mask => mask.id))

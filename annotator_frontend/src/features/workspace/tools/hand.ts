@@ -194,13 +194,15 @@ export class Hand {
   private send(name: HandEventName, { at, scale, isDrag, isBackground, isShift }: HandAt): boolean {
     if (!this.running) return false
     const reach = REACH_SCREEN_PX / scale
+    // Prompts of an object that is as good as accepted are not for the hand any more.
+    const { prompts, isPromised } = this.editor.state
     const event: PointerEventAt = {
       at,
       means: isBackground ? 'background' : 'foreground',
       isDrag,
       reach,
       isMore: isShift,
-      on: name === 'pointerDown' ? handleAt(this.editor.state.prompts, at, reach) : null,
+      on: name === 'pointerDown' && !isPromised ? handleAt(prompts, at, reach) : null,
     }
     const cared = this.running.send(name, event)
     const { gesture } = this
