@@ -57,6 +57,17 @@ class MasksUncorrected(DomainError):
         super().__init__(f"{count} to be corrected or removed.", masks=names)
 
 
+class MasksUndecided(DomainError):
+    """Names the proposals that people have not agreed about."""
+
+    code: ClassVar[str] = "masks_undecided"
+
+    def __init__(self, undecided: Iterable[UUID]) -> None:
+        names = sorted(map(str, undecided))
+        count = "1 proposal of this photo still waits" if len(names) == 1 else f"{len(names)} proposals still wait"
+        super().__init__(f"{count} for a verdict; the photo can be completed after that.", masks=names)
+
+
 class MaskIdTaken(DomainError):
     code: ClassVar[str] = "mask_id_taken"
 

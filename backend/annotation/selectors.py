@@ -66,10 +66,13 @@ def _how_many(masks: QuerySet[Mask]) -> Coalesce:
     return Coalesce(Subquery(counted), 0)
 
 
+#: What a person who holds the photo sees: the masks that count, and those that are to be corrected.
+IN_SIGHT = (MaskState.ACTIVE, MaskState.FAULTY)
+
+
 def masks_at_work(image_id: UUID) -> QuerySet[Mask]:
-    """What a person who holds the photo works on: the masks that count, and those that are to be corrected."""
-    states = (MaskState.ACTIVE, MaskState.FAULTY)
-    return Mask.objects.filter(image_id=image_id, state__in=states).order_by("-area", "id")
+    """What a person who holds the photo works on."""
+    return Mask.objects.filter(image_id=image_id, state__in=IN_SIGHT).order_by("-area", "id")
 
 
 def masks_of(image_id: UUID) -> QuerySet[Mask]:
@@ -101,8 +104,12 @@ def image_status(image: Image) -> str:
 
 
 def complete_images(dataset: Dataset) -> QuerySet[Image]:
-    """Photos of which a person says that nothing is left to label: what has no mask there is background."""
-    return Image.objects.filter(dataset=dataset, complete_at__isnull=False)
+    """Photos of which a person says that nothing is left to label: what has no mask there is background.
+
+    Not while a mask waits to be corrected or judged: there may be an object, and no mask that counts.
+    """
+    waiting = Mask.objects.filter(image=OuterRef("pk"), state__in=(MaskState.PROPOSED, MaskState.FAULTY))
+    return Image.objects.filter(~Exists(waiting), dataset=dataset, complete_at__isnull=False)
 
 
 def has_enough_test_evidence(dataset: Dataset) -> bool:

@@ -22,6 +22,7 @@ from backend.annotation.errors import (
     MaskRefused,
     MasksMissing,
     MasksUncorrected,
+    MasksUndecided,
     ReplacedAlready,
 )
 from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin, State
@@ -106,7 +107,7 @@ def _take_one(free: QuerySet[Image], *, test_first: bool) -> Image | None:
 
 @transaction.atomic
 def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> Assignment:
-    """Take a certain photo: to correct it, or to save what was drawn under a lease that ran out.
+    """Take a certain photo: to correct it, or to save what was drawn under a lease that ran out, for the job it was for.
 
     One that another window of the person's has comes as it is: see `assignment_take`.
 
@@ -123,8 +124,10 @@ def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> 
         current.refresh_from_db()
         return current
     checkpoint = deployment_ensure(dataset=image.dataset)
+    before = Assignment.objects.filter(image=image, holder=holder).order_by("-created_at", "-id").first()
+    job = before.job if before is not None and before.state == State.EXPIRED else Job.ANNOTATE
     assignment = Assignment.objects.create(
-        image=image, holder=holder, job=Job.ANNOTATE, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
+        image=image, holder=holder, job=job, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
     )
     assignment.refresh_from_db()
     embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
@@ -178,6 +181,7 @@ def assignment_submit(
         AssignmentInAnotherTab: another window of the person's has it.
         MasksMissing: names the masks to send again; the assignment stays open.
         MasksUncorrected: a photo was taken to be corrected, and some of its masks were not.
+        MasksUndecided: a photo was taken to be completed, and people disagree about a proposal on it.
     """
     # One UPDATE both checks the state and changes it, so two tabs cannot both win.
     closed = {"state": State.SUBMITTED, "closed_at": Now(), "complete": complete}
@@ -186,17 +190,9 @@ def assignment_submit(
     arrived = Mask.objects.filter(id__in=mask_ids, image__assignments=assignment_id).values_list("id", flat=True)
     if missing := mask_ids - set(arrived):
         raise MasksMissing(missing)  # and the UPDATE is rolled back
-    image = Image.objects.get(assignments=assignment_id)
-    if Assignment.objects.filter(id=assignment_id, job=Job.CORRECT).exists():
-        if faulty := Mask.objects.filter(image=image, state=MaskState.FAULTY).values_list("id", flat=True):
-            raise MasksUncorrected(faulty)
-        if complete:
-            Image.objects.filter(id=image.id).update(complete_at=Now())
-    elif not Assignment.objects.filter(
-        id=assignment_id, job=Job.AUDIT
-    ).exists():  # who audits looks at the sample alone
-        Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
-        Image.objects.filter(id=image.id).update(complete_at=Now() if complete else None)
+    held = Assignment.objects.select_related("image").get(id=assignment_id)
+    image = held.image
+    _close_photo(held, complete)
     event_record(
         "assignment.submitted",
         subject=assignment_id,
@@ -205,6 +201,28 @@ def assignment_submit(
         image=str(image.id),
         complete=complete,
     )
+
+
+def _close_photo(held: Assignment, complete: bool) -> None:
+    """What a submission says of its photo. Masks are written before the photo, as everywhere."""
+    masks, photo = Mask.objects.filter(image=held.image_id), Image.objects.filter(id=held.image_id)
+    undecided = masks.filter(state=MaskState.PROPOSED)
+    if held.job == Job.AUDIT:  # who audits looks at the sample alone
+        masks.filter(audit_wanted=True).update(audit_wanted=False)
+        return
+    if held.job == Job.CORRECT:
+        if faulty := masks.filter(state=MaskState.FAULTY).values_list("id", flat=True):
+            raise MasksUncorrected(faulty)
+        if complete and not undecided.exists():
+            photo.update(complete_at=Now())
+        return
+    if held.job == Job.COMPLETE and (ids := undecided.values_list("id", flat=True)):
+        raise MasksUndecided(ids)
+    if held.job == Job.ANNOTATE:
+        # Nobody saw them who drew the photo from nothing: what is drawn stands in their place.
+        undecided.update(state=MaskState.REPLACED)
+    photo.filter(annotated_at__isnull=True).update(annotated_at=Now())
+    photo.update(complete_at=Now() if complete else None)
 
 
 @transaction.atomic

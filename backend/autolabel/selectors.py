@@ -10,6 +10,7 @@ from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.annotation.selectors import complete_images
 from backend.autolabel.models import AutolabelRun, Detector, JobState, ProposalJob, ReviewRules, RunState, Thresholds
 from backend.checkpoints.models import Checkpoint
 from backend.common.clock import database_now
@@ -58,7 +59,7 @@ def images_to_label(dataset: Dataset, selection: Selection = EVERY_WAITING) -> Q
 def images_to_calibrate_on(dataset: Dataset) -> tuple[QuerySet[Image], bool]:
     """Test photos that people finished, and whether nothing is left to label on them; those are taken where there are any."""
     finished = Image.objects.filter(dataset=dataset, split=Split.TEST, annotated_at__isnull=False)
-    complete = finished.filter(complete_at__isnull=False)
+    complete = complete_images(dataset).filter(split=Split.TEST, annotated_at__isnull=False)
     return (complete, True) if complete.exists() else (finished, False)
 
 

@@ -156,7 +156,7 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
             waiting.update(state=JobState.SKIPPED, finished_at=Now())
         elif waiting.update(**done, mask_count=len(proposals)):  # else another delivery was faster; its masks stand
             Mask.objects.filter(image=image, state=MaskState.ACTIVE, origin=Origin.AUTOMATIC).update(
-                state=MaskState.REPLACED
+                state=MaskState.REPLACED, audit_wanted=False
             )
             Mask.objects.bulk_create([_mask_of(proposal, job) for proposal in proposals], batch_size=500)
     run_close(job.run)

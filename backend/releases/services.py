@@ -43,8 +43,10 @@ def frozen_set_make(*, dataset: Dataset, purpose: str, masks: QuerySet[Mask]) ->
     FrozenMask.objects.bulk_create(
         [FrozenMask(frozen_set=frozen, mask_id=mask_id) for mask_id, _ in rows], batch_size=5000
     )
-    left_out = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE).exclude(id__in=masks.values("id"))
-    whole = complete_images(dataset).filter(~Exists(left_out), id__in=masks.values("image_id"))
+    # Of what was frozen, not of `masks` read again: meanwhile somebody may have drawn another.
+    members = frozen.members.values("mask_id")
+    left_out = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE).exclude(id__in=members)
+    whole = complete_images(dataset).filter(~Exists(left_out), id__in=frozen.members.values("mask__image_id"))
     frozen.complete_images.set(whole)
     return frozen
 

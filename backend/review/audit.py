@@ -4,13 +4,13 @@ The pair of a mask as the model made it and as a person left it gives an IoU. Le
 """
 
 import hashlib
-from collections import defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
@@ -29,6 +29,8 @@ from engine import masks as run_lengths
 LEVELS = (0.90, 0.75)
 #: COCO's classes, in pixels of area, far ends excluded.
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, None)}
+#: By what the report parts the pairs.
+PARTS = {"stage": "stage", "checkpoint": "mask__checkpoint__name", "size": "size"}
 #: Looked at again: a transaction may commit after a later one has been sampled.
 OVERLAP = timedelta(hours=1)
 SAMPLED_AT_ONCE = 5000
@@ -45,7 +47,10 @@ def plan_of(dataset: Dataset) -> AuditPlan:
 @transaction.atomic
 def audit_plan_set(*, dataset: Dataset, by: User, **fields: Any) -> AuditPlan:
     """Change the share that is audited, from the next masks on, or the rates that are warned about."""
+    begins = fields.get("share") and AuditPlan.objects.filter(dataset=dataset, share=0).exists()
     plan, _ = AuditPlan.objects.update_or_create(dataset=dataset, defaults=fields)
+    if begins:  # not with what was made while nothing was audited
+        AuditPlan.objects.filter(id=plan.id).update(sampled_until=Now())
     event_record("audit_plan.set", subject=plan.id, dataset=dataset.id, by=by, **fields)
     plan.refresh_from_db()
     return plan
@@ -99,16 +104,19 @@ def size_of(area: int) -> str:
 
 @transaction.atomic
 def audit_conclude(*, assignment_id: UUID) -> int:
-    """Measure what a person did to the sampled masks of a photo. Twice is as once.
+    """Measure what a person did to the masks of a photo that were sampled before they took it. Twice is as once.
 
     A mask was repaired where another replaces it, removed where it is rejected, and found right where it is as it was.
+    Where a later run of the model replaced it, nobody has seen to it: it leaves the sample.
     """
     assignment = Assignment.objects.select_related("image").filter(id=assignment_id, job=Job.AUDIT).first()
     if assignment is None:
         return 0
-    pairs = AuditPair.objects.select_for_update().filter(mask__image=assignment.image, done_at__isnull=True)
+    waiting = AuditPair.objects.filter(mask__image=assignment.image, done_at__isnull=True)
+    waiting.filter(mask__state=MaskState.REPLACED, mask__replaced_by__isnull=True).delete()
+    pairs = waiting.select_for_update(of=("self",)).filter(created_at__lt=assignment.created_at)
     dataset_id, concluded = assignment.image.dataset_id, 0
-    for pair in pairs.select_related("mask"):
+    for pair in pairs.select_related("mask__image"):
         after = _left(pair.mask)
         pair.iou = 0.0 if after is None else _iou(pair.mask, after)
         pair.repaired = after if after is not None and after.id != pair.mask_id else None
@@ -116,7 +124,8 @@ def audit_conclude(*, assignment_id: UUID) -> int:
         pair.save(update_fields=["iou", "repaired", "by", "assignment"])
         AuditPair.objects.filter(id=pair.id).update(done_at=Now())
         concluded += 1
-    Mask.objects.filter(image=assignment.image, audit_wanted=True).update(audit_wanted=False)
+    # Submitting took the photo off the list; what was sampled since it was taken puts it there again.
+    Mask.objects.filter(id__in=waiting.values("mask_id"), state=MaskState.ACTIVE).update(audit_wanted=True)
     if concluded:
         event_record("audit.done", subject=assignment_id, dataset=dataset_id, masks=concluded)
     return concluded
@@ -162,36 +171,30 @@ def done_pairs(dataset: Dataset) -> QuerySet[AuditPair]:
 
 def audit_report(dataset: Dataset) -> dict[str, Any]:
     """Shares of pairs above 0.90 and 0.75 IoU with Wilson's 95% intervals: of all, by stage, by checkpoint, by size."""
-    plan, rows = plan_of(dataset), list(_figures(dataset))
-    parts: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in ("stage", "checkpoint", "size")}
-    for row in rows:
-        parts["stage"][row["stage"]].append(row["iou"])
-        parts["checkpoint"][row["mask__checkpoint__name"] or ""].append(row["iou"])
-        parts["size"][row["size"]].append(row["iou"])
-    whole = _shares([row["iou"] for row in rows])
+    done = done_pairs(dataset).order_by()
+    above = {f"above_{number}": Count("id", filter=Q(iou__gt=level)) for number, level in enumerate(LEVELS)}
+    counts = {"pairs": Count("id"), **above}
+    whole = _shares(done.aggregate(**counts))
+    waiting = AuditPair.objects.filter(dataset=dataset, done_at__isnull=True)
     return {
-        "waiting": AuditPair.objects.filter(dataset=dataset, done_at__isnull=True, mask__audit_wanted=True).count(),
+        "waiting": waiting.filter(mask__audit_wanted=True, mask__state=MaskState.ACTIVE).count(),
         "all": whole,
         "by": [
-            {"part": part, "value": value, **_shares(ious)}
-            for part, values in parts.items()
-            for value, ious in sorted(values.items())
+            {"part": part, "value": row["value"] or "", **_shares(row)}
+            for part, column in PARTS.items()
+            for row in done.values(value=F(column)).annotate(**counts).order_by("value")
         ],
-        "warnings": _warnings(plan, whole),
+        "warnings": _warnings(plan_of(dataset), whole),
     }
 
 
-def _figures(dataset: Dataset) -> Any:
-    return done_pairs(dataset).values("iou", "stage", "size", "mask__checkpoint__name")
-
-
-def _shares(ious: list[float]) -> dict[str, Any]:
-    levels = []
-    for level in LEVELS:
-        above = sum(iou > level for iou in ious)
-        low, high = wilson(above, len(ious))
-        levels.append({"level": level, "share": above / len(ious) if ious else None, "low": low, "high": high})
-    return {"pairs": len(ious), "levels": levels}
+def _shares(counts: Mapping[str, Any]) -> dict[str, Any]:
+    pairs, levels = counts["pairs"], []
+    for number, level in enumerate(LEVELS):
+        above = counts[f"above_{number}"]
+        low, high = wilson(above, pairs)
+        levels.append({"level": level, "share": above / pairs if pairs else None, "low": low, "high": high})
+    return {"pairs": pairs, "levels": levels}
 
 
 def _warnings(plan: AuditPlan, whole: dict[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """What follows from people's verdicts, and how well people agree. Plain values: no database."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.annotation.models import MaskState
@@ -54,19 +54,24 @@ def conclude(answers: Sequence[str], wanted: int) -> Conclusion:
     return Conclusion(MaskState.FAULTY, 0)
 
 
-def cohens_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
+def cohens_kappa(pairs: Iterable[tuple[str, str]] | Mapping[tuple[str, str], int]) -> float | None:
     """Agreement of two raters beyond chance (Cohen, 1960): (observed - expected) / (1 - expected).
 
     Args:
-        pairs: what each of the two said of the same thing.
+        pairs: what each of the two said of the same thing; or how often which pair came.
     Returns:
         1 for perfect agreement, 0 for chance. None where it is not defined: no pair, or both always said one same thing.
     """
-    if not pairs:
+    table = Counter(pairs)
+    if not table:
         return None
-    observed = sum(left == right for left, right in pairs) / len(pairs)
-    lefts, rights = Counter(left for left, _ in pairs), Counter(right for _, right in pairs)
-    expected = sum(lefts[answer] * rights[answer] for answer in lefts) / len(pairs) ** 2
+    observed = sum(count for (left, right), count in table.items() if left == right) / table.total()
+    lefts: Counter[str] = Counter()
+    rights: Counter[str] = Counter()
+    for (left, right), count in table.items():
+        lefts[left] += count
+        rights[right] += count
+    expected = sum(lefts[answer] * rights[answer] for answer in lefts) / table.total() ** 2
     return None if expected == 1 else (observed - expected) / (1 - expected)
 
 

@@ -1,15 +1,17 @@
 """What waits for a verdict, and how well people judge."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, Job, Mask, State
+from backend.annotation.models import Assignment, Job, Mask, MaskState, State
 from backend.annotation.selectors import JOBS_OF_STAGE, images_waiting
 from backend.autolabel.models import JobState, Proposal, ProposalJob
 from backend.autolabel.selectors import detector_of, rules_of
@@ -17,7 +19,7 @@ from backend.checkpoints.selectors import live_checkpoint
 from backend.datasets.models import Dataset, Role
 from backend.datasets.selectors import dataset_get, role_in
 from backend.review.conclusions import cohens_kappa, is_right
-from backend.review.models import Question, QuestionKind, Verdict
+from backend.review.models import Answer, Question, QuestionKind, Verdict
 
 
 def question_get(*, user: User, question_id: UUID) -> Question:
@@ -34,10 +36,12 @@ def question_get(*, user: User, question_id: UUID) -> Question:
 
 
 def proposals_waiting(dataset: Dataset, person: User) -> QuerySet[Proposal]:
-    """Those that want an opinion, and not one that this person has given. A photo that somebody drew is past asking."""
-    given = Verdict.objects.filter(mask=OuterRef("mask"), by=person)
+    """Those that want an opinion, and not one that this person has given. A photo that somebody drew is past asking, and
+    so is a mask that somebody corrected or removed. One that the first person refused is not: do the others agree?"""
+    verdicts = Verdict.objects.filter(mask=OuterRef("mask"))
+    removed = Q(mask__state=MaskState.REJECTED) & ~Exists(verdicts.filter(answer=Answer.NOT_AN_OBJECT))
     return Proposal.objects.filter(dataset=dataset, opinions_left__gt=0, image__annotated_at__isnull=True).exclude(
-        Exists(given)
+        Exists(verdicts.filter(by=person)) | Q(mask__state=MaskState.REPLACED) | removed
     )
 
 
@@ -99,36 +103,36 @@ def review_of(dataset: Dataset, person: User) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Person:
-    pairs: list[tuple[str, str]]
+    pairs: Counter[tuple[str, str]]
     right: int = 0
     known: int = 0
 
 
 def people_of(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
-    """How each person verifies: how fast, in agreement with the others, and with what is known. One's own results
-    are everybody's to see, all people's only reviewers' and admins'."""
+    """How each person verifies: how fast, in agreement with another, and with what is known. One's own results are
+    everybody's to see, all people's only reviewers' and admins'. What a person said first counts.
+
+    Agreement is that of the first two people, and of the masks that were drawn by lot for two: who was called because
+    another was unsure, or because two disagreed, sees the hard ones.
+    """
     verdicts = Verdict.objects.filter(mask__image__dataset=dataset, question__isnull=False)
-    results: dict[UUID, _Person] = defaultdict(lambda: _Person([]))
-    latest: dict[UUID, dict[UUID, str]] = defaultdict(dict)  # mask -> person -> answer
-    # Masks that more than one person answered, and known ones: the only ones that tell anything of people.
-    shared = Mask.objects.filter(image__dataset=dataset).annotate(
-        people=Count("verdicts__by", distinct=True, filter=Q(verdicts__question__kind=QuestionKind.PROPOSAL))
-    )
-    of_several = verdicts.filter(
-        question__kind=QuestionKind.PROPOSAL, mask__in=shared.filter(people__gt=1).values("id")
-    )
-    for mask, by, answer in of_several.order_by("created_at", "id").values_list("mask_id", "by_id", "answer"):
-        latest[mask][by] = answer
-    for answers in latest.values():
-        for by, answer in answers.items():
-            results[by].pairs += [(answer, other) for person, other in answers.items() if person != by]
-    known: dict[UUID, tuple[UUID, bool]] = {}
-    of_known = verdicts.filter(question__kind=QuestionKind.KNOWN).order_by("created_at", "id")
-    for question, by, expected, answer in of_known.values_list("question_id", "by_id", "question__expected", "answer"):
-        known[question] = by, is_right(expected, answer)
-    for by, right in known.values():
-        results[by].known += 1
-        results[by].right += right
+    results: dict[UUID, _Person] = defaultdict(lambda: _Person(Counter()))
+    drawn = verdicts.filter(question__kind=QuestionKind.PROPOSAL, mask__proposal__opinions_wanted__gte=2)
+    firsts = drawn.order_by("mask", "by", "created_at", "id").distinct("mask", "by").values("id")
+    turn = Window(RowNumber(), partition_by="mask_id", order_by=["created_at", "id"])
+    of_two = Verdict.objects.filter(id__in=firsts).annotate(turn=turn).filter(turn__lte=2).order_by("mask_id", "turn")
+    for _, rows in groupby(of_two.values_list("mask_id", "by_id", "answer").iterator(), key=lambda row: row[0]):
+        answers = [(by, answer) for _, by, answer in rows]
+        if len(answers) == 2:
+            (one, own), (other, theirs) = answers
+            results[one].pairs[own, theirs] += 1
+            results[other].pairs[theirs, own] += 1
+    of_known = verdicts.filter(question__kind=QuestionKind.KNOWN)
+    firsts = of_known.order_by("question", "created_at", "id").distinct("question").values("id")
+    answered = Verdict.objects.filter(id__in=firsts).order_by().values_list("by_id", "question__expected", "answer")
+    for by, expected, answer, count in answered.annotate(count=Count("id")):
+        results[by].known += count
+        results[by].right += count * is_right(expected, answer)
     may_see_all = role_in(asker, dataset.id) in (Role.REVIEWER, Role.ADMIN)
     people = verdicts if may_see_all else verdicts.filter(by=asker)
     totals = people.order_by().values("by_id", "by__username").annotate(count=Count("id"), seconds=Avg("seconds"))
@@ -138,7 +142,7 @@ def people_of(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
             "username": row["by__username"],
             "verdicts": row["count"],
             "seconds_each": row["seconds"],
-            "answered_by_others_too": len(results[row["by_id"]].pairs),
+            "answered_by_others_too": results[row["by_id"]].pairs.total(),
             "kappa": cohens_kappa(results[row["by_id"]].pairs),
             "known": results[row["by_id"]].known,
             "known_right": results[row["by_id"]].right,

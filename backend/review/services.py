@@ -8,18 +8,18 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import Job, Mask, MaskState
-from backend.annotation.selectors import JOBS_OF_STAGE
+from backend.annotation.models import Assignment, Job, Mask, MaskState, State
+from backend.annotation.selectors import IN_SIGHT, JOBS_OF_STAGE
 from backend.autolabel.models import Proposal, WorkOrder
 from backend.autolabel.selectors import rules_of
 from backend.common.events import event_record
-from backend.datasets.models import Dataset, Membership
+from backend.datasets.models import Dataset, Image, Membership
 from backend.review.conclusions import STATE_OF, Conclusion, conclude
-from backend.review.errors import VerdictIdTaken
+from backend.review.errors import VerdictIdTaken, VerdictUndecided
 from backend.review.known import known_for
 from backend.review.models import Answer, Question, QuestionKind, QuestionState, Verdict
 from backend.review.selectors import latest_answers, proposals_waiting
@@ -54,6 +54,9 @@ def questions_next(*, dataset: Dataset, holder: User, count: int, besides: set[U
         return NextQuestions([], "not_in_this_stage")
     Question.objects.filter(state=QuestionState.OPEN, expires_at__lte=Now()).update(state=QuestionState.EXPIRED)
     own = Question.objects.filter(holder=holder, mask__image__dataset=dataset, state=QuestionState.OPEN)
+    gone = Q(kind=QuestionKind.PROPOSAL, mask__state=MaskState.REPLACED)
+    gone |= Q(kind=QuestionKind.KNOWN) & ~Q(mask__state=MaskState.ACTIVE)
+    own.filter(gone).update(state=QuestionState.EXPIRED)
     own.update(expires_at=Now() + lease())
     resumed = list(own.exclude(id__in=besides).select_related("mask__image").order_by("created_at", "id")[:count])
     wanted = min(count - len(resumed), MAX_OPEN_QUESTIONS - own.count())
@@ -132,7 +135,7 @@ def verdict_put(
     known = Verdict.objects.filter(id=verdict_id).first()
     if known is not None:
         return _same_again(known, question, by, answer), False
-    before = _conclusion(mask) if question.kind == QuestionKind.PROPOSAL else None
+    by_hand = _is_by_hand(mask)
     try:
         with transaction.atomic():
             verdict = Verdict.objects.create(
@@ -141,8 +144,11 @@ def verdict_put(
     except IntegrityError:  # under this id, about another mask, in this very moment
         return _same_again(Verdict.objects.get(id=verdict_id), question, by, answer), False
     Question.objects.filter(id=question.id).update(state=QuestionState.ANSWERED)
-    if before is not None:
-        _settle(mask, before)
+    if question.kind == QuestionKind.PROPOSAL:
+        if by_hand:
+            Proposal.objects.filter(mask=mask).update(opinions_left=0)
+        else:
+            _settle(mask)
     event_record("verdict.given", subject=mask.id, dataset=mask.image.dataset_id, by=by)
     verdict.refresh_from_db()
     return verdict, True
@@ -170,24 +176,60 @@ def _somebody_else(mask: Mask, besides: Sequence[UUID] | dict[UUID, str]) -> boo
     return Membership.objects.filter(dataset_id=mask.image.dataset_id).exclude(user_id__in=list(besides)).exists()
 
 
-def _settle(mask: Mask, before: Conclusion) -> None:
-    """Take over what follows now. A mask that was corrected or removed by hand meanwhile stays as it is."""
+def _is_by_hand(mask: Mask) -> bool:
+    """Whether somebody who had the photo corrected or removed it: then it stays as it is, whatever verdicts say."""
+    if mask.state == MaskState.REJECTED:
+        return conclude(list(latest_answers(mask).values()), 1).state != MaskState.REJECTED
+    return mask.state == MaskState.REPLACED
+
+
+def _settle(mask: Mask) -> None:
+    """Take over what follows from the answers. The mask is locked.
+
+    Once somebody has the photo, or has drawn it, nothing comes into their sight that was not: they may have drawn it
+    themselves. And nothing in sight goes back to be judged: who corrects decides.
+    """
     after = _conclusion(mask)
     if after is None:
         return
-    Mask.objects.filter(id=mask.id, state=before.state).update(state=after.state)
+    image = Image.objects.select_for_update(no_key=True).get(id=mask.image_id)
+    if image.annotated_at is not None or Assignment.objects.filter(image=image, state=State.OPEN).exists():
+        if mask.state not in IN_SIGHT and after.state in IN_SIGHT:
+            after = Conclusion(MaskState(mask.state), after.opinions_left)
+        elif mask.state in IN_SIGHT and after.state == MaskState.PROPOSED:
+            after = Conclusion(MaskState.FAULTY, 0)
+    if after.state != mask.state:
+        Mask.objects.filter(id=mask.id).update(state=after.state)
+        if mask.state in IN_SIGHT and after.state != MaskState.ACTIVE:
+            Image.objects.filter(id=image.id).update(complete_at=None)  # until a submission says so again
     Proposal.objects.filter(mask=mask).update(opinions_left=after.opinions_left)
+
+
+def proposals_settle(proposals: QuerySet[Proposal]) -> None:
+    """Settle again what has answers and no outcome: somebody left who was to be asked, or gave the photo back."""
+    answered = Verdict.objects.filter(mask=OuterRef("mask"), question__kind=QuestionKind.PROPOSAL)
+    undecided = proposals.filter(Exists(answered), mask__state=MaskState.PROPOSED)
+    for mask_id in list(undecided.values_list("mask_id", flat=True)):
+        with transaction.atomic():
+            mask = Mask.objects.select_for_update(of=("self",)).select_related("image").get(id=mask_id)
+            if mask.state == MaskState.PROPOSED:
+                _settle(mask)
 
 
 @transaction.atomic
 def verdict_decide(*, mask: Mask, by: User, answer: Answer, seconds: float | None) -> Verdict:
     """A reviewer's own decision about any mask. "Not an object" takes it out, "fix" sends it to those who correct, a later
-    "accept" brings it back. What was replaced stays replaced."""
+    "accept" brings it back. What was replaced stays replaced.
+
+    Raises:
+        VerdictUndecided: "unsure" decides nothing.
+    """
+    if answer not in STATE_OF:
+        raise VerdictUndecided("A reviewer's verdict decides: accept, fix, or not an object.")
     Mask.objects.select_for_update().get(id=mask.id)
     verdict = Verdict.objects.create(mask=mask, by=by, answer=answer, seconds=seconds)
-    if answer in STATE_OF:
-        Mask.objects.filter(id=mask.id).exclude(state=MaskState.REPLACED).update(state=STATE_OF[answer])
-        Proposal.objects.filter(mask=mask).update(opinions_left=0)
+    Mask.objects.filter(id=mask.id).exclude(state=MaskState.REPLACED).update(state=STATE_OF[answer])
+    Proposal.objects.filter(mask=mask).update(opinions_left=0)
     event_record("verdict.given", subject=mask.id, dataset=mask.image.dataset_id, by=by, answer=str(answer))
     verdict.refresh_from_db()
     return verdict

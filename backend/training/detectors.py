@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.selectors import complete_images
 from backend.autolabel.models import Detector
 from backend.autolabel.selectors import detector_of
 from backend.checkpoints.selectors import live_checkpoint
@@ -190,7 +191,7 @@ def _work(run: DetectorRun, worker: str, folder: Path) -> None:
 
 def _complete_test_photos(dataset: Dataset) -> list[tuple[Image, list[Mask]]]:
     """With the masks that are by people. The gate's figures do not touch the detector, so these photos stay a test."""
-    photos = Image.objects.filter(dataset=dataset, split=Split.TEST, complete_at__isnull=False)
+    photos = complete_images(dataset).filter(split=Split.TEST)
     human = Mask.objects.filter(state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS).order_by("id")
     return [(photo, list(human.filter(image=photo))) for photo in photos.order_by("created_at", "id")]
 

@@ -8,11 +8,13 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, State
+from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.annotation.selectors import complete_images
 from backend.annotation.services import assignment_next, assignments_expire
+from backend.autolabel.selectors import images_to_calibrate_on
 from backend.common.models import Event
 from backend.datasets.models import Split
+from backend.training.detectors import _complete_test_photos
 from tests.backend.conftest import mask_body
 
 
@@ -98,6 +100,18 @@ def test_work_under_a_lease_that_ran_out_can_be_saved_by_taking_the_photo_again(
     assert client.put(f"/api/masks/{mask_id}/", body, format="json").status_code == 200
     reply = client.post(f"/api/assignments/{again['id']}/submit/", {"masks": [mask_id]}, format="json")
     assert reply.status_code == 204
+
+
+def test_a_photo_whose_lease_ran_out_is_taken_again_for_the_job_it_was_for(annotator, reviewer, photo, take, as_user):
+    lost, client = take(annotator), as_user(annotator)
+    Assignment.objects.filter(id=lost.id).update(job="audit")
+    let_expire(lost)
+    again = client.post(f"/api/images/{photo.id}/open/").json()
+    assert again["job"] == "audit"
+    assert client.post(f"/api/assignments/{again['id']}/submit/", {"masks": []}, format="json").status_code == 204
+    photo.refresh_from_db()
+    assert photo.annotated_at is None
+    assert as_user(reviewer).post(f"/api/images/{photo.id}/open/").json()["job"] == "annotate"
 
 
 def test_nobody_takes_a_photo_that_somebody_works_on(annotator, reviewer, photo, take, as_user):
@@ -198,6 +212,20 @@ def test_a_mask_taken_away_takes_the_statement_of_completeness_back(dataset, ann
     client.post(f"/api/images/{photo.id}/open/")
     assert client.delete(f"/api/masks/{mask_id}/").status_code == 204
     assert not complete_images(dataset).exists()
+
+
+@pytest.mark.parametrize("state", [MaskState.FAULTY, MaskState.PROPOSED])
+def test_a_photo_with_a_mask_that_waits_is_complete_to_nobody(dataset, annotator, add_photo, take, as_user, state):
+    photo, client = add_photo(split=Split.TEST), as_user(annotator)
+    own, mask_id = take(annotator), "0192d3a0-0000-7000-8000-000000000003"
+    client.put(f"/api/masks/{mask_id}/", mask_body(own), format="json")
+    submit(client, own, complete=True)
+    assert images_to_calibrate_on(dataset)[1]
+    assert [image for image, _ in _complete_test_photos(dataset)] == [photo]
+    Mask.objects.update(state=state)
+    assert not complete_images(dataset).exists()
+    assert not images_to_calibrate_on(dataset)[1]
+    assert _complete_test_photos(dataset) == []
 
 
 def test_completeness_is_yes_or_no(annotator, photo, take, as_user):

@@ -203,6 +203,7 @@ def test_photos_with_automatic_masks_are_labelled_anew_and_the_old_masks_give_wa
     start(), work()
     before = set(Mask.objects.values_list("id", flat=True))
     assert before
+    Mask.objects.update(audit_wanted=True)
     add_photo(2)
     path = f"/api/datasets/{dataset.id}"
     for which, photos in (("waiting", 1), ("automatic", 1), ("all", 2)):
@@ -213,6 +214,7 @@ def test_photos_with_automatic_masks_are_labelled_anew_and_the_old_masks_give_wa
     assert as_user(admin).post(f"{path}/autolabel-runs/", body, format="json").status_code == 201
     work()
     assert set(Mask.objects.filter(id__in=before).values_list("state", flat=True)) == {MaskState.REPLACED}
+    assert not Mask.objects.filter(audit_wanted=True).exists()  # nobody audits what is gone
     fresh = Mask.objects.filter(state=MaskState.ACTIVE)
     assert set(fresh.values_list("image_id", flat=True)) == {old.id}
 

@@ -1,9 +1,12 @@
 """Photos with proposals, made without a model: what a detector found is for `autolabel`'s tests."""
 
 from collections.abc import Callable
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from django.db.models import F
+from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState, Origin
@@ -12,6 +15,8 @@ from backend.datasets.models import Dataset, Image, Stage
 from backend.datasets.services import dataset_stage_set
 from engine import masks as run_lengths
 from tests.backend.conftest import disc
+
+AsUser = Callable[[User], APIClient]
 
 
 @pytest.fixture
@@ -71,3 +76,38 @@ def propose(semi: Dataset, detector: Detector) -> Callable[..., list[Mask]]:
         return masks
 
     return make
+
+
+@pytest.fixture
+def ask(dataset: Dataset, as_user: AsUser) -> Callable[..., list[dict[str, Any]]]:
+    def do(user: User, count: int = 10, besides: list[str] | None = None) -> list[dict[str, Any]]:
+        body = {"count": count, "besides": besides or []}
+        reply = as_user(user).post(f"/api/datasets/{dataset.id}/questions/", body, format="json")
+        assert reply.status_code == 200, reply.json()
+        return list(reply.json()["questions"])
+
+    return do
+
+
+@pytest.fixture
+def say(as_user: AsUser) -> Callable[..., Any]:
+    def do(user: User, question: str, answer: str, verdict: UUID | None = None) -> Any:
+        body = {"question": question, "answer": answer, "seconds": 1.5}
+        return as_user(user).put(f"/api/verdicts/{verdict or uuid4()}/", body, format="json")
+
+    return do
+
+
+@pytest.fixture
+def deliver() -> Callable[[], None]:
+    """Hand all events to whoever subscribed, as the worker does."""
+    from datetime import timedelta
+
+    from backend.common.models import Event
+    from backend.common.services import events_sweep
+
+    def do() -> None:
+        Event.objects.filter(delivered_at__isnull=True).update(created_at=F("created_at") - timedelta(minutes=5))
+        events_sweep()
+
+    return do

@@ -1,16 +1,17 @@
 """The audit: who is sampled, what a repair is worth, and what follows from it."""
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 
-from backend.annotation.models import Assignment, Job, Mask, Origin
+from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
-from backend.common.services import events_sweep
 from backend.datasets.models import Image
 from backend.review.audit import audits_sample, chance_of
-from backend.review.models import AuditPair
+from backend.review.models import AuditPair, AuditPlan
 from engine import masks as run_lengths
 from tests.backend.conftest import disc, mask_body
 
@@ -42,7 +43,7 @@ def automatic(live):
 
 
 @pytest.fixture
-def audit(dataset, annotator, as_user):
+def audit(dataset, annotator, as_user, deliver):
     """Take the next photo of the audit, and submit it once `repair` has done what it does."""
 
     def do(repair=lambda client, assignment, mask: None):
@@ -59,15 +60,6 @@ def audit(dataset, annotator, as_user):
         return told
 
     return do
-
-
-def deliver():
-    from datetime import timedelta
-
-    from backend.common.models import Event
-
-    Event.objects.filter(delivered_at__isnull=True).update(created_at=F("created_at") - timedelta(minutes=5))
-    events_sweep()
 
 
 def test_the_stated_share_is_sampled_by_the_mask_alone_and_each_once(photo, automatic, plan):
@@ -122,6 +114,56 @@ def test_a_repaired_mask_a_removed_one_and_one_left_alone_are_measured(
     assert [round(level["share"], 3) for level in report["all"]["levels"]] == [0.333, 0.333]
     assert report["all"]["levels"][0]["low"] < 1 / 3 < report["all"]["levels"][0]["high"]
     assert {part["part"] for part in report["by"]} == {"stage", "checkpoint", "size"}
+
+
+def test_masks_that_a_later_run_replaced_leave_the_sample(dataset, photo, automatic, plan, audit, annotator, as_user):
+    kept, old = automatic(photo, 2)
+    plan(share=1)
+    assert audits_sample() == 2
+    Mask.objects.filter(id=old.id).update(state=MaskState.REPLACED)  # by no other mask: nobody repaired it
+    path = f"/api/datasets/{dataset.id}/audit/"
+    assert as_user(annotator).get(path).json()["report"]["waiting"] == 1
+    audit()
+    assert [(pair.mask_id, pair.iou) for pair in AuditPair.objects.all()] == [(kept.id, 1.0)]
+
+
+def test_a_submitted_photo_is_not_handed_out_again_before_it_is_measured(
+    dataset, photo, automatic, plan, annotator, as_user
+):
+    automatic(photo)
+    plan(share=1)
+    audits_sample()
+    client, url = as_user(annotator), f"/api/datasets/{dataset.id}/assignments/"
+    held = client.post(url, {"job": "audit", "besides": []}, format="json").json()["assignment"]
+    assert client.post(f"/api/assignments/{held['id']}/submit/", {"masks": []}, format="json").status_code == 204
+    assert AuditPair.objects.filter(done_at__isnull=True).count() == 1
+    assert client.post(url, {"job": "audit", "besides": []}, format="json").json()["reason"] == "nothing_left"
+
+
+def test_what_is_sampled_while_somebody_has_the_photo_waits_for_the_next_audit(photo, automatic, plan, audit):
+    automatic(photo)
+    plan(share=1)
+    audits_sample()
+
+    def another_comes(client, assignment, mask):
+        automatic(photo, x=0.3)
+        assert audits_sample() == 1
+
+    first = audit(another_comes)
+    assert AuditPair.objects.filter(done_at__isnull=True, mask__audit_wanted=True).count() == 1
+    assert audit()["id"] != first["id"]
+    assert not AuditPair.objects.filter(done_at__isnull=True).exists()
+
+
+def test_masks_that_came_while_nothing_was_audited_are_not_sampled_later(photo, automatic, plan):
+    plan(share=0)
+    AuditPlan.objects.update(created_at=Now() - timedelta(days=1))
+    automatic(photo, 5)
+    Mask.objects.update(created_at=Now() - timedelta(hours=5))
+    plan(share=1)
+    assert audits_sample() == 0
+    automatic(photo)
+    assert audits_sample() == 1
 
 
 def test_a_second_delivery_of_a_submission_measures_nothing_twice(photo, automatic, plan, audit):

@@ -20,26 +20,6 @@ AsUser = Callable[[User], APIClient]
 Propose = Callable[..., list[Mask]]
 
 
-@pytest.fixture
-def ask(dataset: Dataset, as_user: AsUser) -> Callable[..., list[dict[str, Any]]]:
-    def do(user: User, count: int = 10, besides: list[str] | None = None) -> list[dict[str, Any]]:
-        body = {"count": count, "besides": besides or []}
-        reply = as_user(user).post(f"/api/datasets/{dataset.id}/questions/", body, format="json")
-        assert reply.status_code == 200, reply.json()
-        return list(reply.json()["questions"])
-
-    return do
-
-
-@pytest.fixture
-def say(as_user: AsUser) -> Callable[..., Any]:
-    def do(user: User, question: str, answer: str, verdict: UUID | None = None) -> Any:
-        body = {"question": question, "answer": answer, "seconds": 1.5}
-        return as_user(user).put(f"/api/verdicts/{verdict or uuid4()}/", body, format="json")
-
-    return do
-
-
 def mask_of(question: dict[str, Any]) -> Mask:
     return Question.objects.get(id=question["id"]).mask
 
