@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { DecoderClient } from '@/features/workspace/decoder/client'
 import type { FromWorker, ToWorker } from '@/features/workspace/decoder/protocol'
+import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 
 /** Takes what it is told, and says what a test wants it to say. */
@@ -25,6 +26,7 @@ class Recorder {
 }
 
 const CLICK: Prompt = { kind: 'point', at: { x: 1, y: 1 }, label: 1 }
+const MASK: Bitmask = { size: { height: 1, width: 1 }, box: [0, 0, 1, 1], bits: new Uint8Array([1]) }
 const photo = (name: string, decoderHash = 'a') => ({
   photo: name,
   assignment: `lease of ${name}`,
@@ -93,4 +95,45 @@ test('what waits for a decoder goes on when the server takes over', async () => 
   client.prompt('two', 4, [CLICK], null)
   client.addPhoto(photo('two', 'b'))
   expect(fetched.at(-1)).toBe('/api/assignments/lease of two/decode/')
+})
+
+test('a decoder that no held photo needs is released, once there is another', async () => {
+  const client = new DecoderClient()
+  const worker = Recorder.all[0]!
+  const released = () => worker.told.filter(({ kind }) => kind === 'release')
+  const load = async (decoderHash: string) => {
+    const before = worker.told.length
+    const loading = client.load(decoderHash, `/${decoderHash}.onnx`)
+    await vi.waitFor(() => expect(worker.told.length).toBeGreaterThan(before))
+    worker.say({ kind: 'loaded', decoderHash, threads: 1 })
+    await loading
+  }
+  await load('a')
+  client.addPhoto(photo('one', 'a'))
+  client.forgetPhoto('one')
+  expect(released()).toEqual([])
+  client.addPhoto(photo('two', 'a'))
+  client.addPhoto(photo('three', 'a'))
+  await load('b')
+  client.addPhoto(photo('four', 'b'))
+  client.forgetPhoto('two')
+  expect(released()).toEqual([])
+  client.forgetPhoto('three')
+  expect(released()).toEqual([{ kind: 'release', decoderHash: 'a' }])
+  await load('a') // it is fetched again, should a photo need it
+})
+
+test('the area that the worker counted is not counted again', () => {
+  new DecoderClient().know([
+    {
+      index: null,
+      predictedIou: 1,
+      stability: 1,
+      logits: new Float32Array(1),
+      mask: MASK,
+      area: 12_345,
+      region: null,
+    },
+  ])
+  expect(areaOf(MASK)).toBe(12_345)
 })

@@ -313,4 +313,19 @@ describe('undo', () => {
     editor.undo()
     expect(editor.state.candidates).toHaveLength(1)
   })
+
+  test('keeps fewer steps where their answers are large, but never fewer than twenty', () => {
+    const large = (): Candidate => ({ ...candidate(null, 0.9), logits: new Float32Array(8 * 2 ** 20) }) // 32 MiB
+    for (let clicks = 0; clicks < 40; clicks++) {
+      editor.addPrompt(click(clicks))
+      answer(large())
+    }
+    expect(editor.state.past).toHaveLength(20)
+    editor.open('photo', [], { height: 1, width: 4 })
+    for (let clicks = 0; clicks < 40; clicks++) {
+      editor.addPrompt(click(clicks))
+      answer(candidate(null, 0.9))
+    }
+    expect(editor.state.past).toHaveLength(40)
+  })
 })

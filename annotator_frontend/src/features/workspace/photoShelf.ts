@@ -94,6 +94,8 @@ export class PhotoShelf {
         this.decoder.load(checkpoint.decoder_hash, checkpoint.decoder_url),
       ])
       const embedding = await response.arrayBuffer()
+      // Released meanwhile, where the photos before needed another one; else this costs nothing.
+      await this.decoder.load(checkpoint.decoder_hash, checkpoint.decoder_url)
       if (signal.aborted) return
       this.decoder.addPhoto({
         photo: image.id,

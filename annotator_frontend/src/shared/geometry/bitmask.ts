@@ -7,10 +7,22 @@ export interface Bitmask {
   bits: Uint8Array
 }
 
-export function areaOf({ bits }: Bitmask): number {
-  let area = 0
-  for (const bit of bits) area += bit
+const areas = new WeakMap<Bitmask, number>()
+
+/** Pixels of a mask, counted once: masks do not change. */
+export function areaOf(mask: Bitmask): number {
+  let area = areas.get(mask)
+  if (area === undefined) {
+    area = 0
+    for (const bit of mask.bits) area += bit
+    areas.set(mask, area)
+  }
   return area
+}
+
+/** Somebody has counted it already. */
+export function rememberArea(mask: Bitmask, area: number): void {
+  areas.set(mask, area)
 }
 
 /** Whether the pixel that holds a place is inside. */

@@ -1,6 +1,6 @@
 import { ApiError, bytesOf, Unreachable } from '@/shared/api/client'
 import { Signal } from '@/shared/api/signal'
-import type { Bitmask } from '@/shared/geometry/bitmask'
+import { type Bitmask, rememberArea } from '@/shared/geometry/bitmask'
 import { areWithin } from '@/shared/geometry/crops'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box } from '@/shared/geometry/points'
@@ -108,6 +108,7 @@ export class DecoderClient {
         const candidates = await this.remote!.decode(about, prompts, made?.region ? made.mask : fedBack, {
           corrects: fedBack !== null && !(fedBack instanceof Float32Array),
         })
+        this.know(candidates)
         this.listener?.onAnswer(photo, revision, candidates, performance.now() - began)
       } catch (error) {
         this.listener?.onFailure(photo, revision, error instanceof Error ? error.message : String(error))
@@ -185,9 +186,15 @@ export class DecoderClient {
   }
 
   forgetPhoto(photo: string): void {
+    const decoderHash = this.photos.get(photo)?.decoderHash
     this.photos.delete(photo)
     this.early.delete(photo)
     this.send({ kind: 'forget', photo })
+    // Another decoder has gone live. Where no photo is left at all, the next one most likely needs the same again.
+    const needed = [...this.photos.values()].map(held => held.decoderHash)
+    if (decoderHash === undefined || !needed.length || needed.includes(decoderHash)) return
+    this.loading.delete(decoderHash)
+    this.send({ kind: 'release', decoderHash })
   }
 
   /** Answer prompts that lie in this part of a photo as if it were all of it. */
@@ -202,7 +209,10 @@ export class DecoderClient {
 
   /** Answers of before: their logits go back in only in the frame that they were made in. */
   know(candidates: readonly Candidate[]): void {
-    for (const candidate of candidates) this.madeBy.set(candidate.logits, candidate)
+    for (const candidate of candidates) {
+      this.madeBy.set(candidate.logits, candidate)
+      if (candidate.area !== undefined) rememberArea(candidate.mask, candidate.area)
+    }
   }
 
   private isCloser(photo: string, prompts: readonly Prompt[]): boolean {

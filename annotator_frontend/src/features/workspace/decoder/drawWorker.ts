@@ -1,6 +1,6 @@
 /** Makes masks of logits that the server sent, away from the page's main thread. It needs no WebAssembly. */
 
-import type { Bitmask } from '@/shared/geometry/bitmask'
+import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
 import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Size } from '@/shared/geometry/points'
@@ -39,14 +39,16 @@ self.onmessage = ({ data }: MessageEvent<ToDraw>) => {
   const all = floatsOf(data.logits)
   const candidates = channels.map((channel, index): Candidate => {
     const logits = all.slice(index * side * side, (index + 1) * side * side)
-    const mask = logitsToMask(logits, side, size)
+    const answer = logitsToMask(logits, side, size)
+    const mask = before ? corrected(before, answer, prompts) : answer
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: predictedIous[index]!,
       stability: stabilityOf(logits, side, size),
       logits,
       region: null,
-      mask: before ? corrected(before, mask, prompts) : mask,
+      mask,
+      area: areaOf(mask),
     }
   })
   const transfer = candidates.flatMap(

@@ -28,6 +28,8 @@ export interface Candidate {
   stability: number
   logits: Float32Array
   mask: Bitmask
+  /** Pixels of the mask, counted where it was made. */
+  area?: number
   /** The part of the photo that the model looked at; null: all of it. */
   region: Box | null
 }
@@ -37,6 +39,8 @@ export type ToWorker =
   | { kind: 'probe'; model: ArrayBuffer; threads: number }
   | { kind: 'photo'; photo: PhotoForDecoder }
   | { kind: 'forget'; photo: string }
+  /** No photo needs this decoder any more. */
+  | { kind: 'release'; decoderHash: string }
   /** A part of a photo, as if it were all of it, until `whole`. */
   | { kind: 'closer'; photo: string; region: Box; part: Omit<PhotoForDecoder, 'assignment'> }
   | { kind: 'whole'; photo: string }

@@ -6,7 +6,7 @@
 import loaderUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import * as ort from 'onnxruntime-web/wasm'
-import { type Bitmask, edgesOf } from '@/shared/geometry/bitmask'
+import { areaOf, type Bitmask, edgesOf } from '@/shared/geometry/bitmask'
 import { intoCrop, maskFromCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
 import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
@@ -85,6 +85,8 @@ async function handle(message: ToWorker): Promise<void> {
       closer.delete(message.photo)
       newest.delete(message.photo)
       return
+    case 'release':
+      return release(message.decoderHash)
     case 'prompt':
       if (newest.get(message.photo) === message.revision) await answer(message)
       return
@@ -133,6 +135,12 @@ async function load(decoderHash: string, model: ArrayBuffer, threads: number): P
   }
   await session
   tell({ kind: 'loaded', decoderHash, threads })
+}
+
+async function release(decoderHash: string): Promise<void> {
+  const session = sessions.get(decoderHash)
+  sessions.delete(decoderHash)
+  await (await session)?.release()
 }
 
 function transferOf(candidates: readonly Candidate[]): Transferable[] {
@@ -202,13 +210,14 @@ async function decode(
   }
   const candidates = shown.map((channel): Candidate => {
     const own = logits.slice(channel * side * side, (channel + 1) * side * side)
-    const mask = logitsToMask(own, side, about.size)
+    const mask = inPhoto(logitsToMask(own, side, about.size))
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: ious[channel]!,
       stability: stabilityOf(own, side, about.size),
       logits: own,
-      mask: inPhoto(mask),
+      mask,
+      area: areaOf(mask),
       region,
     }
   })

@@ -1,4 +1,4 @@
-import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
+import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { flattened, type Patched } from '@/shared/geometry/patched'
 import type { Box } from '@/shared/geometry/points'
@@ -87,7 +87,7 @@ export function shownMask(document: Document): Bitmask | null {
 }
 
 export function isEmpty(mask: Bitmask): boolean {
-  return mask.bits.length === 0 || areaOf(mask) === 0
+  return !mask.bits.includes(1)
 }
 
 /** Other ids in the place of ids that the server does not take back. Documents that name none of them stay as they are. */

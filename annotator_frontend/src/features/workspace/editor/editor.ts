@@ -73,6 +73,9 @@ export type Outcome =
 
 const NOTHING: Outcome = { done: false, why: 'nothing' }
 const MOST_UNDO_STEPS = 200
+/** What answers in the steps may take. These many steps are kept whatever they take. */
+const MOST_UNDO_BYTES = 256 * 2 ** 20
+const LEAST_UNDO_STEPS = 20
 const MOST_PARTS = 20
 const NEW_PHOTO = {
   ...NO_OBJECT,
@@ -612,7 +615,7 @@ export class Editor {
   }
 
   private step(change: Partial<Document>): void {
-    const past = [...this.state.past, this.document()].slice(-MOST_UNDO_STEPS)
+    const past = withinMemory([...this.state.past, this.document()].slice(-MOST_UNDO_STEPS))
     this.live = null
     this.store.setState({ ...change, past, future: [], fault: null, isPainting: false })
     // What the decoder is still at belongs to the step before, unless this one leaves the object in work alone.
@@ -660,4 +663,19 @@ export class Editor {
       this.effects.ask(photo, revision + 1, target.prompts, target.fedBack)
     }
   }
+}
+
+/** The newest of these steps, as many as may be kept. */
+function withinMemory(steps: readonly Document[]): readonly Document[] {
+  let bytes = 0
+  let first = steps.length
+  while (first > 0 && (bytes <= MOST_UNDO_BYTES || steps.length - first < LEAST_UNDO_STEPS)) {
+    first--
+    const { candidates } = steps[first]!
+    // Steps that left the answers alone share them.
+    if (candidates !== steps[first + 1]?.candidates) {
+      for (const { logits, mask } of candidates) bytes += logits.byteLength + mask.bits.byteLength
+    }
+  }
+  return first ? steps.slice(first) : steps
 }

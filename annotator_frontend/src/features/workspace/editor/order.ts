@@ -1,18 +1,6 @@
-import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
+import { areaOf } from '@/shared/geometry/bitmask'
 import type { AcceptedMask } from './editor'
 import type { Order } from './look'
-
-const areas = new WeakMap<Bitmask, number>()
-
-/** Pixels of a mask, counted once. */
-export function pixelsOf(mask: Bitmask): number {
-  let pixels = areas.get(mask)
-  if (pixels === undefined) {
-    pixels = areaOf(mask)
-    areas.set(mask, pixels)
-  }
-  return pixels
-}
 
 export interface Listed {
   mask: AcceptedMask
@@ -23,7 +11,7 @@ export interface Listed {
 /** The list's rows. By size the largest comes first; by confidence the least certain, since it needs a look. */
 export function inOrder(masks: readonly AcceptedMask[], order: Order): Listed[] {
   const listed = masks.map((mask, index) => ({ mask, number: index + 1 }))
-  if (order === 'size') listed.sort((a, b) => pixelsOf(b.mask.mask) - pixelsOf(a.mask.mask))
+  if (order === 'size') listed.sort((a, b) => areaOf(b.mask.mask) - areaOf(a.mask.mask))
   if (order === 'confidence') {
     const confidence = ({ mask }: Listed) => mask.predictedIou ?? Number.POSITIVE_INFINITY
     listed.sort((a, b) => confidence(a) - confidence(b) || a.number - b.number)
@@ -39,7 +27,7 @@ export function maskAt(masks: readonly AcceptedMask[], x: number, y: number): st
     const [x0, y0, x1, y1] = mask.box
     if (column < x0 || row < y0 || column >= x1 || row >= y1) continue
     if (!mask.bits[(row - y0) * (x1 - x0) + column - x0]) continue
-    const pixels = pixelsOf(mask)
+    const pixels = areaOf(mask)
     if (pixels < least) [found, least] = [id, pixels]
   }
   return found

@@ -10,12 +10,13 @@ import {
 } from '@mantine/core'
 import { memo, useEffect, useMemo, useRef, useState } from 'react'
 import { useStore } from 'zustand'
+import { areaOf } from '@/shared/geometry/bitmask'
 import { t } from '@/shared/i18n'
 import type { PainterClient } from '../canvas/painter/client'
 import { cssOf, PALETTE, type Rgb } from '../editor/colours'
 import type { AcceptedMask, Editor } from '../editor/editor'
 import { type Look, ORDERS, type Order } from '../editor/look'
-import { inOrder, type Listed, pixelsOf } from '../editor/order'
+import { inOrder, type Listed } from '../editor/order'
 import classes from './panels.module.css'
 
 export const ROW_PX = 48
@@ -199,7 +200,7 @@ const Row = memo(function Row(props: RowProps) {
         <Thumbnail photo={photo} mask={mask} colour={colour} painter={painter} />
         <span className={classes.name}>{t('Object {{number}}', { number })}</span>{' '}
         <Text size="xs" c="dimmed" component="span">
-          {t(ORIGINS[mask.origin])} · {pixelsOf(mask.mask).toLocaleString('en')} px
+          {t(ORIGINS[mask.origin])} · {areaOf(mask.mask).toLocaleString('en')} px
           {iou !== null && ` · ${percent(iou)}`}
         </Text>
       </UnstyledButton>
