@@ -1,6 +1,8 @@
 """Releases that a person may see, and what frozen sets hold."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from itertools import islice
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -11,6 +13,8 @@ from backend.annotation.models import Mask
 from backend.datasets.models import Image, Role
 from backend.datasets.selectors import dataset_get
 from backend.releases.models import FrozenSet, Release
+
+_PHOTOS_AT_ONCE = 50
 
 
 def release_get(*, user: User, release_id: UUID, role: Role = Role.ANNOTATOR) -> Release:
@@ -36,8 +40,18 @@ def complete_in(frozen_set: FrozenSet) -> set[UUID]:
     return set(frozen_set.complete_images.values_list("id", flat=True))
 
 
-def photos_with_masks(frozen_set: FrozenSet) -> Iterator[tuple[Image, list[Mask]]]:
-    """Photo after photo with its masks, few in memory at a time."""
-    for image in images_in(frozen_set).iterator(chunk_size=200):
-        masks = masks_in(frozen_set).filter(image=image).select_related("checkpoint").order_by("created_at", "id")
-        yield image, list(masks)
+def photos_with_masks(frozen_set: FrozenSet, of: Collection[UUID] | None = None) -> Iterator[tuple[Image, list[Mask]]]:
+    """Photo after photo with its masks, few in memory at a time.
+
+    Args:
+        of: only these photos; None: all.
+    """
+    images = images_in(frozen_set) if of is None else images_in(frozen_set).filter(id__in=of)
+    rows = images.iterator(chunk_size=200)
+    while photos := list(islice(rows, _PHOTOS_AT_ONCE)):
+        masks: dict[UUID, list[Mask]] = defaultdict(list)
+        found = masks_in(frozen_set).filter(image__in=photos).select_related("checkpoint")
+        for mask in found.order_by("created_at", "id"):
+            masks[mask.image_id].append(mask)
+        for photo in photos:
+            yield photo, masks[photo.id]

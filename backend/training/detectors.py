@@ -1,25 +1,16 @@
 """Training of the detector that proposes boxes: with each retraining, on the masks so far, in the same worker."""
 
+import contextlib
 import hashlib
-import logging
-import os
 import shutil
-import socket
-import time
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
-from backend.annotation.selectors import complete_images
 from backend.autolabel.models import Detector
 from backend.autolabel.selectors import detector_of
 from backend.checkpoints.selectors import live_checkpoint
@@ -27,24 +18,20 @@ from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
 from backend.common.storage import get_storage
 from backend.common.stream import publish
-from backend.datasets.models import Dataset, Image, Split
+from backend.datasets.models import Dataset
 from backend.releases.models import FrozenSet
 from backend.releases.selectors import complete_in, photos_with_masks
 from backend.releases.services import frozen_set_make
 from backend.training.child import ChildStopped, run_engine
+from backend.training.claims import DETECTORS, Claim, claim_take, claim_work, folders_sweep, runs_left
 from backend.training.errors import NothingToTrainOn, TrainingRunUnfinished
 from backend.training.manifest import write_manifest
 from backend.training.models import DetectorRun, DetectorRunState
-from backend.training.selectors import masks_to_learn
+from backend.training.selectors import complete_test_photos, masks_to_learn
 from engine import api as engine
 
-logger = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3
-HEARTBEAT_STALE_AFTER = timedelta(seconds=60)
 #: Complete test photos calibrate where there are so many; else some of the training photos do.
 LEAST_TO_CALIBRATE = 4
-_UNFINISHED = (DetectorRunState.WAITING, DetectorRunState.TRAINING)
 
 
 def detector_is_there(dataset: Dataset) -> bool:
@@ -88,57 +75,42 @@ def detector_run_request(
 
 def detector_run_work(*, run_id: UUID | str) -> None:
     """Train one, or begin again where a worker died: it takes minutes. Whoever does not get the claim leaves."""
-    worker = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
-    claimed = (
-        DetectorRun.objects.filter(id=run_id, state__in=_UNFINISHED)
-        .filter(Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER))
-        .update(worker=worker, heartbeat_at=Now(), attempts=F("attempts") + 1, state=DetectorRunState.TRAINING)
-    )
-    if not claimed:
+    claim = claim_take(DETECTORS, run_id)
+    if claim is None:
         return
-    run = DetectorRun.objects.select_related("dataset", "checkpoint", "frozen_set").get(id=run_id)
-    folder = settings.WORK_FOLDER / "detectors" / str(run.id)
-    if run.attempts > MAX_ATTEMPTS:
-        _fail(run, worker, f"The worker died {MAX_ATTEMPTS} times in this run.")
-    else:
-        try:
-            _work(run, worker, folder)
-        except ChildStopped:
-            pass  # another worker has taken over
-        except Exception as error:  # whatever it is: a run that raises would be tried until its attempts are used up
-            logger.exception("detector run %s", run.id)
-            _fail(run, worker, str(error))
+    # The claim's own: a worker that lost the run clears up after itself, and not what the next one works with.
+    folder = DETECTORS.folder_of(claim.run.id) / str(claim.run.attempts)
+    claim.held().update(state=DetectorRunState.TRAINING)
+    claim_work(claim, lambda: _work(claim, folder))
     shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # of others, who are at work there
+        folder.parent.rmdir()
 
 
-def _work(run: DetectorRun, worker: str, folder: Path) -> None:
-    mine = DetectorRun.objects.filter(id=run.id, worker=worker, state__in=_UNFINISHED)
+def _work(claim: Claim[DetectorRun], folder: Path) -> None:
+    try:
+        _train(claim, folder)
+    except ChildStopped:
+        pass  # another worker has taken over
 
-    def wanted() -> bool:
-        return bool(mine.update(heartbeat_at=Now()))
+
+def _train(claim: Claim[DetectorRun], folder: Path) -> None:
+    run = claim.run
 
     def tell(line: dict[str, Any]) -> None:
         if "step" in line:
-            mine.update(progress={"step": line["step"], "steps": line["steps"]}, heartbeat_at=Now())
+            claim.held().update(progress={"step": line["step"], "steps": line["steps"]}, heartbeat_at=Now())
             publish("detector_run.changed", subject=run.id, dataset=run.dataset_id)
-
-    def beating(photos: Iterator[tuple[Image, list[Mask]]]) -> Iterator[tuple[Image, list[Mask]]]:
-        for photo in photos:
-            if not wanted():
-                raise ChildStopped
-            yield photo
 
     learn, out = folder / "learn", folder / "detector.safetensors"
     encoder_hash = run.checkpoint.encoder_hash
     photos = photos_with_masks(run.frozen_set)
-    write_manifest(learn, beating(photos), encoder_hash=encoder_hash, complete=complete_in(run.frozen_set))
+    write_manifest(learn, claim.beating(photos), encoder_hash=encoder_hash, complete=complete_in(run.frozen_set))
     data, arguments = [str(learn)], [] if run.steps is None else ["--steps", str(run.steps)]
-    tests = _complete_test_photos(run.dataset)
+    tests = complete_test_photos(run.dataset)
     if len(tests) >= LEAST_TO_CALIBRATE:
-        write_manifest(
-            folder / "test", beating(iter(tests)), encoder_hash=encoder_hash, complete={i.id for i, _ in tests}
-        )
-        (folder / "calibrate.txt").write_text("\n".join(str(image.id) for image, _ in tests))
+        write_manifest(folder / "test", claim.beating(tests), encoder_hash=encoder_hash, complete=set(tests.ids))
+        (folder / "calibrate.txt").write_text("\n".join(map(str, tests.ids)))
         data.append(str(folder / "test"))
         arguments += ["--calibrate", str(folder / "calibrate.txt")]
     with get_storage().local(run.checkpoint.storage_key) as weights:
@@ -156,7 +128,7 @@ def _work(run: DetectorRun, worker: str, folder: Path) -> None:
                 *arguments,
             ],
             tell=tell,
-            wanted=wanted,
+            wanted=claim.beat,
         )
     info, thresholds = engine.describe_detector(out), engine.precision_thresholds(out)
     with open(out, "rb") as content:
@@ -164,7 +136,7 @@ def _work(run: DetectorRun, worker: str, folder: Path) -> None:
     get_storage().put(key, out)
     with transaction.atomic():
         # First the claim: a second worker must not finish twice.
-        if not mine.update(state=DetectorRunState.DONE, finished_at=Now()):
+        if not claim.held().update(state=DetectorRunState.DONE, finished_at=Now()):
             raise ChildStopped
         detector, _ = Detector.objects.get_or_create(
             dataset=run.dataset,
@@ -184,32 +156,14 @@ def _work(run: DetectorRun, worker: str, folder: Path) -> None:
                 ],
             },
         )
-        mine_now = DetectorRun.objects.filter(id=run.id)
-        mine_now.update(detector=detector)
+        DetectorRun.objects.filter(id=run.id).update(detector=detector)
         event_record("detector.ready", subject=detector.id, dataset=run.dataset_id, run=str(run.id))
 
 
-def _complete_test_photos(dataset: Dataset) -> list[tuple[Image, list[Mask]]]:
-    """With the masks that are by people. The gate's figures do not touch the detector, so these photos stay a test."""
-    photos = complete_images(dataset).filter(split=Split.TEST)
-    human = Mask.objects.filter(state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS).order_by("id")
-    return [(photo, list(human.filter(image=photo))) for photo in photos.order_by("created_at", "id")]
-
-
-@transaction.atomic
-def _fail(run: DetectorRun, worker: str, error: str) -> None:
-    """Only the worker that has the claim may say so."""
-    own = DetectorRun.objects.filter(id=run.id, worker=worker, state__in=_UNFINISHED)
-    if own.update(state=DetectorRunState.FAILED, error=error, finished_at=Now()):
-        event_record("detector_run.failed", subject=run.id, dataset=run.dataset_id, error=error)
-
-
 def detector_runs_sweep() -> None:
-    """Send for a worker where none came, or where it died."""
+    """Send for a worker where none came, or where it died; clear up after those that died in a run that is over."""
     from backend.training.tasks import work_on_detector_run
 
-    waiting = DetectorRun.objects.filter(state__in=_UNFINISHED)
-    nobody = waiting.filter(heartbeat_at__isnull=True, created_at__lt=Now() - HEARTBEAT_STALE_AFTER)
-    dead = waiting.filter(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER)
-    for run_id in (nobody | dead).values_list("id", flat=True):
+    for run_id in runs_left(DETECTORS):
         work_on_detector_run.delay(str(run_id))
+    folders_sweep(DETECTORS)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 RESAMPLES = 10_000
+DRAWN_AT_ONCE = 1_000_000  # photos: 8 MB of numbers, however many there are
 #: COCO's classes of area, in pixels: under 32 x 32, under 96 x 96, and the others.
 SIZES = ("small", "medium", "large")
 
@@ -147,13 +148,10 @@ def compare(live: dict[str, Any], candidate: dict[str, Any]) -> tuple[Comparison
         if not old_photos:
             continue
         weights = np.array([photo["objects"] for photo in old_photos], float)
-        picks = np.random.default_rng(0).integers(len(weights), size=(RESAMPLES, len(weights)))
-        picked = weights[picks]
-        sums = picked.sum(axis=1)
-        for figure in FIGURES:
-            old = np.array([figure.of(photo) for photo in old_photos])
-            new = np.array([figure.of(photo) for photo in new_photos])
-            low, high = np.quantile(((new - old)[picks] * picked).sum(axis=1) / sums, [0.025, 0.975])
+        olds = np.array([[figure.of(photo) for photo in old_photos] for figure in FIGURES])
+        news = np.array([[figure.of(photo) for photo in new_photos] for figure in FIGURES])
+        lows, highs = np.quantile(_resampled(news - olds, weights), [0.025, 0.975], axis=1)
+        for figure, old, new, low, high in zip(FIGURES, olds, news, lows, highs, strict=True):
             found.append(
                 Comparison(
                     figure.key,
@@ -193,8 +191,21 @@ def _resampled_gain(live: dict[str, Any], candidate: dict[str, Any]) -> np.ndarr
     gain = np.array(
         [np.mean([m.of(after) - m.of(before) for m in mious]) for before, after in zip(old, new, strict=True)]
     )
-    picks = np.random.default_rng(0).integers(len(weights), size=(RESAMPLES, len(weights)))
-    return (gain[picks] * weights[picks]).sum(axis=1) / weights[picks].sum(axis=1)
+    return _resampled(gain[None], weights)[0]
+
+
+def _resampled(values_FP: np.ndarray, weights_P: np.ndarray) -> np.ndarray:
+    """Weighted means of each figure over photos drawn with replacement: F x RESAMPLES, the same each time."""
+    photos, generator = len(weights_P), np.random.default_rng(0)
+    means = np.empty((len(values_FP), RESAMPLES))
+    rows = max(1, DRAWN_AT_ONCE // photos)
+    for first in range(0, RESAMPLES, rows):
+        picks = generator.integers(photos, size=(min(rows, RESAMPLES - first), photos))
+        picked = weights_P[picks]
+        sums = picked.sum(axis=1)
+        for figure, values_P in enumerate(values_FP):
+            means[figure, first : first + rows] = (values_P[picks] * picked).sum(axis=1) / sums
+    return means
 
 
 def _check_same_photos(live: dict[str, Any], candidate: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What the engine's child reads: a folder with `manifest.jsonl` and links to stored embeddings."""
 
 import json
+import os
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,15 @@ def write_manifest(
     """
     folder.mkdir(parents=True, exist_ok=True)
     storage = get_storage()
-    unfinished = folder / "manifest.jsonl.part"
+    unfinished = folder / f"manifest.jsonl.{os.getpid()}.part"
     with open(unfinished, "w", encoding="utf-8") as manifest:
         for image, masks in photos:
             name = f"{image.content_hash}.f16"
             if not (folder / name).exists():
                 embedding = embedding_ready(image=image, encoder_hash=encoder_hash)
-                copied = folder / f"{name}.part"  # a worker may die in the middle, and half an embedding looks like one
+                copied = (
+                    folder / f"{name}.{os.getpid()}.part"
+                )  # a worker may die in the middle, and half an embedding looks like one
                 with storage.local(embedding.storage_key) as stored:
                     copied.write_bytes(stored.read_bytes())
                 copied.rename(folder / name)

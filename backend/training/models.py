@@ -87,6 +87,9 @@ class DetectorRunState(models.TextChoices):
     FAILED = "failed"
 
 
+UNFINISHED_DETECTORS = (DetectorRunState.WAITING, DetectorRunState.TRAINING)
+
+
 class DetectorRun(Row):
     """One training of the detector, owned by a worker while its heartbeat is fresh."""
 

@@ -1,22 +1,26 @@
 """Training runs that a person may see, and when the next one is due."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from celery.schedules import ParseException, crontab
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.selectors import complete_images
 from backend.common.clock import database_now
-from backend.datasets.models import Dataset, Role, Split
+from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import dataset_get
 from backend.training.errors import PolicyInvalid
 from backend.training.gate import GateRule
 from backend.training.models import UNFINISHED, RetrainPolicy, RunState, TrainingRun
 
+_PHOTOS_AT_ONCE = 50
 PASSED_OVER = "is due, but there is no new mask since the last run: it is passed over."
 
 
@@ -32,6 +36,43 @@ def training_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -
 def masks_to_learn(dataset: Dataset) -> QuerySet[Mask]:
     """Every mask that counts on training photos. Those of test and holdout photos are never learnt from."""
     return Mask.objects.filter(image__dataset=dataset, image__split=Split.TRAIN, state=MaskState.ACTIVE)
+
+
+class PhotosByPeople:
+    """Photos with the masks that people made there: the same each time they are gone through, whatever is drawn meanwhile.
+
+    Their ids are listed at once; photos and masks are fetched a few at a time.
+    """
+
+    def __init__(self, photos: QuerySet[Image]) -> None:
+        self.ids = list(photos.order_by("created_at", "id").values_list("id", flat=True))
+        human = Mask.objects.filter(image__in=photos, state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+        self.masks: dict[UUID, list[UUID]] = defaultdict(list)
+        for photo, mask in human.order_by("id").values_list("image_id", "id").iterator():
+            self.masks[photo].append(mask)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[tuple[Image, list[Mask]]]:
+        for first in range(0, len(self.ids), _PHOTOS_AT_ONCE):
+            ids = self.ids[first : first + _PHOTOS_AT_ONCE]
+            photos = Image.objects.in_bulk(ids)
+            masks = Mask.objects.in_bulk([mask for photo in ids for mask in self.masks.get(photo, [])])
+            for photo in ids:
+                yield photos[photo], [masks[mask] for mask in self.masks.get(photo, [])]
+
+
+def finished_photos(dataset: Dataset, split: Split) -> PhotosByPeople:
+    """Photos that people finished, and have masks by people."""
+    human = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+    photos = Image.objects.filter(Exists(human), dataset=dataset, split=split, annotated_at__isnull=False)
+    return PhotosByPeople(photos)
+
+
+def complete_test_photos(dataset: Dataset) -> PhotosByPeople:
+    """The gate's figures do not touch the detector, so these photos stay a test."""
+    return PhotosByPeople(complete_images(dataset).filter(split=Split.TEST))
 
 
 def new_masks(dataset: Dataset) -> QuerySet[Mask]:

@@ -1,17 +1,10 @@
 """Training runs from the button to the gate."""
 
-import logging
-import os
 import shutil
-import socket
-import time
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
@@ -20,18 +13,13 @@ from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.datasets.models import Dataset
 from backend.releases.services import frozen_set_make
-from backend.training.child import ChildStopped
+from backend.training.claims import TRAINING, claim_take, claim_work, folders_sweep, runs_left
 from backend.training.errors import NothingToTrainOn, RecipeUnknown, TrainingRunUnfinished
 from backend.training.gate import GateRule
 from backend.training.models import UNFINISHED, RetrainPolicy, RunState, TrainingRun
 from backend.training.selectors import PASSED_OVER, crontab_of, gate_rule_of, masks_to_learn, policy_due, policy_of
-from backend.training.work import Work
+from backend.training.work import Work, keep_the_best_so_far
 from engine import api as engine
-
-logger = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3
-HEARTBEAT_STALE_AFTER = timedelta(seconds=60)
 
 
 @transaction.atomic
@@ -85,49 +73,23 @@ def training_run_cancel(*, run: TrainingRun, by: User) -> None:
 
 def training_run_work(*, run_id: UUID | str) -> None:
     """Do a run, or go on with one whose worker died. Whoever does not get the claim leaves."""
-    worker = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
-    claimed = (
-        TrainingRun.objects.filter(id=run_id, state__in=UNFINISHED)
-        .filter(Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER))
-        .update(worker=worker, heartbeat_at=Now(), attempts=F("attempts") + 1)
-    )
-    if not claimed:
+    claim = claim_take(TRAINING, run_id)
+    if claim is None:
         return
-    run = TrainingRun.objects.select_related("dataset", "base", "frozen_set").get(id=run_id)
-    folder = settings.WORK_FOLDER / "training" / str(run.id)
-    if run.attempts > MAX_ATTEMPTS:
-        _fail(run, worker, f"The worker died {MAX_ATTEMPTS} times in this run.")
-    else:
-        work = Work(run, worker, folder)
-        try:
-            try:
-                work.do()
-            except ChildStopped:  # cancelled, or another worker has taken over
-                work.keep_the_best_so_far()
-        except Exception as error:  # whatever it is: a run that raises would be tried until its attempts are used up
-            logger.exception("training run %s", run.id)
-            _fail(run, worker, str(error))
-    if not TrainingRun.objects.filter(id=run.id, state__in=UNFINISHED).exists():
+    # The run's, not the claim's: whoever takes over goes on with what is there.
+    folder = TRAINING.folder_of(claim.run.id)
+    claim_work(claim, Work(claim, folder).do_or_keep_the_best)
+    if not TRAINING.runs().filter(id=claim.run.id).exists():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@transaction.atomic
-def _fail(run: TrainingRun, worker: str, error: str) -> None:
-    """Only the worker that has the claim may say so."""
-    own = TrainingRun.objects.filter(id=run.id, worker=worker, state__in=UNFINISHED)
-    if own.update(state=RunState.FAILED, error=error, finished_at=Now()):
-        event_record("training_run.failed", subject=run.id, dataset=run.dataset_id, error=error)
-
-
 def training_runs_sweep() -> None:
-    """Send for a worker where none came, or where it died."""
+    """Send for a worker where none came, or where it died; clear up after those that died in a run that is over."""
     from backend.training.tasks import work_on_training_run
 
-    waiting = TrainingRun.objects.filter(state__in=UNFINISHED)
-    nobody = waiting.filter(heartbeat_at__isnull=True, created_at__lt=Now() - HEARTBEAT_STALE_AFTER)
-    dead = waiting.filter(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER)
-    for run_id in (nobody | dead).values_list("id", flat=True):
+    for run_id in runs_left(TRAINING):
         work_on_training_run.delay(str(run_id))
+    folders_sweep(TRAINING, rescue=lambda run: keep_the_best_so_far(run, TRAINING.folder_of(run.id)))
 
 
 def policies_run() -> None:

@@ -8,7 +8,7 @@ from backend.common.models import Event
 from backend.datasets.models import Dataset, Stage
 from backend.inference.holding import holds_embeddings
 from backend.training.detectors import detector_is_there, detector_run_request
-from backend.training.models import UNFINISHED, DetectorRun, DetectorRunState, TrainingRun
+from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, TrainingRun
 
 
 @subscribe("training_run.finished")
@@ -37,8 +37,7 @@ def _request(dataset: Dataset, run: TrainingRun | None) -> None:
 @holds_embeddings
 def runs_on_their_way(dataset_id: UUID) -> set[str]:
     runs = TrainingRun.objects.filter(dataset_id=dataset_id, state__in=UNFINISHED)
-    training = (DetectorRunState.WAITING, DetectorRunState.TRAINING)
-    detectors = DetectorRun.objects.filter(dataset_id=dataset_id, state__in=training)
+    detectors = DetectorRun.objects.filter(dataset_id=dataset_id, state__in=UNFINISHED_DETECTORS)
     return {
         *runs.values_list("base__encoder_hash", flat=True),
         *runs.filter(candidate__isnull=False).values_list("candidate__encoder_hash", flat=True),

@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,27 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.models import HUMAN_ORIGINS
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import checkpoint_register, decoder_export, deployment_make
 from backend.common.events import event_record
 from backend.common.storage import get_storage
 from backend.common.stream import publish
-from backend.datasets.models import Dataset, Image, Split
+from backend.datasets.models import Dataset, Split
 from backend.releases.models import FrozenSet
 from backend.releases.selectors import complete_in, images_in, masks_in, photos_with_masks
 from backend.training.child import ChildStopped, run_engine
+from backend.training.claims import Claim
 from backend.training.gate import GateRule, Verdict, compare, decide
 from backend.training.manifest import write_manifest
-from backend.training.models import UNFINISHED, Decision, RunState, TrainingRun
-from backend.training.selectors import gate_rule_of
+from backend.training.models import Decision, RunState, TrainingRun
+from backend.training.selectors import finished_photos, gate_rule_of
 from engine import api as engine
 
 TELL_EVERY_SECONDS = 1.0
 MAX_HISTORY = 400
+CANDIDATE = "candidate.safetensors"  # in the run's folder
 MAX_NAME = 100  # letters of the dataset's name in the checkpoint's
 EVALUATED_CLICKS = 9  # the gate's figures end at 5; clicks to 90% need some more
 VALIDATE_EVERY_STEPS = 25
@@ -42,12 +43,18 @@ KEPT_BACK_SHARE, KEPT_BACK_MOST = 0.1, 16  # of the training photos; too few for
 class Work:
     """One worker's go at a run."""
 
-    def __init__(self, run: TrainingRun, worker: str, folder: Path) -> None:
-        self.run, self.worker, self.folder = run, worker, folder
-        self.out = folder / "candidate.safetensors"
+    def __init__(self, claim: Claim[TrainingRun], folder: Path) -> None:
+        self.claim, self.run, self.folder = claim, claim.run, folder
+        self.out = folder / CANDIDATE
         self.told_at = 0.0
-        self.history: list[dict[str, Any]] = list(run.history)
-        self.validation: list[dict[str, Any]] = list(run.validation)
+        self.history: list[dict[str, Any]] = list(self.run.history)
+        self.validation: list[dict[str, Any]] = list(self.run.validation)
+
+    def do_or_keep_the_best(self) -> None:
+        try:
+            self.do()
+        except ChildStopped:  # cancelled, or another worker has taken over
+            keep_the_best_so_far(self.run, self.folder)
 
     def do(self) -> None:
         self._state(RunState.TRAINING)
@@ -56,34 +63,27 @@ class Work:
         reports = {split: self._evaluate(split, candidate) for split in (Split.TEST, Split.HOLDOUT)}
         self._decide(candidate, reports)
 
-    def _mine(self) -> Any:
-        return TrainingRun.objects.filter(id=self.run.id, worker=self.worker, state__in=UNFINISHED)
-
     def _state(self, state: RunState) -> None:
-        if not self._mine().update(state=state, heartbeat_at=Now()):
+        if not self.claim.held().update(state=state, heartbeat_at=Now()):
             raise ChildStopped
         publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
-
-    def _wanted(self) -> bool:
-        """A heartbeat, and whether the run is still ours."""
-        return bool(self._mine().update(heartbeat_at=Now()))
 
     def _train(self) -> Checkpoint:
         run, finished = self.run, self.folder / "trained"
         if not finished.exists():
             learnt, shown = self._manifests()
             found = engine.hardware()
-            self._mine().update(hardware=found)
+            self.claim.held().update(hardware=found)
             with get_storage().local(run.base.storage_key) as weights:
                 arguments = ["train", run.recipe, "--data", str(learnt), "--init", str(weights), "--out", str(self.out)]
                 arguments += ["--seed", str(run.seed), "--device", found["device"], "--json"]
                 if shown is not None:
                     arguments += ["--validate", str(shown), "--validate-every", str(VALIDATE_EVERY_STEPS)]
                     arguments += ["--examples", str(EXAMPLES)]
-                run_engine(arguments, processes=found["gpus"], tell=self._tell, wanted=self._wanted)
+                run_engine(arguments, processes=found["gpus"], tell=self._tell, wanted=self.claim.beat)
             finished.touch()
-        candidate = self._register(self.out)
-        self._mine().update(candidate=candidate)
+        candidate = _register(run, self.out)
+        self.claim.held().update(candidate=candidate)
         return candidate
 
     def _manifests(self) -> tuple[Path, Path | None]:
@@ -93,7 +93,7 @@ class Work:
         kept_back = kept_back_from(self.run.frozen_set)
         write_manifest(
             learnt,
-            self._beating(photo for photo in photos if photo[0].id not in kept_back),
+            self.claim.beating(photo for photo in photos if photo[0].id not in kept_back),
             encoder_hash=self.run.base.encoder_hash,
             complete=complete_in(self.run.frozen_set),
         )
@@ -101,38 +101,10 @@ class Work:
             return learnt, None
         by_people = (
             (image, [mask for mask in masks if mask.origin in HUMAN_ORIGINS])
-            for image, masks in photos_with_masks(self.run.frozen_set)
-            if image.id in kept_back
+            for image, masks in photos_with_masks(self.run.frozen_set, kept_back)
         )
-        write_manifest(shown, self._beating(by_people), encoder_hash=self.run.base.encoder_hash)
+        write_manifest(shown, self.claim.beating(by_people), encoder_hash=self.run.base.encoder_hash)
         return learnt, shown
-
-    def _register(self, file: Path) -> Checkpoint:
-        run = self.run
-        number = TrainingRun.objects.filter(dataset=run.dataset, created_at__lte=run.created_at).count()
-        # The same masks again make the same file: the same checkpoint.
-        candidate = checkpoint_register(
-            file=file,
-            name=f"{run.dataset.name[:MAX_NAME]} {number}",
-            dataset=run.dataset,
-            parent=run.base,
-            by=run.requested_by,
-        )
-        decoder_export(checkpoint_id=candidate.id)
-        return candidate
-
-    def keep_the_best_so_far(self) -> None:
-        """Of a cancelled run: the weights that did best on the photos kept back. The gate never sees them; an admin may."""
-        cancelled = TrainingRun.objects.filter(id=self.run.id, state=RunState.CANCELLED, candidate__isnull=True)
-        if self.out.is_file() and cancelled.exists():
-            cancelled.update(candidate=self._register(self.out))
-            publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
-
-    def _beating(self, photos: Iterator[Any]) -> Iterator[Any]:
-        for photo in photos:
-            if not self._wanted():
-                raise ChildStopped
-            yield photo
 
     def _tell(self, line: dict[str, Any]) -> None:
         if "miou" in line:
@@ -148,25 +120,25 @@ class Work:
             return
         self.told_at = time.monotonic()
         progress = {key: line[key] for key in ("step", "steps", "loss", "seconds_left")}
-        self._mine().update(progress=progress, history=self.history, heartbeat_at=Now())
+        self.claim.held().update(progress=progress, history=self.history, heartbeat_at=Now())
         publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
 
     def _tell_validation(self, line: dict[str, Any]) -> None:
         miou = {clicks: round(value, 4) for clicks, value in line["miou"].items()}
         self.validation = [told for told in self.validation if told["step"] < line["step"]]
         self.validation.append({"step": line["step"], "miou": miou, "best": line["best"]})
-        self._mine().update(validation=self.validation, examples=line.get("examples", []), heartbeat_at=Now())
+        self.claim.held().update(validation=self.validation, examples=line.get("examples", []), heartbeat_at=Now())
         publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
 
     def _evaluate(self, split: Split, candidate: Checkpoint) -> dict[str, Any] | None:
         """Reports of the live and the candidate checkpoint, or None where a split has no human mask."""
-        photos = _human_photos(self.run.dataset, split)
-        if not photos:
+        photos = finished_photos(self.run.dataset, split)
+        if not len(photos):
             return None
         reports = {}
         for role, checkpoint in (("live", self.run.base), ("candidate", candidate)):
             data = self.folder / f"{split}-{checkpoint.encoder_hash[:16]}"
-            write_manifest(data, self._beating(iter(photos)), encoder_hash=checkpoint.encoder_hash)
+            write_manifest(data, self.claim.beating(photos), encoder_hash=checkpoint.encoder_hash)
             out = self.folder / f"{split}-{role}.json"
             with get_storage().local(checkpoint.storage_key) as weights:
                 arguments = [
@@ -181,7 +153,7 @@ class Work:
                     "--json",
                     str(out),
                 ]
-                run_engine([*arguments, "--clicks", str(EVALUATED_CLICKS)], tell=self._tell, wanted=self._wanted)
+                run_engine([*arguments, "--clicks", str(EVALUATED_CLICKS)], tell=self._tell, wanted=self.claim.beat)
             reports[role] = json.loads(out.read_text())
             _remember_scores(checkpoint, self.run.dataset, split, reports[role])
         return reports
@@ -204,7 +176,7 @@ class Work:
                 verdict = replace(verdict, decision=str(Decision.INSUFFICIENT_EVIDENCE), reason=reason)
             told = _as_json(verdict, rule, test, holdout)
             # First the claim: a second worker must not promote twice.
-            mine = self._mine().update(
+            mine = self.claim.held().update(
                 state=RunState.DONE, decision=verdict.decision, verdict=told, finished_at=Now(), candidate=candidate
             )
             if not mine:
@@ -240,12 +212,26 @@ def _as_json(
     }
 
 
-def _human_photos(dataset: Dataset, split: Split) -> list[tuple[Image, list[Mask]]]:
-    """Photos that people finished, with the masks that are by people."""
-    photos = Image.objects.filter(dataset=dataset, split=split, annotated_at__isnull=False).order_by("created_at", "id")
-    human = Mask.objects.filter(state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS).order_by("id")
-    found = [(photo, list(human.filter(image=photo))) for photo in photos]
-    return [(photo, masks) for photo, masks in found if masks]
+def _register(run: TrainingRun, file: Path) -> Checkpoint:
+    number = TrainingRun.objects.filter(dataset=run.dataset, created_at__lte=run.created_at).count()
+    # The same masks again make the same file: the same checkpoint.
+    candidate = checkpoint_register(
+        file=file,
+        name=f"{run.dataset.name[:MAX_NAME]} {number}",
+        dataset=run.dataset,
+        parent=run.base,
+        by=run.requested_by,
+    )
+    decoder_export(checkpoint_id=candidate.id)
+    return candidate
+
+
+def keep_the_best_so_far(run: TrainingRun, folder: Path) -> None:
+    """Of a cancelled run: the weights that did best on the photos kept back. The gate never sees them; an admin may."""
+    cancelled = TrainingRun.objects.filter(id=run.id, state=RunState.CANCELLED, candidate__isnull=True)
+    if (folder / CANDIDATE).is_file() and cancelled.exists():
+        cancelled.update(candidate=_register(run, folder / CANDIDATE))
+        publish("training_run.changed", subject=run.id, dataset=run.dataset_id)
 
 
 @transaction.atomic

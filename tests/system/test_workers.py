@@ -16,9 +16,10 @@ from backend.annotation.models import Mask
 from backend.autolabel.models import AutolabelJob, AutolabelRun, RunState
 from backend.datasets.models import Split
 from backend.launch.places import ROOT
+from backend.training.claims import HEARTBEAT_STALE_AFTER
 from backend.training.models import RunState as TrainingState
 from backend.training.models import TrainingRun
-from backend.training.services import HEARTBEAT_STALE_AFTER, training_run_request, training_runs_sweep
+from backend.training.services import training_run_request, training_runs_sweep
 from tests.backend.conftest import *  # noqa: F403 -- people, a dataset, photos
 from tests.system.client import wait_until
 

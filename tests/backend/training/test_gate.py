@@ -124,3 +124,11 @@ def test_the_rule_decides_what_is_a_loss():
     assert decide(live, candidate, RULE).decision == "promoted"
     strict = GateRule(images_wanted=4, masks_wanted=8, min_gain=0.05)
     assert decide(live, candidate, strict).decision == "refused"
+
+
+def test_drawn_in_parts_the_resamples_are_the_same(monkeypatch):
+    rng = np.random.default_rng(3)
+    live, candidate = report(list(rng.random(30))), report(list(rng.random(30)))
+    at_once = decide(live, candidate, RULE)
+    monkeypatch.setattr("backend.training.gate.DRAWN_AT_ONCE", 1001)
+    assert decide(live, candidate, RULE) == at_once

@@ -1,6 +1,8 @@
 """A training run from the request to the verdict, with a real engine in a child process."""
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,12 +13,14 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from backend.annotation.models import Mask
 from backend.checkpoints.models import Checkpoint, Deployment
 from backend.common.models import Event
 from backend.common.storage import get_storage
 from backend.datasets.models import Split
-from backend.training import services, work
+from backend.training import claims, services, work
 from backend.training.models import Decision, RunState, TrainingRun
+from backend.training.selectors import finished_photos
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
 from engine import masks as run_lengths
 
@@ -72,7 +76,7 @@ def test_a_second_delivery_of_a_training_run_changes_nothing(labelled, start):
 def test_two_deliveries_at_once_train_once(labelled, start, monkeypatch):
     run_id = start().json()["id"]
     done = []
-    monkeypatch.setattr(services.Work, "do", lambda self: (time.sleep(0.3), done.append(self.worker)))
+    monkeypatch.setattr(services.Work, "do", lambda self: (time.sleep(0.3), done.append(self.claim.worker)))
 
     def work():
         try:
@@ -109,7 +113,7 @@ def test_a_live_workers_run_is_not_taken_from_it(labelled, start):
 
 def test_a_run_that_kills_every_worker_fails_with_the_reason(labelled, start):
     run_id = start().json()["id"]
-    TrainingRun.objects.filter(id=run_id).update(attempts=services.MAX_ATTEMPTS)
+    TrainingRun.objects.filter(id=run_id).update(attempts=claims.MAX_ATTEMPTS)
     training_run_work(run_id=run_id)
     run = TrainingRun.objects.get(id=run_id)
     assert run.state == RunState.FAILED
@@ -256,7 +260,7 @@ def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes
         worker.wait()
     run = TrainingRun.objects.get(id=run_id)
     assert (run.state, run.attempts) == (RunState.TRAINING, 1)
-    TrainingRun.objects.filter(id=run_id).update(heartbeat_at=Now() - services.HEARTBEAT_STALE_AFTER * 2)
+    TrainingRun.objects.filter(id=run_id).update(heartbeat_at=Now() - claims.HEARTBEAT_STALE_AFTER * 2)
     sent = []
     monkeypatch.setattr("backend.training.tasks.work_on_training_run.delay", sent.append)
     training_runs_sweep()
@@ -311,6 +315,42 @@ def test_a_cancelled_run_keeps_the_best_weights_so_far_beside_what_serves(
     assert (run.state, run.decision) == (RunState.CANCELLED, "")
     assert run.candidate.parent == live
     assert Deployment.objects.get(dataset=dataset, until__isnull=True).checkpoint == live
+
+
+def test_of_a_cancelled_run_whose_worker_died_the_best_weights_are_kept_and_nothing_else(
+    labelled, start, tmp_path, settings, tiny_weights, live
+):
+    settings.WORK_FOLDER = tmp_path / "work"
+    run_id = start().json()["id"]
+    folder = claims.TRAINING.folder_of(run_id)
+    folder.mkdir(parents=True)
+    shutil.copy(tiny_weights, folder / work.CANDIDATE)
+    run = TrainingRun.objects.filter(id=run_id)
+    training_runs_sweep()
+    run.update(state=RunState.CANCELLED, finished_at=Now())
+    training_runs_sweep()
+    assert folder.is_dir(), "its worker may still be there"
+    run.update(finished_at=Now() - 2 * claims.FOLDER_KEPT)
+    training_runs_sweep()
+    assert not folder.exists()
+    assert run.get().candidate.file_hash == hashlib.sha256(tiny_weights.read_bytes()).hexdigest()
+
+
+def test_photos_of_a_test_are_the_same_each_time_and_are_fetched_many_at_a_time(
+    dataset, annotator, add_photo, label, django_assert_num_queries
+):
+    for seed in range(1, 6):
+        add_photo(seed, split=Split.TEST)
+    drawn_on = [label(annotator, masks=2) for _ in range(4)]
+    with django_assert_num_queries(2):
+        photos = finished_photos(dataset, Split.TEST)
+    with django_assert_num_queries(2):
+        first = [(photo.id, [mask.id for mask in masks]) for photo, masks in photos]
+    assert {photo for photo, _ in first} == {photo.id for photo in drawn_on}
+    assert [len(masks) for _, masks in first] == [2] * 4
+    label(annotator)
+    Mask.objects.filter(id=first[0][1][0]).update(state="rejected")
+    assert [(photo.id, [mask.id for mask in masks]) for photo, masks in photos] == first
 
 
 def test_an_admin_sets_what_the_gate_wants_and_others_only_read_it(dataset, admin, annotator, as_user):

@@ -1,0 +1,144 @@
+"""A worker's claim on a run: its own while the heartbeat is fresh; a stale one is anybody's to take over.
+
+Both kinds of runs, of checkpoints and of detectors, are worked on this way. Whatever a claim writes to its run is written
+only while it is held, so a worker that was given up for dead changes nothing when it comes back.
+"""
+
+import logging
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from backend.common.events import event_record
+from backend.training.child import ChildStopped
+from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, RunState, TrainingRun
+from engine.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+HEARTBEAT_STALE_AFTER = timedelta(seconds=60)
+#: A run that ended so long ago has no worker any more: its folder may go.
+FOLDER_KEPT = timedelta(minutes=10)
+BEAT_EVERY_SECONDS = 2.0
+
+Run = TypeVar("Run", TrainingRun, DetectorRun)
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Run]):
+    """
+    Attributes:
+        name: in events.
+        folder: under WORK_FOLDER; in it one folder for each run.
+    """
+
+    model: type[Run]
+    unfinished: tuple[str, ...]
+    name: str
+    folder: str
+
+    def runs(self) -> QuerySet[Run]:
+        return self.model._default_manager.filter(state__in=self.unfinished)
+
+    def folder_of(self, run_id: UUID | str) -> Path:
+        return Path(settings.WORK_FOLDER) / self.folder / str(run_id)
+
+
+TRAINING = Kind(TrainingRun, UNFINISHED, "training_run", "training")
+DETECTORS = Kind(DetectorRun, UNFINISHED_DETECTORS, "detector_run", "detectors")
+
+
+class Claim(Generic[Run]):
+    """What one worker may do with one run."""
+
+    def __init__(self, kind: Kind[Run], run: Run, worker: str) -> None:
+        self.kind: Kind[Run] = kind
+        self.run: Run = run
+        self.worker = worker
+        self.beaten_at = 0.0
+
+    def held(self) -> QuerySet[Run]:
+        """The run's row, as long as it is this worker's."""
+        return self.kind.runs().filter(id=self.run.id, worker=self.worker)
+
+    def beat(self) -> bool:
+        """A heartbeat, and whether the run is still ours."""
+        self.beaten_at = time.monotonic()
+        return bool(self.held().update(heartbeat_at=Now()))
+
+    def beating(self, things: Iterable[Thing]) -> Iterator[Thing]:
+        """The same, with heartbeats between them. Raises ChildStopped once the run is not ours."""
+        for thing in things:
+            if time.monotonic() - self.beaten_at > BEAT_EVERY_SECONDS and not self.beat():
+                raise ChildStopped
+            yield thing
+
+    @transaction.atomic
+    def fail(self, error: str) -> None:
+        if self.held().update(state=RunState.FAILED, error=error, finished_at=Now()):
+            event_record(f"{self.kind.name}.failed", subject=self.run.id, dataset=self.run.dataset_id, error=error)
+
+
+def claim_take(kind: Kind[Run], run_id: UUID | str) -> Claim[Run] | None:
+    """Of many who ask at once, one gets it; None: it is somebody's, or finished."""
+    worker = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
+    free = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER)
+    taken = kind.runs().filter(free, id=run_id)
+    if not taken.update(worker=worker, heartbeat_at=Now(), attempts=F("attempts") + 1):
+        return None
+    run = kind.model._default_manager.select_related("dataset", "frozen_set").get(id=run_id)
+    return Claim(kind, run, worker)
+
+
+def claim_work(claim: Claim[Run], work: Callable[[], None]) -> None:
+    """Do it; what goes wrong is the run's error, and a run that kills its workers fails."""
+    if claim.run.attempts > MAX_ATTEMPTS:
+        claim.fail(f"The worker died {MAX_ATTEMPTS} times in this run.")
+        return
+    try:
+        work()
+    except Exception as error:  # whatever it is: a run that raises would be tried until its attempts are used up
+        logger.exception("%s %s", claim.kind.name, claim.run.id)
+        claim.fail(str(error))
+
+
+def runs_left(kind: Kind[Run]) -> list[UUID]:
+    """Runs to which no worker came, or whose worker died."""
+    nobody = kind.runs().filter(heartbeat_at__isnull=True, created_at__lt=Now() - HEARTBEAT_STALE_AFTER)
+    dead = kind.runs().filter(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER)
+    return list((nobody | dead).values_list("id", flat=True))
+
+
+def folders_sweep(kind: Kind[Run], *, rescue: Callable[[Run], None] = lambda run: None) -> None:
+    """Remove what workers left behind that died in a run which is over.
+
+    Args:
+        rescue: called before, with the run. Where it cannot store what there is to keep, the folder stays for the next time.
+    """
+    for folder in sorted((Path(settings.WORK_FOLDER) / kind.folder).glob("*-*-*-*-*")):
+        over = kind.model._default_manager.filter(id=folder.name, finished_at__lt=Now() - FOLDER_KEPT)
+        run = over.exclude(state__in=kind.unfinished).select_related("dataset", "frozen_set").first()
+        if run is None:
+            continue
+        try:
+            rescue(run)
+        except EngineError:
+            logger.exception("nothing in the folder of %s %s can be kept", kind.name, run.id)
+        except Exception:  # whatever it is: the other folders are swept
+            logger.exception("the folder of %s %s", kind.name, run.id)
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
