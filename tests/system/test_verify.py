@@ -81,20 +81,23 @@ def test_masks_are_verified_by_keys_alone_and_no_answer_is_lost(browser, maskloo
     page.screenshot(path=artefact("verify.png"))
     first = shown.get_attribute("data-question")
     for key in ("a", "n", "z", "f", "3"):  # the second one answered twice: not an object, no, to be fixed
+        expect(shown).to_be_visible()  # what nobody has seen yet is not answered
         page.keyboard.press(key)
     expect(page.get_by_test_id("verified")).to_contain_text("3 verified")
     assert shown.get_attribute("data-question") != first
     expect(page.get_by_test_id("verified")).to_contain_text("saved")
     # A line that breaks loses nothing, and neither does a reload.
     context.set_offline(True)
+    expect(shown).to_be_visible()
     page.keyboard.press("a")
     expect(page.get_by_test_id("verified")).to_contain_text("1 answer on its way")
     context.set_offline(False)
     page.reload()
     expect(page.get_by_test_id("verified")).to_contain_text("saved")
     expect(shown).to_be_visible()
-    page.keyboard.press("a")
-    page.keyboard.press("u")
+    for key in ("a", "u"):
+        expect(shown).to_be_visible()
+        page.keyboard.press(key)
     # Nobody else could be asked, so what was unsure is now to be corrected, with the one to be fixed.
     expect(page.get_by_role("heading", name="Nothing is left to verify.")).to_be_visible()
     expect(page.get_by_test_id("verified")).to_contain_text("saved")

@@ -1,6 +1,6 @@
 import { Button, Stack, Text, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
-import { useCallback, useEffect, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { useLocation, useNavigate, useParams, useSearchParams } from 'react-router'
 import { useDataset } from '@/features/datasets/queries'
 import { type Assignment, type Job, type Reason, useQueue } from '@/features/queue/useQueue'
@@ -25,10 +25,11 @@ const JOBS: readonly Job[] = ['annotate', 'complete', 'correct', 'audit']
 /** The queue hands the workspace one photo after the other. */
 export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] }) {
   const id = useParams().dataset!
-  const [search] = useSearchParams()
+  const [search, setSearch] = useSearchParams()
   const job = JOBS.find(one => one === search.get('job')) ?? 'annotate'
   const navigate = useNavigate()
-  const cameFrom = (useLocation().state as { from?: string } | null)?.from
+  const { state } = useLocation()
+  const cameFrom = (state as { from?: string } | null)?.from
   const queries = useQueryClient()
   const { data: dataset } = useDataset(id)
   const outbox = outboxOf(user.id)
@@ -68,6 +69,17 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   useEffect(() => {
     outbox.onMoved = rename
   }, [outbox, rename])
+  // The photo that was asked for is done, or not to be had: a reload is not to bring it back.
+  const wanted = search.get('image')
+  const wasThere = useRef(false)
+  const isPast = wanted !== null && (current ? current.image.id !== wanted : wasThere.current)
+  wasThere.current ||= current !== null
+  useEffect(() => {
+    if (!isPast) return
+    const without = (now: URLSearchParams) =>
+      new URLSearchParams([...now].filter(([name]) => name !== 'image'))
+    setSearch(without, { replace: true, state })
+  }, [isPast, setSearch, state])
   const back = useCallback(() => {
     void queries.invalidateQueries({ queryKey: ['dataset', id] })
     void navigate(cameFrom ?? `/datasets/${id}`) // the list as it was left

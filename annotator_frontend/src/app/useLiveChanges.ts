@@ -4,9 +4,15 @@ import { type Change, listen } from '@/shared/api/changes'
 
 /** Many changes in a row ask the server once. */
 const GATHER_MS = 400
+/** Of masks there are many, and none is waited for. */
+const GATHER_MASKS_MS = 2500
+
+/** The dataset itself, without its parts. */
+const SUMMARY = ''
 
 /** Which parts of a dataset's page a kind of change is about. */
 const PARTS: Record<string, readonly string[]> = {
+  mask: [SUMMARY, 'photos', 'policy', 'audit', 'review'],
   training_run: ['training-runs', 'checkpoints', 'policy'],
   release: ['releases'],
   deployment: ['checkpoints'],
@@ -27,25 +33,40 @@ export function useLiveChanges(): void {
   useEffect(() => {
     const waiting = new Map<string, Set<string>>()
     let timer: ReturnType<typeof setTimeout> | undefined
+    let due = Number.POSITIVE_INFINITY
+    // What is on its way is not begun anew: under many changes in a row it would never arrive.
+    const again = (queryKey: string[], exact = false) =>
+      void queries.invalidateQueries({ queryKey, exact }, { cancelRefetch: false })
     const refresh = () => {
       timer = undefined
+      due = Number.POSITIVE_INFINITY
+      // It may have been read before the change: ask after it has arrived.
+      if (queries.isFetching({ queryKey: ['dataset'] })) return refreshIn(GATHER_MS)
       for (const [dataset, kinds] of waiting) {
         const parts = [...kinds].map(kind => PARTS[kind])
-        // What is not listed, masks and automatic runs above all, shows everywhere.
-        if (parts.includes(undefined)) void queries.invalidateQueries({ queryKey: ['dataset', dataset] })
+        // What is not listed, automatic runs above all, shows everywhere.
+        if (parts.includes(undefined)) again(['dataset', dataset])
         else {
           for (const part of new Set(parts.flat()))
-            void queries.invalidateQueries({ queryKey: ['dataset', dataset, part] })
+            again(['dataset', dataset, ...(part ? [part] : [])], part === SUMMARY)
         }
       }
-      void queries.invalidateQueries({ queryKey: ['datasets'] })
-      void queries.invalidateQueries({ queryKey: ['me'] })
+      again(['datasets'])
+      again(['me'])
       waiting.clear()
+    }
+    const refreshIn = (milliseconds: number) => {
+      const at = performance.now() + milliseconds
+      if (at >= due) return
+      clearTimeout(timer)
+      due = at
+      timer = setTimeout(refresh, milliseconds)
     }
     const onChange = ({ kind, dataset }: Change) => {
       const kinds = waiting.get(dataset) ?? new Set()
-      waiting.set(dataset, kinds.add(kind.split('.')[0]!))
-      timer ??= setTimeout(refresh, GATHER_MS)
+      const subject = kind.split('.')[0]!
+      waiting.set(dataset, kinds.add(subject))
+      refreshIn(subject === 'mask' ? GATHER_MASKS_MS : GATHER_MS)
     }
     const stop = listen(onChange, () => void queries.invalidateQueries())
     return () => {

@@ -110,6 +110,43 @@ test('what the server could not take is kept, and sent again when asked', async 
   expect(uploader.progress).toMatchObject({ imported: 1, failures: [] })
 })
 
+test('no more than two files are in memory to be hashed', async () => {
+  const server = new Server()
+  let [now, most] = [0, 0]
+  const uploader: Uploader = new Uploader(
+    {
+      ...server.door(() => uploader),
+      hash: async file => {
+        most = Math.max(most, ++now)
+        await Promise.resolve()
+        now--
+        return file.name
+      },
+    },
+    WORDS,
+  )
+  uploader.add(many(50))
+  await expect.poll(() => uploader.progress.done).toBe(50)
+  expect(most).toBe(2)
+})
+
+test('stopping sends nothing more of the files that were about to be sent', async () => {
+  const { server, uploader, end } = begin()
+  const stop = uploader.subscribe(() => uploader.progress.imported && (stop(), uploader.stop()))
+  uploader.add(many(24))
+  await end()
+  expect(server.sent.length).toBeLessThanOrEqual(4)
+  expect(uploader.progress.all).toBe(uploader.progress.done)
+})
+
+test('choosing nothing keeps what the last import said', async () => {
+  const { uploader, end } = begin()
+  uploader.add(many(2))
+  await end()
+  uploader.add([])
+  expect(uploader.progress.imported).toBe(2)
+})
+
 test('stopping leaves what is not sent', async () => {
   const { server, uploader, end } = begin()
   uploader.add(many(500))

@@ -26,7 +26,13 @@ function verifying(batches: string[][]) {
     newId: () => `verdict ${made++}`,
     now: () => now,
   })
-  return { page, told, asked, wait: (ms: number) => (now += ms) }
+  /** As a person does, who looks first. */
+  const say = (answer: Verdict['answer']) => {
+    const [first] = page.state.ahead
+    if (first) page.look(first.id)
+    return page.answer(answer)
+  }
+  return { page, told, asked, say, wait: (ms: number) => (now += ms) }
 }
 
 test('one key each, by letter or by number', () => {
@@ -41,18 +47,18 @@ test('one key each, by letter or by number', () => {
 })
 
 test('the next one takes the place of the one that was answered, before the server says anything', async () => {
-  const { page, told, wait } = verifying([['a', 'b', 'c']])
+  const { page, told, say, wait } = verifying([['a', 'b', 'c']])
   await page.fill()
   wait(1500)
-  expect(page.answer('accept')).toBe(true)
+  expect(say('accept')).toBe(true)
   expect(page.state.ahead.map(({ id }) => id)).toEqual(['b', 'c'])
   expect(told).toEqual([{ id: 'verdict 0', question: 'a', answer: 'accept', seconds: 1.5 }])
 })
 
 test('what was answered is not shown again, though the server may not know of the answer yet', async () => {
-  const { page, asked } = verifying([['a', 'b'], ['a', 'b', 'c'], []])
+  const { page, asked, say } = verifying([['a', 'b'], ['a', 'b', 'c'], []])
   await page.fill()
-  page.answer('fix')
+  say('fix')
   await Promise.resolve()
   await Promise.resolve()
   expect(asked[1]).toEqual(['b', 'a'])
@@ -60,13 +66,13 @@ test('what was answered is not shown again, though the server may not know of th
 })
 
 test('going back shows the last one again, and a new answer goes under a new name', async () => {
-  const { page, told } = verifying([['a', 'b']])
+  const { page, told, say } = verifying([['a', 'b']])
   await page.fill()
-  page.answer('not_an_object')
+  say('not_an_object')
   expect(page.back()).toBe(true)
   expect(page.state.ahead[0]!.id).toBe('a')
   expect(page.state.answered).toBe(0)
-  page.answer('accept')
+  say('accept')
   expect(told.map(({ id, question, answer }) => [id, question, answer])).toEqual([
     ['verdict 0', 'a', 'not_an_object'],
     ['verdict 1', 'a', 'accept'],
@@ -76,18 +82,18 @@ test('going back shows the last one again, and a new answer goes under a new nam
 })
 
 test('with nothing left, the reason is said and no key answers', async () => {
-  const { page, told } = verifying([])
+  const { page, told, say } = verifying([])
   await page.fill()
   expect(page.state.reason).toBe('nothing_left')
-  expect(page.answer('accept')).toBe(false)
+  expect(say('accept')).toBe(false)
   expect(told).toEqual([])
 })
 
 test('who went away is not counted as having looked', async () => {
-  const { page, told, wait } = verifying([['a']])
+  const { page, told, say, wait } = verifying([['a']])
   await page.fill()
   wait(3_600_000)
-  page.answer('accept')
+  say('accept')
   expect(told[0]!.seconds).toBe(60)
 })
 
@@ -145,6 +151,19 @@ test('an answer waits for its person while somebody else is logged in, and is no
   await outbox.add(verdict('one'))
   expect([outbox.unsent, journal.lines.size, outbox.refusal]).toEqual([1, 1, null])
   vi.restoreAllMocks()
+})
+
+test('an outline that nobody has seen yet is not answered', async () => {
+  const { page, told } = verifying([['a', 'b']])
+  await page.fill()
+  expect(page.answer('accept')).toBe(false)
+  page.look('a')
+  expect(page.answer('accept')).toBe(true)
+  expect(page.answer('accept')).toBe(false) // the next one has only just come
+  page.look('b')
+  page.back()
+  expect(page.answer('fix')).toBe(false)
+  expect(told.map(({ question }) => question)).toEqual(['a'])
 })
 
 test('the near view has room around the mask and stays inside the photo', () => {

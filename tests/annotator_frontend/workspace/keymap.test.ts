@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   chordsOf,
   commandOf,
+  heldBy,
   keymapOf,
   lostChords,
   whyNot,
@@ -66,4 +67,14 @@ test('chords read as they are on the keyboard', () => {
   expect(chordInWords('Ctrl+Shift+Z')).toBe('Ctrl + Shift + Z')
   expect(chordInWords('+')).toBe('+')
   expect(chordInWords('Ctrl++')).toBe('Ctrl + +')
+})
+
+test('a key that works while it is held is a chord like any other with Ctrl or Alt', () => {
+  expect([heldBy(press('h')), heldBy(press('H', { shiftKey: true })), heldBy(press(' '))]).toEqual([
+    'hide',
+    'hide',
+    'space',
+  ])
+  expect([heldBy({ ...press('h'), altKey: true }), heldBy(press(' ', { ctrlKey: true }))]).toEqual([null, null])
+  expect([whyNot('Alt+H'), whyNot('Ctrl+ '), whyNot('H')]).toEqual([null, null, 'held'])
 })

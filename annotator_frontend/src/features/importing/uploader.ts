@@ -2,6 +2,8 @@ import { ApiError, Unreachable } from '@/shared/api/client'
 
 const PARALLEL = 3
 const ASKED_AT_ONCE = 24
+/** Each is in memory as a whole. */
+const HASHED_AT_ONCE = 2
 const PAUSE_MS = 4000
 const TRIES = 3
 
@@ -42,6 +44,9 @@ const NOTHING: Progress = { all: 0, done: 0, imported: 0, alreadyThere: 0, failu
 export class Uploader {
   progress: Progress = NOTHING
   private waiting: File[] = []
+  /** Of the batch that is being sent, what is left. */
+  private unsent: File[] = []
+  private stops = 0
   private busy = 0
   private isStopped = false
   private readonly listeners = new Set<() => void>()
@@ -61,6 +66,7 @@ export class Uploader {
   }
 
   add(files: readonly File[]): void {
+    if (!files.length) return
     if (!this.isRunning) this.progress = NOTHING
     this.isStopped = false
     this.waiting.push(...files)
@@ -71,8 +77,10 @@ export class Uploader {
   /** What is on its way arrives; the rest is not sent. */
   stop(): void {
     this.isStopped = true
-    const left = this.waiting.length
+    this.stops++
+    const left = this.waiting.length + this.unsent.length
     this.waiting = []
+    this.unsent = []
     this.tell({ all: this.progress.all - left, waitsFor: null })
   }
 
@@ -87,13 +95,17 @@ export class Uploader {
     if (this.busy) return
     this.busy = 1
     try {
-      while (this.waiting.length && !this.isStopped) {
-        const batch = this.waiting.splice(0, ASKED_AT_ONCE)
-        const missing = await this.missing(batch)
-        const hands = Array.from({ length: PARALLEL }, async () => {
-          for (let file = missing.shift(); file; file = missing.shift()) await this.deliver(file)
+      while (this.waiting.length) {
+        const { stops } = this
+        const missing = await this.missing(this.waiting.splice(0, ASKED_AT_ONCE))
+        if (stops !== this.stops) {
+          this.tell({ all: this.progress.all - missing.length })
+          continue
+        }
+        this.unsent = missing
+        await together(PARALLEL, async () => {
+          for (let file = this.unsent.shift(); file; file = this.unsent.shift()) await this.deliver(file)
         })
-        await Promise.all(hands)
       }
     } finally {
       this.busy = 0
@@ -102,7 +114,14 @@ export class Uploader {
 
   /** Those of a batch that the server does not have. */
   private async missing(batch: File[]): Promise<File[]> {
-    const hashes = await Promise.all(batch.map(file => this.door.hash(file).catch(() => null)))
+    const { stops } = this
+    const hashes: (string | null)[] = batch.map(() => null)
+    const places = [...batch.keys()]
+    await together(HASHED_AT_ONCE, async () => {
+      for (let at = places.shift(); at !== undefined && stops === this.stops; at = places.shift())
+        hashes[at] = await this.door.hash(batch[at]!).catch(() => null)
+    })
+    if (stops !== this.stops) return batch
     const asked = hashes.filter(hash => hash !== null)
     if (!asked.length) return batch
     const known = new Set((await this.persist(() => this.door.known(asked)).catch(() => null)) ?? [])
@@ -156,6 +175,10 @@ export class Uploader {
     this.progress = { ...this.progress, ...changes }
     for (const listener of this.listeners) listener()
   }
+}
+
+async function together(hands: number, work: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: hands }, work))
 }
 
 /** With its folders, where it was chosen with them. */

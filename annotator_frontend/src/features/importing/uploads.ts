@@ -55,6 +55,7 @@ export function useUploads(dataset: string): [Progress, Uploader] {
 }
 
 export function addFiles(dataset: string, files: readonly File[], handles: Handle[] = []): void {
+  if (!files.length) return
   handlesOf.set(dataset, [...(handlesOf.get(dataset) ?? []), ...handles])
   uploaderOf(dataset).add(files)
   void keep(dataset, uploaderOf(dataset).progress)

@@ -12,6 +12,8 @@ import { verdictOutboxOf } from './verdictOutbox'
 import { type Reason, Verifying } from './verifying'
 
 const ASK_AGAIN_MS = 15_000
+/** Nobody has seen an outline before it has been there for this long. */
+const LOOK_MS = 150
 
 function why(reason: Reason): string {
   return {
@@ -49,9 +51,14 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
         now: () => performance.now(),
       }),
   )
-  const { ahead, past, reason, answered: count } = useStore(verifying.store)
+  const { ahead, past, reason, answered: count, looked } = useStore(verifying.store)
   const current = ahead[0]
   const picture = usePictures(ahead, onError)
+  useEffect(() => {
+    if (!current || !picture) return
+    const timer = setTimeout(() => verifying.look(current.id), LOOK_MS)
+    return () => clearTimeout(timer)
+  }, [verifying, current, picture])
   const mask = useMemo(
     () => current && decode(current.counts, { height: current.size[0]!, width: current.size[1]! }),
     [current],
@@ -93,11 +100,14 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
       else verifying.answer(said)
     }
     const onKeyUp = (event: KeyboardEvent) => event.key.toLowerCase() === 'h' && setHidden(false)
+    const onBlur = () => setHidden(false) // let go where this window does not hear of it
     window.addEventListener('keydown', onKeyDown)
     window.addEventListener('keyup', onKeyUp)
+    window.addEventListener('blur', onBlur)
     return () => {
       window.removeEventListener('keydown', onKeyDown)
       window.removeEventListener('keyup', onKeyUp)
+      window.removeEventListener('blur', onBlur)
     }
   }, [verifying])
 
@@ -137,7 +147,7 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
       )}
       {current && mask && parts ? (
         <>
-          <main className={classes.views} data-question={current.id} data-ready={picture !== null}>
+          <main className={classes.views} data-question={current.id} data-ready={looked === current.id}>
             <OutlineView
               picture={picture}
               mask={mask}

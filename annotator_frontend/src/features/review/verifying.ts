@@ -19,6 +19,8 @@ export interface VerifyingState {
   /** Why there is nothing ahead; null while something may come. */
   reason: Reason | null
   answered: number
+  /** The question whose outline the person has had before their eyes: no other one is answered. */
+  looked: string | null
 }
 
 export interface VerifyingEffects {
@@ -37,7 +39,13 @@ export class Verifying {
   private shownAt: number
 
   constructor(private readonly effects: VerifyingEffects) {
-    this.store = createStore<VerifyingState>(() => ({ ahead: [], past: [], reason: null, answered: 0 }))
+    this.store = createStore<VerifyingState>(() => ({
+      ahead: [],
+      past: [],
+      reason: null,
+      answered: 0,
+      looked: null,
+    }))
     this.shownAt = effects.now()
   }
 
@@ -68,16 +76,22 @@ export class Verifying {
     }
   }
 
-  /** Answer the one on show; the next takes its place at once. Returns whether there was one. */
+  /** The outline has been on show for long enough to be seen. */
+  look(question: string): void {
+    if (this.state.ahead[0]?.id === question) this.store.setState({ looked: question })
+  }
+
+  /** Answer the one on show; the next takes its place at once. Returns whether there was one, and it was looked at. */
   answer(answer: Answer): boolean {
     const [question, ...ahead] = this.state.ahead
-    if (!question) return false
+    if (!question || this.state.looked !== question.id) return false
     const now = this.effects.now()
     const seconds = Math.min((now - this.shownAt) / 1000, LONGEST_SECONDS)
     this.shownAt = now
     this.done.add(question.id)
     this.store.setState(({ past, answered }) => ({
       ahead,
+      looked: null,
       past: [...past, { question, answer }].slice(-MOST_REMEMBERED),
       answered: answered + 1,
     }))
@@ -97,6 +111,7 @@ export class Verifying {
       past: past.slice(0, -1),
       answered: answered - 1,
       reason: null,
+      looked: null,
     }))
     return true
   }

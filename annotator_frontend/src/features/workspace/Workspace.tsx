@@ -11,7 +11,8 @@ import { Closer } from './closer'
 import { DecoderClient, type Step } from './decoder/client'
 import { Editor } from './editor/editor'
 import { FILL_STEP, Look } from './editor/look'
-import type { Command } from './keys'
+import { chordsOf } from './keymap'
+import { type Command, keyOnButton } from './keys'
 import { notify, OPERATIONS, tell } from './operations'
 import { CloserNotice } from './panels/CloserNotice'
 import { FaultNotice } from './panels/FaultNotice'
@@ -528,7 +529,7 @@ export function Workspace({
             size="xs"
             onClick={() => submit()}
             disabled={!current || !photo.picture || isWatching}
-            rightSection={<Kbd size="xs">Ctrl Enter</Kbd>}
+            rightSection={<Kbd size="xs">{keyOnButton(chordsOf('submit', ownKeys))}</Kbd>}
           >
             {t('Submit')}
           </Button>
@@ -577,7 +578,7 @@ export function Workspace({
           {onTakeOver && <Watching onTakeOver={onTakeOver} />}
         </main>
         <div className={classes.part} inert={isWatching}>
-          <SidePanel editor={editor} look={look} painter={painter} colours={colours} />
+          <SidePanel own={ownKeys} editor={editor} look={look} painter={painter} colours={colours} />
         </div>
       </div>
       <StatusLine

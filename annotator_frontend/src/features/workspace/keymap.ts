@@ -18,6 +18,13 @@ const OF_THE_BROWSER = new Set([
   'F11',
 ])
 
+/** What a key does for as long as it is held; with Ctrl or Alt it is a chord like any other. */
+export function heldBy({ key, ctrlKey, metaKey, altKey }: KeyLike): 'space' | 'hide' | null {
+  if (ctrlKey || metaKey || altKey) return null
+  if (key === ' ') return 'space'
+  return key.toLowerCase() === 'h' ? 'hide' : null
+}
+
 /** Giving up has to work for who has lost the way. */
 export function isFixed(command: Command): boolean {
   return command === 'escape'

@@ -149,6 +149,11 @@ const NAMES: Record<string, string> = {
   PageDown: text('Page down'),
 }
 
+/** As it stands on a button; undefined where there is none. */
+export function keyOnButton(chords: readonly string[]): string | undefined {
+  return chords[0] && chordInWords(chords[0])
+}
+
 /** A chord as it stands on the sheet. */
 export function chordInWords(chord: string): string {
   // The plus sign itself is a key, too.

@@ -1,11 +1,15 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
-import { commandOf, keymapOf, type OwnKeys } from './keymap'
+import { commandOf, heldBy, keymapOf, type OwnKeys } from './keymap'
 import type { Command } from './keys'
 
 export interface HeldKeys {
   isHidden: boolean
   isSpaceDown: boolean
 }
+
+/** What keeps its keys to itself. A choice among few needs only its arrows and Space. */
+const FIELDS = 'input:not([type="radio"]), textarea, select, [role="dialog"], [role="menu"]'
+const ARROWS = /^(Arrow|Page|Home|End)/
 
 /** Keys for as long as the workspace is shown. Typing into a field, and dialogs, keep their own keys. */
 export function useWorkspaceKeys(run: (command: Command) => boolean, own: OwnKeys): HeldKeys {
@@ -15,19 +19,24 @@ export function useWorkspaceKeys(run: (command: Command) => boolean, own: OwnKey
   const [held, setHeld] = useState<HeldKeys>({ isHidden: false, isSpaceDown: false })
 
   useEffect(() => {
-    const isElsewhere = (target: EventTarget | null) =>
-      target instanceof Element &&
-      target.closest('input, textarea, select, [role="dialog"], [role="menu"]') !== null
-    const isButton = (target: EventTarget | null) =>
-      target instanceof Element && target.closest('button, a') !== null
+    const isIn = (target: EventTarget | null, selector: string) =>
+      target instanceof Element && target.closest(selector) !== null
+    const isElsewhere = ({ target, key }: KeyboardEvent) =>
+      isIn(target, FIELDS) ||
+      (isIn(target, 'input') && (key === ' ' || ARROWS.test(key))) ||
+      (isIn(target, '[role="slider"]') && ARROWS.test(key)) ||
+      // Elsewhere Tab goes on to what is next on the page.
+      (key === 'Tab' && target !== document.body && !isIn(target, '[role="application"]'))
+    const isButton = (target: EventTarget | null) => isIn(target, 'button, a')
     const onKeyDown = (event: KeyboardEvent) => {
-      if (isElsewhere(event.target)) return
-      if (event.key === ' ' && !isButton(event.target)) {
+      if (event.defaultPrevented || isElsewhere(event)) return
+      const holding = heldBy(event)
+      if (holding === 'space' && !isButton(event.target)) {
         event.preventDefault()
         setHeld(now => (now.isSpaceDown ? now : { ...now, isSpaceDown: true }))
         return
       }
-      if (event.key.toLowerCase() === 'h' && !event.ctrlKey && !event.metaKey) {
+      if (holding === 'hide') {
         setHeld(now => (now.isHidden ? now : { ...now, isHidden: true }))
         return
       }

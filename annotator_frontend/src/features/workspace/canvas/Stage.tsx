@@ -1,6 +1,7 @@
 import { type PointerEvent, useEffect, useMemo, useRef, useState } from 'react'
 import { useStore } from 'zustand'
 import { type Box, clampPoint, type ImagePoint } from '@/shared/geometry/points'
+import { t } from '@/shared/i18n'
 import type { Rgb } from '../editor/colours'
 import type { Editor } from '../editor/editor'
 import type { Look } from '../editor/look'
@@ -182,13 +183,14 @@ export function Stage(props: StageProps) {
   }, [])
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the hand's place of work; keys are handled by the workspace
     <div
       ref={stage}
       className={classes.stage}
       data-panning={isSpaceDown}
       data-tool={tool}
       data-testid="stage"
+      role="application"
+      aria-label={t('The photo, where masks are made')}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: keys go where the hand works
       tabIndex={0}
       onPointerDown={onPointerDown}

@@ -3,20 +3,22 @@ import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
 import { isBusy } from '../editor/document'
 import type { Editor } from '../editor/editor'
+import { chordsOf, type OwnKeys } from '../keymap'
+import { keyOnButton } from '../keys'
 import { ObjectList, type ObjectListProps, percent } from './ObjectList'
 import classes from './panels.module.css'
 
 /** The masks that answer a first click, and the photo's objects. */
-export function SidePanel(props: ObjectListProps) {
+export function SidePanel({ own, ...props }: ObjectListProps & { own: OwnKeys }) {
   return (
     <Stack gap={0} className={classes.side} component="aside" aria-label={t('Objects')}>
-      <InWork editor={props.editor} />
+      <InWork editor={props.editor} own={own} />
       <ObjectList {...props} />
     </Stack>
   )
 }
 
-function InWork({ editor }: { editor: Editor }) {
+function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
   const state = useStore(editor.store)
   const { candidates, chosen, prompts, isWaiting, painted, refines, masks, selected, alsoSelected } = state
   const numberOf = (id: string | null) => masks.findIndex(mask => mask.id === id) + 1
@@ -71,7 +73,7 @@ function InWork({ editor }: { editor: Editor }) {
           size="xs"
           onClick={() => editor.accept()}
           disabled={isWaiting || (!candidates.length && !painted)}
-          rightSection={<Kbd size="xs">Enter</Kbd>}
+          rightSection={<Kbd size="xs">{keyOnButton(chordsOf('accept', own))}</Kbd>}
         >
           {t('Accept')}
         </Button>
@@ -79,7 +81,7 @@ function InWork({ editor }: { editor: Editor }) {
           size="xs"
           variant="default"
           onClick={() => editor.clear()}
-          rightSection={<Kbd size="xs">Esc</Kbd>}
+          rightSection={<Kbd size="xs">{keyOnButton(chordsOf('escape', own))}</Kbd>}
         >
           {t('Give up')}
         </Button>
