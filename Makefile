@@ -27,7 +27,7 @@ check: dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(WITH_NODE) && cd $(FRONTEND) && npm run --silent check
-	@$(BIN)/python -m tests.checks
+	@$(BIN)/python -m tests.checks --texts
 
 fix: dev
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -6,7 +6,7 @@ import { answer, api, type Schemas } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
-import { count } from '@/shared/ui/words'
+import { masksInWords } from '@/shared/ui/words'
 
 interface AuditPanelProps {
   dataset: string
@@ -50,8 +50,8 @@ export function AuditPanel({ dataset, isAdmin }: AuditPanelProps) {
       ))}
       <Text size="sm" c="dimmed">
         {t('{{pairs}} done, {{waiting}} waiting.', {
-          pairs: count(report.all.pairs, 'mask'),
-          waiting: count(report.waiting, 'mask'),
+          pairs: masksInWords(report.all.pairs),
+          waiting: masksInWords(report.waiting),
         })}
       </Text>
       {report.all.pairs > 0 && (

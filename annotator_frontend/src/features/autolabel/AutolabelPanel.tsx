@@ -2,7 +2,7 @@ import { Alert, Badge, Button, Group, NumberInput, Progress, Stack, Table, Text 
 import { useState } from 'react'
 import { t } from '@/shared/i18n'
 import { Section } from '@/shared/ui/Section'
-import { count, seconds, when } from '@/shared/ui/words'
+import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
 import { type AutolabelRun, type Order, useCalibrate, useOrder, useRuns, useThresholds } from './queries'
 import { StartDialog } from './StartDialog'
 
@@ -44,8 +44,8 @@ export function AutolabelPanel({ dataset, isAdmin }: AutolabelPanelProps) {
             {older.map(run => (
               <Table.Tr key={run.id}>
                 <Table.Td>{when(run.created_at)}</Table.Td>
-                <Table.Td>{count(run.counts.done, 'photo')}</Table.Td>
-                <Table.Td>{count(run.masks, 'mask')}</Table.Td>
+                <Table.Td>{photosInWords(run.counts.done)}</Table.Td>
+                <Table.Td>{masksInWords(run.masks)}</Table.Td>
                 <Table.Td>{t(run.state)}</Table.Td>
               </Table.Tr>
             ))}
@@ -87,14 +87,14 @@ function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
               '{{precision}} of {{masks}} good [{{low}}, {{high}}], {{recall}} of the objects found; {{photos}}',
               {
                 precision: percent(found.precision),
-                masks: count(found.masks, 'mask'),
+                masks: masksInWords(found.masks),
                 low: percent(found.precision_low),
                 high: percent(found.precision_high),
                 recall: percent(found.recall),
-                photos: count(found.photos, 'test photo'),
+                photos: t('{{count}} test photos', { count: found.photos }),
               },
             )}
-            {(found.audited ?? 0) > 0 && `, ${count(found.audited ?? 0, 'audited mask')}`}
+            {(found.audited ?? 0) > 0 && `, ${t('{{count}} audited masks', { count: found.audited ?? 0 })}`}
             {!found.complete && `. ${t('Objects that people left out count as wrong.')}`}
           </Text>
         )}
@@ -150,13 +150,13 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
       <Group justify="space-between">
         <Text size="sm">
           {[
-            t('{{done}} of {{all}}', { done: count(done, 'photo'), all }),
-            count(run.masks, 'mask'),
+            t('{{done}} of {{all}}', { done: photosInWords(done), all }),
+            masksInWords(run.masks),
             run.state === 'paused' && t('paused'),
             run.state === 'cancelled' && t('cancelled'),
             run.photos_per_minute != null &&
               waiting > 0 &&
-              t('{{rate}} a minute', { rate: count(Math.round(run.photos_per_minute), 'photo') }),
+              t('{{rate}} a minute', { rate: photosInWords(Math.round(run.photos_per_minute)) }),
             run.seconds_left != null && t('{{left}} left', { left: seconds(run.seconds_left) }),
             skipped > 0 && t('{{skipped}} passed over', { skipped }),
           ]
@@ -171,7 +171,7 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
         )}
       </Group>
       {failed > 0 && (
-        <Alert color="red" title={t('{{photos}} failed', { photos: count(failed, 'photo') })}>
+        <Alert color="red" title={t('{{count}} photos failed', { count: failed })}>
           {run.failures.slice(0, 5).map(({ image, file_name, error }) => (
             <Text size="sm" key={image}>
               {file_name}: {error}

@@ -15,7 +15,7 @@ import { useMemo, useState } from 'react'
 import { decode } from '@/shared/geometry/runLengths'
 import { t } from '@/shared/i18n'
 import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
-import { count } from '@/shared/ui/words'
+import { masksInWords, photosInWords } from '@/shared/ui/words'
 import {
   type Limits,
   type Preview,
@@ -74,7 +74,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
             onChange={event => change({ search: event.currentTarget.value })}
           />
           <Text size="sm" c="dimmed" role="status">
-            {photos !== undefined && count(photos, 'photo')}
+            {photos !== undefined && photosInWords(photos)}
           </Text>
         </Group>
         <Text size="sm" c="dimmed">
@@ -126,7 +126,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
             loading={start.isPending}
             onClick={() => start.mutate({ selection: asked, thresholds: limits }, { onSuccess: onClose })}
           >
-            {t('Label {{photos}}', { photos: count(photos ?? 0, 'photo') })}
+            {t('Label {{photos}}', { photos: photosInWords(photos ?? 0) })}
           </Button>
         </Group>
       </Stack>
@@ -181,7 +181,7 @@ function Pictures({ preview: { photos, run }, limits }: { preview: Preview; limi
         {run.state === 'running' && <Loader size="xs" aria-label={t('Looking')} />}
         <Text size="sm" role="status" data-testid="preview-count">
           {t('{{masks}} on {{ready}} of {{photos}} photos', {
-            masks: count(kept, 'mask'),
+            masks: masksInWords(kept),
             ready: ready.length,
             photos: photos.length,
           })}
@@ -192,7 +192,7 @@ function Pictures({ preview: { photos, run }, limits }: { preview: Preview; limi
           <div key={photo.image}>
             <MaskPicture
               src={`/api/images/${photo.image}/thumbnail/`}
-              name={`${photo.file_name}, ${count(photo.kept.length, 'mask')}`}
+              name={`${photo.file_name}, ${masksInWords(photo.kept.length)}`}
               size={photo.masks[0]?.mask.size ?? { height: 1, width: 1 }}
               layers={photo.kept}
             />

@@ -1,5 +1,5 @@
 import { Progress, SimpleGrid, Text } from '@mantine/core'
-import { t } from '@/shared/i18n'
+import { number, t } from '@/shared/i18n'
 import type { Dataset } from './queries'
 
 /** How far the work is. */
@@ -15,8 +15,8 @@ export function DatasetSummary({ dataset }: { dataset: Dataset }) {
       </Progress.Root>
       <SimpleGrid cols={{ base: 2, sm: 4 }} my="md">
         <Figure name={t('Photos labelled')} value={t('{{done}} of {{all}}', { done, all: counts.images })} />
-        <Figure name={t('Masks by people')} value={counts.masks_human.toLocaleString('en')} />
-        <Figure name={t('Automatic masks')} value={counts.masks_automatic.toLocaleString('en')} />
+        <Figure name={t('Masks by people')} value={number(counts.masks_human)} />
+        <Figure name={t('Automatic masks')} value={number(counts.masks_automatic)} />
         <Figure
           name={t('Test photos for the gate')}
           value={t('{{done}} of {{all}}', {

@@ -7,7 +7,7 @@ import { Filters } from './Filters'
 import classes from './gallery.module.css'
 import { type Photo, usePhotos } from './queries'
 import { useRows } from './useRows'
-import { statusName } from './words'
+import { splitNames, statusName } from './words'
 
 /** All photos with their masks, as many as there may be; each opens in the workspace, and back is the same place. */
 export function Gallery({ dataset }: { dataset: string }) {
@@ -120,7 +120,7 @@ function Tile({ photo, areMasksShown }: { photo: Photo; areMasksShown: boolean }
           </Text>
           {photo.split !== 'train' && (
             <Text size="xs" c="dimmed" ml="auto">
-              {photo.split}
+              {splitNames()[photo.split]}
             </Text>
           )}
         </div>

@@ -6,7 +6,7 @@ import { t } from '@/shared/i18n'
 import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
 import { tellError } from '@/shared/ui/notify'
 import { Plot } from '@/shared/ui/Plot'
-import { count, seconds, when } from '@/shared/ui/words'
+import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
 import { type TrainingRun, useCancelTraining, useDeploy } from './queries'
 
 export const UNFINISHED = ['waiting', 'training', 'evaluating']
@@ -50,8 +50,8 @@ export function RunView({ run, dataset, isAdmin }: RunViewProps) {
             <Outcome run={run} />
             <Text size="sm" c="dimmed">
               {t('{{masks}} on {{photos}}, {{when}}', {
-                masks: count(run.mask_count, 'mask'),
-                photos: count(run.image_count, 'photo'),
+                masks: masksInWords(run.mask_count),
+                photos: photosInWords(run.image_count),
                 when: when(run.created_at),
               })}
             </Text>
@@ -226,7 +226,9 @@ function Verdict({ run, verdict, dataset, isAdmin }: VerdictProps) {
       {verdict.figures.length > 0 && (
         <Figures
           figures={shown}
-          title={t('On {{photos}}', { photos: count(verdict.evidence.images, 'test photo') })}
+          title={t('On {{photos}}', {
+            photos: t('{{count}} test photos', { count: verdict.evidence.images }),
+          })}
         />
       )}
       {isWhole && verdict.holdout.length > 0 && (

@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
-import { count, when } from '@/shared/ui/words'
+import { masksInWords, when } from '@/shared/ui/words'
 import { GateRuleForm, PolicyForm } from './PolicyForm'
 import { useRetrain, useTrainingRuns } from './queries'
 import { Outcome, RunView, UNFINISHED } from './RunView'
@@ -57,7 +57,7 @@ export function TrainingPanel({ dataset, isAdmin }: TrainingPanelProps) {
                     {when(run.created_at)}
                   </UnstyledButton>
                 </Table.Td>
-                <Table.Td>{count(run.mask_count, 'mask')}</Table.Td>
+                <Table.Td>{masksInWords(run.mask_count)}</Table.Td>
                 <Table.Td>
                   <Outcome run={run} />
                 </Table.Td>

@@ -1,4 +1,5 @@
 import createClient, { type Middleware } from 'openapi-fetch'
+import { t } from '@/shared/i18n'
 import type { components, paths } from './schema'
 import { isOutdated, loginExpired } from './signal'
 import { thisTab } from './tab'
@@ -20,7 +21,7 @@ export class ApiError extends Error {
 /** The server was not reached at all: try again later. */
 export class Unreachable extends Error {
   constructor() {
-    super('The server cannot be reached.')
+    super(t('The server cannot be reached.'))
   }
 }
 
@@ -80,7 +81,8 @@ export async function answer<T>(
 
 function refusal(status: number, body: unknown): ApiError {
   const said = (typeof body === 'object' && body !== null ? body : {}) as Partial<ApiError>
-  const message = fieldsOf(said.extra) ?? said.message ?? `The server answered ${status}.`
+  const message =
+    fieldsOf(said.extra) ?? said.message ?? t('The server answered {{status}}.', { status: String(status) })
   if (said.code === 'not_logged_in') loginExpired.set(true)
   return new ApiError(status, said.code ?? 'fault', message, said.extra ?? {})
 }

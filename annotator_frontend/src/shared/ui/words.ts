@@ -1,8 +1,12 @@
-import { dateTime, number } from '@/shared/i18n'
+import { dateTime, number, t } from '@/shared/i18n'
 
 /** 1 photo, 2 photos. */
-export function count(many: number, one: string, others = `${one}s`): string {
-  return `${number(many)} ${many === 1 ? one : others}`
+export function photosInWords(count: number): string {
+  return t('{{count}} photos', { count })
+}
+
+export function masksInWords(count: number): string {
+  return t('{{count}} masks', { count })
 }
 
 export function bytes(size: number): string {

@@ -1,6 +1,6 @@
 import { Button, Group, Kbd, Text } from '@mantine/core'
 import { useStore } from 'zustand'
-import { t } from '@/shared/i18n'
+import { t, text } from '@/shared/i18n'
 import type { Editor } from '../editor/editor'
 import type { Fault } from '../editor/fault'
 import { chordsOf, type OwnKeys } from '../keymap'
@@ -8,9 +8,9 @@ import { chordInWords } from '../keys'
 import classes from './panels.module.css'
 
 const WORDS: Record<Fault['kind'], string> = {
-  ignored: 'The model did not follow this click.',
-  forgot: 'With this click the model forgot an earlier one.',
-  wrecked: 'This click wrecked the mask: {{percent}}% of it is as it was.',
+  ignored: text('The model did not follow this click.'),
+  forgot: text('With this click the model forgot an earlier one.'),
+  wrecked: text('This click wrecked the mask: {{percent}}% of it is as it was.'),
 }
 
 interface FaultNoticeProps {

@@ -11,7 +11,7 @@ import {
 import { memo, useEffect, useMemo, useRef, useState } from 'react'
 import { useStore } from 'zustand'
 import { areaOf } from '@/shared/geometry/bitmask'
-import { t } from '@/shared/i18n'
+import { number as inDigits, t } from '@/shared/i18n'
 import type { PainterClient } from '../canvas/painter/client'
 import { cssOf, PALETTE, type Rgb } from '../editor/colours'
 import type { AcceptedMask, Editor } from '../editor/editor'
@@ -200,7 +200,7 @@ const Row = memo(function Row(props: RowProps) {
         <Thumbnail photo={photo} mask={mask} colour={colour} painter={painter} />
         <span className={classes.name}>{t('Object {{number}}', { number })}</span>{' '}
         <Text size="xs" c="dimmed" component="span">
-          {t(ORIGINS[mask.origin])} · {areaOf(mask.mask).toLocaleString('en')} px
+          {t(ORIGINS[mask.origin])} · {inDigits(areaOf(mask.mask))} px
           {iou !== null && ` · ${percent(iou)}`}
         </Text>
       </UnstyledButton>
