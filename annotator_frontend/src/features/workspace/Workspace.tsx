@@ -1,9 +1,9 @@
-import { Alert, Anchor, Button, Group, Kbd, Loader, Text, Tooltip } from '@mantine/core'
+import { Alert, Button, Group, Loader, Text } from '@mantine/core'
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useStore } from 'zustand'
 import { useSignal } from '@/shared/api/signal'
 import { usePreferences } from '@/shared/api/usePreferences'
-import { t, text } from '@/shared/i18n'
+import { t } from '@/shared/i18n'
 import { PainterClient } from './canvas/painter/client'
 import { Stage, type StageHandle } from './canvas/Stage'
 import { useColours } from './canvas/useColours'
@@ -11,8 +11,8 @@ import { Closer } from './closer'
 import { DecoderClient, type Step } from './decoder/client'
 import { Editor } from './editor/editor'
 import { FILL_STEP, Look } from './editor/look'
-import { chordsOf } from './keymap'
-import { type Command, keyOnButton } from './keys'
+import { JOBS } from './jobs'
+import type { Command } from './keys'
 import { notify, OPERATIONS, tell } from './operations'
 import { CloserNotice } from './panels/CloserNotice'
 import { FaultNotice } from './panels/FaultNotice'
@@ -24,6 +24,7 @@ import { SlowSign } from './panels/SlowSign'
 import { StatusLine } from './panels/StatusLine'
 import { TextPrompt } from './panels/TextPrompt'
 import { ToolBar } from './panels/ToolBar'
+import { TopBar } from './panels/TopBar'
 import { type Assignment, PhotoShelf } from './photoShelf'
 import type { DraftKeeper } from './saving/drafts'
 import { bodyOf, masksOf } from './saving/maskBody'
@@ -86,30 +87,6 @@ export interface WorkspaceProps {
   onSubmit: (assignment: Assignment) => void
   onSkip: (assignment: Assignment, reason: string) => void
   onError: (message: string) => void
-}
-
-type StoredMask = Assignment['masks'][number]
-
-/** What a job is about: the masks to begin with, those that are not to be touched, and what the person is to do. */
-const JOBS: Partial<
-  Record<
-    Assignment['job'],
-    { isWanted?: (mask: StoredMask) => boolean; isLocked?: (mask: StoredMask) => boolean; says: string }
-  >
-> = {
-  complete: {
-    isLocked: () => true,
-    says: text('draw what is missing, then submit the photo as complete'),
-  },
-  correct: {
-    isWanted: ({ state }) => state === 'faulty',
-    says: text('correct or remove the masks that were found faulty'),
-  },
-  audit: {
-    isWanted: mask => mask.audit_wanted,
-    isLocked: mask => !mask.audit_wanted,
-    says: text('make the masks that are not dimmed as right as you can; submit them as they are if they are'),
-  },
 }
 
 /** Where masks are made: one photo fills the window, and the next one is there already. */
@@ -446,95 +423,28 @@ export function Workspace({
       data-testid="workspace"
       data-next={isNextReady ? 'ready' : 'coming'}
     >
-      <Group className={classes.bar} justify="space-between" wrap="nowrap" component="header">
-        <Group gap="md" wrap="nowrap" miw={0}>
-          <Anchor
-            component="button"
-            size="sm"
-            onClick={() => {
-              editor.breakPromise()
-              onBack()
-            }}
-            c="dimmed"
-            truncate
-            maw="20rem"
-            style={{ flex: 'none' }}
-          >
-            ← {title}
-          </Anchor>
-          {current && (
-            <Text size="sm" truncate>
-              {current.image.file_name}
-              <Text span c="dimmed" size="xs" ml={8}>
-                {current.image.width} × {current.image.height}
-                {current.image.split === 'test' &&
-                  ` · ${t('test photo: label it with care, it decides which model is better')}`}
-                {JOBS[current.job] && ` · ${t(JOBS[current.job]!.says)}`}
-              </Text>
-            </Text>
-          )}
-        </Group>
-        <Group gap={8} wrap="nowrap" style={{ flex: 'none' }}>
-          <Button
-            size="xs"
-            variant="subtle"
-            color="gray"
-            onClick={() => editor.undo()}
-            disabled={!past.length || isWatching}
-          >
-            {t('Undo')}
-          </Button>
-          <Button
-            size="xs"
-            variant="subtle"
-            color="gray"
-            onClick={() => editor.redo()}
-            disabled={!future.length || isWatching}
-          >
-            {t('Redo')}
-          </Button>
-          <Tooltip label={t('What this dataset wants outlined')}>
-            <Button size="xs" variant="subtle" color="gray" onClick={() => setOpen('guidelines')}>
-              {t('Guidelines')}
-            </Button>
-          </Tooltip>
-          <Tooltip label={t('Keys')}>
-            <Button
-              size="xs"
-              variant="subtle"
-              color="gray"
-              aria-label={t('Keys')}
-              onClick={() => setOpen('keys')}
-            >
-              ?
-            </Button>
-          </Tooltip>
+      <TopBar
+        title={title}
+        assignment={current}
+        skipMenu={
           <SkipMenu
             isOpen={open === 'skip'}
             onOpen={isOpen => setOpen(isOpen ? 'skip' : null)}
             isDisabled={!current || isWatching}
             onSkip={skip}
           />
-          <Tooltip label={t('Submit, and say that nothing is left to label here')}>
-            <Button
-              size="xs"
-              variant="light"
-              onClick={() => submit(true)}
-              disabled={!current || !photo.picture || isWatching}
-            >
-              {t('Submit as complete')}
-            </Button>
-          </Tooltip>
-          <Button
-            size="xs"
-            onClick={() => submit()}
-            disabled={!current || !photo.picture || isWatching}
-            rightSection={<Kbd size="xs">{keyOnButton(chordsOf('submit', ownKeys))}</Kbd>}
-          >
-            {t('Submit')}
-          </Button>
-        </Group>
-      </Group>
+        }
+        onBack={() => {
+          editor.breakPromise()
+          onBack()
+        }}
+        onUndo={past.length && !isWatching ? () => editor.undo() : null}
+        onRedo={future.length && !isWatching ? () => editor.redo() : null}
+        onGuidelines={() => setOpen('guidelines')}
+        onKeys={() => setOpen('keys')}
+        own={ownKeys}
+        onSubmit={current && photo.picture && !isWatching ? submit : null}
+      />
 
       <div className={classes.middle}>
         <div className={classes.part} inert={isWatching}>
