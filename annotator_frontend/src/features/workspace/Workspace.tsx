@@ -270,6 +270,10 @@ export function Workspace({
 
   const lookCloser = () => {
     if (closer.leave() || !current || !photo.isReady || !handleRef.current) return
+    if (decoder.step.get().where === 'server') {
+      onError(t('The server answers the clicks here, and it looks at the whole photo only.'))
+      return
+    }
     closer.look(current, handleRef.current.region()).then(
       isPart => !isPart && notify(t('That is the whole photo: zoom in on what is too small for the model.')),
       (error: unknown) => onError(error instanceof Error ? error.message : String(error)),
@@ -408,6 +412,9 @@ export function Workspace({
   const { isHidden, isSpaceDown } = useWorkspaceKeys(run, ownKeys)
   const step = useSignal(decoder.step)
   useEffect(() => {
+    if (step.where === 'server') closer.leave()
+  }, [step, closer])
+  useEffect(() => {
     // The server is not asked what a click would give.
     hand.canPreview = step.where === 'browser'
   }, [hand, step])
@@ -448,7 +455,7 @@ export function Workspace({
 
       <div className={classes.middle}>
         <div className={classes.part} inert={isWatching}>
-          <ToolBar toolbox={toolbox} own={ownKeys} run={run} />
+          <ToolBar toolbox={toolbox} own={ownKeys} isCloser={closerState.name !== 'whole'} run={run} />
         </div>
         <main className={classes.pane}>
           {current ? (

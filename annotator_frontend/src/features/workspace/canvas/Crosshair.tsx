@@ -1,14 +1,20 @@
 import { useSyncExternalStore } from 'react'
 import type { KeyboardHand } from '../tools/keyboardHand'
-import type { View } from '../tools/panTool'
 import classes from './layers.module.css'
+import type { Seen } from './seen'
 
 const ARM = 'M20 2v13M20 25v13M2 20h13M25 20h13M20 20h.01'
 
 /** Where the keyboard's hand is. Light on dark, so that it shows on any photo. */
-export function Crosshair({ keyboard, view }: { keyboard: KeyboardHand; view: View }) {
+export function Crosshair({ keyboard, seen }: { keyboard: KeyboardHand; seen: Seen }) {
+  const isUsed = useSyncExternalStore(keyboard.subscribe, () => keyboard.at !== null)
+  return isUsed && <Cross keyboard={keyboard} seen={seen} />
+}
+
+function Cross({ keyboard, seen }: { keyboard: KeyboardHand; seen: Seen }) {
   const at = useSyncExternalStore(keyboard.subscribe, () => keyboard.at)
   const held = useSyncExternalStore(keyboard.subscribe, () => keyboard.held)
+  const view = useSyncExternalStore(seen.subscribe, seen.get)
   if (!at) return null
   const [x, y] = [at.x * view.scale + view.offsetX, at.y * view.scale + view.offsetY]
   return (

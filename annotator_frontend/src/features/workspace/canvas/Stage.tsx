@@ -1,4 +1,4 @@
-import { type PointerEvent, useEffect, useMemo, useRef, useState } from 'react'
+import { type PointerEvent, useEffect, useMemo, useRef } from 'react'
 import { useStore } from 'zustand'
 import { type Box, clampPoint, type ImagePoint } from '@/shared/geometry/points'
 import { t } from '@/shared/i18n'
@@ -8,15 +8,18 @@ import type { Look } from '../editor/look'
 import { maskAt } from '../editor/order'
 import type { Hand, HandAt } from '../tools/hand'
 import { KeyboardHand } from '../tools/keyboardHand'
-import { actual, type Extent, fitted, inView, panned, toPhoto, type View, zoomed } from '../tools/panTool'
+import { actual, type Extent, inView, panned, toPhoto, zoomed } from '../tools/panTool'
 import type { ToolboxStore } from '../tools/toolbox'
 import { Crosshair } from './Crosshair'
 import { PaintedLayers, useSize } from './layers'
 import classes from './layers.module.css'
 import type { PainterClient } from './painter/client'
+import { Seen } from './seen'
 import { ToolLayer } from './ToolLayer'
 
 const DRAG_PX = 4
+/** A view that has not changed for so long is at rest. */
+const REST_MS = 120
 const ZOOM_PER_WHEEL_PX = 0.0015
 
 /** What keys and buttons ask of the stage. */
@@ -60,34 +63,37 @@ export function Stage(props: StageProps) {
   const { editor, hand, toolbox, look, painter, colours, photo, name } = props
   const { canPrompt, isHidden, isSpaceDown, region, onTouch, escapeRef, handleRef } = props
   const stage = useRef<HTMLDivElement>(null)
-  const [pane, setPane] = useState<Extent>({ width: 1, height: 1 })
-  const [view, setView] = useState<View | null>(null)
+  const pane = useRef<Extent>({ width: 1, height: 1 })
+  /** Where the stage is in the window; null: to be read. */
+  const origin = useRef<{ left: number; top: number } | null>(null)
   const tool = useStore(toolbox, state => state.tool)
   const press = useRef<{ at_screen: ImagePoint; isPan: boolean; isDrag: boolean } | null>(null)
 
-  useSize(stage, (width, height) => setPane({ width, height }))
-  const whole = useMemo(() => fitted(photo, pane), [photo, pane])
-  const shown = view ?? whole
-  const seen = useRef({ shown, pane, photo })
-  seen.current = { shown, pane, photo }
+  // Another photo begins fitted.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the same photo goes on, whatever else of it is new
+  const seen = useMemo(() => new Seen(photo, pane.current), [photo.id])
+  const newest = useRef(seen)
+  newest.current = seen
+  useSize(stage, (width, height) => {
+    pane.current = { width, height }
+    origin.current = null
+    seen.resize(pane.current)
+  })
   const keyboard = useMemo(
     () =>
       new KeyboardHand(hand, {
-        view: () => seen.current.shown,
-        pane: () => seen.current.pane,
-        photo: () => seen.current.photo,
-        show: next => {
-          seen.current.shown = next // a second key may come before this is drawn
-          setView(next)
-        },
+        view: () => newest.current.get(),
+        pane: () => newest.current.pane,
+        photo: () => newest.current.photo,
+        show: next => newest.current.show(next),
       }),
     [hand],
   )
   handleRef.current = {
     keyboard,
-    fit: () => setView(null),
-    actual: () => setView(actual(shown, pane)),
-    region: () => inView(shown, photo, pane),
+    fit: () => seen.show(null),
+    actual: () => seen.show(actual(seen.get(), seen.pane)),
+    region: () => inView(seen.get(), photo, seen.pane),
   }
   escapeRef.current = () => {
     press.current = null
@@ -97,20 +103,38 @@ export function Stage(props: StageProps) {
   useEffect(() => {
     hand.canPrompt = canPrompt
   }, [hand, canPrompt])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another photo begins fitted
   useEffect(() => {
-    setView(null)
+    const element = stage.current!
     keyboard.leave()
-  }, [photo.id])
+    const write = () => {
+      const { scale, offsetX, offsetY } = seen.get()
+      Object.assign(element.dataset, { scale, offsetX, offsetY })
+    }
+    write()
+    let moving: ReturnType<typeof setTimeout> | undefined
+    const forget = seen.subscribe(() => {
+      if (moving === undefined) write()
+      clearTimeout(moving)
+      moving = setTimeout(() => {
+        moving = undefined
+        write()
+      }, REST_MS)
+    })
+    return () => {
+      clearTimeout(moving)
+      forget()
+    }
+  }, [seen, keyboard])
 
   const atScreen = (event: { clientX: number; clientY: number }): ImagePoint => {
-    const { left, top } = stage.current!.getBoundingClientRect()
+    origin.current ??= stage.current!.getBoundingClientRect()
+    const { left, top } = origin.current
     return { x: event.clientX - left, y: event.clientY - top }
   }
 
   const handAt = (event: HandEvent, isDrag: boolean): HandAt => ({
-    at: toPhoto(shown, atScreen(event)),
-    scale: shown.scale,
+    at: toPhoto(seen.get(), atScreen(event)),
+    scale: seen.get().scale,
     isDrag,
     isBackground: event.altKey || event.button === 2 || (event.buttons & 2) !== 0,
     isSelecting: event.ctrlKey || event.metaKey,
@@ -121,6 +145,7 @@ export function Stage(props: StageProps) {
   const onPointerDown = (event: PointerEvent) => {
     onTouch()
     keyboard.leave()
+    origin.current = null
     stage.current!.focus({ preventScroll: true })
     const at_screen = atScreen(event)
     const isPan = event.button === 1 || isSpaceDown
@@ -137,13 +162,13 @@ export function Stage(props: StageProps) {
     // A window that moves under a hand at rest is no move of the hand.
     if (event.movementX || event.movementY) keyboard.leave()
     if (!held) {
-      const { x, y } = toPhoto(shown, atScreen(event))
+      const { x, y } = toPhoto(seen.get(), atScreen(event))
       look.hover(isHidden ? null : maskAt(editor.state.masks, x, y))
     }
     if (held?.isPan) {
       onTouch()
       const at_screen = atScreen(event)
-      setView(panned(shown, at_screen.x - held.at_screen.x, at_screen.y - held.at_screen.y))
+      seen.show(panned(seen.get(), at_screen.x - held.at_screen.x, at_screen.y - held.at_screen.y))
       held.at_screen = at_screen
       return
     }
@@ -173,7 +198,7 @@ export function Stage(props: StageProps) {
       return
     }
     const factor = Math.exp(-event.deltaY * ZOOM_PER_WHEEL_PX)
-    setView(zoomed(shown, factor, atScreen(event), photo, pane))
+    seen.show(zoomed(seen.get(), factor, atScreen(event), photo, seen.pane))
   }
   useEffect(() => {
     const element = stage.current!
@@ -193,6 +218,9 @@ export function Stage(props: StageProps) {
       aria-label={t('The photo, where masks are made')}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: keys go where the hand works
       tabIndex={0}
+      onPointerEnter={() => {
+        origin.current = null
+      }}
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={onPointerUp}
@@ -202,13 +230,9 @@ export function Stage(props: StageProps) {
         hand.leave()
       }}
       onContextMenu={event => event.preventDefault()}
-      data-scale={shown.scale}
-      data-offset-x={shown.offsetX}
-      data-offset-y={shown.offsetY}
     >
       <PaintedLayers
-        view={shown}
-        pane={pane}
+        seen={seen}
         photo={photo.id}
         name={name}
         painter={painter}
@@ -218,8 +242,8 @@ export function Stage(props: StageProps) {
         isHidden={isHidden}
         region={region}
       />
-      <ToolLayer view={shown} editor={editor} hand={hand} toolbox={toolbox} isHidden={isHidden} />
-      <Crosshair keyboard={keyboard} view={shown} />
+      <ToolLayer seen={seen} editor={editor} hand={hand} toolbox={toolbox} isHidden={isHidden} />
+      <Crosshair keyboard={keyboard} seen={seen} />
     </div>
   )
 }

@@ -1,17 +1,17 @@
 import { useEffect, useRef } from 'react'
-import { useStore } from 'zustand'
 import type { Patched } from '@/shared/geometry/patched'
 import type { Editor } from '../editor/editor'
 import type { Hand } from '../tools/hand'
-import type { View } from '../tools/panTool'
+import type { Extent, View } from '../tools/panTool'
 import type { ToolboxStore } from '../tools/toolbox'
-import { begin } from './begin'
+import { begin, hide } from './begin'
 import classes from './layers.module.css'
 import { paintPixels } from './paintedPixels'
-import { paintHand } from './toolOverlay'
+import type { Seen } from './seen'
+import { isBlank, paintHand } from './toolOverlay'
 
 interface ToolLayerProps {
-  view: View
+  seen: Seen
   editor: Editor
   hand: Hand
   toolbox: ToolboxStore
@@ -20,20 +20,17 @@ interface ToolLayerProps {
 
 /**
  * What the hand is at: two canvases, because the pixels under a brush are painted bit by bit, and what lies on top of them
- * anew at every move. Neither goes through React while the hand moves.
+ * anew at every move. Neither goes through React while the hand moves, and where nothing is on one of them, it is not touched.
  */
-export function ToolLayer({ view, editor, hand, toolbox, isHidden }: ToolLayerProps) {
+export function ToolLayer({ seen, editor, hand, toolbox, isHidden }: ToolLayerProps) {
   const pixels = useRef<HTMLCanvasElement>(null)
   const overlay = useRef<HTMLCanvasElement>(null)
-  const painted = useStore(editor.store, state => state.painted)
-  const prompts = useStore(editor.store, state => state.prompts)
-  const drawn = useRef<{ view: View | null; mask: Patched | null; isHidden: boolean }>({
+  const drawn = useRef<{ view: View | null; pane: Extent | null; mask: Patched | null }>({
     view: null,
+    pane: null,
     mask: null,
-    isHidden: false,
   })
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: prompts and painted pixels are read from the editor
   useEffect(() => {
     let frame = 0
     const paint = () => {
@@ -42,28 +39,43 @@ export function ToolLayer({ view, editor, hand, toolbox, isHidden }: ToolLayerPr
       const mask = isHidden ? null : editor.pixelsShown()
       const touched = editor.takeTouched()
       const last = drawn.current
+      const [view, { pane }] = [seen.get(), seen]
+      const isSameView = last.view === view && last.pane === pane
       const ratio = window.devicePixelRatio || 1
-      const isOn = last.mask !== null && mask !== null && last.view === view && touched !== null
+      const isOn = last.mask !== null && mask !== null && isSameView && touched !== null
       if (isOn) {
         paintPixels(pixels.current, mask, view, ratio, touched)
-      } else if (mask !== last.mask || last.view !== view || last.isHidden !== isHidden) {
-        begin(pixels.current, view)
-        if (mask) paintPixels(pixels.current, mask, view, ratio, null)
+      } else if (!mask) {
+        hide(pixels.current)
+      } else if (mask !== last.mask || !isSameView) {
+        begin(pixels.current, view, pane)
+        paintPixels(pixels.current, mask, view, ratio, null)
       }
-      drawn.current = { view, mask, isHidden }
-      paintHand(begin(overlay.current, view), hand, view, toolbox.getState().diameter)
+      drawn.current = { view, pane, mask }
+      if (isBlank(hand)) hide(overlay.current)
+      else paintHand(begin(overlay.current, view, pane), hand, view, toolbox.getState().diameter)
     }
     const soon = () => {
       frame ||= requestAnimationFrame(paint)
     }
     soon()
-    const [forgetHand, forgetBox] = [hand.subscribe(soon), toolbox.subscribe(soon)]
+    const forget = [
+      hand.subscribe(soon),
+      toolbox.subscribe(soon),
+      editor.store.subscribe((now, before) => {
+        if (now.painted !== before.painted || now.prompts !== before.prompts) soon()
+      }),
+      // In the frame in which the photo moves, too.
+      seen.subscribe(() => {
+        cancelAnimationFrame(frame)
+        paint()
+      }),
+    ]
     return () => {
       cancelAnimationFrame(frame)
-      forgetHand()
-      forgetBox()
+      for (const each of forget) each()
     }
-  }, [view, editor, hand, toolbox, isHidden, painted, prompts])
+  }, [seen, editor, hand, toolbox, isHidden])
 
   return (
     <>

@@ -6,23 +6,19 @@ import type { Rgb } from '../editor/colours'
 import { standsBack } from '../editor/document'
 import type { Editor } from '../editor/editor'
 import type { Look } from '../editor/look'
-import type { Extent, View } from '../tools/panTool'
 import classes from './layers.module.css'
 import type { PainterClient } from './painter/client'
+import type { Seen } from './seen'
 import { shownMasks } from './shownMasks'
-
-interface LayerProps {
-  view: View
-}
 
 const NOTHING: readonly never[] = []
 
-interface PaintedLayersProps extends LayerProps {
+interface PaintedLayersProps {
+  seen: Seen
   painter: PainterClient
   editor: Editor
   look: Look
   colours: ReadonlyMap<string, Rgb>
-  pane: Extent
   photo: string
   name: string
   isHidden: boolean
@@ -31,12 +27,17 @@ interface PaintedLayersProps extends LayerProps {
 
 /** The photo and its masks: two canvases that the painter draws, each when it has to. */
 export function PaintedLayers(props: PaintedLayersProps) {
-  const { painter, editor, look, colours, view, pane, photo, name, isHidden, region } = props
+  const { painter, editor, look, colours, seen, photo, name, isHidden, region } = props
   const host = useRef<HTMLDivElement>(null)
   useEffect(() => painter.attach(host.current!, classes.layer!), [painter])
   useLayoutEffect(() => {
-    painter.look({ photo, view, pane, ratio: window.devicePixelRatio || 1, isHidden, region })
-  }, [painter, photo, view, pane, isHidden, region])
+    const look = () => {
+      const ratio = window.devicePixelRatio || 1
+      painter.look({ photo, view: seen.get(), pane: seen.pane, ratio, isHidden, region })
+    }
+    look()
+    return seen.subscribe(look)
+  }, [painter, photo, seen, isHidden, region])
 
   const state = useStore(editor.store)
   const { chosen, selected, alsoSelected } = state

@@ -64,6 +64,14 @@ function along(context: CanvasRenderingContext2D, path: readonly ImagePoint[]): 
   for (const { x, y } of path) context.lineTo(x, y)
 }
 
+/** Whether `paintHand` would paint nothing at all. */
+export function isBlank(hand: Hand): boolean {
+  const { gesture, over, tool } = hand
+  if (hand.hover.shown || hand.prompts().length) return false
+  if (gesture.name === 'boxing' || gesture.name === 'drawing' || gesture.name === 'painting') return false
+  return !over || (tool !== 'brush' && tool !== 'eraser')
+}
+
 /** What the hand does right now: prompts, outlines that grow, the brush's edge, what a click would give. */
 export function paintHand(context: CanvasRenderingContext2D, hand: Hand, view: View, diameter: number): void {
   const { scale } = view
