@@ -225,6 +225,9 @@ def test_a_browser_that_cannot_run_the_decoder_is_answered_by_the_server_and_sto
         page = context.new_page()
         page.goto(f"{maskloop.address}/datasets/{new_dataset(1)}/label")
         expect(page.get_by_test_id("decoder")).to_contain_text("on the server", timeout=60_000)
+        page.keyboard.press("o")
+        expect(page.get_by_text("it looks at the whole photo only").first).to_be_visible()
+        expect(page.get_by_text("looking closer")).to_be_hidden()
         where = Person(page).place
         for number, share in enumerate([(0.4, 0.5), (0.6, 0.5)], 1):
             page.mouse.click(*where(share, (240, 160)))
