@@ -145,11 +145,11 @@ def take(
 def still(page: Page) -> None:
     """Wait until nothing is on its way: answers, pictures, fading."""
     expect(page.get_by_label("Loading")).to_have_count(0, timeout=WAIT_MS)
+    page.wait_for_timeout(600)  # pictures are asked for when lists have come
     # Not wait_for_function, which evaluates text: the page's own policy forbids that.
     page.evaluate(
         "Promise.all([...document.images].map(one => one.complete || new Promise(go => { one.onload = one.onerror = go })))"
     )
-    page.wait_for_timeout(600)
     page.evaluate(
         "Promise.all(document.getAnimations().map(one => Promise.race([one.finished, new Promise(go => "
         "setTimeout(go, 1000))])))"
