@@ -227,35 +227,37 @@ function Thumbnail({
   colour,
   painter,
 }: Pick<RowProps, 'photo' | 'mask' | 'colour' | 'painter'>) {
-  const canvas = useRef<HTMLCanvasElement>(null)
+  // A file and not a canvas: every canvas on the page costs something in every frame, and there may be dozens of these.
+  const [source, setSource] = useState<string>()
   const { id, mask: pixels } = mask
   // biome-ignore lint/correctness/useExhaustiveDependencies: other pixels under the same id are another picture
   useEffect(() => {
     if (photo === null) return
     let isGone = false
+    let address: string | undefined
     const side = Math.round(THUMBNAIL_PX * (window.devicePixelRatio || 1))
-    const ask = async (again: boolean): Promise<void> => {
+    const ask = async (): Promise<void> => {
       const picture = await painter.thumbnail(photo, id, side, colour)
-      const own = canvas.current
-      if (!isGone && own && picture) {
-        Object.assign(own, { width: side, height: side })
-        own.getContext('2d')!.drawImage(picture, 0, 0)
-      } else if (!isGone && again && !picture) {
-        setTimeout(() => void ask(true), 500) // the photo is still on its way
+      if (isGone) return
+      if (!picture) {
+        setTimeout(() => void ask(), 500) // the photo is still on its way
+        return
       }
-      picture?.close()
+      address = URL.createObjectURL(picture)
+      setSource(address)
     }
-    void ask(true)
+    void ask()
     return () => {
       isGone = true
+      if (address) URL.revokeObjectURL(address)
     }
   }, [photo, id, pixels, colour, painter])
   return (
-    <canvas
-      ref={canvas}
+    <img
+      src={source}
+      alt=""
       className={classes.thumbnail}
       style={{ borderColor: cssOf(colour) }}
-      aria-hidden
       width={THUMBNAIL_PX}
       height={THUMBNAIL_PX}
     />

@@ -31,7 +31,7 @@ export class PainterClient {
     string,
     { resolve: (small: ImageBitmap) => void; reject: (error: Error) => void }
   >()
-  private readonly thumbnails = new Map<string, ((picture: ImageBitmap | null) => void)[]>()
+  private readonly thumbnails = new Map<string, ((picture: Blob | null) => void)[]>()
   private readonly sent = new Map<string, Bitmask>()
   private serial = 0
 
@@ -132,7 +132,7 @@ export class PainterClient {
   }
 
   /** A small square picture of a mask with the photo around it; null where either is not there. */
-  thumbnail(photo: string, id: string, side: number, colour: Rgb): Promise<ImageBitmap | null> {
+  thumbnail(photo: string, id: string, side: number, colour: Rgb): Promise<Blob | null> {
     return new Promise(resolve => {
       this.thumbnails.set(id, [...(this.thumbnails.get(id) ?? []), resolve])
       this.send({ kind: 'thumbnail', photo, id, side, colour })

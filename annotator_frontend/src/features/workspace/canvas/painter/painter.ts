@@ -373,8 +373,7 @@ export class Painter {
     const plate: Plate = { width: side, height: side, scale, left, top, data: image.data }
     drawMask(plate, shapes, { colour, fill: 0.35, line: 1 }, [0, 0, side, side])
     context.putImageData(image, 0, 0)
-    const picture = await createImageBitmap(canvas)
-    this.tell({ kind: 'thumbnail', id, picture }, [picture])
+    this.tell({ kind: 'thumbnail', id, picture: await fileOf(canvas) })
   }
 }
 
@@ -430,6 +429,11 @@ export function apart(boxes: readonly Box[]): Box[] {
     all.push(own)
   }
   return all
+}
+
+function fileOf(canvas: Canvas): Promise<Blob | null> {
+  if (!('toBlob' in canvas)) return canvas.convertToBlob()
+  return new Promise(resolve => canvas.toBlob(resolve))
 }
 
 function newCanvas(width: number, height: number): OffscreenCanvas | HTMLCanvasElement {

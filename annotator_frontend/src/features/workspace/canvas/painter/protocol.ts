@@ -37,6 +37,6 @@ export type FromPainter =
   | { kind: 'not loaded'; photo: string; message: string }
   /** What `show` of this serial asked for can be seen. */
   | { kind: 'drawn'; serial: number }
-  | { kind: 'thumbnail'; id: string; picture: ImageBitmap | null }
+  | { kind: 'thumbnail'; id: string; picture: Blob | null }
 
 export const SMALL_SIDE_PX = 512
