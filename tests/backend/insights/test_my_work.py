@@ -31,7 +31,7 @@ def test_days_begin_where_the_person_is(annotator, as_user, photo, label, monkey
     from datetime import UTC, datetime
 
     label(annotator)
-    monkeypatch.setattr("backend.insights.work._now", lambda: datetime(2026, 1, 10, 12, tzinfo=UTC))
+    monkeypatch.setattr("backend.insights.work.database_now", lambda: datetime(2026, 1, 10, 12, tzinfo=UTC))
     Mask.objects.update(created_at="2026-01-10T03:30:00Z")
     assert [day["day"] for day in work(as_user(annotator)).json()["days"]][-1:] == ["2026-01-10"]
     in_new_york = work(as_user(annotator), time_zone="America/New_York").json()
