@@ -14,7 +14,7 @@ from backend.annotation.services import assignment_next, assignments_expire
 from backend.autolabel.selectors import images_to_calibrate_on
 from backend.common.models import Event
 from backend.datasets.models import Split
-from backend.training.detectors import _complete_test_photos
+from backend.training.selectors import complete_test_photos
 from tests.backend.conftest import mask_body
 
 
@@ -221,11 +221,11 @@ def test_a_photo_with_a_mask_that_waits_is_complete_to_nobody(dataset, annotator
     client.put(f"/api/masks/{mask_id}/", mask_body(own), format="json")
     submit(client, own, complete=True)
     assert images_to_calibrate_on(dataset)[1]
-    assert [image for image, _ in _complete_test_photos(dataset)] == [photo]
+    assert [image for image, _ in complete_test_photos(dataset)] == [photo]
     Mask.objects.update(state=state)
     assert not complete_images(dataset).exists()
     assert not images_to_calibrate_on(dataset)[1]
-    assert _complete_test_photos(dataset) == []
+    assert list(complete_test_photos(dataset)) == []
 
 
 def test_completeness_is_yes_or_no(annotator, photo, take, as_user):
