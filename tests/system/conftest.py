@@ -32,6 +32,7 @@ class Running:
     port: int
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    _admin: Client | None = None
 
     @property
     def address(self) -> str:
@@ -64,7 +65,9 @@ class Running:
         return self.process.wait(seconds)
 
     def admin(self) -> Client:
-        return Client(self.address, "admin", self.password)
+        """Logged in once: who logs in for every test is taken for somebody who guesses passwords."""
+        self._admin = self._admin or Client(self.address, "admin", self.password)
+        return self._admin
 
 
 def free_port() -> int:

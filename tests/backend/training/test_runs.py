@@ -44,7 +44,9 @@ def start(dataset, admin, as_user):
     return post
 
 
-def test_retraining_trains_a_candidate_and_the_gate_decides(dataset, labelled, start, admin, as_user):
+def test_retraining_trains_a_candidate_the_gate_decides_and_a_second_delivery_changes_nothing(
+    dataset, labelled, start, admin, as_user
+):
     reply = start()
     assert reply.status_code == 201, reply.content
     training_run_work(run_id=reply.json()["id"])
@@ -63,13 +65,8 @@ def test_retraining_trains_a_candidate_and_the_gate_decides(dataset, labelled, s
     assert candidate.decoder_hash != base.decoder_hash
     live = Deployment.objects.get(dataset=dataset, until__isnull=True).checkpoint
     assert live == (candidate if run["decision"] == "promoted" else base)
-
-
-def test_a_second_delivery_of_a_training_run_changes_nothing(labelled, start):
-    run_id = start().json()["id"]
-    training_run_work(run_id=run_id)
     before = (Checkpoint.objects.count(), Deployment.objects.count(), Event.objects.count())
-    training_run_work(run_id=run_id)
+    training_run_work(run_id=run["id"])
     assert (Checkpoint.objects.count(), Deployment.objects.count(), Event.objects.count()) == before
 
 
@@ -227,6 +224,7 @@ def test_a_fault_in_the_worker_fails_the_run_with_the_reason(labelled, start, mo
     assert (run.state, run.error) == (RunState.FAILED, "division by zero")
 
 
+@pytest.mark.soak  # tests/system kills one in `make test`
 def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes_with_the_same_weights(
     labelled, start, monkeypatch, dataset
 ):
