@@ -53,6 +53,7 @@ def worker() -> Iterator:
         process.wait(10)
 
 
+@pytest.mark.soak  # minutes; what the next worker does is proved by tests/backend/training
 def test_a_worker_killed_in_the_middle_of_training_is_replaced_and_the_run_goes_on(
     dataset, admin, annotator, add_photo, label, worker
 ):

@@ -224,7 +224,6 @@ def test_a_fault_in_the_worker_fails_the_run_with_the_reason(labelled, start, mo
     assert (run.state, run.error) == (RunState.FAILED, "division by zero")
 
 
-@pytest.mark.soak  # tests/system kills one in `make test`
 def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes_with_the_same_weights(
     labelled, start, monkeypatch, dataset
 ):
