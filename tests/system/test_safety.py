@@ -176,39 +176,33 @@ def test_of_two_windows_on_one_photo_one_writes_and_the_other_one_watches_or_tak
 
 
 def test_three_photos_labelled_offline_are_sent_when_the_network_is_back(new_dataset, new_browser, script):
-    """Two of them are fetched ahead; the third one comes when the network does."""
-    page = new_browser(new_dataset(3))
+    page = new_browser(new_dataset(4))
     click(page)
     page.keyboard.press("Escape")
-    wait_until("the next photo", lambda: held_ahead(page), 30)
+    wait_until("the next two photos", lambda: ready_ahead(page) == 2 or None, 30)
     page.context.set_offline(True)
     shown = {}
-    for _ in range(2):
+    for number in range(3):
         click(page)
         page.keyboard.press("Enter")
         photo = page.evaluate(PHOTO)
         shown[photo] = shown_masks(page)
         page.wait_for_timeout(450)  # nobody submits a photo that they have not seen
         page.keyboard.press("Control+Enter")
-        wait_until("another photo", lambda own=photo: page.evaluate(PHOTO) != own or None, 10)
-    expect(page.get_by_test_id("saving")).to_contain_text("Not saved yet (4)")
+        wait_until("another photo, or none", lambda own=photo: page.evaluate(PHOTO) != own or None, 10)
+        expect(page.get_by_test_id("saving")).to_contain_text(f"Not saved yet ({2 * number + 2})")
     page.context.set_offline(False)
-    saved(page)
-    click(page)
-    page.keyboard.press("Enter")
-    shown[page.evaluate(PHOTO)] = shown_masks(page)
-    page.wait_for_timeout(450)
-    page.keyboard.press("Control+Enter")
     saved(page)
     assert len(shown) == 3
     for photo, masks in shown.items():
         assert len(masks) == 1
         assert_same(masks, stored_masks(script, photo))
+    wait_until("the fourth photo", lambda: page.evaluate(PHOTO) not in (None, *shown) or None, 30)
 
 
-def held_ahead(page: Page) -> bool | None:
-    """Whether the next photo is there already, embedding and all."""
-    return page.get_by_test_id("workspace").get_attribute("data-next") == "ready" or None
+def ready_ahead(page: Page) -> int:
+    """How many photos are there already, embedding and all, before they are asked for."""
+    return int(page.get_by_test_id("workspace").get_attribute("data-ahead") or 0)
 
 
 @pytest.mark.parametrize("lacks", ["WebAssembly", pytest.param("a runtime that starts", marks=pytest.mark.soak)])

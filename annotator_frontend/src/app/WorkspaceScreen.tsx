@@ -64,7 +64,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     onLeave: giveBack,
     onError: tellError,
   })
-  const { current, next, reason, advance, rename } = queue
+  const { current, ahead, reason, advance, rename } = queue
   const takeOver = useWatching(queue, outbox, tellError)
   useEffect(() => {
     outbox.onMoved = rename
@@ -94,7 +94,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
       title={dataset?.name ?? ''}
       guidelines={dataset?.guidelines ?? ''}
       current={current}
-      next={next}
+      ahead={ahead}
       outbox={outbox}
       drafts={drafts}
       onTakeOver={current && isElsewhere(current) ? () => void takeOver(current.tab) : null}

@@ -18,18 +18,19 @@ export function isElsewhere({ tab }: Assignment): boolean {
  * window is gone, after a crash or a closed tab, is taken over without a question.
  */
 export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unknown) => void) {
-  const { current, next, replace, advance } = queue
-  const newest = useRef([current, next])
-  newest.current = [current, next]
+  const { current, ahead, replace, advance } = queue
+  const held = current ? [current, ...ahead] : ahead
+  const newest = useRef(held)
+  newest.current = held
 
-  /** Of one other window: the photo at hand and the next one, which it has fetched ahead. */
+  /** Of one other window: the photo at hand and those that it has fetched ahead. */
   const takeOver = useCallback(
     async (tab: string) => {
       try {
         // What the other window could not send yet is taken over, too.
         await outbox.resume()
         for (const held of newest.current) {
-          if (held?.tab !== tab) continue
+          if (held.tab !== tab) continue
           const asOf = outbox.confirmations
           const taken = await answer(api.POST('/api/assignments/{assignment_id}/take/', path(held.id)))
           replace({ ...taken, asOf })
@@ -42,8 +43,7 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
     [outbox, replace, onError],
   )
 
-  const others = [current, next].flatMap(held => (held && isElsewhere(held) ? [held.tab] : []))
-  const seen = [...new Set(others)].join(' ')
+  const seen = [...new Set(held.filter(isElsewhere).map(({ tab }) => tab))].join(' ')
   useEffect(() => {
     for (const tab of seen.split(' ').filter(Boolean)) {
       void isGone(tab).then(gone => (gone ? takeOver(tab) : undefined))
@@ -55,7 +55,6 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
     const look = async () => {
       timer = undefined
       for (const held of newest.current) {
-        if (!held) continue
         const asOf = outbox.confirmations
         try {
           const now = await answer(api.GET('/api/assignments/{assignment_id}/', path(held.id)))
@@ -74,7 +73,7 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
     }
     const onChange = ({ kind, subject, data }: Change) => {
       const isOurs = newest.current.some(
-        held => held && (held.id === subject || (isElsewhere(held) && held.image.id === data.image)),
+        held => held.id === subject || (isElsewhere(held) && held.image.id === data.image),
       )
       if (isOurs && !(kind === 'assignment.taken' && data.tab === thisTab())) soon()
     }

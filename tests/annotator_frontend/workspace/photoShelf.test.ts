@@ -9,9 +9,33 @@ test('when a lease is taken again the decoder asks under the new one', () => {
   const decoder = { load: async () => {}, moved } as unknown as DecoderClient
   const shelf = new PhotoShelf(decoder, {} as PainterClient)
   const lease = (id: string) =>
-    ({ id, image: { id: 'photo' }, checkpoint: { decoder_hash: '' } }) as unknown as Assignment
+    ({ id, image: { id: 'photo', width: 9, height: 9 }, checkpoint: { decoder_hash: '' } }) as unknown as Assignment
   shelf.hold([lease('lease 1')])
   shelf.hold([lease('lease 2')])
   expect(moved.mock.calls).toEqual([['photo', 'lease 2']])
+  vi.unstubAllGlobals()
+})
+
+test('small photos are held as far ahead as they are leased, huge ones only the next', () => {
+  vi.stubGlobal('fetch', () => new Promise(() => {}))
+  const fetched = (side: number) => {
+    const shelf = new PhotoShelf(
+      { load: async () => {}, forgetPhoto: () => {} } as unknown as DecoderClient,
+      { forget: () => {} } as unknown as PainterClient,
+    )
+    const lease = (id: string) => ({
+      id,
+      image: { id, width: side, height: side, pixels_url: id },
+      checkpoint: { decoder_hash: '', encoder_hash: '' },
+    })
+    const asked = vi.spyOn(globalThis, 'fetch')
+    shelf.hold([lease('a'), lease('b'), lease('c')] as unknown as Assignment[])
+    const urls = asked.mock.calls.map(([url]) => (url instanceof Request ? url.url : String(url)))
+    shelf.hold([])
+    asked.mockRestore()
+    return ['a', 'b', 'c'].filter(id => urls.some(url => url.includes(`/api/images/${id}/`)))
+  }
+  expect(fetched(1000)).toEqual(['a', 'b', 'c'])
+  expect(fetched(5000)).toEqual(['a', 'b'])
   vi.unstubAllGlobals()
 })

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { ApiError, answer, api, isPassing, type Schemas } from '@/shared/api/client'
 import { thisTab } from '@/shared/api/tab'
 
@@ -6,7 +6,8 @@ import { thisTab } from '@/shared/api/tab'
 export type Assignment = Schemas['AssignmentJson'] & { asOf?: number }
 export type Reason = Schemas['ReasonEnum']
 
-const HELD_AHEAD = 2
+/** The one at hand and two more, so that a train in a tunnel is no break; as many as the server leases to one person. */
+const HELD = 3
 const RENEW_EVERY_MS = 4 * 60_000
 const ASK_AGAIN_MS = 1500
 const ASK_SOON_MS = 300
@@ -32,7 +33,8 @@ export interface QueueOptions {
 
 export interface Queue {
   current: Assignment | null
-  next: Assignment | null
+  /** Those that come after it. */
+  ahead: readonly Assignment[]
   /** Why there is no photo; null while one is coming. */
   reason: Reason | null
   /** Done with this one: the next takes its place at once. */
@@ -51,7 +53,7 @@ interface Asking {
   timer?: ReturnType<typeof setTimeout>
 }
 
-/** The photo at hand and the one after it, both leased, for as long as the page is open. */
+/** The photo at hand and those after it, all leased, for as long as the page is open. */
 export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOptions): Queue {
   const [held, setHeld] = useState<Assignment[]>([])
   const [reason, setReason] = useState<Reason | null>(null)
@@ -64,7 +66,7 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
 
   const fill = useCallback(async () => {
     const own = asking.current
-    if (own.isBusy || own.isGone || heldNow.current.length >= HELD_AHEAD) return
+    if (own.isBusy || own.isGone || heldNow.current.length >= HELD) return
     own.isBusy = true
     clearTimeout(own.timer)
     let pauseMs = 0
@@ -157,7 +159,8 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
     setHeld(now => now.map(one => (one.id === changed.id ? changed : one)))
   }, [])
 
-  return { current: held[0] ?? null, next: held[1] ?? null, reason, advance, rename, replace }
+  const ahead = useMemo(() => held.slice(1), [held])
+  return { current: held[0] ?? null, ahead, reason, advance, rename, replace }
 }
 
 async function ask(

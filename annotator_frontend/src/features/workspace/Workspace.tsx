@@ -76,7 +76,8 @@ export interface WorkspaceProps {
   /** Markdown: what the dataset wants outlined. */
   guidelines: string
   current: Assignment | null
-  next: Assignment | null
+  /** Those that come next, in order. */
+  ahead: readonly Assignment[]
   outbox: Outbox
   drafts: DraftKeeper
   /** Where another window of the person's writes to the photo: this one only looks, until it takes the photo over. */
@@ -95,7 +96,7 @@ export function Workspace({
   title,
   guidelines,
   current,
-  next,
+  ahead,
   outbox,
   drafts,
   onTakeOver,
@@ -166,8 +167,8 @@ export function Workspace({
     })
   }, [decoder, editor, hand, onError])
   useEffect(() => {
-    shelf.hold([current, next].filter(held => held !== null))
-  }, [shelf, current, next])
+    shelf.hold(current ? [current, ...ahead] : ahead)
+  }, [shelf, current, ahead])
   useEffect(
     () => () => {
       closer.leave()
@@ -418,18 +419,13 @@ export function Workspace({
     // The server is not asked what a click would give.
     hand.canPreview = step.where === 'browser'
   }, [hand, step])
-  const isNextReady = useSyncExternalStore(shelf.subscribe, () => {
-    const { picture, isReady } = shelf.get(next?.image.id)
-    return picture !== null && isReady
+  const readyAhead = useSyncExternalStore(shelf.subscribe, () => {
+    const waits = ahead.findIndex(({ image }) => !shelf.get(image.id).picture || !shelf.get(image.id).isReady)
+    return waits < 0 ? ahead.length : waits
   })
 
   return (
-    <div
-      className={classes.workspace}
-      onPointerMove={touch}
-      data-testid="workspace"
-      data-next={isNextReady ? 'ready' : 'coming'}
-    >
+    <div className={classes.workspace} onPointerMove={touch} data-testid="workspace" data-ahead={readyAhead}>
       <TopBar
         title={title}
         assignment={current}

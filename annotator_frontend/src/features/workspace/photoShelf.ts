@@ -16,10 +16,13 @@ export interface ShelvedPhoto {
 }
 
 const TRY_AGAIN_MS = 2000
+/** Of the photos held; more of them would cost memory that the one at hand needs. The first two are held whatever they are. */
+const MOST_PIXELS = 40_000_000
+const ALWAYS_HELD = 2
 
 const EMPTY: ShelvedPhoto = { picture: null, isReady: false, expectedSeconds: null, problem: null }
 
-/** The photo at hand and the next one, with what the decoder needs of them, fetched before they are asked for. */
+/** The photo at hand and the next ones, with what the decoder needs of them, fetched before they are asked for. */
 export class PhotoShelf {
   private readonly photos = new Map<string, ShelvedPhoto>()
   /** Under which assignment each is held; a lease that was taken again has a new one. */
@@ -41,8 +44,13 @@ export class PhotoShelf {
     return (image && this.photos.get(image)) || EMPTY
   }
 
-  /** Have these, in this order, and nothing else. */
-  hold(assignments: readonly Assignment[]): void {
+  /** Have these, in this order, as many as there is room for, and nothing else. */
+  hold(leased: readonly Assignment[]): void {
+    let pixels = 0
+    const assignments = leased.filter(({ image: { width, height } }, index) => {
+      pixels += width * height
+      return index < ALWAYS_HELD || pixels <= MOST_PIXELS
+    })
     const wanted = new Set(assignments.map(({ image }) => image.id))
     for (const image of [...this.photos.keys()]) if (!wanted.has(image)) this.drop(image)
     for (const assignment of assignments) {
