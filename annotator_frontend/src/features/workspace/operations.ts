@@ -1,6 +1,7 @@
 import { notifications } from '@mantine/notifications'
 import { t } from '@/shared/i18n'
-import type { Editor, Outcome } from './editor/editor'
+import type { Editor } from './editor/editor'
+import type { Outcome } from './editor/operations'
 
 type Operation = 'fill holes' | 'remove islands' | 'merge' | 'subtract' | 'split'
 

@@ -2,6 +2,7 @@ import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { flattened, type Patched } from '@/shared/geometry/patched'
 import type { Box } from '@/shared/geometry/points'
+import { encode } from '@/shared/geometry/runLengths'
 import type { Candidate } from '../decoder/protocol'
 
 /** A mask that was accepted here, or was on the photo before. */
@@ -90,15 +91,33 @@ export function isEmpty(mask: Bitmask): boolean {
   return !mask.bits.includes(1)
 }
 
-/** Other ids in the place of ids that the server does not take back. Documents that name none of them stay as they are. */
-export function renamed(document: Document, renames: ReadonlyMap<string, AcceptedMask>): Document {
-  const idOf = (id: string | null) => (id === null ? null : (renames.get(id)?.id ?? id))
-  const masks = document.masks.map(mask => {
-    const own = renames.get(mask.id) ?? mask
-    const replaces = idOf(own.replaces)
-    return replaces === own.replaces ? own : { ...own, replaces }
-  })
-  const isSame = masks.every((mask, index) => mask === document.masks[index])
-  const refines = idOf(document.refines)
-  return isSame && refines === document.refines ? document : { ...document, masks, refines }
+/** A mask that hands made, or changed. */
+export function madeByHand(
+  mask: Bitmask,
+  id: string,
+  replaces: string | null,
+  seconds: number,
+): AcceptedMask {
+  return {
+    id,
+    mask,
+    counts: encode(mask),
+    origin: 'brush',
+    prompts: [],
+    predictedIou: null,
+    stability: null,
+    choice: null,
+    seconds,
+    clicks: 0,
+    isNew: true,
+    replaces,
+    locked: false,
+    cropBox: null,
+  }
+}
+
+/** A mask that was here before. The server takes no row back, so it is a new one; whatever it was, a person put it here. */
+export function madeAgain(mask: AcceptedMask, id: string, replaces: string | null): AcceptedMask {
+  const origin = mask.origin === 'brush' ? 'brush' : 'assisted'
+  return { ...mask, id, origin, isNew: true, replaces }
 }

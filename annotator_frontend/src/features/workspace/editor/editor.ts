@@ -1,53 +1,30 @@
 import { createStore, type StoreApi } from 'zustand/vanilla'
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
-import {
-  boxOfTiles,
-  emptyMask,
-  flattened,
-  Painter,
-  type Patched,
-  patched,
-  repatched,
-} from '@/shared/geometry/patched'
+import { emptyMask, flattened, type Patched, patched, repatched } from '@/shared/geometry/patched'
 import type { Box, Size } from '@/shared/geometry/points'
-import { difference, partsOf, union, withoutHoles, withoutIslands } from '@/shared/geometry/regions'
-import { encode } from '@/shared/geometry/runLengths'
+import { withoutHoles, withoutIslands } from '@/shared/geometry/regions'
 import type { Candidate } from '../decoder/protocol'
 import {
   type AcceptedMask,
   type Document,
   isBusy,
   isEmpty,
+  madeAgain,
+  madeByHand,
   NO_OBJECT,
   type Painted,
-  renamed,
   shownMask,
 } from './document'
-import { type Fault, faultOf } from './fault'
-import { paintOnto, type Shape } from './shape'
+import { faultOf } from './fault'
+import { type Become, merged, type Outcome, refused, splitUp, subtracted } from './operations'
+import { AcceptPromise } from './promise'
+import { LiveShape, type Shape } from './shape'
+import { type EditorState, NEW_PHOTO } from './state'
+import { MaskUndo, renamed, stepped, wayTo } from './undo'
 
 export type { AcceptedMask } from './document'
-
-export interface EditorState extends Document {
-  photo: string | null
-  size: Size
-  /** Counts what was asked of the decoder; an answer to an older revision is dropped. */
-  revision: number
-  isWaiting: boolean
-  /** It is accepted as soon as its answer is there. */
-  isPromised: boolean
-  /** A stroke goes on: what it paints on is shown by whoever shows the stroke. */
-  isPainting: boolean
-  /** What the newest click did wrong, until something else is done. */
-  fault: Fault | null
-  past: readonly Document[]
-  future: readonly Document[]
-  /** What clicks and strokes correct, and what is subtracted from. Never a locked one. */
-  selected: string | null
-  /** Selected besides, to merge or to subtract. */
-  alsoSelected: readonly string[]
-}
+export type { EditorState } from './state'
 
 /** What the editor wants done outside. */
 export interface EditorEffects {
@@ -66,47 +43,13 @@ export interface EditorEffects {
   secondsSpent: () => number
 }
 
-/** What came of an operation: done, how many it was about; or why not. */
-export type Outcome =
-  | { done: true; count: number }
-  | { done: false; why: 'too many' | 'nothing' | 'select' | 'select two' | 'empty' | 'waiting' }
-
-const NOTHING: Outcome = { done: false, why: 'nothing' }
-const MOST_UNDO_STEPS = 200
-/** What answers in the steps may take. These many steps are kept whatever they take. */
-const MOST_UNDO_BYTES = 256 * 2 ** 20
-const LEAST_UNDO_STEPS = 20
-const MOST_PARTS = 20
-const NEW_PHOTO = {
-  ...NO_OBJECT,
-  masks: [],
-  isWaiting: false,
-  isPromised: false,
-  isPainting: false,
-  fault: null,
-  past: [],
-  future: [],
-  selected: null,
-  alsoSelected: [],
-}
-
 /** The object in work and the photo's masks, with undo. No React, no DOM, no server. */
 export class Editor {
   readonly store: StoreApi<EditorState>
-  /** A stroke that the hand is still at. */
-  private live: { shape: Shape; painter: Painter; drawn: number } | null = null
-
-  /**
-   * Enter came before the answer. `afterwards` is what was done since, to the next object: it happens once this one is accepted, and
-   * never to this one.
-   */
-  private promised: { seconds: number; afterwards: (() => void)[]; whenSettled: (() => void) | null } | null =
-    null
-  /** Seconds of a promise that was broken: they were spent on what is accepted next. */
-  private secondsBefore = 0
-
-  /** Masks that the undo of one mask brought back, and what they are in the steps. */
-  private readonly cameBack = new Map<string, string>()
+  /** What the hand is still at. */
+  private live: LiveShape | null = null
+  private readonly promise = new AcceptPromise()
+  private readonly maskUndo = new MaskUndo()
 
   constructor(private readonly effects: EditorEffects) {
     this.store = createStore<EditorState>(() => ({
@@ -120,9 +63,9 @@ export class Editor {
   /** Begin with a photo and the masks that it has. Nothing can be undone beyond this. */
   open(photo: string, masks: readonly AcceptedMask[], size: Size): void {
     this.breakPromise()
-    this.secondsBefore = 0
+    this.promise.takeSeconds() // they were another photo's
     this.live = null
-    this.cameBack.clear()
+    this.maskUndo.forget()
     this.store.setState({ ...NEW_PHOTO, photo, masks, size, revision: this.state.revision + 1 })
   }
 
@@ -143,7 +86,7 @@ export class Editor {
   restore(kept: unknown): void {
     const { photo, masks } = this.state
     const draft = { ...NO_OBJECT, ...(kept as Partial<Document> | null | undefined), masks }
-    if (photo === null || isBusy(this.state) || !Array.isArray(draft.prompts) || !isBusy(draft)) return
+    if (photo === null || this.isBusy || !Array.isArray(draft.prompts) || !isBusy(draft)) return
     // What it corrects may be gone meanwhile: then it is an object of its own.
     if (!masks.some(({ id }) => id === draft.refines)) draft.refines = null
     this.goTo(draft, [...this.state.past, this.document()], [])
@@ -167,10 +110,7 @@ export class Editor {
    */
   addPrompt(prompt: Prompt, known: readonly Candidate[] | null = null): void {
     if (this.state.photo === null) return
-    if (this.promised) {
-      this.promised.afterwards.push(() => this.addPrompt(prompt))
-      return
-    }
+    if (this.promise.postpone(() => this.addPrompt(prompt))) return
     const { prompts, candidates, chosen, painted } = this.state
     const refines = this.refinesNext()
     const kept = prompt.kind === 'point' ? prompts : prompts.filter(({ kind }) => kind !== prompt.kind)
@@ -260,11 +200,11 @@ export class Editor {
   /** Show a stroke that goes on. Its path may have grown since: only what is new is painted. */
   preview(shape: Shape): void {
     if (this.state.photo === null) return
-    if (this.live?.shape.path !== shape.path) {
-      this.live = { shape, painter: new Painter(this.pixelsNext()), drawn: 0 }
+    if (!this.live?.is(shape)) {
+      this.live = new LiveShape(shape, this.pixelsNext())
       this.store.setState({ isPainting: true })
     }
-    this.live.drawn = paintOnto(this.live.painter, shape, this.live.drawn, this.state.size)
+    this.live.grow(shape)
   }
 
   /** Give a stroke up that goes on: it leaves no trace. */
@@ -275,24 +215,23 @@ export class Editor {
 
   /** What is painted now, for showing it; null where nothing is. */
   pixelsShown(): Patched | null {
-    return this.live?.painter.look() ?? this.state.painted?.pixels ?? null
+    return this.live?.pixels() ?? this.state.painted?.pixels ?? null
   }
 
   /** What the stroke that goes on has touched since this was asked last. */
   takeTouched(): Box | null {
-    return this.live ? boxOfTiles(this.live.painter.takeDirty(), this.state.size) : null
+    return this.live?.takeTouched() ?? null
   }
 
   /** A stroke or an outline that is complete: one step of undo. It begins an object where none is in work or selected. */
   paint(shape: Shape): void {
     if (this.state.photo === null) return
-    if (this.promised) {
+    if (this.promise.postpone(() => this.paint(shape))) {
       this.dropPreview()
-      this.promised.afterwards.push(() => this.paint(shape))
       return
     }
     this.preview(shape)
-    const pixels = this.live!.painter.look()
+    const pixels = this.live!.pixels()
     this.live = null
     this.setPixels(pixels)
   }
@@ -308,19 +247,19 @@ export class Editor {
 
   private clean(by: typeof withoutHoles): Outcome {
     const { isWaiting, selected } = this.state
-    if (!isBusy(this.state) && selected === null) return { done: false, why: 'select' }
-    if (isWaiting) return { done: false, why: 'waiting' }
-    const before = isBusy(this.state) ? shownMask(this.state) : this.maskOf(selected)
+    if (!this.isBusy && selected === null) return refused('select')
+    if (isWaiting) return refused('waiting')
+    const before = this.isBusy ? shownMask(this.state) : this.maskOf(selected)
     const { mask, count } = before ? by(before) : { mask: null, count: 0 }
-    if (!mask || !count) return NOTHING
-    if (isBusy(this.state)) this.setPixels(repatched(this.pixelsInWork(), mask))
+    if (!mask || !count) return refused('nothing')
+    if (this.isBusy) this.setPixels(repatched(this.pixelsInWork(), mask))
     else this.exchange([selected!], [this.made(mask, selected)])
     return { done: true, count }
   }
 
   /** What a stroke goes onto: nothing yet, where it belongs to the next object. */
   private pixelsNext(): Patched {
-    return this.promised ? patched(emptyMask(this.state.size)) : this.pixelsInWork()
+    return this.promise.isMade ? patched(emptyMask(this.state.size)) : this.pixelsInWork()
   }
 
   private pixelsInWork(): Patched {
@@ -345,52 +284,44 @@ export class Editor {
    * @param seconds of work on it, where that was asked already.
    */
   accept(seconds?: number): boolean {
-    if (this.promised) {
+    if (this.promise.isMade) {
       // Enter again is about the same object, unless there is another by now.
-      const { afterwards } = this.promised
-      const spent = afterwards.length ? (seconds ?? this.secondsSpent()) : 0
-      if (afterwards.length) afterwards.push(() => this.accept(spent))
+      if (this.promise.isFollowed) {
+        const spent = seconds ?? this.secondsSpent()
+        this.promise.postpone(() => this.accept(spent))
+      }
       return true
     }
-    if (!this.state.isWaiting || !isBusy(this.state)) return this.acceptNow(seconds)
-    this.promised = { seconds: seconds ?? this.secondsSpent(), afterwards: [], whenSettled: null }
+    if (!this.state.isWaiting || !this.isBusy) return this.acceptNow(seconds)
+    this.promise.make(seconds ?? this.secondsSpent())
     this.store.setState({ isPromised: true })
     return true
   }
 
   /** Do this once no object waits to be accepted; not at all where it comes to nothing. */
   whenSettled(act: () => void): void {
-    if (this.promised) this.promised.whenSettled = act
-    else act()
+    this.promise.whenSettled(act)
   }
 
   /** Accept nothing by itself, and leave undone what was to be done then. Returns whether there was anything. */
   breakPromise(): boolean {
-    if (!this.promised) return false
-    this.secondsBefore += this.promised.seconds
-    this.promised = null
+    if (!this.promise.break()) return false
     this.dropPreview()
     this.store.setState({ isPromised: false })
     return true
   }
 
   private keepPromise(): void {
-    if (!this.promised) return
-    const { seconds, afterwards, whenSettled } = this.promised
-    this.breakPromise()
-    if (!this.acceptNow(seconds)) {
-      this.effects.notAccepted()
-      return
-    }
-    this.secondsBefore = 0
-    for (const act of afterwards) act()
-    if (whenSettled) this.whenSettled(whenSettled)
+    const isKept = this.promise.keep(seconds => {
+      this.dropPreview()
+      this.store.setState({ isPromised: false })
+      return this.acceptNow(seconds)
+    })
+    if (!isKept) this.effects.notAccepted()
   }
 
   private secondsSpent(): number {
-    const seconds = this.secondsBefore + this.effects.secondsSpent()
-    this.secondsBefore = 0
-    return seconds
+    return this.promise.takeSeconds() + this.effects.secondsSpent()
   }
 
   private acceptNow(seconds?: number): boolean {
@@ -417,7 +348,7 @@ export class Editor {
 
   /** Give the object in work up. Returns whether there was one. */
   clear(): boolean {
-    if (!isBusy(this.state)) return false
+    if (!this.isBusy) return false
     this.step({ ...NO_OBJECT, masks: this.state.masks })
     return true
   }
@@ -458,38 +389,26 @@ export class Editor {
 
   /** One mask of all that are selected, in the first one's place. */
   merge(): Outcome {
-    const ids = this.selection()
-    if (ids.length < 2) return { done: false, why: 'select two' }
-    const whole = union(ids.map(id => this.maskOf(id)!))
-    return this.exchange(ids, [this.made(whole, ids[0]!)])
+    return this.become(merged, this.selection())
   }
 
   /** Take the others' pixels away from the first that was selected. */
   subtract(): Outcome {
-    const [first, ...others] = this.selection()
-    if (!first || !others.length) return { done: false, why: 'select two' }
-    const mask = this.maskOf(first)!
-    const rest = difference(
-      mask,
-      others.map(id => this.maskOf(id)!),
-    )
-    if (isEmpty(rest)) return { done: false, why: 'empty' }
-    const counts = encode(rest)
-    if (counts === encode(mask)) return NOTHING
-    return this.exchange([first], [this.made(rest, first)])
+    return this.become(subtracted, this.selection().slice(0, 1))
   }
 
   /** Each connected part a mask of its own; the largest keeps the place. */
   split(): Outcome {
-    const { selected, alsoSelected } = this.state
-    if (selected === null || alsoSelected.length) return { done: false, why: 'select' }
-    const parts = partsOf(this.maskOf(selected)!)
-    if (parts.length < 2) return NOTHING
-    // Specks are no objects: nobody wants fifty of them in the dataset by one key.
-    if (parts.length > MOST_PARTS) return { done: false, why: 'too many' }
+    return this.become(splitUp, this.selection())
+  }
+
+  /** @param ids those that what is selected takes the place of. */
+  private become(become: Become, ids: readonly string[]): Outcome {
+    const masks = become(this.selection().map(id => this.maskOf(id)!))
+    if (typeof masks === 'string') return refused(masks)
     return this.exchange(
-      [selected],
-      parts.map((part, index) => this.made(part, index ? null : selected)),
+      ids,
+      masks.map((mask, index) => this.made(mask, index ? null : ids[0]!)),
     )
   }
 
@@ -502,11 +421,9 @@ export class Editor {
   undo(): boolean {
     this.dropPreview()
     if (this.breakPromise()) return true
-    const { past, future, selected, alsoSelected } = this.state
-    if (!isBusy(this.state) && selected !== null && !alsoSelected.length) return this.undoOf(selected)
-    const before = past.at(-1)
-    if (before) this.goTo(before, past.slice(0, -1), [...future, this.document()])
-    return before !== undefined
+    const { selected, alsoSelected } = this.state
+    if (!this.isBusy && selected !== null && !alsoSelected.length) return this.undoOf(selected)
+    return this.undoNewest()
   }
 
   redo(): boolean {
@@ -517,35 +434,24 @@ export class Editor {
     return after !== undefined
   }
 
+  private undoNewest(): boolean {
+    const { past, future } = this.state
+    const before = past.at(-1)
+    if (before) this.goTo(before, past.slice(0, -1), [...future, this.document()])
+    return before !== undefined
+  }
+
   /** Undo what made one mask, though other things were done since: a step of its own, forward. */
   private undoOf(id: string): boolean {
-    const { past, future, masks } = this.state
-    const documents = [...past, this.document()]
-    const isIn = ({ masks: all }: Document, wanted: string) => all.some(mask => mask.id === wanted)
-    // A mask that came back so is, in the steps, the one that it was.
-    const original = this.cameBack.get(id) ?? id
-    let made = documents.findLastIndex(document => isIn(document, original))
-    while (made > 0 && isIn(documents[made - 1]!, original)) made--
-    if (made <= 0) return false
-    const [before, after] = [documents[made - 1]!, documents[made]!]
-    if (made === past.length) {
-      this.goTo(before, past.slice(0, -1), [...future, this.document()])
-      return true
-    }
-    const out = after.masks.filter(mask => !isIn(before, mask.id))
-    const back = before.masks.filter(mask => !isIn(after, mask.id))
-    const nowOf = (wanted: string) =>
-      masks.find(mask => mask.id === wanted || this.cameBack.get(mask.id) === wanted)?.id
-    const gone = out.map(mask => nowOf(mask.id))
-    // Another step took a part of it since: that one is to be undone first.
-    if (!gone.every(found => found !== undefined)) return false
-    const again = back.map(mask => {
-      const partner = this.partnerOf(mask, out)
-      const one = this.again(mask, partner && nowOf(partner)!)
-      this.cameBack.set(one.id, mask.id)
+    const unmaking = this.maskUndo.of(id, [...this.state.past, this.document()])
+    if (unmaking === 'newest step') return this.undoNewest()
+    if (!unmaking) return false
+    const again = unmaking.back.map(({ mask, replaces }) => {
+      const one = madeAgain(mask, this.effects.newId(), replaces)
+      this.maskUndo.remember(one.id, mask.id)
       return one
     })
-    this.exchange(gone, again)
+    this.exchange(unmaking.gone, again)
     return true
   }
 
@@ -565,35 +471,8 @@ export class Editor {
     return { done: true, count: Math.max(by.length, ids.length) }
   }
 
-  /** A mask made by hand here. */
   private made(mask: Bitmask, replaces: string | null, seconds = this.secondsSpent()): AcceptedMask {
-    return {
-      id: this.effects.newId(),
-      mask,
-      counts: encode(mask),
-      origin: 'brush',
-      prompts: [],
-      predictedIou: null,
-      stability: null,
-      choice: null,
-      seconds,
-      clicks: 0,
-      isNew: true,
-      replaces,
-      locked: false,
-      cropBox: null,
-    }
-  }
-
-  /** A mask that was here before. The server takes no row back, so it is a new one; whatever it was, a person put it here. */
-  private again(mask: AcceptedMask, replaces: string | null): AcceptedMask {
-    const origin = mask.origin === 'brush' ? 'brush' : 'assisted'
-    return { ...mask, id: this.effects.newId(), origin, isNew: true, replaces }
-  }
-
-  /** Of masks that go: the one in whose place another comes back. */
-  private partnerOf(back: AcceptedMask, out: readonly AcceptedMask[]): string | null {
-    return out.find(gone => gone.replaces === back.id || back.replaces === gone.id)?.id ?? null
+    return madeByHand(mask, this.effects.newId(), replaces, seconds)
   }
 
   private canTouch(id: string): boolean {
@@ -606,7 +485,7 @@ export class Editor {
 
   /** What the next prompt or stroke corrects. */
   private refinesNext(): string | null {
-    return isBusy(this.state) ? this.state.refines : this.state.selected
+    return this.isBusy ? this.state.refines : this.state.selected
   }
 
   private document(): Document {
@@ -615,7 +494,7 @@ export class Editor {
   }
 
   private step(change: Partial<Document>): void {
-    const past = withinMemory([...this.state.past, this.document()].slice(-MOST_UNDO_STEPS))
+    const past = stepped(this.state.past, this.document())
     this.live = null
     this.store.setState({ ...change, past, future: [], fault: null, isPainting: false })
     // What the decoder is still at belongs to the step before, unless this one leaves the object in work alone.
@@ -628,25 +507,16 @@ export class Editor {
   private goTo(target: Document, past: readonly Document[], future: readonly Document[]): void {
     this.breakPromise()
     const { masks, revision, photo } = this.state
-    const wanted = new Set(target.masks.map(mask => mask.id))
-    const present = new Set(masks.map(mask => mask.id))
-    const out = masks.filter(mask => !wanted.has(mask.id))
-    this.cameBack.clear()
-    const taken = new Set<string>()
+    const { back, removed } = wayTo(target.masks, masks)
     const renames = new Map<string, AcceptedMask>()
-    for (const mask of target.masks) {
-      if (present.has(mask.id)) continue
-      const partner = this.partnerOf(
-        mask,
-        out.filter(({ id }) => !taken.has(id)),
-      )
-      if (partner) taken.add(partner)
-      const again = this.again(mask, partner)
+    for (const { mask, replaces } of back) {
+      const again = madeAgain(mask, this.effects.newId(), replaces)
       this.effects.put(again)
       // In the documents it goes on replacing what it replaced when it was made: by that undo and redo find each other.
       renames.set(mask.id, { ...again, replaces: mask.replaces })
     }
-    for (const { id } of out) if (!taken.has(id)) this.effects.remove(id)
+    for (const id of removed) this.effects.remove(id)
+    this.maskUndo.forget()
     this.store.setState({
       ...renamed(target, renames),
       past: past.map(document => renamed(document, renames)),
@@ -663,19 +533,4 @@ export class Editor {
       this.effects.ask(photo, revision + 1, target.prompts, target.fedBack)
     }
   }
-}
-
-/** The newest of these steps, as many as may be kept. */
-function withinMemory(steps: readonly Document[]): readonly Document[] {
-  let bytes = 0
-  let first = steps.length
-  while (first > 0 && (bytes <= MOST_UNDO_BYTES || steps.length - first < LEAST_UNDO_STEPS)) {
-    first--
-    const { candidates } = steps[first]!
-    // Steps that left the answers alone share them.
-    if (candidates !== steps[first + 1]?.candidates) {
-      for (const { logits, mask } of candidates) bytes += logits.byteLength + mask.bits.byteLength
-    }
-  }
-  return first ? steps.slice(first) : steps
 }

@@ -1,5 +1,5 @@
-import type { Painter } from '@/shared/geometry/patched'
-import type { ImagePoint, Size } from '@/shared/geometry/points'
+import { boxOfTiles, Painter, type Patched } from '@/shared/geometry/patched'
+import type { Box, ImagePoint } from '@/shared/geometry/points'
 import { polygonSpans, strokeSpans } from '@/shared/geometry/strokes'
 
 /** What a hand draws: a brush's stroke, or the outline of an area. It adds pixels, or takes them away. */
@@ -8,17 +8,46 @@ export type Shape = { adds: boolean; path: readonly ImagePoint[] } & (
   | { kind: 'area' }
 )
 
-/** Paint what has come to a shape since `drawn` places of its path were; returns how many are drawn now. */
-export function paintOnto(painter: Painter, shape: Shape, drawn: number, { height }: Size): number {
-  const { path } = shape
-  const value = shape.adds ? 1 : 0
-  const span = (y: number, x0: number, x1: number) => painter.span(y, x0, x1, value)
-  if (shape.kind === 'area') {
-    if (path.length > 2) polygonSpans(path, height, span)
-    return path.length
+/** A shape that the hand is still at. */
+export class LiveShape {
+  private readonly path: readonly ImagePoint[]
+  private readonly painter: Painter
+  private drawn = 0
+
+  /** @param onto what it is painted on, which stays as it is. */
+  constructor(
+    { path }: Shape,
+    private readonly onto: Patched,
+  ) {
+    this.path = path
+    this.painter = new Painter(onto)
   }
-  for (let i = drawn; i < path.length; i++) {
-    strokeSpans(path[Math.max(i - 1, 0)]!, path[i]!, shape.diameter, span)
+
+  /** Whether it is this shape, which may have grown since. */
+  is({ path }: Shape): boolean {
+    return path === this.path
   }
-  return path.length
+
+  /** Paint what has come to its path. */
+  grow(shape: Shape): void {
+    const { path } = shape
+    const value = shape.adds ? 1 : 0
+    const span = (y: number, x0: number, x1: number) => this.painter.span(y, x0, x1, value)
+    if (shape.kind === 'area') {
+      if (path.length > 2) polygonSpans(path, this.onto.size.height, span)
+      return
+    }
+    for (; this.drawn < path.length; this.drawn++) {
+      strokeSpans(path[Math.max(this.drawn - 1, 0)]!, path[this.drawn]!, shape.diameter, span)
+    }
+  }
+
+  pixels(): Patched {
+    return this.painter.look()
+  }
+
+  /** What it has touched since this was asked last. */
+  takeTouched(): Box | null {
+    return boxOfTiles(this.painter.takeDirty(), this.onto.size)
+  }
 }
