@@ -90,6 +90,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   }
   return (
     <Workspace
+      key={user.id}
       user={user.id}
       title={dataset?.name ?? ''}
       guidelines={dataset?.guidelines ?? ''}

@@ -3,7 +3,7 @@ import { t } from '@/shared/i18n'
 import type { Editor } from './editor/editor'
 import type { Outcome } from './editor/operations'
 
-type Operation = 'fill holes' | 'remove islands' | 'merge' | 'subtract' | 'split'
+export type Operation = 'fill holes' | 'remove islands' | 'merge' | 'subtract' | 'split'
 
 export const OPERATIONS: Record<Operation, (editor: Editor) => Outcome> = {
   'fill holes': editor => editor.fillHoles(),

@@ -1,9 +1,8 @@
-import { type RefObject, useEffect, useRef, useState } from 'react'
-import { ActiveClock } from './editor/activeClock'
+import { type RefObject, useEffect, useRef } from 'react'
+import type { ActiveClock } from './editor/activeClock'
 
-/** The clock of the work on a mask. It stands still while the tab is hidden, and while a dialog lies over the photo. */
-export function useWorkClock(isCovered: boolean): ActiveClock {
-  const [clock] = useState(() => new ActiveClock())
+/** Has the clock of the work on a mask stand still while the tab is hidden, and while a dialog lies over the photo. */
+export function useWorkClock(clock: ActiveClock, isCovered: boolean): void {
   const covered: RefObject<boolean> = useRef(isCovered)
   covered.current = isCovered
   useEffect(() => {
@@ -18,5 +17,4 @@ export function useWorkClock(isCovered: boolean): ActiveClock {
     document.addEventListener('visibilitychange', onVisibility)
     return () => document.removeEventListener('visibilitychange', onVisibility)
   }, [clock])
-  return clock
 }

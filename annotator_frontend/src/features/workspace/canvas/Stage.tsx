@@ -1,7 +1,8 @@
-import { type PointerEvent, useEffect, useMemo, useRef } from 'react'
+import { type PointerEvent, useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import { useStore } from 'zustand'
 import { type Box, clampPoint, type ImagePoint } from '@/shared/geometry/points'
 import { t } from '@/shared/i18n'
+import type { Closer } from '../closer'
 import type { Rgb } from '../editor/colours'
 import type { Editor } from '../editor/editor'
 import type { Look } from '../editor/look'
@@ -31,6 +32,8 @@ export interface StageHandle {
   region: () => Box
   /** The hand that keys move. */
   keyboard: KeyboardHand
+  /** Give the gesture up. Returns whether there was one. */
+  escape: () => boolean
 }
 
 type HandEvent = Pick<
@@ -50,23 +53,21 @@ interface StageProps {
   canPrompt: boolean
   isHidden: boolean
   isSpaceDown: boolean
-  /** The part of the photo that the model looks at; null: all of it. */
-  region: Box | null
+  closer: Closer
   onTouch: () => void
-  /** Called when the stage has a gesture to give up with Escape, and when it has not. */
-  escapeRef: { current: () => boolean }
   handleRef: { current: StageHandle | null }
 }
 
 /** The photo, its masks and the hand. */
 export function Stage(props: StageProps) {
   const { editor, hand, toolbox, look, painter, colours, photo, name } = props
-  const { canPrompt, isHidden, isSpaceDown, region, onTouch, escapeRef, handleRef } = props
+  const { canPrompt, isHidden, isSpaceDown, closer, onTouch, handleRef } = props
   const stage = useRef<HTMLDivElement>(null)
   const pane = useRef<Extent>({ width: 1, height: 1 })
   /** Where the stage is in the window; null: to be read. */
   const origin = useRef<{ left: number; top: number } | null>(null)
   const tool = useStore(toolbox, state => state.tool)
+  const closerState = useSyncExternalStore(closer.subscribe, closer.getState)
   const press = useRef<{ at_screen: ImagePoint; isPan: boolean; isDrag: boolean } | null>(null)
 
   // Another photo begins fitted.
@@ -89,16 +90,17 @@ export function Stage(props: StageProps) {
       }),
     [hand],
   )
-  handleRef.current = {
-    keyboard,
-    fit: () => seen.show(null),
-    actual: () => seen.show(actual(seen.get(), seen.pane)),
-    region: () => inView(seen.get(), photo, seen.pane),
-  }
-  escapeRef.current = () => {
+  const giveUp = () => {
     press.current = null
     keyboard.letGo()
     return hand.escape()
+  }
+  handleRef.current = {
+    keyboard,
+    escape: giveUp,
+    fit: () => seen.show(null),
+    actual: () => seen.show(actual(seen.get(), seen.pane)),
+    region: () => inView(seen.get(), photo, seen.pane),
   }
   useEffect(() => {
     hand.canPrompt = canPrompt
@@ -224,7 +226,7 @@ export function Stage(props: StageProps) {
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={onPointerUp}
-      onPointerCancel={() => escapeRef.current()}
+      onPointerCancel={giveUp}
       onPointerLeave={() => {
         look.hover(null)
         hand.leave()
@@ -240,7 +242,7 @@ export function Stage(props: StageProps) {
         look={look}
         colours={colours}
         isHidden={isHidden}
-        region={region}
+        region={closerState.name === 'closer' ? closerState.region : null}
       />
       <ToolLayer seen={seen} editor={editor} hand={hand} toolbox={toolbox} isHidden={isHidden} />
       <Crosshair keyboard={keyboard} seen={seen} />

@@ -1,10 +1,12 @@
 import { Button, Group, Loader, Text } from '@mantine/core'
+import { useSyncExternalStore } from 'react'
 import { t } from '@/shared/i18n'
-import type { CloserState } from '../closer'
+import type { Closer } from '../closer'
 import classes from './panels.module.css'
 
 /** Which part of the photo the model looks at, where it is not all of it; and the way back. */
-export function CloserNotice({ state, onLeave }: { state: CloserState; onLeave: () => void }) {
+export function CloserNotice({ closer, onLeave }: { closer: Closer; onLeave: () => void }) {
+  const state = useSyncExternalStore(closer.subscribe, closer.getState)
   if (state.name === 'whole') return null
   return (
     <Group className={classes.closer} gap="sm" wrap="nowrap" role="status">

@@ -1,23 +1,40 @@
 import { Group, Text } from '@mantine/core'
+import { useStore } from 'zustand'
+import { useSignal } from '@/shared/api/signal'
+import { t } from '@/shared/i18n'
 import { NewVersion } from '@/shared/ui/NewVersion'
-import type { Outbox } from '../saving/outbox'
+import type { Step } from '../decoder/client'
+import type { Workbench } from '../workbench'
 import classes from './panels.module.css'
 import { Saving } from './Saving'
 
-interface StatusLineProps {
-  outbox: Outbox
-  decoder: string
-}
-
 /** Whether everything is with the server, and what answers the clicks. */
-export function StatusLine({ outbox, decoder }: StatusLineProps) {
+export function StatusLine({ bench, isReady }: { bench: Workbench; isReady: boolean }) {
   return (
     <Group className={classes.status} justify="space-between" component="footer" wrap="nowrap">
-      <Saving outbox={outbox} />
+      <Saving outbox={bench.outbox} />
       <NewVersion />
       <Text size="xs" c="dimmed" data-testid="decoder" className={classes.answer}>
-        {decoder}
+        <Model bench={bench} isReady={isReady} />
       </Text>
     </Group>
   )
+}
+
+function Model({ bench, isReady }: { bench: Workbench; isReady: boolean }) {
+  const isWaiting = useStore(bench.editor.store, state => state.isWaiting)
+  const isPromised = useStore(bench.editor.store, state => state.isPromised)
+  const answerMs = useSignal(bench.answerMs)
+  const where = inWords(useSignal(bench.decoder.step))
+  if (isPromised) return t('Accepting…')
+  if (!isReady) return t('Model: getting ready')
+  if (isWaiting) return t('Model: answering, {{where}}', { where })
+  if (answerMs === null) return t('Model: ready, {{where}}', { where })
+  return t('Model: {{milliseconds}} ms, {{where}}', { milliseconds: Math.round(answerMs), where })
+}
+
+function inWords(step: Step): string {
+  return step.where === 'server'
+    ? t('on the server, because this browser cannot: {{why}}', { why: step.why })
+    : t('in this browser, WebAssembly, {{count}} threads', { count: step.threads })
 }

@@ -1,6 +1,8 @@
 import { ActionIcon, Text, Tooltip } from '@mantine/core'
+import { useSyncExternalStore } from 'react'
 import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
+import type { Closer } from '../closer'
 import { chordsOf, type OwnKeys } from '../keymap'
 import { COMMANDS, type Command, chordInWords } from '../keys'
 import { TOOLS, type ToolboxStore, type ToolName } from '../tools/toolbox'
@@ -38,13 +40,13 @@ const ACTIONS = [
 interface ToolBarProps {
   toolbox: ToolboxStore
   own: OwnKeys
-  /** Whether the model looks at a part of the photo. */
-  isCloser: boolean
+  closer: Closer
   run: (command: Command) => void
 }
 
 /** The tools, with their names and keys. */
-export function ToolBar({ toolbox, own, isCloser, run }: ToolBarProps) {
+export function ToolBar({ toolbox, own, closer, run }: ToolBarProps) {
+  const isCloser = useSyncExternalStore(closer.subscribe, () => closer.getState().name !== 'whole')
   const { tool, diameter, isHoverOn } = useStore(toolbox)
   const button = (command: Command, icon: keyof typeof ICONS, isOn: boolean | null) => {
     const { label } = COMMANDS[command]

@@ -1,39 +1,40 @@
 import { Anchor, Button, Group, Kbd, Text, Tooltip } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
+import type { Editor } from '../editor/editor'
 import { JOBS } from '../jobs'
 import { chordsOf, type OwnKeys } from '../keymap'
-import { keyOnButton } from '../keys'
+import { type Command, keyOnButton } from '../keys'
 import type { Assignment } from '../photoShelf'
 import classes from '../workspace.module.css'
 
-/** What cannot be done now is null. */
 interface TopBarProps {
   title: string
   assignment: Assignment | null
+  editor: Editor
   skipMenu: ReactNode
-  onBack: () => void
-  onUndo: (() => void) | null
-  onRedo: (() => void) | null
-  onGuidelines: () => void
-  onKeys: () => void
   own: OwnKeys
-  onSubmit: ((complete: boolean) => void) | null
+  run: (command: Command) => void
+  isWatching: boolean
+  canSubmit: boolean
+  onBack: () => void
 }
 
 /** Which photo it is, and what is done with all of it. */
 export function TopBar({
   title,
   assignment,
+  editor,
   skipMenu,
-  onBack,
-  onUndo,
-  onRedo,
-  onGuidelines,
-  onKeys,
   own,
-  onSubmit,
+  run,
+  isWatching,
+  canSubmit,
+  onBack,
 }: TopBarProps) {
+  const canUndo = useStore(editor.store, state => state.past.length > 0)
+  const canRedo = useStore(editor.store, state => state.future.length > 0)
   return (
     <Group className={classes.bar} justify="space-between" wrap="nowrap" component="header">
       <Group gap="md" wrap="nowrap" miw={0}>
@@ -61,32 +62,44 @@ export function TopBar({
         )}
       </Group>
       <Group gap={8} wrap="nowrap" style={{ flex: 'none' }}>
-        <Button size="xs" variant="subtle" color="gray" onClick={onUndo ?? undefined} disabled={!onUndo}>
+        <Button
+          size="xs"
+          variant="subtle"
+          color="gray"
+          onClick={() => run('undo')}
+          disabled={!canUndo || isWatching}
+        >
           {t('Undo')}
         </Button>
-        <Button size="xs" variant="subtle" color="gray" onClick={onRedo ?? undefined} disabled={!onRedo}>
+        <Button
+          size="xs"
+          variant="subtle"
+          color="gray"
+          onClick={() => run('redo')}
+          disabled={!canRedo || isWatching}
+        >
           {t('Redo')}
         </Button>
         <Tooltip label={t('What this dataset wants outlined')}>
-          <Button size="xs" variant="subtle" color="gray" onClick={onGuidelines}>
+          <Button size="xs" variant="subtle" color="gray" onClick={() => run('guidelines')}>
             {t('Guidelines')}
           </Button>
         </Tooltip>
         <Tooltip label={t('Keys')}>
-          <Button size="xs" variant="subtle" color="gray" aria-label={t('Keys')} onClick={onKeys}>
+          <Button size="xs" variant="subtle" color="gray" aria-label={t('Keys')} onClick={() => run('help')}>
             ?
           </Button>
         </Tooltip>
         {skipMenu}
         <Tooltip label={t('Submit, and say that nothing is left to label here')}>
-          <Button size="xs" variant="light" onClick={() => onSubmit?.(true)} disabled={!onSubmit}>
+          <Button size="xs" variant="light" onClick={() => run('submit complete')} disabled={!canSubmit}>
             {t('Submit as complete')}
           </Button>
         </Tooltip>
         <Button
           size="xs"
-          onClick={() => onSubmit?.(false)}
-          disabled={!onSubmit}
+          onClick={() => run('submit')}
+          disabled={!canSubmit}
           rightSection={<Kbd size="xs">{keyOnButton(chordsOf('submit', own))}</Kbd>}
         >
           {t('Submit')}

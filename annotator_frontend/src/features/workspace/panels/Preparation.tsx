@@ -1,0 +1,26 @@
+import { Alert, Group, Loader, Text } from '@mantine/core'
+import { t } from '@/shared/i18n'
+import type { ShelvedPhoto } from '../photoShelf'
+import classes from '../workspace.module.css'
+
+/** What is still to come before clicks can be answered, and how long that should take; or why it cannot come. */
+export function Preparation({ photo }: { photo: ShelvedPhoto }) {
+  if (photo.problem) {
+    return (
+      <Alert className={classes.notice} color="red" title={t('This photo cannot be shown or prepared')}>
+        {photo.problem}
+      </Alert>
+    )
+  }
+  if (photo.isReady && photo.picture) return null
+  return (
+    <Group className={classes.notice} gap="xs" role="status">
+      <Loader size="xs" />
+      <Text size="sm">
+        {photo.picture ? t('The model is looking at the photo') : t('The photo is coming')}
+        {photo.expectedSeconds !== null &&
+          `, ${t('about {{seconds}} s', { seconds: Math.max(1, Math.round(photo.expectedSeconds)) })}`}
+      </Text>
+    </Group>
+  )
+}
