@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type Bitmask, cropped, edgesOf } from '@/shared/geometry/bitmask'
+import { type Bitmask, cropped, drawBorder, edgesOf, inTurn } from '@/shared/geometry/bitmask'
 import { logitsToMask } from '@/shared/geometry/logits'
-import type { Size } from '@/shared/geometry/points'
+import type { Box, Size } from '@/shared/geometry/points'
 import { noise, numbers } from './plain'
 
 /** `logitsToMask`, each pixel read on its own. */
@@ -82,5 +82,50 @@ test('the border has a piece wherever two pixels differ, and pieces are as long 
     const edges = edgesOf(own)
     const pieces = Array.from({ length: edges.length / 4 }, (_, i) => edges.subarray(4 * i, 4 * i + 4).join())
     expect(pieces.sort()).toEqual(wanted.sort())
+  }
+})
+
+test('a pen goes along every piece of a border once, lifts only between two closed lines, and may leave out what nobody sees', () => {
+  const random = numbers(5)
+  for (let round = 0; round < 200; round++) {
+    const size = { height: 1 + Math.floor(random() * 9), width: 1 + Math.floor(random() * 9) }
+    const own = cropped(Uint8Array.from({ length: size.height * size.width }, () => +(random() < 0.6)), size)
+    const pieces = (edges: Float32Array) =>
+      Array.from({ length: edges.length / 4 }, (_, i) => [...edges.subarray(4 * i, 4 * i + 4)])
+    const sorted = (all: number[][]) =>
+      all.map(([a, b, c, d]) => [`${a},${b}`, `${c},${d}`].sort().join(' ')).sort()
+    const turned = inTurn(edgesOf(own))
+    expect(sorted(pieces(turned))).toEqual(sorted(pieces(edgesOf(own))))
+
+    const draw = (least: number, seen: Box) => {
+      const lines: number[][][] = []
+      const pen = {
+        moveTo: (x: number, y: number) => lines.push([[x, y]]),
+        lineTo: (x: number, y: number) => lines.at(-1)!.push([x, y]),
+      }
+      drawBorder(pen, turned, least, seen)
+      return lines
+    }
+    const everywhere: Box = [-1, -1, 99, 99]
+    const lines = draw(0, everywhere)
+    for (const line of lines) expect(line.at(-1)).toEqual(line[0])
+    const drawn = lines.flatMap(line => line.slice(1).map((to, i) => [...line[i]!, ...to]))
+    expect(sorted(drawn)).toEqual(sorted(pieces(turned)))
+
+    for (const line of draw(3, everywhere)) {
+      expect(line.at(-1)).toEqual(line[0])
+      line.slice(1, -1).forEach(([x, y], i) => {
+        const [fromX, fromY] = line[i] as [number, number]
+        expect(Math.max(Math.abs(x! - fromX), Math.abs(y! - fromY))).toBeGreaterThanOrEqual(3)
+      })
+    }
+
+    // Whatever touches the part that is seen is drawn.
+    const [x0, y0, x1, y1] = [2, 2, 5, 5] as const
+    const touches = ([a, b, c, d]: number[]) =>
+      Math.max(a!, c!) >= x0 && Math.min(a!, c!) <= x1 && Math.max(b!, d!) >= y0 && Math.min(b!, d!) <= y1
+    const part = draw(0, [x0, y0, x1, y1]).flatMap(line => line.slice(1).map((to, i) => [...line[i]!, ...to]))
+    expect(sorted(part.filter(touches))).toEqual(sorted(pieces(turned).filter(touches)))
+    expect(part.length).toBe(part.filter(touches).length)
   }
 })

@@ -83,6 +83,71 @@ export function edgesOf({ box: [x0, y0, x1, y1], bits }: Bitmask): Float32Array 
   return new Float32Array(pieces)
 }
 
+/**
+ * The same pieces in the order in which a pen goes: each begins where the one before ends, as long as a border goes on. At
+ * every end of a piece exactly one other piece, across to it, has an end, so a pen always comes back to where it began.
+ */
+export function inTurn(pieces: Float32Array): Float32Array<ArrayBuffer> {
+  const count = pieces.length / 4
+  const across = new Map<string, number>()
+  const along = new Map<string, number>()
+  const keyOf = (piece: number, end: 0 | 2) => `${pieces[4 * piece + end]} ${pieces[4 * piece + end + 1]}`
+  const isAcross = (piece: number) => pieces[4 * piece + 1] === pieces[4 * piece + 3]
+  for (let piece = 0; piece < count; piece++) {
+    for (const end of [0, 2] as const) (isAcross(piece) ? across : along).set(keyOf(piece, end), piece)
+  }
+  const ordered = new Float32Array(pieces.length)
+  const isDone = new Uint8Array(count)
+  let at = 0
+  for (let first = 0; first < count; first++) {
+    for (let [piece, end]: [number, 0 | 2] = [first, 0]; !isDone[piece]; at += 4) {
+      isDone[piece] = 1
+      const far = end ? 0 : 2
+      ordered.set(pieces.subarray(4 * piece + end, 4 * piece + end + 2), at)
+      ordered.set(pieces.subarray(4 * piece + far, 4 * piece + far + 2), at + 2)
+      const key = keyOf(piece, far)
+      piece = (isAcross(piece) ? along : across).get(key)!
+      end = keyOf(piece, 0) === key ? 0 : 2
+    }
+  }
+  return ordered
+}
+
+/**
+ * Draw a border whose pieces are in turn. Stroking takes its time for each corner, so those that nobody sees are left out: less
+ * than `least` apart, in the photo's pixels, or beyond `seen`.
+ */
+export function drawBorder(
+  pen: Pick<CanvasPath, 'moveTo' | 'lineTo'>,
+  pieces: Float32Array,
+  least: number,
+  [left, top, right, bottom]: Box,
+): void {
+  let [lastX, lastY, isHere] = [0, 0, false]
+  for (let i = 0; i < pieces.length; i += 4) {
+    const [fromX, fromY, toX, toY] = [pieces[i]!, pieces[i + 1]!, pieces[i + 2]!, pieces[i + 3]!]
+    const isNew = i === 0 || fromX !== pieces[i - 2] || fromY !== pieces[i - 1]
+    const isLast = toX !== pieces[i + 4] || toY !== pieces[i + 5]
+    if (isNew) {
+      isHere = true
+      ;[lastX, lastY] = [fromX, fromY]
+      pen.moveTo(fromX, fromY)
+    }
+    if (!isLast && Math.abs(toX - lastX) < least && Math.abs(toY - lastY) < least) continue
+    const isBeyond =
+      (lastX < left && toX < left) ||
+      (lastX > right && toX > right) ||
+      (lastY < top && toY < top) ||
+      (lastY > bottom && toY > bottom)
+    if (!isBeyond) {
+      if (!isHere) pen.moveTo(lastX, lastY)
+      pen.lineTo(toX, toY)
+    }
+    isHere = !isBeyond
+    ;[lastX, lastY] = [toX, toY]
+  }
+}
+
 /** Where 1s begin and end in a row. */
 function turnsOf(row: Uint8Array): number[] {
   const turns: number[] = []

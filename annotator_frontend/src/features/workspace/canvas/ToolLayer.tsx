@@ -53,7 +53,7 @@ export function ToolLayer({ seen, editor, hand, toolbox, isHidden }: ToolLayerPr
       }
       drawn.current = { view, pane, mask }
       if (isBlank(hand)) hide(overlay.current)
-      else paintHand(begin(overlay.current, view, pane), hand, view, toolbox.getState().diameter)
+      else paintHand(begin(overlay.current, view, pane), hand, seen, toolbox.getState().diameter)
     }
     const soon = () => {
       frame ||= requestAnimationFrame(paint)

@@ -1,9 +1,11 @@
+import { drawBorder } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { boxOf, type ImagePoint } from '@/shared/geometry/points'
 import { anchorOf, stampOf } from '@/shared/geometry/strokes'
 import { cssOf, IN_WORK } from '../editor/colours'
 import type { Hand } from '../tools/hand'
-import type { View } from '../tools/panTool'
+import { inView, type View } from '../tools/panTool'
+import type { Seen } from './seen'
 
 const DOT_PX = 5.5
 const DARK = 'rgb(8 12 18 / 0.75)'
@@ -17,8 +19,10 @@ function haloed(
   colour: string,
   width: number,
   path: () => void,
+  ends: 'round' | 'square' = 'round',
 ): void {
-  context.lineJoin = context.lineCap = 'round'
+  context.lineCap = ends
+  context.lineJoin = ends === 'round' ? 'round' : 'miter'
   for (const [style, px] of [
     [DARK, width + 2],
     [colour, width],
@@ -73,18 +77,15 @@ export function isBlank(hand: Hand): boolean {
 }
 
 /** What the hand does right now: prompts, outlines that grow, the brush's edge, what a click would give. */
-export function paintHand(context: CanvasRenderingContext2D, hand: Hand, view: View, diameter: number): void {
+export function paintHand(context: CanvasRenderingContext2D, hand: Hand, seen: Seen, diameter: number): void {
+  const view = seen.get()
   const { scale } = view
   const { gesture, over } = hand
   const { shown } = hand.hover
   if (shown) {
-    haloed(context, scale, cssOf(IN_WORK), 1, () => {
-      const { edges } = shown
-      for (let i = 0; i < edges.length; i += 4) {
-        context.moveTo(edges[i]!, edges[i + 1]!)
-        context.lineTo(edges[i + 2]!, edges[i + 3]!)
-      }
-    })
+    const inside = inView(view, seen.photo, seen.pane)
+    const border = () => drawBorder(context, shown.edges, 1.5 / scale, inside)
+    haloed(context, scale, cssOf(IN_WORK), 1, border, 'square')
   }
   for (const prompt of hand.prompts()) paintPrompt(context, prompt, view)
   if (gesture.name === 'boxing') {

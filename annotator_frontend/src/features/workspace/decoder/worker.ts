@@ -6,7 +6,7 @@
 import loaderUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import * as ort from 'onnxruntime-web/wasm'
-import { areaOf, type Bitmask, edgesOf } from '@/shared/geometry/bitmask'
+import { areaOf, type Bitmask, edgesOf, inTurn } from '@/shared/geometry/bitmask'
 import { intoCrop, maskFromCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
 import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
@@ -162,7 +162,7 @@ async function preview({
   isCloser,
 }: Extract<ToWorker, { kind: 'preview' }>): Promise<void> {
   const candidates = waiting > 1 ? [] : await decode(photo, [prompt], null, isCloser, false)
-  const edges = candidates[0] ? edgesOf(candidates[0].mask) : new Float32Array()
+  const edges = candidates[0] ? inTurn(edgesOf(candidates[0].mask)) : new Float32Array()
   tell({ kind: 'previewed', id, candidates, edges }, [...transferOf(candidates), edges.buffer])
 }
 

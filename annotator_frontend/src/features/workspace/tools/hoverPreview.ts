@@ -5,7 +5,7 @@ import type { Candidate } from '../decoder/protocol'
 export interface Previewed {
   prompt: Prompt
   candidates: readonly Candidate[]
-  /** Border of the best one: x0, y0, x1, y1 of each piece, made where the decoder is. */
+  /** Border of the best one, its pieces in turn, made where the decoder is. */
   edges: Float32Array
 }
 
