@@ -15,6 +15,7 @@ from engine.model.prompt_encoder import PromptEncoder
 from engine.model.text import TextProjection
 from engine.model.tiny_encoder import TinyEncoder
 from engine.model.tiny_vit import TinyViT
+from engine.model.unfilled import unfilled
 
 
 class EncoderConfig(Protocol):
@@ -227,7 +228,7 @@ class Sam(nn.Module):
             encoder=replace(self.architecture.encoder, image_side=image_side),
             prompt=replace(self.architecture.prompt, image_side=image_side, grid=grid),
         )
-        with torch.device("meta"):
+        with unfilled():
             other = Sam(sized)
         other.image_encoder, other.mask_decoder = self.image_encoder, self.mask_decoder
         for name, module in self.prompt_encoder.named_children():

@@ -111,6 +111,7 @@ def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
     import torch
 
     from engine.model.build import ARCHITECTURES, Architecture, Sam
+    from engine.model.unfilled import unfilled
 
     if is_pickled(path):
         from engine.model.published import read_published
@@ -130,7 +131,7 @@ def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
     if architecture is not None and name != architecture:
         raise CheckpointInvalid(f"{path} is a {name}, a {architecture} was asked for")
     try:
-        with torch.device("meta"):  # random weights would only be made to be thrown away
+        with unfilled():  # random weights would only be made to be thrown away
             model = Sam(wanted)
         model.load_state_dict(
             {

@@ -21,7 +21,7 @@ class PositionEncoding(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, features))
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.empty(2, features).normal_())
 
     def forward(self, unit_N2: Tensor) -> Tensor:
         """(..., 2) as (x, y) in 0..1 -> (..., C): sines first, then cosines."""

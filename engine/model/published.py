@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.errors import CheckpointInvalid
 from engine.model.build import ARCHITECTURES, build_model
 from engine.model.checkpoint import foreign_kind
+from engine.model.unfilled import unfilled
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -84,5 +85,5 @@ def recognise(tensors: Mapping[str, Tensor], path: Path, wanted: str | None = No
 
 @lru_cache(maxsize=len(ARCHITECTURES))
 def shapes_of(architecture: str) -> Shapes:
-    with torch.device("meta"):  # names and shapes only, no numbers
+    with unfilled():
         return {name: tuple(tensor.shape) for name, tensor in build_model(architecture).state_dict().items()}

@@ -1,6 +1,7 @@
 """People by role, a dataset, photos in it."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import torch
+from django.contrib.auth.hashers import make_password
 from rest_framework.test import APIClient
 
 from backend.accounts.models import User
@@ -18,15 +20,16 @@ from backend.datasets.services import dataset_create, image_import, member_set
 from engine import masks as run_lengths
 
 
-@pytest.fixture
-def tiny_weights(tmp_path: Path) -> Path:
-    """A checkpoint of the smallest model, its weights random."""
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the smallest model, its weights random; to be read only."""
     from engine.model.build import build_model
     from engine.model.checkpoint import save_checkpoint
 
     torch.manual_seed(7)
-    file = tmp_path / "debug.safetensors"
+    file = tmp_path_factory.mktemp("weights") / "debug.safetensors"
     save_checkpoint(build_model("maskloop_debug"), file, recipe="none")
+    file.chmod(0o444)
     return file
 
 
@@ -38,8 +41,18 @@ def _small_default_model(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(api, "DEFAULT_CHECKPOINT", tiny_weights)
 
 
+#: Of everybody here.
+PASSWORD = "a password of some length"
+
+
 def person(name: str) -> User:
-    return User.objects.create_user(name, password="a password of some length")
+    return User.objects.create(username=name, password=_stored_password())
+
+
+@cache
+def _stored_password() -> str:
+    """Hashing is slow, as it should be: done for each person of each test, it took half of the tests' time."""
+    return make_password(PASSWORD)
 
 
 @pytest.fixture

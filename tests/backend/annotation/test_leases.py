@@ -7,7 +7,6 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.annotation.selectors import complete_images
 from backend.annotation.services import assignment_next, assignments_expire
@@ -15,7 +14,7 @@ from backend.autolabel.selectors import images_to_calibrate_on
 from backend.common.models import Event
 from backend.datasets.models import Split
 from backend.training.selectors import complete_test_photos
-from tests.backend.conftest import mask_body
+from tests.backend.conftest import mask_body, person
 
 
 def let_expire(assignment: Assignment) -> None:
@@ -32,11 +31,11 @@ def ask(client, dataset, besides=()):
 def test_two_people_asking_at_once_get_different_photos(dataset, admin, add_photo):
     for seed in range(12):
         add_photo(seed)
-    people = [User.objects.create_user(f"person {n}", password="some long password") for n in range(12)]
+    people = [person(f"person {n}") for n in range(12)]
 
-    def one(person):
+    def one(holder):
         try:
-            return assignment_next(dataset=dataset, holder=person, besides=set()).assignment.image_id
+            return assignment_next(dataset=dataset, holder=holder, besides=set()).assignment.image_id
         finally:
             connection.close()
 

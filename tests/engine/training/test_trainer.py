@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import cv2
@@ -132,15 +131,13 @@ def test_a_term_keeps_the_state_and_the_same_command_goes_on(whole, label_maps, 
 
 def test_a_state_of_other_settings_is_not_taken(label_maps, tmp_path, capsys):
     out = tmp_path / "x.safetensors"
-    child = subprocess.Popen(train(label_maps, out), stdout=subprocess.PIPE, text=True)
-    child.stdout.readline()
-    os.kill(child.pid, signal.SIGTERM)
-    child.communicate(timeout=60)
-    assert main(["train", "debug", "--data", str(label_maps), "--out", str(out), "--seed", "9"]) == 2
+    command = ["train", "debug", "--data", str(label_maps), "--out", str(out), "--threads", "1"]
+    assert main([*command, "--minutes", "0.0001"]) == 1
+    assert main([*command, "--seed", "9"]) == 2
     assert "other settings" in capsys.readouterr().err
 
 
-def test_the_decoder_learns_on_stored_embeddings_and_the_encoder_stays(label_maps, weights, tmp_path):
+def test_the_decoder_learns_on_stored_embeddings_and_the_encoder_stays(label_maps, weights, tmp_path, run_here):
     from engine import api
     from engine.api import describe_checkpoint
     from engine.data.records import read_records
@@ -160,10 +157,8 @@ def test_the_decoder_learns_on_stored_embeddings_and_the_encoder_stays(label_map
             }
             manifest.write(json.dumps(entry) + "\n")
     out = tmp_path / "decoder.safetensors"
-    command = [sys.executable, "-m", "engine", "train", "debug_decoder", "--data", str(folder), "--init", str(weights)]
-    began = time.monotonic()
-    subprocess.run([*command, "--out", str(out)], check=True, capture_output=True)
-    assert time.monotonic() - began < 120
+    command = ["train", "debug_decoder", "--data", str(folder), "--init", str(weights), "--threads", "1", "--json"]
+    assert len(run_here([*command, "--out", str(out)])) == 4
     before, after = describe_checkpoint(weights), describe_checkpoint(out)
     assert after.encoder_hash == before.encoder_hash
     assert after.decoder_hash != before.decoder_hash
