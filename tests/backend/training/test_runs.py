@@ -18,11 +18,12 @@ from backend.checkpoints.models import Checkpoint, Deployment
 from backend.common.models import Event
 from backend.common.storage import get_storage
 from backend.datasets.models import Split
-from backend.training import claims, services, work
+from backend.training import child, claims, services, work
 from backend.training.models import Decision, RunState, TrainingRun
 from backend.training.selectors import finished_photos
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
 from engine import masks as run_lengths
+from engine.cli import main
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,6 +43,24 @@ def start(dataset, admin, as_user):
         return as_user(admin).post(f"/api/datasets/{dataset.id}/training-runs/", {"recipe": recipe}, format="json")
 
     return post
+
+
+@pytest.fixture
+def engine_here(monkeypatch, capsys):
+    """Some of the engine's verbs in this process, which spares loading torch each time; other tests start the child."""
+
+    def take(*verbs):
+        def run(arguments, *, tell, **options):
+            if arguments[0] not in verbs:
+                return child.run_engine(arguments, tell=tell, **options)
+            assert main(arguments) == 0
+            for line in capsys.readouterr().out.splitlines():
+                child._relay(line, tell)
+            return None
+
+        monkeypatch.setattr(work, "run_engine", run)
+
+    return take
 
 
 def test_retraining_trains_a_candidate_the_gate_decides_and_a_second_delivery_changes_nothing(
@@ -131,7 +150,10 @@ def test_a_cancelled_run_stops_its_engine_and_leaves_what_serves(dataset, labell
     assert Deployment.objects.get(dataset=dataset, until__isnull=True).checkpoint == live
 
 
-def test_too_little_evidence_leaves_the_decision_to_the_admin(dataset, labelled, start, admin, as_user, live):
+def test_too_little_evidence_leaves_the_decision_to_the_admin(
+    dataset, labelled, start, admin, as_user, live, engine_here
+):
+    engine_here("train", "evaluate")
     rule = as_user(admin).patch(f"/api/datasets/{dataset.id}/gate-rule/", {"images_wanted": 20}, format="json")
     assert rule.json()["images_wanted"] == 20
     run_id = start().json()["id"]
@@ -195,10 +217,13 @@ def test_the_request_freezes_what_is_learnt(dataset, admin, labelled, annotator,
     assert run.frozen_set.mask_count == run.frozen_set.members.count() == 4
 
 
-def test_what_an_admin_made_live_meanwhile_is_not_replaced(dataset, labelled, start, admin, as_user, monkeypatch, live):
+def test_what_an_admin_made_live_meanwhile_is_not_replaced(
+    dataset, labelled, start, admin, as_user, monkeypatch, live, engine_here
+):
     from backend.checkpoints.services import deployment_make
     from backend.training.gate import Verdict
 
+    engine_here("train", "evaluate")
     monkeypatch.setattr(work, "decide", lambda *_: Verdict("promoted", "Better.", (), 1.0))
     first = start().json()["id"]
     training_run_work(run_id=first)
@@ -225,8 +250,10 @@ def test_a_fault_in_the_worker_fails_the_run_with_the_reason(labelled, start, mo
 
 
 def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes_with_the_same_weights(
-    labelled, start, monkeypatch, dataset
+    labelled, start, monkeypatch, dataset, engine_here
 ):
+    engine_here("evaluate")
+
     def run_through(run_id):
         training_run_work(run_id=run_id)
         run = TrainingRun.objects.get(id=run_id)
