@@ -1,4 +1,4 @@
-# The only commands to remember: run  test  soak  check  fix  bench  screens
+# The only commands to remember: run  test  soak  check  fix  bench  screens  simulate
 # PYTHON=python3.12   another Python      PORT=8000 VAR=var OPEN=1   for run      TORCH=cpu|cuda   which build of torch
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ FRONTEND := annotator_frontend
 WITH_NODE = PATH="$$($(PYTHON) -m backend.launch.install node-path)"
 export PYTHONDONTWRITEBYTECODE := $(PYTHONDONTWRITEBYTECODE)
 
-.PHONY: run test soak check fix bench screens dev
+.PHONY: run test soak check fix bench screens simulate dev
 
 run:
 	@$(PYTHON) -m backend.launch.install run && exec $(BIN)/python -m backend.launch
@@ -36,6 +36,12 @@ fix: dev
 
 bench: dev
 	@$(BIN)/python -m tests.bench
+
+# DATA=FOLDER OUT=FOLDER SIMULATION="--images 100 ..."; what there is to set: manage.py simulate --help
+DATA ?= ../shared/data/dsb2018
+OUT ?= var/simulation
+simulate: dev
+	@$(BIN)/python manage.py simulate --data $(DATA) --out $(OUT) $(SIMULATION)
 
 screens: dev
 	@$(BIN)/python -m tests.screens

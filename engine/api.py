@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.data.origins import HUMAN_WEIGHT
 from engine.detector.files import DetectorInfo, describe_detector
 from engine.errors import CheckpointInvalid
+from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 
 if TYPE_CHECKING:
@@ -42,10 +43,14 @@ __all__ = [
     "everything_settings_check",
     "export_decoder",
     "hardware",
+    "innermost_point",
     "label_everything",
+    "logits_to_mask",
     "masks_of_boxes",
+    "points_for_decoder",
     "precision_thresholds",
     "recipes",
+    "stability",
 ]
 
 #: The default model's weights, which come with the source.
@@ -214,6 +219,29 @@ def export_decoder(checkpoint: Path, out: Path) -> None:
     from engine.model.checkpoint import load_checkpoint
 
     export_decoder_onnx(load_checkpoint(checkpoint), out)
+
+
+def points_for_decoder(
+    points: Sequence[tuple[float, float]], size: tuple[int, int], input_side: int
+) -> NDArray[np.float32]:
+    """Clicks as the exported decoder takes them: (N, 2). Loads no torch.
+
+    Args:
+        points: (x, y) in pixels of the upright photo.
+        size: (height, width) of the photo in pixels.
+        input_side: of the checkpoint.
+    """
+    labels = np.ones(len(points), np.int64)
+    return to_model_frame(np.array(points, np.float64), labels, scale_to_model(size, input_side))
+
+
+def innermost_point(
+    region_HW: NDArray[np.bool_], *, except_HW: NDArray[np.bool_] | None = None
+) -> tuple[tuple[float, float], float]:
+    """Where a person would click to say "this": see `engine.data.simulated_clicks`. Loads no torch."""
+    from engine.data.simulated_clicks import innermost_point as find
+
+    return find(region_HW, except_HW=except_HW)
 
 
 def hardware() -> dict[str, Any]:

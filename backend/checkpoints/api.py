@@ -127,3 +127,13 @@ class DecoderView(APIView):
             export_decoder.delay(str(checkpoint.id))
             raise DecoderNotReady("The decoder is being made; ask again in a moment.")
         return bytes_response(request, checkpoint.decoder_key, "application/octet-stream", etag=checkpoint.decoder_hash)
+
+
+class WeightsView(APIView):
+    @extend_schema(
+        operation_id="checkpoint_weights", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}
+    )
+    def get(self, request: Request, checkpoint_id: UUID) -> HttpResponse | StreamingHttpResponse:
+        """The file itself, for `python -m engine --checkpoint`: safetensors."""
+        checkpoint = checkpoint_get(user=person(request), checkpoint_id=checkpoint_id)
+        return bytes_response(request, checkpoint.storage_key, "application/octet-stream", etag=checkpoint.file_hash)

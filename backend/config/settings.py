@@ -120,6 +120,8 @@ MAX_IMAGE_PIXELS = 200_000_000
 MAX_PHOTO_BYTES = 512 << 20  # of one file, packed
 MAX_ARCHIVE_BYTES = 20 << 30  # unpacked
 LEASE_MINUTES = 15
+# Of each training of the detector; 0: as many as the engine takes. Fewer where it is to be quick rather than good.
+DETECTOR_STEPS = int(os.environ.get("DETECTOR_STEPS", "0"))
 AUTOLABEL_WINDOW = int(
     os.environ.get("AUTOLABEL_WINDOW", "1000")
 )  # jobs of a run in the queue: twice the workers, or more

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
@@ -47,7 +48,7 @@ def detector_run_request(
 
     Args:
         frozen_set: what to learn from; None: all masks that count now.
-        steps: None: the engine's usual number.
+        steps: None: what the server's settings say, or the engine's usual number.
     Raises:
         NothingToTrainOn: there are no masks.
         TrainingRunUnfinished: one at a time per dataset.
@@ -64,7 +65,7 @@ def detector_run_request(
                 frozen_set=frozen_set or frozen_set_make(dataset=dataset, purpose="training", masks=masks),
                 checkpoint=deployment_ensure(dataset=dataset),
                 requested_by=by,
-                steps=steps,
+                steps=steps or settings.DETECTOR_STEPS or None,
             )
     except IntegrityError:
         raise TrainingRunUnfinished("A detector is being trained already.") from None

@@ -38,6 +38,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     clicks.add_argument("--pick", choices=["centre", "random", "random-every"], default="centre",
                         help="random: the first click is anywhere in the object; random-every: each further one anywhere"
                         " in the errors")  # fmt: skip
+    clicks.add_argument("--each", action="store_true", help="each object's IoU after each click, too")
     clicks.add_argument("--seed", type=int, default=0, help="of the random picks")
     evaluate.add_argument("--points-per-side", type=int, metavar="N", help="edges, proposals: of the grid of clicks")
     evaluate.add_argument("--thresholds", type=int, default=99, metavar="N", help="edges")
@@ -85,7 +86,7 @@ def _clicks(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
     from engine.evaluation.clicks import evaluate_clicks, summary
 
     records = _records(options)
-    how = {"clicks": options.clicks, "pick": options.pick, "seed": options.seed}
+    how = {"clicks": options.clicks, "pick": options.pick, "seed": options.seed, "each": options.each}
     report = evaluate_clicks(predictor(options), records, gallery=gallery, **how)
     return report, summary(report)
 

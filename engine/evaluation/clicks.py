@@ -197,10 +197,12 @@ def evaluate_clicks(
     pick: Pick = "centre",
     seed: int = 0,
     gallery: Gallery | None = None,
+    each: bool = False,
 ) -> dict[str, Any]:
     """Click through every object of every photo; see `summarise`.
 
     Args:
+        each: by photo and object, the area and the IoU after each click, as `objects_of`.
         seed: of the random picks; each object has its own stream, so a limit or an order changes no click.
         gallery: is offered each object with its first click.
     """
@@ -221,7 +223,13 @@ def evaluate_clicks(
                 gallery.offer(
                     result.after(1), caption, record.pixels, truth, mask, points=prompt.points, labels=prompt.labels
                 )
-    return {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image)}
+    report = {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image)}
+    if each:
+        report["objects_of"] = {
+            name: [{"area": result.area, "iou": [round(iou, 4) for iou in result.iou]} for result in of_photo]
+            for name, of_photo in results.items()
+        }
+    return report
 
 
 def _of_photo(results: Sequence[ObjectResult]) -> dict[str, Any]:

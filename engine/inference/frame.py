@@ -7,6 +7,9 @@ The page has the same rules in TypeScript (`shared/geometry`); `tests/data/model
 import numpy as np
 from numpy.typing import NDArray
 
+#: Stability compares the mask cut at these logits (SAM-p, appendix B).
+STABILITY_OFFSET = 1.0
+
 
 def scale_to_model(size: tuple[int, int], image_side: int) -> float:
     """Model pixels per photo pixel: the photo's longest side becomes the model's input side.
@@ -67,3 +70,18 @@ def interpolate(
     """Along the first axis."""
     share = share[:, None]
     return values_SN[low] * (1 - share) + values_SN[np.minimum(low + 1, len(values_SN) - 1)] * share
+
+
+def stability(
+    logits_MHW: NDArray[np.float32], size: tuple[int, int], offset: float = STABILITY_OFFSET
+) -> NDArray[np.float32]:
+    """Share of the mask at logit `-offset` that is still in it at `offset`, over the part that is photo; 0 if empty.
+
+    In cells of the logits, not in the photo's pixels as in everything-mode: near, and cheap enough for each click.
+    """
+    side = logits_MHW.shape[-1]
+    height, width = (int(np.ceil(length * side / max(size))) for length in size)
+    inside = logits_MHW[:, :height, :width]
+    tight = (inside > offset).sum(axis=(1, 2))
+    loose = (inside > -offset).sum(axis=(1, 2))
+    return (tight / np.maximum(loose, 1)).astype(np.float32)

@@ -15,14 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import PromptInvalid
-from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
+from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
 from engine.model.build import Sam
 from engine.model.preprocessing import fit_square
 from engine.model.prompt_encoder import BOX_END, BOX_START, PADDING
 from engine.model.shared_decoder import SharedDecoder
-
-#: Stability compares the mask cut at these logits (SAM-p, appendix B).
-STABILITY_OFFSET = 1.0
 
 #: SAM 2's safety net (SAM2-r, `modeling/sam/mask_decoder.py`): a single mask that is not this stable when cut at these
 #: logits gives way to the best of the three.
@@ -238,21 +235,6 @@ class Predictor:
             _choose(prompt, logits[index], ious[index], photo.size, self.stability_fallback)
             for index, prompt in enumerate(prompts)
         ]
-
-
-def stability(
-    logits_MHW: NDArray[np.float32], size: tuple[int, int], offset: float = STABILITY_OFFSET
-) -> NDArray[np.float32]:
-    """Share of the mask at logit `-offset` that is still in it at `offset`, over the part that is photo; 0 if empty.
-
-    In cells of the logits, not in the photo's pixels as in everything-mode: near, and cheap enough for each click.
-    """
-    side = logits_MHW.shape[-1]
-    height, width = (int(np.ceil(length * side / max(size))) for length in size)
-    inside = logits_MHW[:, :height, :width]
-    tight = (inside > offset).sum(axis=(1, 2))
-    loose = (inside > -offset).sum(axis=(1, 2))
-    return (tight / np.maximum(loose, 1)).astype(np.float32)
 
 
 def _tokens(prompt: Prompt, scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
