@@ -40,6 +40,17 @@ describe('run lengths', () => {
     expect(areaOf(back)).toBe(vector.area)
   })
 
+  test('of any mask come back as that mask', () => {
+    let seed = 1
+    const random = (below: number) => Math.floor(((seed = (48271 * seed) % 2147483647) / 2147483647) * below)
+    for (let i = 0; i < 200; i++) {
+      const [height, width, thickness] = [1 + random(9), 1 + random(9), 1 + random(4)]
+      const bits = Uint8Array.from({ length: height * width }, () => (random(4) < thickness ? 1 : 0))
+      const mask = cropped(bits, { height, width })
+      expect(rowsOf(decode(encode(mask), mask.size))).toEqual(rowsOf(mask))
+    }
+  })
+
   test('of another size than the photo are refused', () => {
     expect(() => decode('9', { height: 2, width: 2 })).toThrow(RangeError)
   })

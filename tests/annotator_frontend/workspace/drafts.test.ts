@@ -1,5 +1,8 @@
+import { serialize } from 'node:v8'
 import { expect, test } from 'vitest'
+import { shownMask } from '@/features/workspace/editor/document'
 import { Editor } from '@/features/workspace/editor/editor'
+import { packedDraft } from '@/features/workspace/editor/steps'
 import { DraftKeeper, type DraftStore } from '@/features/workspace/saving/drafts'
 
 function storeOf(kept: Map<string, unknown>, gate: () => Promise<void> = async () => {}): DraftStore & { writes: number } {
@@ -24,7 +27,7 @@ test('the newest draft is kept, and those that it has overtaken are not written'
   })
   const store = storeOf(kept, () => gate)
   const drafts = new DraftKeeper(store)
-  for (let n = 0; n < 50; n++) drafts.keep('photo', { n })
+  for (let n = 0; n < 50; n++) drafts.keep('photo', { n } as never)
   open()
   expect(await drafts.read('photo')).toEqual({ n: 49 })
   expect(store.writes).toBe(2)
@@ -35,9 +38,9 @@ test('the newest draft is kept, and those that it has overtaken are not written'
 test('a draft of one photo is not overtaken by that of another', async () => {
   const kept = new Map<string, unknown>()
   const drafts = new DraftKeeper(storeOf(kept))
-  drafts.keep('one', 1)
-  drafts.keep('one', 2)
-  drafts.keep('two', 3)
+  drafts.keep('one', 1 as never)
+  drafts.keep('one', 2 as never)
+  drafts.keep('two', 3 as never)
   await drafts.read('two')
   expect([await drafts.read('one'), await drafts.read('two')]).toEqual([2, 3])
 })
@@ -79,6 +82,25 @@ test('the object in work goes on after a reload, with the very logits that go ba
   after.undo()
   after.undo()
   expect(after.draft()).toBeNull()
+})
+
+test('a draft is kept as run lengths, and comes back pixel for pixel; so does one that was kept as pixels', () => {
+  const before = open(effects())
+  before.addPrompt({ kind: 'point', at: { x: 1, y: 1 }, label: 1 })
+  before.answered('photo', before.state.revision, [answer()])
+  before.paint({ kind: 'stroke', adds: true, diameter: 9, path: [{ x: 20, y: 20 }] })
+  for (const kept of [packedDraft(before.draft()!), before.draft()]) {
+    const after = open(effects())
+    after.restore(structuredClone(kept))
+    expect(shownMask(after.state)).toEqual(shownMask(before.state))
+  }
+  const large = { height: 3000, width: 4000 }
+  const editor = open(effects())
+  editor.open('photo', [], large)
+  editor.addPrompt({ kind: 'point', at: { x: 1, y: 1 }, label: 1 })
+  const all = () => ({ size: large, box: [0, 0, 4000, 3000] as [number, number, number, number], bits: new Uint8Array(12e6).fill(1) })
+  editor.answered('photo', editor.state.revision, [0, 1, 2].map(index => ({ ...answer(), index: index as 0, mask: all() })))
+  expect(serialize(packedDraft(editor.draft()!)).byteLength).toBeLessThan(5000)
 })
 
 test('a draft whose answer was still awaited is asked for again', () => {

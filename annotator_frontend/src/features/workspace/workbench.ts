@@ -16,6 +16,7 @@ import { recalledTools } from './toolMemory'
 import { Hand } from './tools/hand'
 import { HoverPreview } from './tools/hoverPreview'
 import { newToolbox } from './tools/toolbox'
+import { whenIdle } from './whenIdle'
 
 /** What the page around the workspace does for it. */
 export interface Surroundings {
@@ -81,6 +82,7 @@ export class Workbench {
       notAccepted: () => notify(t('The object was not accepted: it has no mask.')),
       newId: () => crypto.randomUUID(),
       secondsSpent: () => this.clock.take(performance.now()),
+      later: whenIdle,
     })
     return editor
   }

@@ -149,7 +149,7 @@ export function drawBorder(
 }
 
 /** Where 1s begin and end in a row. */
-function turnsOf(row: Uint8Array): number[] {
+export function turnsOf(row: Uint8Array): number[] {
   const turns: number[] = []
   for (let x = row.indexOf(1); x >= 0; x = row.indexOf(1, x)) {
     turns.push(x)

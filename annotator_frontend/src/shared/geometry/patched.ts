@@ -59,6 +59,15 @@ function cut({ box: [x0, y0, x1, y1], bits }: Bitmask, index: number, columns: n
   return tile
 }
 
+const OUTSIDE = new Uint8Array(TILE * TILE)
+const INSIDE = new Uint8Array(TILE * TILE).fill(1)
+
+/** Tiles all inside, or all outside, are the same two for all: a large outline costs its border. */
+function shared(tile: Uint8Array): Uint8Array {
+  if (!tile.includes(1)) return OUTSIDE
+  return tile.includes(0) ? tile : INSIDE
+}
+
 /** Paints into a mask of its own; the one that it began with stays as it was. */
 export class Painter {
   private readonly tiles: Map<number, Uint8Array>
@@ -98,6 +107,13 @@ export class Painter {
 
   /** The mask as it is now. Painting may go on: then this shows it, too. */
   look(): Patched {
+    return this.now
+  }
+
+  /** The mask once painting is over. */
+  finish(): Patched {
+    for (const index of this.own) this.tiles.set(index, shared(this.tiles.get(index)!))
+    this.own.clear()
     return this.now
   }
 
@@ -148,7 +164,7 @@ export function repatched(from: Patched, to: Bitmask): Patched {
   for (let index = 0; index < rows * columns; index++) {
     const wanted = cut(to, index, columns)
     const there = tileOf(from, index)
-    if (wanted.some((bit, at) => bit !== there[at])) tiles.set(index, wanted)
+    if (wanted.some((bit, at) => bit !== there[at])) tiles.set(index, shared(wanted))
   }
   return { ...from, tiles }
 }

@@ -57,7 +57,7 @@ export class DecoderClient {
   private listener: DecoderListener | null = null
   /** Of each photo that is looked at closer, the part. */
   private readonly regions = new Map<string, Box>()
-  private readonly madeBy = new WeakMap<Float32Array, Candidate>()
+  private known: readonly Candidate[] = []
 
   private choosing: Promise<number> | null = null
 
@@ -104,7 +104,7 @@ export class DecoderClient {
       const began = performance.now()
       try {
         // The server looks at the whole photo only: logits of a part mean nothing there, their mask does.
-        const made = fedBack instanceof Float32Array ? this.madeBy.get(fedBack) : undefined
+        const made = fedBack instanceof Float32Array ? this.maker(fedBack) : undefined
         const candidates = await this.remote!.decode(about, prompts, made?.region ? made.mask : fedBack, {
           corrects: fedBack !== null && !(fedBack instanceof Float32Array),
         })
@@ -207,12 +207,14 @@ export class DecoderClient {
     if (this.regions.delete(photo)) this.send({ kind: 'whole', photo })
   }
 
-  /** Answers of before: their logits go back in only in the frame that they were made in. */
+  /** What is on show: these logits go back in, and only in the frame that they were made in. Older ones are not held. */
   know(candidates: readonly Candidate[]): void {
-    for (const candidate of candidates) {
-      this.madeBy.set(candidate.logits, candidate)
-      if (candidate.area !== undefined) rememberArea(candidate.mask, candidate.area)
-    }
+    this.known = candidates
+    rememberAreas(candidates)
+  }
+
+  private maker(logits: Float32Array): Candidate | undefined {
+    return this.known.find(candidate => candidate.logits === logits)
   }
 
   private isCloser(photo: string, prompts: readonly Prompt[]): boolean {
@@ -239,7 +241,7 @@ export class DecoderClient {
   private sendPrompt([photo, revision, prompts, fedBack]: Asked): void {
     const isCloser = this.isCloser(photo, prompts)
     // Logits mean something only in the frame that they were made in; their mask does in all.
-    const made = fedBack instanceof Float32Array ? this.madeBy.get(fedBack) : undefined
+    const made = fedBack instanceof Float32Array ? this.maker(fedBack) : undefined
     const region = isCloser ? this.regions.get(photo)! : null
     const fed = made && String(made.region) !== String(region) ? made.mask : fedBack
     const corrects = fedBack !== null && !(fedBack instanceof Float32Array)
@@ -263,7 +265,6 @@ export class DecoderClient {
   }
 
   private hear(message: FromWorker): void {
-    if ('candidates' in message) this.know(message.candidates)
     switch (message.kind) {
       case 'loaded':
         this.pending.get(message.decoderHash)?.resolve()
@@ -275,9 +276,11 @@ export class DecoderClient {
         break
       case 'answer':
         if (this.last?.[1] === message.revision) this.last = null
+        this.know(message.candidates)
         this.listener?.onAnswer(message.photo, message.revision, message.candidates, message.milliseconds)
         break
       case 'previewed':
+        rememberAreas(message.candidates)
         this.listener?.onPreview(message.id, message.candidates, message.edges)
         break
       case 'probed': // asked by `measure`, of its own worker
@@ -291,4 +294,8 @@ export class DecoderClient {
         this.goRemote(new Error(message.message))
     }
   }
+}
+
+function rememberAreas(candidates: readonly Candidate[]): void {
+  for (const { mask, area } of candidates) if (area !== undefined) rememberArea(mask, area)
 }

@@ -68,7 +68,13 @@ export const NO_OBJECT: ObjectInWork = {
 }
 
 /** Whether there is an object in work: undo, Enter and Escape are about it then. */
-export function isBusy({ prompts, painted }: ObjectInWork): boolean {
+export function isBusy({
+  prompts,
+  painted,
+}: {
+  prompts: readonly Prompt[]
+  painted: object | null
+}): boolean {
   return prompts.length > 0 || painted !== null
 }
 

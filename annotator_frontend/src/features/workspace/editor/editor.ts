@@ -21,7 +21,8 @@ import { type Become, merged, type Outcome, refused, splitUp, subtracted } from 
 import { AcceptPromise } from './promise'
 import { LiveShape, type Shape } from './shape'
 import { type EditorState, NEW_PHOTO } from './state'
-import { MaskUndo, renamed, stepped, wayTo } from './undo'
+import { type Draft, packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
+import { MaskUndo, renamed, wayTo } from './undo'
 
 export type { AcceptedMask } from './document'
 export type { EditorState } from './state'
@@ -41,6 +42,8 @@ export interface EditorEffects {
   notAccepted: () => void
   newId: () => string
   secondsSpent: () => number
+  /** What can wait until nothing is in a hurry; without it, it is done at once. */
+  later?: (act: () => void) => void
 }
 
 /** The object in work and the photo's masks, with undo. No React, no DOM, no server. */
@@ -50,6 +53,7 @@ export class Editor {
   private live: LiveShape | null = null
   private readonly promise = new AcceptPromise()
   private readonly maskUndo = new MaskUndo()
+  private isPackingSoon = false
 
   constructor(private readonly effects: EditorEffects) {
     this.store = createStore<EditorState>(() => ({
@@ -77,7 +81,7 @@ export class Editor {
   }
 
   /** The object in work, which nobody has accepted yet, as plain data; null: there is none. */
-  draft(): Omit<Document, 'masks'> | null {
+  draft(): Draft | null {
     const { masks: _, ...draft } = this.document()
     return isBusy(draft) ? draft : null
   }
@@ -85,7 +89,7 @@ export class Editor {
   /** Go on with a draft that an earlier page left, unless something is in work already. Of another version's draft, what fits. */
   restore(kept: unknown): void {
     const { photo, masks } = this.state
-    const draft = { ...NO_OBJECT, ...(kept as Partial<Document> | null | undefined), masks }
+    const draft: Step = { ...NO_OBJECT, ...(kept as Partial<Draft> | null | undefined), masks }
     if (photo === null || this.isBusy || !Array.isArray(draft.prompts) || !isBusy(draft)) return
     // What it corrects may be gone meanwhile: then it is an object of its own.
     if (!masks.some(({ id }) => id === draft.refines)) draft.refines = null
@@ -231,7 +235,7 @@ export class Editor {
       return
     }
     this.preview(shape)
-    const pixels = this.live!.pixels()
+    const pixels = this.live!.finish()
     this.live = null
     this.setPixels(pixels)
   }
@@ -447,7 +451,7 @@ export class Editor {
     if (unmaking === 'newest step') return this.undoNewest()
     if (!unmaking) return false
     const again = unmaking.back.map(({ mask, replaces }) => {
-      const one = madeAgain(mask, this.effects.newId(), replaces)
+      const one = madeAgain(unpackedMask(mask), this.effects.newId(), replaces)
       this.maskUndo.remember(one.id, mask.id)
       return one
     })
@@ -502,31 +506,46 @@ export class Editor {
       this.breakPromise()
       this.store.setState({ revision: this.state.revision + 1, isWaiting: false })
     }
+    this.packLater()
   }
 
-  private goTo(target: Document, past: readonly Document[], future: readonly Document[]): void {
+  /** Steps are made by a hand that waits for the next frame; their pixels become run lengths after it. */
+  private packLater(): void {
+    if (this.isPackingSoon) return
+    this.isPackingSoon = true
+    const later = this.effects.later ?? (act => act())
+    later(() => {
+      this.isPackingSoon = false
+      const { past, future } = this.state
+      this.store.setState(packedSteps(past, future, this.document()))
+    })
+  }
+
+  private goTo(step: Step, past: readonly Step[], future: readonly Step[]): void {
     this.breakPromise()
     const { masks, revision, photo } = this.state
+    const target = unpacked(step, masks)
     const { back, removed } = wayTo(target.masks, masks)
     const renames = new Map<string, AcceptedMask>()
     for (const { mask, replaces } of back) {
-      const again = madeAgain(mask, this.effects.newId(), replaces)
+      const again = madeAgain(unpackedMask(mask), this.effects.newId(), replaces)
       this.effects.put(again)
-      // In the documents it goes on replacing what it replaced when it was made: by that undo and redo find each other.
+      // In the steps it goes on replacing what it replaced when it was made: by that undo and redo find each other.
       renames.set(mask.id, { ...again, replaces: mask.replaces })
     }
     for (const id of removed) this.effects.remove(id)
     this.maskUndo.forget()
     this.store.setState({
       ...renamed(target, renames),
-      past: past.map(document => renamed(document, renames)),
-      future: future.map(document => renamed(document, renames)),
+      past: past.map(other => renamed(other, renames)),
+      future: future.map(other => renamed(other, renames)),
       revision: revision + 1,
       isWaiting: false,
       fault: null,
       selected: null,
       alsoSelected: [],
     })
+    this.packLater()
     // A step whose answer had not come yet when it was left: ask again.
     if (photo !== null && target.answers !== target.prompts) {
       this.store.setState({ isWaiting: true })

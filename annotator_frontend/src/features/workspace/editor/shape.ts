@@ -46,6 +46,11 @@ export class LiveShape {
     return this.painter.look()
   }
 
+  /** The pixels once the hand has let go. */
+  finish(): Patched {
+    return this.painter.finish()
+  }
+
   /** What it has touched since this was asked last. */
   takeTouched(): Box | null {
     return boxOfTiles(this.painter.takeDirty(), this.onto.size)

@@ -1,6 +1,7 @@
 import type { Size } from '@/shared/geometry/points'
 import { type Document, NO_OBJECT } from './document'
 import type { Fault } from './fault'
+import type { Step } from './steps'
 
 /** All that the page shows of the editor. */
 export interface EditorState extends Document {
@@ -15,8 +16,8 @@ export interface EditorState extends Document {
   isPainting: boolean
   /** What the newest click did wrong, until something else is done. */
   fault: Fault | null
-  past: readonly Document[]
-  future: readonly Document[]
+  past: readonly Step[]
+  future: readonly Step[]
   /** What clicks and strokes correct, and what is subtracted from. Never a locked one. */
   selected: string | null
   /** Selected besides, to merge or to subtract. */

@@ -1,32 +1,9 @@
-import type { AcceptedMask, Document } from './document'
-
-const MOST_STEPS = 200
-/** What answers in the steps may take. These many steps are kept whatever they take. */
-const MOST_BYTES = 256 * 2 ** 20
-const LEAST_STEPS = 20
-
-/** The steps, and the newest one: as many as may be kept. */
-export function stepped(steps: readonly Document[], newest: Document): readonly Document[] {
-  return withinMemory([...steps, newest].slice(-MOST_STEPS))
-}
-
-function withinMemory(steps: readonly Document[]): readonly Document[] {
-  let bytes = 0
-  let first = steps.length
-  while (first > 0 && (bytes <= MOST_BYTES || steps.length - first < LEAST_STEPS)) {
-    first--
-    const { candidates } = steps[first]!
-    // Steps that left the answers alone share them.
-    if (candidates !== steps[first + 1]?.candidates) {
-      for (const { logits, mask } of candidates) bytes += logits.byteLength + mask.bits.byteLength
-    }
-  }
-  return first ? steps.slice(first) : steps
-}
+import type { AcceptedMask } from './document'
+import type { Step, StepMask } from './steps'
 
 /** A mask that is to be on the photo again, and which of those that go it takes the place of. */
 export interface Return {
-  mask: AcceptedMask
+  mask: StepMask
   replaces: string | null
 }
 
@@ -38,7 +15,7 @@ export interface Way {
 }
 
 /** From the masks on the photo to those of a step. */
-export function wayTo(wanted: readonly AcceptedMask[], present: readonly AcceptedMask[]): Way {
+export function wayTo(wanted: readonly StepMask[], present: readonly AcceptedMask[]): Way {
   let going = present.filter(({ id }) => !has(wanted, id))
   const back: Return[] = []
   for (const mask of wanted) {
@@ -51,25 +28,25 @@ export function wayTo(wanted: readonly AcceptedMask[], present: readonly Accepte
 }
 
 /** Of masks that go: the one in whose place another comes back. */
-function partnerOf(back: AcceptedMask, out: readonly AcceptedMask[]): string | null {
+function partnerOf(back: StepMask, out: readonly StepMask[]): string | null {
   return out.find(gone => gone.replaces === back.id || back.replaces === gone.id)?.id ?? null
 }
 
-function has(masks: readonly AcceptedMask[], wanted: string): boolean {
+function has(masks: readonly StepMask[], wanted: string): boolean {
   return masks.some(({ id }) => id === wanted)
 }
 
-/** Other ids in the place of ids that the server does not take back. Documents that name none of them stay as they are. */
-export function renamed(document: Document, renames: ReadonlyMap<string, AcceptedMask>): Document {
+/** Other ids in the place of ids that the server does not take back. Steps that name none of them stay as they are. */
+export function renamed<Own extends Step>(step: Own, renames: ReadonlyMap<string, AcceptedMask>): Own {
   const idOf = (id: string | null) => (id === null ? null : (renames.get(id)?.id ?? id))
-  const masks = document.masks.map(mask => {
+  const masks = step.masks.map(mask => {
     const own = renames.get(mask.id) ?? mask
     const replaces = idOf(own.replaces)
     return replaces === own.replaces ? own : { ...own, replaces }
   })
-  const isSame = masks.every((mask, index) => mask === document.masks[index])
-  const refines = idOf(document.refines)
-  return isSame && refines === document.refines ? document : { ...document, masks, refines }
+  const isSame = masks.every((mask, index) => mask === step.masks[index])
+  const refines = idOf(step.refines)
+  return isSame && refines === step.refines ? step : { ...step, masks, refines }
 }
 
 /** What undoing one mask comes to: the newest step of all, masks for other masks, or nothing that can be undone. */
@@ -90,17 +67,17 @@ export class MaskUndo {
     this.cameBack.set(again, mask)
   }
 
-  /** @param documents all steps, and what is now. */
-  of(id: string, documents: readonly Document[]): Unmaking {
+  /** @param steps all of them, and what is now. */
+  of(id: string, steps: readonly Step[]): Unmaking {
     // A mask that came back so is, in the steps, the one that it was.
     const original = this.cameBack.get(id) ?? id
-    let made = documents.findLastIndex(({ masks }) => has(masks, original))
-    while (made > 0 && has(documents[made - 1]!.masks, original)) made--
+    let made = steps.findLastIndex(({ masks }) => has(masks, original))
+    while (made > 0 && has(steps[made - 1]!.masks, original)) made--
     if (made <= 0) return null
-    if (made === documents.length - 1) return 'newest step'
-    const [{ masks: before }, { masks: after }] = [documents[made - 1]!, documents[made]!]
+    if (made === steps.length - 1) return 'newest step'
+    const [{ masks: before }, { masks: after }] = [steps[made - 1]!, steps[made]!]
     const out = after.filter(mask => !has(before, mask.id))
-    const gone = out.map(({ id: one }) => this.presentOf(one, documents.at(-1)!))
+    const gone = out.map(({ id: one }) => this.presentOf(one, steps.at(-1)!))
     // Another step took a part of it since: that one is to be undone first.
     if (!gone.every(one => one !== null)) return null
     const back = before.filter(mask => !has(after, mask.id))
@@ -113,7 +90,7 @@ export class MaskUndo {
     }
   }
 
-  private presentOf(original: string, { masks }: Document): string | null {
+  private presentOf(original: string, { masks }: Step): string | null {
     return masks.find(({ id }) => id === original || this.cameBack.get(id) === original)?.id ?? null
   }
 }

@@ -1,9 +1,10 @@
 import { createStore, del, get, set } from 'idb-keyval'
+import { type Draft, packedDraft } from '../editor/steps'
 
 /** Where the object in work lies, which nobody has accepted yet: one for each person and photo. */
 export interface DraftStore {
   read(photo: string): Promise<unknown>
-  write(photo: string, draft: unknown): Promise<void>
+  write(photo: string, draft: Draft): Promise<void>
   remove(photo: string): Promise<void>
 }
 
@@ -11,7 +12,7 @@ export function draftsOf(user: string): DraftStore {
   const store = createStore('maskloop-drafts', 'drafts')
   return {
     read: photo => get(`${user}/${photo}`, store),
-    write: (photo, draft) => set(`${user}/${photo}`, draft, store),
+    write: (photo, draft) => set(`${user}/${photo}`, packedDraft(draft), store),
     remove: photo => del(`${user}/${photo}`, store),
   }
 }
@@ -21,13 +22,13 @@ export function draftsOf(user: string): DraftStore {
  * nothing keeps no drafts either; the outbox says so.
  */
 export class DraftKeeper {
-  private waiting: { photo: string; draft: unknown } | null = null
+  private waiting: { photo: string; draft: Draft | null } | null = null
   private writing: Promise<void> | null = null
 
   constructor(private readonly store: DraftStore) {}
 
   /** @param draft null: there is nothing in work. */
-  keep(photo: string, draft: unknown): void {
+  keep(photo: string, draft: Draft | null): void {
     // Another photo's is not overtaken.
     if (this.waiting && this.waiting.photo !== photo) void this.write(this.waiting)
     this.waiting = { photo, draft }
@@ -49,7 +50,7 @@ export class DraftKeeper {
     }
   }
 
-  private async write({ photo, draft }: { photo: string; draft: unknown }): Promise<void> {
+  private async write({ photo, draft }: { photo: string; draft: Draft | null }): Promise<void> {
     try {
       await (draft === null ? this.store.remove(photo) : this.store.write(photo, draft))
     } catch {
