@@ -13,5 +13,6 @@ export default defineConfig({
   worker: { format: 'es' },
   server: { headers: isolation, proxy: { '/api': 'http://127.0.0.1:8000' } },
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
-  test: { include: ['../tests/annotator_frontend/**/*.test.ts'] },
+  // A busy machine is no failure.
+  test: { include: ['../tests/annotator_frontend/**/*.test.ts'], testTimeout: 30_000 },
 })
