@@ -5,7 +5,16 @@ import pytest
 
 from engine.data.records import read_records
 from engine.errors import DataInvalid
-from engine.evaluation.clicks import MAX_CLICKS, ObjectResult, click_through, evaluate_clicks, next_click, summarise
+from engine.evaluation.clicks import (
+    AT_ONCE,
+    MAX_CLICKS,
+    Clicker,
+    ObjectResult,
+    click_through,
+    evaluate_clicks,
+    next_click,
+    summarise,
+)
 from engine.evaluation.pictures import Gallery
 from engine.evaluation.statistics import calibration, interval_of_mean, iou
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
@@ -53,7 +62,7 @@ def test_a_random_pick_begins_anywhere_in_the_object_and_is_the_same_with_the_sa
     for seed in range(8):
         model = Scripted(lambda prompt: [(rectangle(10, 10, 40, 30), 0.9)])
         for _ in range(2):
-            click_through(model, PHOTO, truth, clicks=2, pick="random", rng=np.random.default_rng(seed))
+            click_through(model, PHOTO, [Clicker(truth, clicks=2, pick="random", rng=np.random.default_rng(seed))])
         once, again = model.prompts[:2], model.prompts[2:]
         assert [p.points for p in once] == [p.points for p in again]
         (x, y), second = once[1].points
@@ -66,7 +75,7 @@ def test_a_random_pick_begins_anywhere_in_the_object_and_is_the_same_with_the_sa
 def test_with_every_pick_random_each_click_is_in_an_error():
     truth, answer = rectangle(10, 10, 40, 40), rectangle(20, 20, 50, 50)
     model = Scripted(lambda prompt: [(answer, 0.9)])
-    click_through(model, PHOTO, truth, clicks=9, pick="random-every", rng=np.random.default_rng(1))
+    click_through(model, PHOTO, [Clicker(truth, clicks=9, pick="random-every", rng=np.random.default_rng(1))])
     points, labels = model.prompts[-1].points, model.prompts[-1].labels
     for (x, y), label in zip(points[1:], labels[1:], strict=True):
         assert (truth ^ answer)[int(y), int(x)]
@@ -156,3 +165,17 @@ def test_pictures_show_the_worst_and_the_best_case(tmp_path, a_record):
     assert (gallery.best[0].iou, gallery.worst[0].iou) == (1.0, 0.0)
     assert [path.name for path in gallery.write(tmp_path / "out")] == ["worst.jpg", "best.jpg"]
     assert (tmp_path / "out" / "worst.jpg").stat().st_size > 1000
+
+
+def test_objects_clicked_in_step_get_the_clicks_and_figures_of_each_alone(model, a_record):
+    """With a real decoder: objects that end early leave the others' prompts as they were."""
+    predictor = Predictor(model)
+    photo = predictor.embed(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    truths = [rectangle(2 * n, n, 2 * n + 9 + n, n + 12) for n in range(AT_ONCE + 3)]
+    together = [Clicker(truth, clicks=4) for truth in truths]
+    click_through(predictor, photo, together)
+    for truth, one in zip(truths, together, strict=True):
+        alone = Clicker(truth, clicks=4)
+        click_through(predictor, photo, [alone])
+        assert (one.points, one.labels) == (alone.points, alone.labels)
+        assert one.ious == pytest.approx(alone.ious, abs=1e-3)
