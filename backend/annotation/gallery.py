@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models import Exists, FloatField, Min, OuterRef, Q, QuerySet, Subquery, TextChoices, Value
 from django.db.models.functions import Coalesce
 
-from backend.annotation.models import Mask, MaskState
-from backend.annotation.selectors import images_with_status
+from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.selectors import DRAWN, images_with_status
 from backend.common.keyset import Order
 from backend.datasets.models import Dataset, Image
 
@@ -28,6 +28,13 @@ class Sort(TextChoices):
     LEAST_SURE = "least_sure"  # the photo whose weakest mask is the weakest comes first
 
 
+class Made(TextChoices):
+    """Masks of several origins."""
+
+    PEOPLE = "people"  # by people in any way
+    DRAWN = "drawn"  # see `selectors.DRAWN`
+
+
 _NO_CONFIDENCE = 2.0  # behind every confidence there is
 
 
@@ -35,8 +42,9 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
     """Photos to show, and the order in which `keyset` pages them.
 
     Args:
-        chosen: `status`, `split`, `name`; and of one and the same mask: `origin`, `person`, `checkpoint`, `confidence_from`,
-            `confidence_to`. None, or left out: whichever.
+        chosen: `status`, `split`, `name`, `finished_from`, `finished_to`; and of one and the same mask: `origin` (or `Made`),
+            `person`, `checkpoint`, `confidence_from`, `confidence_to`, `made_from`, `made_to`, or of one that may count no
+            more: `verdict`, `judged_from`, `judged_to`. None, or left out: whichever. Times end before `..._to`.
     """
     images = images_sorted_by(dataset, sort)
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
@@ -46,17 +54,44 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
         images = images.filter(file_name__icontains=given["name"])
     if "status" in given:
         images = images.filter(_of_status(given["status"]))
-    lookups = {
-        "origin": "origin",
-        "person": "author",
-        "checkpoint": "checkpoint",
-        "confidence_from": "predicted_iou__gte",
-        "confidence_to": "predicted_iou__lte",
-    }
-    of_mask = {lookup: given[name] for name, lookup in lookups.items() if name in given}
-    if of_mask:
-        images = images.filter(Exists(_masks().filter(**of_mask)))
+    images = images.filter(**_looked_up(_OF_PHOTO, given))
+    of_mask, of_verdict = Q(**_looked_up(_OF_MASK, given)), _looked_up(_OF_VERDICT, given)
+    if "origin" in given:
+        of_mask &= _of_origin(given["origin"])
+    if of_verdict:
+        # What people refused counts no more; it is this that is asked for.
+        judged = Mask.objects.filter(image=OuterRef("pk")).filter(**of_verdict)
+        images = images.filter(Exists(judged.filter(of_mask)))
+    elif of_mask:
+        images = images.filter(Exists(_masks().filter(of_mask)))
     return images, _ORDERS[sort]
+
+
+_OF_PHOTO = {"finished_from": "annotated_at__gte", "finished_to": "annotated_at__lt"}
+_OF_MASK = {
+    "person": "author",
+    "checkpoint": "checkpoint",
+    "confidence_from": "predicted_iou__gte",
+    "confidence_to": "predicted_iou__lte",
+    "made_from": "created_at__gte",
+    "made_to": "created_at__lt",
+}
+# A verdict belongs to the app above: it is reached by the name under which it hangs on its mask.
+_OF_VERDICT = {
+    "verdict": "verdicts__answer",
+    "judged_from": "verdicts__created_at__gte",
+    "judged_to": "verdicts__created_at__lt",
+}
+
+
+def _looked_up(lookups: dict[str, str], given: dict[str, Any]) -> dict[str, Any]:
+    return {lookup: given[name] for name, lookup in lookups.items() if name in given}
+
+
+def _of_origin(origin: str) -> Q:
+    if origin == Made.DRAWN:
+        return DRAWN
+    return Q(origin__in=HUMAN_ORIGINS) if origin == Made.PEOPLE else Q(origin=origin)
 
 
 def images_sorted_by(dataset: Dataset, sort: Sort) -> QuerySet[Image]:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.annotation.api import ImageJson
-from backend.annotation.gallery import Sort, Status, images_chosen, images_sorted_by
+from backend.annotation.gallery import Made, Sort, Status, images_chosen, images_sorted_by
 from backend.annotation.models import Origin
 from backend.annotation.overlays import overlay_ensure
 from backend.annotation.selectors import masks_of
@@ -36,11 +36,20 @@ class ChosenForm(serializers.Serializer):
     status = serializers.ChoiceField(choices=Status.choices, required=False, allow_blank=True)
     split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True)
     name = serializers.CharField(required=False, allow_blank=True, max_length=255)
-    origin = serializers.ChoiceField(choices=Origin.choices, required=False, allow_blank=True)
+    origin = serializers.ChoiceField(choices=[*Origin.choices, *Made.choices], required=False, allow_blank=True)
     person = serializers.UUIDField(required=False)
     checkpoint = serializers.UUIDField(required=False)
     confidence_from = serializers.FloatField(required=False, min_value=0, max_value=1)
     confidence_to = serializers.FloatField(required=False, min_value=0, max_value=1)
+    made_from = serializers.DateTimeField(required=False)
+    made_to = serializers.DateTimeField(required=False, help_text="Before this moment.")
+    finished_from = serializers.DateTimeField(required=False, help_text="When a person first finished the photo.")
+    finished_to = serializers.DateTimeField(required=False)
+    verdict = serializers.RegexField(
+        r"^[a-z_]+$", required=False, max_length=13, help_text="What somebody said of a mask."
+    )
+    judged_from = serializers.DateTimeField(required=False)
+    judged_to = serializers.DateTimeField(required=False)
     sort = serializers.ChoiceField(choices=Sort.choices, default=Sort.OLDEST)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=60)
     cursor = serializers.CharField(required=False, allow_blank=True)

@@ -102,7 +102,7 @@ class Mask(Row):
 
     class Meta:
         indexes = [
-            models.Index(fields=["image", "state"], name="mask_of_image"),
+            models.Index(fields=["image", "state"], include=["origin"], name="mask_of_image"),
             models.Index(fields=["assignment"], name="mask_of_assignment"),
             models.Index(fields=["image"], name="mask_to_audit", condition=Q(audit_wanted=True)),
             models.Index(
@@ -111,8 +111,10 @@ class Mask(Row):
             models.Index(fields=["author", "created_at"], name="mask_of_author"),
             # The audit reads on from where it was; known answers are drawn from the newest.
             models.Index(fields=["created_at"], name="mask_automatic", condition=Q(origin="automatic")),
+            # The dashboard's curves are read from this alone.
             models.Index(
                 fields=["created_at"],
+                include=["image", "origin", "seconds", "clicks", "author"],
                 name="mask_by_people",
                 condition=Q(origin__in=("assisted", "brush", "imported"), state="active"),
             ),

@@ -12,6 +12,9 @@ from backend.annotation.models import HUMAN_ORIGINS, Assignment, Job, Mask, Mask
 from backend.datasets.models import Dataset, Image, Split, Stage
 from backend.datasets.selectors import dataset_get
 
+#: Drawn by people in the workspace, and the time it took is known: what seconds and clicks per mask are of.
+DRAWN = Q(origin__in=(Origin.ASSISTED, Origin.BRUSH), seconds__isnull=False)
+
 
 def assignment_get(*, user: User, assignment_id: UUID) -> Assignment:
     """The person's own assignment, whatever its state.

@@ -39,4 +39,10 @@ class Event(Row):
                 name="event_undelivered",
                 condition=models.Q(delivered_at__isnull=True),
             ),
+            # Few among many: when a dataset was in which stage.
+            models.Index(
+                fields=["dataset_id", "created_at"],
+                name="event_of_stage",
+                condition=models.Q(kind="dataset.stage_changed"),
+            ),
         ]

@@ -1,0 +1,256 @@
+"""The dashboard's figures, on a small life of a dataset that can be worked out by hand."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.autolabel.models import AutolabelJob, AutolabelRun, Detector, JobState, Proposal
+from backend.checkpoints.models import Checkpoint, Deployment
+from backend.common.models import Event
+from backend.datasets.models import Dataset, Image
+from backend.insights.figures_api import TABLES
+from backend.releases.models import FrozenSet
+from backend.review.models import Question, Verdict
+from backend.training.models import TrainingRun
+
+pytestmark = pytest.mark.django_db
+
+
+def day(number: int, hour: int = 12) -> datetime:
+    return datetime(2026, 3, number, hour, tzinfo=UTC)
+
+
+@pytest.fixture
+def ask(dataset, admin, as_user):
+    def do(user=None, **query):
+        reply = as_user(user or admin).get(f"/api/datasets/{dataset.id}/figures/", query)
+        assert reply.status_code == 200, reply.json()
+        return reply.json()
+
+    return do
+
+
+def put(model, at, **fields):
+    """A row, made at that moment."""
+    row = model.objects.create(**fields)
+    model.objects.filter(id=row.id).update(created_at=at)
+    return row
+
+
+def put_mask(image, at, seconds=None, clicks=0, origin=Origin.ASSISTED, **fields):
+    box = {"x0": 0, "y0": 0, "x1": 3, "y1": 3, "area": 9}
+    return put(
+        Mask, at, image=image, seconds=seconds, clicks=clicks, origin=origin, counts="", content_hash=uuid4().hex,
+        **box, **fields,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def second(live, dataset):
+    """A checkpoint that the gate promoted on the fifth."""
+    fields = {
+        name: getattr(live, name)
+        for name in ("architecture", "config", "encoder_hash", "decoder_hash", "input_side", "embedding_shape")
+    }
+    score = {
+        "images": 4, "objects": 9, "miou": {"1": 0.5, "3": 0.6, "5": 0.7}, "oracle": {"1": 0.6}, "noc90": 6.5,
+        "intervals": {"1": [0.4, 0.6], "3": [0.5, 0.7], "5": [0.6, 0.8], "noc90": [6, 7]}, "by_size": {},
+    }  # fmt: skip
+    return Checkpoint.objects.create(
+        **fields, name="Street 1", storage_key="2", file_hash="2", parent=live, dataset=dataset,
+        scores={str(dataset.id): {"test": score}, str(uuid4()): {"test": {**score, "noc90": 1}}},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def life(dataset, admin, annotator, reviewer, live, second):
+    """Stage 1 from the 1st, another model on the 5th, stage 2 on the 10th; and a refused run on the 7th."""
+    Dataset.objects.filter(id=dataset.id).update(created_at=day(1, 0), stage="semi_automatic")
+    Deployment.objects.update(since=day(1, 0), until=day(5, 0))
+    Deployment.objects.create(dataset=dataset, checkpoint=second, since=day(5, 0), reason="promoted by the gate")
+    for kind, candidate, at, decision in (("a", second, day(5, 0), "promoted"), ("b", None, day(7), "refused")):
+        learnt = FrozenSet.objects.create(dataset=dataset, purpose="training", digest=kind, mask_count=3, image_count=2)
+        TrainingRun.objects.create(
+            dataset=dataset, frozen_set=learnt, base=live if candidate else second, recipe="decoder", seed=0,
+            state="done", candidate=candidate, decision=decision, finished_at=at, verdict={"reason": f"It was {kind}."},
+        )  # fmt: skip
+    put(
+        Event, day(10, 0), kind="dataset.stage_changed", subject_id=dataset.id, dataset_id=dataset.id,
+        data={"before": "assisted", "stage": "semi_automatic"},
+    )  # fmt: skip
+    photos = [
+        Image.objects.create(dataset=dataset, content_hash=f"{n}", width=3, height=3, byte_size=1, split="train")
+        for n in range(4)
+    ]
+    for photo, at in zip(photos, (day(2), day(3), day(6)), strict=False):
+        Image.objects.filter(id=photo.id).update(annotated_at=at)
+        put(Assignment, at, image=photo, holder=annotator, state=State.SUBMITTED, checkpoint=live, expires_at=at)
+    # Round 1: 10, 20, 30 and 100 s by people on two photos.
+    for photo, seconds, clicks in ((0, 10, 1), (0, 20, 2), (1, 30, 3), (1, 100, 6)):
+        put_mask(photos[photo], day(2 + photo), seconds, clicks, author=annotator)
+    put_mask(photos[0], day(2), 999, 99, state=MaskState.REPLACED, author=annotator)  # counts no more
+    put_mask(photos[0], day(2), origin=Origin.IMPORTED)  # nobody knows how long it took
+    # Round 2: 4 and 8 s.
+    put_mask(photos[2], day(6), 4, 1, author=annotator)
+    put_mask(photos[2], day(6, 22), 8, 2, Origin.BRUSH, author=reviewer)
+    # Round 3: proposals, of which one person accepts two of three, one of them on second thought.
+    detector = Detector.objects.create(dataset=dataset, encoder_hash="e", detector_hash="d", storage_key="k")
+    for answers in (["accept"], ["fix", "accept"], ["not_an_object"], ["unsure"]):
+        state = {"accept": MaskState.ACTIVE, "not_an_object": MaskState.REJECTED}.get(answers[-1], MaskState.PROPOSED)
+        mask = put_mask(photos[3], day(10), origin=Origin.PROPOSED, state=state)
+        Proposal.objects.create(
+            mask=mask, dataset=dataset, image=photos[3], detector=detector, confidence=0.9, doubt=0, photo_doubt=0,
+            shuffle=0, opinions_wanted=1, opinions_left=0,
+        )  # fmt: skip
+        question = Question.objects.create(mask=mask, holder=reviewer, kind="proposal", expires_at=day(11))
+        for hour, answer in enumerate(answers):
+            put(Verdict, day(11, 9 + hour), mask=mask, question=question, by=reviewer, answer=answer, seconds=2)
+    run = AutolabelRun.objects.create(dataset=dataset, checkpoint=second)
+    AutolabelJob.objects.create(run=run, image=photos[3], state=JobState.DONE, mask_count=7, finished_at=day(12))
+    return photos
+
+
+def test_rounds_end_where_another_model_goes_live_or_the_stage_changes(life, ask, live, second):
+    rounds = ask()["rounds"]
+    assert [(one["number"], one["stage"], one["checkpoint"]) for one in rounds] == [
+        (1, "assisted", str(live.id)),
+        (2, "assisted", str(second.id)),
+        (3, "semi_automatic", str(second.id)),
+    ]
+    assert [one["until"] for one in rounds] == ["2026-03-05T00:00:00Z", "2026-03-10T00:00:00Z", None]
+
+
+def test_seconds_and_clicks_are_of_masks_that_people_drew_and_that_count(life, ask):
+    first, second, third = ask(by="round")["points"]
+    assert (first["masks"], first["seconds_mean"], first["seconds_median"]) == (4, 40.0, 25.0)
+    assert (first["seconds_low"], first["seconds_high"]) == (17.5, 47.5)
+    assert (first["clicks_mean"], first["clicks_median"]) == (3.0, 2.5)
+    assert (second["masks"], second["seconds_mean"], second["clicks_median"]) == (2, 6.0, 1.5)
+    assert (third["masks"], third["seconds_mean"], third["seconds_median"]) == (0, None, None)
+
+
+def test_masks_per_photo_are_of_the_photos_that_people_finished_then_beside_the_automatic_ones(life, ask):
+    first, second, third = ask()["points"]
+    assert (first["photos"], first["masks_per_photo"], first["masks_per_photo_by_people"]) == (2, 2.5, 2.5)
+    assert (second["photos"], second["masks_per_photo"]) == (1, 2.0)
+    assert (third["photos"], third["masks_per_photo"]) == (0, None)
+    assert (third["automatic_photos"], third["automatic_masks_per_photo"]) == (1, 7.0)
+
+
+def test_days_begin_where_the_person_is(life, ask):
+    assert [(point["day"], point["masks"]) for point in ask(by="day")["points"]] == [
+        ("2026-03-02", 2), ("2026-03-03", 2), ("2026-03-06", 2), ("2026-03-12", 0),
+    ]  # fmt: skip
+    in_tokyo = ask(by="day", time_zone="Asia/Tokyo")["points"]
+    assert ("2026-03-07", 1) in [(point["day"], point["masks"]) for point in in_tokyo]
+    assert in_tokyo[0]["since"] == "2026-03-01T15:00:00Z"
+
+
+def test_quality_is_what_the_gate_found_here_with_its_intervals(life, ask, second):
+    (row,) = ask()["quality"]
+    assert (row["checkpoint"], row["since"], row["until"]) == (str(second.id), "2026-03-05T00:00:00Z", None)
+    assert (row["split"], row["photos"], row["objects"]) == ("test", 4, 9)
+    assert (row["miou_1"], row["miou_1_low"], row["miou_1_high"], row["noc90"]) == (0.5, 0.4, 0.6, 6.5)
+
+
+def test_every_retraining_and_change_of_stage_is_marked_once_refused_ones_as_such(life, ask, live, second):
+    marks = ask()["marks"]
+    assert [mark["kind"] for mark in marks] == ["deployed", "promoted", "refused", "stage"]
+    assert (marks[1]["checkpoint"], marks[1]["before"]) == (str(second.id), str(live.id))
+    assert (marks[2]["reason"], marks[3]["stage"]) == ("It was b.", "semi_automatic")
+
+
+def test_acceptance_is_of_each_persons_last_word_by_stage(life, ask):
+    (row,) = ask()["acceptance"]
+    assert (row["stage"], row["accept"], row["fix"], row["not_an_object"], row["unsure"]) == (
+        "semi_automatic", 2, 0, 1, 1,
+    )  # fmt: skip
+    assert row["rate"] == pytest.approx(2 / 3)
+    # Wilson's interval of 2 in 3.
+    assert (row["rate_low"], row["rate_high"]) == (pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4))
+
+
+def test_masks_that_count_are_shared_out_by_origin(life, ask):
+    assert {row["origin"]: (row["masks"], row["share"]) for row in ask()["origins"]} == {
+        "assisted": (5, 5 / 9), "proposed": (2, 2 / 9), "brush": (1, 1 / 9), "imported": (1, 1 / 9),
+    }  # fmt: skip
+
+
+def test_admins_see_what_everybody_did_and_others_only_what_they_did(life, ask, annotator, reviewer):
+    people = {row["username"]: row for row in ask()["people"]}
+    own = people["annotator"]
+    assert (own["masks"], own["seconds"], own["seconds_median"], own["photos"]) == (5, 164.0, 20.0, 3)
+    assert (people["reviewer"]["masks"], people["reviewer"]["verdicts"]) == (1, 5)
+    assert ask(annotator)["people"] == [own]
+    assert [row["username"] for row in ask(reviewer)["people"]] == ["reviewer"]
+
+
+def test_each_number_leads_to_the_photos_behind_it(life, ask, dataset, as_user, admin):
+    def shown(**chosen):
+        reply = as_user(admin).get(f"/api/datasets/{dataset.id}/images/", chosen)
+        assert reply.status_code == 200, reply.json()
+        return {photo["id"] for photo in reply.json()["results"]}
+
+    def are(*photos):
+        return {str(life[number].id) for number in photos}
+
+    figures = ask()
+    first, second, _ = figures["points"]
+    assert shown(origin="drawn", made_from=first["since"], made_to=first["until"]) == are(0, 1)
+    assert shown(origin="drawn", made_from=second["since"], made_to=second["until"]) == are(2)
+    assert shown(finished_from=first["since"], finished_to=first["until"]) == are(0, 1)
+    assert shown(origin="people", made_from=first["since"], made_to=day(3, 0).isoformat()) == are(0)
+    spell = figures["acceptance"][0]
+    assert shown(verdict="not_an_object", judged_from=spell["since"]) == are(3), "a mask that counts no more"
+    assert shown(verdict="accept", judged_to=spell["since"]) == set()
+
+
+@pytest.mark.parametrize("by", ["round", "day"])
+def test_every_table_is_the_same_as_csv_and_as_json(life, ask, by, dataset, admin, as_user):
+    figures = ask(by=by)
+    assert set(TABLES) == {"rounds", "points", "quality", "marks", "acceptance", "origins", "people"}
+    for table in TABLES:
+        reply = as_user(admin).get(f"/api/datasets/{dataset.id}/figures/{table}.csv", {"by": by})
+        assert reply["Content-Type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(reply.content.decode())))
+        as_text = [{name: "" if value is None else str(value) for name, value in row.items()} for row in figures[table]]
+        assert rows == as_text, table
+        assert rows, table
+
+
+def test_a_name_that_a_spreadsheet_would_run_stays_text(dataset, admin, as_user, live):
+    Checkpoint.objects.update(name="=HYPERLINK(0)")
+    reply = as_user(admin).get(f"/api/datasets/{dataset.id}/figures/rounds.csv")
+    assert "'=HYPERLINK(0)" in reply.content.decode()
+
+
+def test_a_new_dataset_has_a_dashboard_too(dataset, ask):
+    figures = ask()
+    assert [one["number"] for one in figures["rounds"]] == [1]
+    assert figures["points"][0]["masks"] == 0
+    assert (figures["quality"], figures["acceptance"], figures["people"]) == ([], [], [])
+
+
+def test_the_number_of_questions_to_the_database_does_not_grow(
+    life, dataset, admin, as_user, django_assert_max_num_queries
+):
+    client = as_user(admin)
+    with django_assert_max_num_queries(18):
+        client.get(f"/api/datasets/{dataset.id}/figures/", {"by": "round"})
+
+
+@pytest.mark.parametrize("query", [{"by": "week"}, {"time_zone": "Mars/Olympus"}, {"time_zone": "../etc/passwd"}])
+def test_a_question_that_makes_no_sense_is_refused(dataset, admin, as_user, query):
+    for path in ("", "points.csv"):
+        reply = as_user(admin).get(f"/api/datasets/{dataset.id}/figures/{path}", query)
+        assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+
+
+def test_a_stranger_cannot_tell_whether_there_are_figures(dataset, stranger, admin, as_user):
+    for path in ("", "points.csv", "people.csv"):
+        assert as_user(stranger).get(f"/api/datasets/{dataset.id}/figures/{path}").status_code == 404
+    assert as_user(admin).get(f"/api/datasets/{dataset.id}/figures/secrets.csv").status_code == 404
