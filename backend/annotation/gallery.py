@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Exists, FloatField, Min, OuterRef, Q, QuerySet, Subquery, TextChoices, Value
 from django.db.models.functions import Coalesce
 
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState, Origin
 from backend.annotation.selectors import DRAWN, images_with_status
 from backend.common.keyset import Order
 from backend.datasets.models import Dataset, Image
@@ -34,6 +34,9 @@ class Made(TextChoices):
     PEOPLE = "people"  # by people in any way
     DRAWN = "drawn"  # see `selectors.DRAWN`
 
+
+#: What a mask's origin may be asked to be.
+ORIGINS = [*Origin.choices, *Made.choices]
 
 _NO_CONFIDENCE = 2.0  # behind every confidence there is
 

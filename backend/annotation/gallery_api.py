@@ -12,8 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.annotation.api import ImageJson
-from backend.annotation.gallery import Made, Sort, Status, images_chosen, images_sorted_by
-from backend.annotation.models import Origin
+from backend.annotation.gallery import ORIGINS, Sort, Status, images_chosen, images_sorted_by
 from backend.annotation.overlays import overlay_ensure
 from backend.annotation.selectors import masks_of
 from backend.common.bytes import bytes_response
@@ -36,7 +35,7 @@ class ChosenForm(serializers.Serializer):
     status = serializers.ChoiceField(choices=Status.choices, required=False, allow_blank=True)
     split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True)
     name = serializers.CharField(required=False, allow_blank=True, max_length=255)
-    origin = serializers.ChoiceField(choices=[*Origin.choices, *Made.choices], required=False, allow_blank=True)
+    origin = serializers.ChoiceField(choices=ORIGINS, required=False, allow_blank=True)
     person = serializers.UUIDField(required=False)
     checkpoint = serializers.UUIDField(required=False)
     confidence_from = serializers.FloatField(required=False, min_value=0, max_value=1)

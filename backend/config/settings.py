@@ -151,6 +151,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "/favicon.svg",
     "ENUM_NAME_OVERRIDES": {
         "Job": "backend.annotation.models.Job",
+        "MaskOrigin": "backend.annotation.models.Origin",
         "AssignmentState": "backend.annotation.models.State",
         "MaskState": "backend.annotation.models.MaskState",
         "AutolabelRunState": "backend.autolabel.models.RunState",

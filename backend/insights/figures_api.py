@@ -81,7 +81,7 @@ class QualityJson(serializers.Serializer):
     until = serializers.DateTimeField(allow_null=True)
     checkpoint = serializers.UUIDField()
     checkpoint_name = serializers.CharField()
-    split = serializers.ChoiceField(choices=[Split.TEST, Split.HOLDOUT])
+    split = serializers.ChoiceField(choices=Split.choices)
     photos = serializers.IntegerField()
     objects = serializers.IntegerField()
     miou_1 = _number("Mean IoU after 1 click.")

@@ -123,7 +123,7 @@ def _effort(dataset: Dataset, piece: Callable[[str], Expression]) -> defaultdict
     found: defaultdict[Any, dict[str, Any]] = defaultdict(lambda: {**_NO_EFFORT, **_NO_PHOTOS})
     drawn = Mask.objects.filter(DRAWN, image__dataset=dataset, state=MaskState.ACTIVE)
     for row in _by(drawn, piece("created_at")).annotate(
-        number=Count("id"),
+        number=Count("*"),
         seconds_mean=Avg("seconds"),
         seconds_quartiles=Quartiles("seconds"),
         clicks_mean=Avg("clicks"),
@@ -135,17 +135,17 @@ def _effort(dataset: Dataset, piece: Callable[[str], Expression]) -> defaultdict
             own[f"{name}_mean"] = row[f"{name}_mean"]
             own[f"{name}_low"], own[f"{name}_median"], own[f"{name}_high"] = row[f"{name}_quartiles"]
     finished = Image.objects.filter(dataset=dataset, annotated_at__isnull=False)
-    for row in _by(finished, piece("annotated_at")).annotate(number=Count("id")):
+    for row in _by(finished, piece("annotated_at")).annotate(number=Count("*")):
         found[row["piece"]].update(photos=row["number"], masks_per_photo=0.0, masks_per_photo_by_people=0.0)
     on_them = Mask.objects.filter(image__dataset=dataset, image__annotated_at__isnull=False, state=MaskState.ACTIVE)
     for row in _by(on_them, piece("image__annotated_at")).annotate(
-        number=Count("id"), by_people=Count("id", filter=Q(origin__in=HUMAN_ORIGINS))
+        number=Count("*"), by_people=Count("*", filter=Q(origin__in=HUMAN_ORIGINS))
     ):
         own = found[row["piece"]]
         own["masks_per_photo"] = row["number"] / own["photos"]
         own["masks_per_photo_by_people"] = row["by_people"] / own["photos"]
     labelled = AutolabelJob.objects.filter(run__dataset=dataset, run__purpose=Purpose.LABEL, state=JobState.DONE)
-    for row in _by(labelled, piece("finished_at")).annotate(number=Count("id"), made=Sum("mask_count")):
+    for row in _by(labelled, piece("finished_at")).annotate(number=Count("*"), made=Sum("mask_count")):
         found[row["piece"]].update(
             automatic_photos=row["number"], automatic_masks_per_photo=row["made"] / row["number"]
         )
@@ -238,7 +238,7 @@ def _acceptance(dataset: Dataset, spells: list[Spell]) -> list[dict[str, Any]]:
     """What people said of the model's proposals, stage by stage; of what one person said twice, the last."""
     said = Verdict.objects.filter(mask__proposal__dataset=dataset, question__kind=QuestionKind.PROPOSAL)
     last = said.order_by("mask", "by", "-created_at", "-id").distinct("mask", "by").values("id")
-    answers = {str(answer): Count("id", filter=Q(answer=answer)) for answer in Answer}
+    answers = {str(answer): Count("*", filter=Q(answer=answer)) for answer in Answer}
     counted: Any = (
         Verdict.objects.filter(id__in=last)
         .order_by()
@@ -270,7 +270,7 @@ def _acceptance(dataset: Dataset, spells: list[Spell]) -> list[dict[str, Any]]:
 def _origins(dataset: Dataset) -> list[dict[str, Any]]:
     """Masks that count, by how they were made; the most first."""
     active = Mask.objects.filter(image__dataset=dataset, state=MaskState.ACTIVE)
-    rows = list(active.order_by().values("origin").annotate(masks=Count("id")).order_by(F("masks").desc(), "origin"))
+    rows = list(active.order_by().values("origin").annotate(masks=Count("*")).order_by(F("masks").desc(), "origin"))
     total = sum(row["masks"] for row in rows)
     return [{**row, "share": row["masks"] / total} for row in rows]
 
@@ -288,13 +288,13 @@ def _people(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
     verdicts = Verdict.objects.filter(mask__image__dataset=dataset, question__isnull=False)
     found: dict[Any, dict[str, Any]] = {}
     for row in of(masks, "author").annotate(
-        masks=Count("id"), total=Sum("seconds"), quartiles=Quartiles("seconds"), clicks_mean=Avg("clicks")
+        masks=Count("*"), total=Sum("seconds"), quartiles=Quartiles("seconds"), clicks_mean=Avg("clicks")
     ):
         row |= {"seconds": row.pop("total"), "seconds_median": row.pop("quartiles")[1]}
         found[row["user"]] = {**_NO_WORK, **row}
     for row in of(photos, "holder").annotate(photos=Count("image", distinct=True)):
         found[row["user"]] = {**_NO_WORK, **found.get(row["user"], {}), **row}
-    for row in of(verdicts, "by").annotate(verdicts=Count("id")):
+    for row in of(verdicts, "by").annotate(verdicts=Count("*")):
         found[row["user"]] = {**_NO_WORK, **found.get(row["user"], {}), **row}
     return sorted(found.values(), key=lambda row: (-row["masks"], row["username"]))
 

@@ -425,7 +425,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description The four curves, and what stands beside them. */
         get: operations["figures_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/figures/{table}.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One of the lists of `figures_get`, row for row. */
+        get: operations["figures_table"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1172,6 +1190,29 @@ export interface components {
             /** @default  */
             password?: string;
         };
+        /** @description What people said of proposals during a stage; the rate is of those that they decided, with a 95% interval. */
+        AcceptanceJson: {
+            stage: components["schemas"]["StageEnum"];
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
+            accept: number;
+            fix: number;
+            not_an_object: number;
+            unsure: number;
+            /** Format: double */
+            rate: number | null;
+            /** Format: double */
+            rate_low: number | null;
+            /** Format: double */
+            rate_high: number | null;
+            /**
+             * Format: double
+             * @description Of a verdict.
+             */
+            seconds_median: number | null;
+        };
         /**
          * @description * `accept` - Accept
          *     * `fix` - Fix
@@ -1256,6 +1297,12 @@ export interface components {
          * @enum {string}
          */
         AutolabelRunState: "running" | "paused" | "done" | "cancelled";
+        /**
+         * @description * `round` - Round
+         *     * `day` - Day
+         * @enum {string}
+         */
+        ByEnum: "round" | "day";
         CalibrationFormRequest: {
             /** Format: double */
             precision?: number;
@@ -1401,15 +1448,6 @@ export interface components {
             photos: number;
             boxes: number;
         };
-        EffortJson: {
-            /** Format: date-time */
-            day: string;
-            /** Format: double */
-            seconds: number;
-            /** Format: double */
-            clicks: number;
-            masks: number;
-        };
         EvidenceJson: {
             images: number;
             masks: number;
@@ -1452,11 +1490,16 @@ export interface components {
             high: number;
         };
         FiguresJson: {
+            by: components["schemas"]["ByEnum"];
+            time_zone: string;
+            rounds: components["schemas"]["RoundJson"][];
+            points: components["schemas"]["PointJson"][];
             quality: components["schemas"]["QualityJson"][];
-            effort: components["schemas"]["EffortJson"][];
-            masks_by_origin: {
-                [key: string]: number;
-            };
+            marks: components["schemas"]["MarkJson"][];
+            acceptance: components["schemas"]["AcceptanceJson"][];
+            origins: components["schemas"]["OriginJson"][];
+            /** @description Everybody for admins; for others themselves. */
+            people: components["schemas"]["PersonJson"][];
         };
         /**
          * @description * `sa1b` - Sa1B
@@ -1593,13 +1636,6 @@ export interface components {
             key: string;
             byte_size: number;
         };
-        /**
-         * @description * `point` - point
-         *     * `box` - box
-         *     * `text` - text
-         * @enum {string}
-         */
-        KindEnum: "point" | "box" | "text";
         KnownJson: {
             known: string[];
         };
@@ -1627,6 +1663,36 @@ export interface components {
             /** Format: double */
             loss: number;
         };
+        /** @description A retraining that ended, another change of the live model, or a change of stage. */
+        MarkJson: {
+            /** Format: date-time */
+            at: string;
+            kind: components["schemas"]["MarkJsonKindEnum"];
+            /** Format: uuid */
+            checkpoint: string | null;
+            checkpoint_name: string;
+            /**
+             * Format: uuid
+             * @description The checkpoint that it was compared with, or followed.
+             */
+            before: string | null;
+            /** Format: uuid */
+            run: string | null;
+            /** @description The new one. */
+            stage: string;
+            reason: string;
+        };
+        /**
+         * @description * `promoted` - promoted
+         *     * `refused` - refused
+         *     * `insufficient_evidence` - insufficient_evidence
+         *     * `failed` - failed
+         *     * `cancelled` - cancelled
+         *     * `deployed` - deployed
+         *     * `stage` - stage
+         * @enum {string}
+         */
+        MarkJsonKindEnum: "promoted" | "refused" | "insufficient_evidence" | "failed" | "cancelled" | "deployed" | "stage";
         /**
          * @description * `assisted` - assisted
          *     * `brush` - brush
@@ -1663,7 +1729,7 @@ export interface components {
             readonly counts: string;
             readonly box: number[];
             readonly area: number;
-            readonly origin: components["schemas"]["MaskJsonOriginEnum"];
+            readonly origin: components["schemas"]["MaskOrigin"];
             readonly state: components["schemas"]["MaskState"];
             /** Format: double */
             readonly predicted_iou: number | null;
@@ -1689,7 +1755,7 @@ export interface components {
          *     * `imported` - Imported
          * @enum {string}
          */
-        MaskJsonOriginEnum: "assisted" | "brush" | "proposed" | "automatic" | "imported";
+        MaskOrigin: "assisted" | "brush" | "proposed" | "automatic" | "imported";
         /**
          * @description * `proposed` - Proposed
          *     * `active` - Active
@@ -1757,6 +1823,12 @@ export interface components {
          * @enum {string}
          */
         OrderEnum: "doubt" | "random" | "import";
+        OriginJson: {
+            origin: components["schemas"]["MaskOrigin"];
+            masks: number;
+            /** Format: double */
+            share: number;
+        };
         /**
          * @description * `stage` - stage
          *     * `checkpoint` - checkpoint
@@ -1837,11 +1909,72 @@ export interface components {
             known_share?: number;
             order?: components["schemas"]["OrderEnum"];
         };
+        /** @description What a person did in the dataset. */
+        PersonJson: {
+            /** Format: uuid */
+            user: string;
+            username: string;
+            /** @description Drawn, and still counting. */
+            masks: number;
+            /**
+             * Format: double
+             * @description Of those masks, together.
+             */
+            seconds: number;
+            /** Format: double */
+            seconds_median: number | null;
+            /** Format: double */
+            clicks_mean: number | null;
+            /** @description Submitted. */
+            photos: number;
+            verdicts: number;
+        };
         PlaceFormRequest: {
             source: string;
             bucket: string;
             /** @default  */
             prefix?: string;
+        };
+        /** @description What was done in a round, or on a day. Seconds and clicks are of `masks`; low and high are quartiles. */
+        PointJson: {
+            round: number | null;
+            /** Format: date */
+            day: string | null;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
+            /** @description Drawn by people, and still counting. */
+            masks: number;
+            /** Format: double */
+            seconds_mean: number | null;
+            /** Format: double */
+            seconds_median: number | null;
+            /** Format: double */
+            seconds_low: number | null;
+            /** Format: double */
+            seconds_high: number | null;
+            /** Format: double */
+            clicks_mean: number | null;
+            /** Format: double */
+            clicks_median: number | null;
+            /** Format: double */
+            clicks_low: number | null;
+            /** Format: double */
+            clicks_high: number | null;
+            /** @description First finished by people then. */
+            photos: number;
+            /**
+             * Format: double
+             * @description Masks that count on those photos now.
+             */
+            masks_per_photo: number | null;
+            /** Format: double */
+            masks_per_photo_by_people: number | null;
+            /** @description Labelled by automatic runs then. */
+            automatic_photos: number;
+            /** Format: double */
+            automatic_masks_per_photo: number | null;
         };
         PolicyJson: {
             enabled?: boolean;
@@ -1900,14 +2033,21 @@ export interface components {
             seconds_left: number;
         };
         PromptJson: {
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["PromptJsonKindEnum"];
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
             words?: string;
         };
+        /**
+         * @description * `point` - point
+         *     * `box` - box
+         *     * `text` - text
+         * @enum {string}
+         */
+        PromptJsonKindEnum: "point" | "box" | "text";
         PromptJsonRequest: {
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["PromptJsonKindEnum"];
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
@@ -1926,16 +2066,48 @@ export interface components {
          * @enum {string}
          */
         PurposeEnum: "label" | "preview" | "calibrate";
+        /** @description A model while it was live, as it was last measured on a split. Low and high: 95%, bootstrap over photos. */
         QualityJson: {
             /** Format: date-time */
             since: string;
+            /** Format: date-time */
+            until: string | null;
             /** Format: uuid */
             checkpoint: string;
-            name: string;
-            reason: string;
-            miou: {
-                [key: string]: number;
-            } | null;
+            checkpoint_name: string;
+            split: components["schemas"]["SplitEnum"];
+            photos: number;
+            objects: number;
+            /**
+             * Format: double
+             * @description Mean IoU after 1 click.
+             */
+            miou_1: number | null;
+            /** Format: double */
+            miou_1_low: number | null;
+            /** Format: double */
+            miou_1_high: number | null;
+            /** Format: double */
+            miou_3: number | null;
+            /** Format: double */
+            miou_3_low: number | null;
+            /** Format: double */
+            miou_3_high: number | null;
+            /** Format: double */
+            miou_5: number | null;
+            /** Format: double */
+            miou_5_low: number | null;
+            /** Format: double */
+            miou_5_high: number | null;
+            /**
+             * Format: double
+             * @description Mean clicks to 90% IoU.
+             */
+            noc90: number | null;
+            /** Format: double */
+            noc90_low: number | null;
+            /** Format: double */
+            noc90_high: number | null;
         };
         QuestionImageJson: {
             /** Format: uuid */
@@ -2055,6 +2227,18 @@ export interface components {
             /** Format: double */
             known_share?: number;
             order?: components["schemas"]["OrderEnum"];
+        };
+        /** @description A round ends where another model goes live, or the stage changes. */
+        RoundJson: {
+            number: number;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
+            stage: components["schemas"]["StageEnum"];
+            /** Format: uuid */
+            checkpoint: string | null;
+            checkpoint_name: string;
         };
         S3ImportJson: {
             /** Format: uuid */
@@ -3004,7 +3188,15 @@ export interface operations {
     };
     figures_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description * `round` - Round
+                 *     * `day` - Day
+                 */
+                by?: "round" | "day";
+                /** @description Where the person's days begin. */
+                time_zone?: string;
+            };
             header?: never;
             path: {
                 dataset_id: string;
@@ -3019,6 +3211,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FiguresJson"];
+                };
+            };
+        };
+    };
+    figures_table: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `round` - Round
+                 *     * `day` - Day
+                 */
+                by?: "round" | "day";
+                /** @description Where the person's days begin. */
+                time_zone?: string;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+                table: "acceptance" | "marks" | "origins" | "people" | "points" | "quality" | "rounds";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
         };
@@ -3078,6 +3300,14 @@ export interface operations {
                 confidence_from?: number;
                 confidence_to?: number;
                 cursor?: string;
+                /** @description When a person first finished the photo. */
+                finished_from?: string;
+                finished_to?: string;
+                judged_from?: string;
+                judged_to?: string;
+                made_from?: string;
+                /** @description Before this moment. */
+                made_to?: string;
                 name?: string;
                 /**
                  * @description * `assisted` - Assisted
@@ -3085,8 +3315,10 @@ export interface operations {
                  *     * `proposed` - Proposed
                  *     * `automatic` - Automatic
                  *     * `imported` - Imported
+                 *     * `people` - People
+                 *     * `drawn` - Drawn
                  */
-                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "";
+                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "people" | "drawn" | "";
                 page_size?: number;
                 person?: string;
                 /**
@@ -3112,6 +3344,8 @@ export interface operations {
                  *     * `automatic` - Automatic
                  */
                 status?: "waiting" | "open" | "annotated" | "automatic" | "";
+                /** @description What somebody said of a mask. */
+                verdict?: string;
             };
             header?: never;
             path: {
