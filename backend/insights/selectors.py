@@ -139,7 +139,7 @@ def _effort(dataset: Dataset, piece: Callable[[str], Expression]) -> defaultdict
         found[row["piece"]].update(photos=row["number"], masks_per_photo=0.0, masks_per_photo_by_people=0.0)
     on_them = Mask.objects.filter(image__dataset=dataset, image__annotated_at__isnull=False, state=MaskState.ACTIVE)
     for row in _by(on_them, piece("image__annotated_at")).annotate(
-        number=Count("*"), by_people=Count("*", filter=Q(origin__in=HUMAN_ORIGINS))
+        number=Count("*"), by_people=Count("image", filter=Q(origin__in=HUMAN_ORIGINS))
     ):
         own = found[row["piece"]]
         own["masks_per_photo"] = row["number"] / own["photos"]
@@ -238,7 +238,7 @@ def _acceptance(dataset: Dataset, spells: list[Spell]) -> list[dict[str, Any]]:
     """What people said of the model's proposals, stage by stage; of what one person said twice, the last."""
     said = Verdict.objects.filter(mask__proposal__dataset=dataset, question__kind=QuestionKind.PROPOSAL)
     last = said.order_by("mask", "by", "-created_at", "-id").distinct("mask", "by").values("id")
-    answers = {str(answer): Count("*", filter=Q(answer=answer)) for answer in Answer}
+    answers = {str(answer): Count("mask", filter=Q(answer=answer)) for answer in Answer}
     counted: Any = (
         Verdict.objects.filter(id__in=last)
         .order_by()
