@@ -61,6 +61,16 @@ class ScoreJson(serializers.Serializer):
     miou = serializers.DictField(child=serializers.FloatField())
     oracle = serializers.DictField(child=serializers.FloatField())
     noc90 = serializers.FloatField()
+    intervals = serializers.DictField(
+        child=serializers.ListField(child=serializers.FloatField()),
+        required=False,
+        help_text="95%, bootstrap over photos: of mIoU by number of clicks, and of noc85 and noc90.",
+    )
+    by_size = serializers.DictField(
+        child=serializers.DictField(child=serializers.FloatField()),
+        required=False,
+        help_text="Of small, medium and large objects: how many, and mIoU by number of clicks.",
+    )
 
 
 class ScoresJson(serializers.Serializer):

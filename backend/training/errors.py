@@ -21,3 +21,7 @@ class RecipeUnknown(DomainError):
 class PolicyInvalid(DomainError):
     code: ClassVar[str] = "policy_invalid"
     status: ClassVar[int] = 400
+
+
+class NothingToCompare(DomainError):
+    code: ClassVar[str] = "nothing_to_compare"

@@ -135,7 +135,7 @@ def decide(live: dict[str, Any], candidate: dict[str, Any], rule: GateRule) -> V
     return Verdict("promoted", reason, figures, chance)
 
 
-def compare(live: dict[str, Any], candidate: dict[str, Any]) -> tuple[Comparison, ...]:
+def compare(live: dict[str, Any], candidate: dict[str, Any], *, resamples: int = RESAMPLES) -> tuple[Comparison, ...]:
     """Every figure of both, with intervals: of all objects, then of each size that there is.
 
     Raises:
@@ -150,7 +150,7 @@ def compare(live: dict[str, Any], candidate: dict[str, Any]) -> tuple[Comparison
         weights = np.array([photo["objects"] for photo in old_photos], float)
         olds = np.array([[figure.of(photo) for photo in old_photos] for figure in FIGURES])
         news = np.array([[figure.of(photo) for photo in new_photos] for figure in FIGURES])
-        lows, highs = np.quantile(_resampled(news - olds, weights), [0.025, 0.975], axis=1)
+        lows, highs = np.quantile(_resampled(news - olds, weights, resamples), [0.025, 0.975], axis=1)
         for figure, old, new, low, high in zip(FIGURES, olds, news, lows, highs, strict=True):
             found.append(
                 Comparison(
@@ -194,13 +194,13 @@ def _resampled_gain(live: dict[str, Any], candidate: dict[str, Any]) -> np.ndarr
     return _resampled(gain[None], weights)[0]
 
 
-def _resampled(values_FP: np.ndarray, weights_P: np.ndarray) -> np.ndarray:
-    """Weighted means of each figure over photos drawn with replacement: F x RESAMPLES, the same each time."""
+def _resampled(values_FP: np.ndarray, weights_P: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
+    """Weighted means of each figure over photos drawn with replacement: F x resamples, the same each time."""
     photos, generator = len(weights_P), np.random.default_rng(0)
-    means = np.empty((len(values_FP), RESAMPLES))
+    means = np.empty((len(values_FP), resamples))
     rows = max(1, DRAWN_AT_ONCE // photos)
-    for first in range(0, RESAMPLES, rows):
-        picks = generator.integers(photos, size=(min(rows, RESAMPLES - first), photos))
+    for first in range(0, resamples, rows):
+        picks = generator.integers(photos, size=(min(rows, resamples - first), photos))
         picked = weights_P[picks]
         sums = picked.sum(axis=1)
         for figure, values_P in enumerate(values_FP):

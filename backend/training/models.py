@@ -3,11 +3,12 @@
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 
 from backend.autolabel.models import Detector
 from backend.checkpoints.models import Checkpoint
 from backend.common.models import Row
-from backend.datasets.models import Dataset
+from backend.datasets.models import Dataset, Split
 from backend.releases.models import FrozenSet
 
 
@@ -62,6 +63,21 @@ class TrainingRun(Row):
                 condition=models.Q(state__in=UNFINISHED),
                 name="one_training_run_at_a_time",
             ),
+        ]
+
+
+class Evaluation(Row):
+    """What a checkpoint was worth on each photo of a split, when the gate last measured it there."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="evaluations")
+    checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, related_name="evaluations")
+    split = models.CharField(max_length=8, choices=Split.choices)
+    photos = models.JSONField()  # photo id -> its figures, as `evaluate clicks` says them
+    measured_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "checkpoint", "split"], name="one_evaluation_per_split"),
         ]
 
 

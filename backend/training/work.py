@@ -26,7 +26,7 @@ from backend.training.child import ChildStopped, run_engine
 from backend.training.claims import Claim
 from backend.training.gate import GateRule, Verdict, compare, decide
 from backend.training.manifest import write_manifest
-from backend.training.models import Decision, RunState, TrainingRun
+from backend.training.models import Decision, Evaluation, RunState, TrainingRun
 from backend.training.selectors import finished_photos, gate_rule_of
 from engine import api as engine
 
@@ -240,6 +240,8 @@ def _remember_scores(checkpoint: Checkpoint, dataset: Dataset, split: Split, rep
     kept = {key: report[key] for key in ("images", "objects", "miou", "oracle", "noc90", "intervals", "by_size")}
     row.scores.setdefault(str(dataset.id), {})[str(split)] = kept
     row.save(update_fields=["scores"])
+    found = {"photos": report["per_image"], "measured_at": Now()}
+    Evaluation.objects.update_or_create(dataset=dataset, checkpoint=row, split=split, defaults=found)
 
 
 def kept_back_from(frozen_set: FrozenSet) -> set[UUID]:

@@ -10,6 +10,7 @@ import { SubNavigation } from '@/shared/ui/SubNavigation'
 function pagesFor(isAdmin: boolean) {
   return [
     { path: '', name: t('Photos') },
+    { path: '/dashboard', name: t('Dashboard') },
     ...(isAdmin ? [{ path: '/import', name: t('Import') }] : []),
     { path: '/loop', name: t('Loop') },
     { path: '/releases', name: t('Releases') },

@@ -6,11 +6,13 @@ import { DatasetSummary } from '@/features/datasets/DatasetSummary'
 import { Gallery } from '@/features/gallery/Gallery'
 import { ImportPanel } from '@/features/importing/ImportPanel'
 import { S3Panel } from '@/features/importing/S3Panel'
+import { Dashboard } from '@/features/insights/Dashboard'
 import { Invitations } from '@/features/people/Invitations'
 import { PeoplePanel } from '@/features/people/PeoplePanel'
 import { ReleasesPanel } from '@/features/releases/ReleasesPanel'
 import { ReviewPanel } from '@/features/review/ReviewPanel'
 import { CheckpointHistory } from '@/features/training/CheckpointHistory'
+import { ComparePage } from '@/features/training/ComparePage'
 import { TrainingPanel } from '@/features/training/TrainingPanel'
 import { t } from '@/shared/i18n'
 import { useOpenDataset } from './DatasetScreen'
@@ -34,6 +36,18 @@ export function ImportPage() {
       <S3Panel dataset={id} />
     </Stack>
   )
+}
+
+/** The loop at a glance. */
+export function DashboardPage() {
+  const { id, role } = useOpenDataset()
+  return <Dashboard dataset={id} isAdmin={role === 'admin'} />
+}
+
+/** Two checkpoints side by side. */
+export function ComparisonPage() {
+  const { id, role } = useOpenDataset()
+  return <ComparePage dataset={id} isAdmin={role === 'admin'} />
 }
 
 /** How the model learns from the masks, and makes masks in turn. */

@@ -14,7 +14,16 @@ import { claimTab } from '@/shared/api/tab'
 import { useCurrentUser } from '@/shared/api/useCurrentUser'
 import { t } from '@/shared/i18n'
 import { DatasetScreen } from './DatasetScreen'
-import { ImportPage, LoopPage, PeoplePage, PhotosPage, ReleasesPage, SettingsPage } from './datasetPages'
+import {
+  ComparisonPage,
+  DashboardPage,
+  ImportPage,
+  LoopPage,
+  PeoplePage,
+  PhotosPage,
+  ReleasesPage,
+  SettingsPage,
+} from './datasetPages'
 import { MeScreen } from './MeScreen'
 import { Shell } from './Shell'
 import { VerifyScreen } from './VerifyScreen'
@@ -86,6 +95,8 @@ function Pages({ user }: { user: Schemas['UserJson'] }) {
           </Route>
           <Route path="datasets/:dataset" element={<DatasetScreen />}>
             <Route index element={<PhotosPage />} />
+            <Route path="dashboard" element={<DashboardPage />} />
+            <Route path="compare" element={<ComparisonPage />} />
             <Route path="import" element={<ImportPage />} />
             <Route path="loop" element={<LoopPage />} />
             <Route path="releases" element={<ReleasesPage />} />

@@ -1,8 +1,9 @@
-import { Progress, SimpleGrid, Text } from '@mantine/core'
+import { Anchor, Progress, SimpleGrid, Text } from '@mantine/core'
+import { Link } from 'react-router'
 import { number, t } from '@/shared/i18n'
 import type { Dataset } from './queries'
 
-/** How far the work is. */
+/** How far the work is; each number leads to the photos behind it. */
 export function DatasetSummary({ dataset }: { dataset: Dataset }) {
   const { counts } = dataset
   const done = counts.annotated + counts.automatic
@@ -14,27 +15,32 @@ export function DatasetSummary({ dataset }: { dataset: Dataset }) {
         <Progress.Section value={share(counts.automatic)} color="blue" aria-label={t('Automatic')} />
       </Progress.Root>
       <SimpleGrid cols={{ base: 2, sm: 4 }} my="md">
-        <Figure name={t('Photos labelled')} value={t('{{done}} of {{all}}', { done, all: counts.images })} />
-        <Figure name={t('Masks by people')} value={number(counts.masks_human)} />
-        <Figure name={t('Automatic masks')} value={number(counts.masks_automatic)} />
+        <Figure
+          name={t('Photos labelled')}
+          value={t('{{done}} of {{all}}', { done, all: counts.images })}
+          to="?status=annotated"
+        />
+        <Figure name={t('Masks by people')} value={number(counts.masks_human)} to="?origin=people" />
+        <Figure name={t('Automatic masks')} value={number(counts.masks_automatic)} to="?origin=automatic" />
         <Figure
           name={t('Test photos for the gate')}
           value={t('{{done}} of {{all}}', {
             done: counts.test_images_annotated,
             all: dataset.test_images_wanted ?? 0,
           })}
+          to="?split=test&status=annotated"
         />
       </SimpleGrid>
     </>
   )
 }
 
-function Figure({ name, value }: { name: string; value: string }) {
+function Figure({ name, value, to }: { name: string; value: string; to: string }) {
   return (
     <div>
-      <Text size="xl" fw={600}>
+      <Anchor component={Link} to={to} c="inherit" size="xl" fw={600}>
         {value}
-      </Text>
+      </Anchor>
       <Text size="sm" c="dimmed">
         {name}
       </Text>

@@ -1,9 +1,10 @@
-import { Button, Group, NumberInput, Select, Switch, Text, TextInput } from '@mantine/core'
+import { Button, Group, NumberInput, Pill, Select, Switch, Text, TextInput } from '@mantine/core'
 import { useEffect, useState } from 'react'
 import { t } from '@/shared/i18n'
 import type { Choice } from './choice'
 import { useMakers } from './queries'
-import { originNames, sortNames, splitNames, statusNames } from './words'
+import { timesInWords } from './times'
+import { chosenOrigins, sortNames, splitNames, statusNames } from './words'
 
 const TYPING_MS = 350
 
@@ -44,6 +45,7 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
     />
   )
   const isChosen = Object.keys(choice).some(name => name !== 'sort')
+  const times = timesInWords(choice)
   return (
     <Group gap="xs" mb="md" role="search" aria-label={t('Which photos')}>
       <Typed
@@ -53,7 +55,7 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
       />
       {pick('status', t('State'), statusNames(), t('Any state'), 130)}
       {pick('split', t('Split'), splitNames(), t('Any split'), 110)}
-      {pick('origin', t('How masks were made'), originNames(), t('Made any way'))}
+      {pick('origin', t('How masks were made'), chosenOrigins(), t('Made any way'))}
       {pick('person', t('Masks by'), people, t('By anybody'), 140)}
       {pick('checkpoint', t('Masks of the model'), models, t('By any model'), 150)}
       <Group gap={4} wrap="nowrap">
@@ -73,6 +75,16 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
           onChange={value => choose({ confidence_to: value })}
         />
       </Group>
+      {times.map(({ names, words }) => (
+        <Pill
+          key={words}
+          withRemoveButton
+          removeButtonProps={{ 'aria-label': t('Not only: {{words}}', { words }) }}
+          onRemove={() => choose(Object.fromEntries(names.map(name => [name, ''])))}
+        >
+          {words}
+        </Pill>
+      ))}
       <Select
         aria-label={t('Sort')}
         size="xs"

@@ -10,6 +10,13 @@ export const CHOICES = [
   'checkpoint',
   'confidence_from',
   'confidence_to',
+  'made_from',
+  'made_to',
+  'finished_from',
+  'finished_to',
+  'verdict',
+  'judged_from',
+  'judged_to',
   'sort',
 ] as const
 

@@ -24,6 +24,11 @@ export function originNames(): Record<Schemas['MaskJson']['origin'], string> {
   }
 }
 
+/** What a mask's origin can be asked to be. */
+export function chosenOrigins(): Record<string, string> {
+  return { people: t('By people'), drawn: t('Drawn by people'), ...originNames() }
+}
+
 export function splitNames(): Record<Schemas['ImageJson']['split'], string> {
   return { train: t('Train'), test: t('Test'), holdout: t('Holdout') }
 }

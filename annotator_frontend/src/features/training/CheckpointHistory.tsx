@@ -1,5 +1,6 @@
 import { Badge, Button, Group, Table, Text } from '@mantine/core'
-import { t } from '@/shared/i18n'
+import { Link } from 'react-router'
+import { t, text } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Plot } from '@/shared/ui/Plot'
 import { Section } from '@/shared/ui/Section'
@@ -7,9 +8,9 @@ import { when } from '@/shared/ui/words'
 import { type Checkpoint, useCheckpoints, useRollBack } from './queries'
 
 const SHOWN = [
-  ['1', '1 click', '#63b3ed'],
-  ['3', '3 clicks', '#f6ad55'],
-  ['5', '5 clicks', '#4fd1c5'],
+  ['1', text('1 click'), '#63b3ed'],
+  ['3', text('3 clicks'), '#f6ad55'],
+  ['5', text('5 clicks'), '#4fd1c5'],
 ] as const
 
 /** Which models served this dataset, and how good each was on the test photos. */
@@ -24,18 +25,24 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
       title={t('Models')}
       about={t('Mean IoU on the human masks of the test photos.')}
       action={
-        isAdmin &&
-        deployments.length > 1 && (
-          <Button variant="default" onClick={() => rollBack.mutate(undefined, { onError: tellError })}>
-            {t('Roll back')}
-          </Button>
+        all.length > 1 && (
+          <Group gap="xs">
+            <Button component={Link} to={`/datasets/${dataset}/compare`} variant="default">
+              {t('Side by side')}
+            </Button>
+            {isAdmin && deployments.length > 1 && (
+              <Button variant="default" onClick={() => rollBack.mutate(undefined, { onError: tellError })}>
+                {t('Roll back')}
+              </Button>
+            )}
+          </Group>
         )
       }
     >
       {scored.length > 0 && (
         <Plot
           series={SHOWN.map(([clicks, name, colour]) => ({
-            name,
+            name: t(name),
             colour,
             points: scored.map(
               (checkpoint, index) => [index + 1, checkpoint.scores!.test!.miou[clicks] ?? 0] as const,
@@ -53,7 +60,7 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
             <Table.Th>{t('Model')}</Table.Th>
             {SHOWN.map(([clicks, name]) => (
               <Table.Th key={clicks} ta="right" style={{ whiteSpace: 'nowrap' }}>
-                {name}
+                {t(name)}
               </Table.Th>
             ))}
             <Table.Th visibleFrom="sm">{t('Made')}</Table.Th>
@@ -94,5 +101,5 @@ function isLive(checkpoint: Checkpoint): boolean {
 
 function inWords(checkpoint: Checkpoint): string {
   const { miou } = checkpoint.scores!.test!
-  return `${checkpoint.name}: ${SHOWN.map(([clicks, name]) => `${miou[clicks]?.toFixed(2)} after ${name}`).join(', ')}`
+  return `${checkpoint.name}: ${SHOWN.map(([clicks, name]) => `${miou[clicks]?.toFixed(2)} after ${t(name)}`).join(', ')}`
 }

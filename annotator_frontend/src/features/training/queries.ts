@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { answer, api, type Schemas } from '@/shared/api/client'
 
 export type TrainingRun = Schemas['TrainingRunJson']
@@ -26,6 +26,22 @@ export function usePolicy(dataset: string) {
   return useQuery({
     queryKey: ['dataset', dataset, 'policy'],
     queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/retrain-policy/', at(dataset))),
+  })
+}
+
+export type Side = Schemas['SideJson']
+
+export function useComparison(dataset: string, chosen: { left?: string; right?: string }) {
+  return useQuery({
+    // Among the checkpoints, because what changes those changes this.
+    queryKey: ['dataset', dataset, 'checkpoints', 'compared', chosen],
+    queryFn: () =>
+      answer(
+        api.GET('/api/datasets/{dataset_id}/compare/', {
+          params: { path: { dataset_id: dataset }, query: chosen },
+        }),
+      ),
+    placeholderData: keepPreviousData,
   })
 }
 

@@ -401,6 +401,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/compare/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The gate's figures of two checkpoints, with 95% intervals of the differences (paired bootstrap over photos). */
+        get: operations["checkpoints_compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/deployments/": {
         parameters: {
             query?: never;
@@ -1804,6 +1821,30 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
+        /** @description How a checkpoint came about. */
+        OfRunJson: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly recipe: string;
+            readonly seed: number;
+            readonly why: string;
+            readonly decision: components["schemas"]["DecisionEnum"];
+            /** Format: date-time */
+            readonly finished_at: string | null;
+            /** Format: uuid */
+            readonly frozen_set: string;
+            masks: number;
+            photos: number;
+            /** @description SHA-256 over the ids of its masks. */
+            digest: string;
+        };
+        OnSplitJson: {
+            /** @description On which both were measured, with the same masks. */
+            photos: number;
+            left_out: number;
+            /** @description `live` is the left one, `candidate` the right one. */
+            figures: components["schemas"]["FigureJson"][];
+        };
         OpenPhotoJson: {
             /** Format: uuid */
             dataset: string;
@@ -2280,6 +2321,16 @@ export interface components {
             };
             /** Format: double */
             noc90: number;
+            /** @description 95%, bootstrap over photos: of mIoU by number of clicks, and of noc85 and noc90. */
+            intervals?: {
+                [key: string]: number[];
+            };
+            /** @description Of small, medium and large objects: how many, and mIoU by number of clicks. */
+            by_size?: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
         };
         ScoresJson: {
             test?: components["schemas"]["ScoreJson"];
@@ -2300,6 +2351,24 @@ export interface components {
         SharesJson: {
             pairs: number;
             levels: components["schemas"]["LevelJson"][];
+        };
+        SideBySideJson: {
+            left: components["schemas"]["SideJson"];
+            right: components["schemas"]["SideJson"];
+            test: components["schemas"]["OnSplitJson"];
+            holdout: components["schemas"]["OnSplitJson"];
+        };
+        SideJson: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            architecture: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            went_on_from: string | null;
+            is_live: boolean;
+            readonly run: components["schemas"]["OfRunJson"] | null;
         };
         SkipFormRequest: {
             reason: string;
@@ -3155,6 +3224,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckpointJson"][];
+                };
+            };
+        };
+    };
+    checkpoints_compare: {
+        parameters: {
+            query?: {
+                /** @description A checkpoint; left out: the one asked for first. */
+                left?: string;
+                right?: string;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SideBySideJson"];
                 };
             };
         };

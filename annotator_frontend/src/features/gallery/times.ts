@@ -1,0 +1,43 @@
+import { dateTime, t } from '@/shared/i18n'
+import type { Choice } from './choice'
+
+type Name = keyof Choice
+
+/** What came with a link, from the dashboard above all, and has no field: each can be taken away. */
+export function timesInWords(choice: Choice): { names: Name[]; words: string }[] {
+  const parts: [Name[], string | undefined, string | undefined, (when: string) => string][] = [
+    [['made_from', 'made_to'], choice.made_from, choice.made_to, when => t('Masks made {{when}}', { when })],
+    [
+      ['finished_from', 'finished_to'],
+      choice.finished_from,
+      choice.finished_to,
+      when => t('Finished {{when}}', { when }),
+    ],
+    [
+      ['judged_from', 'judged_to'],
+      choice.judged_from,
+      choice.judged_to,
+      when => t('Judged {{when}}', { when }),
+    ],
+  ]
+  const found = parts.flatMap(([names, from, to, say]) =>
+    from || to ? [{ names, words: say(spell(from, to)) }] : [],
+  )
+  const verdict = verdictNames()[choice.verdict ?? '']
+  return verdict ? [{ names: ['verdict'], words: verdict }, ...found] : found
+}
+
+function spell(from: string | undefined, to: string | undefined): string {
+  const say = (time: string) => dateTime(time, { dateStyle: 'medium', timeStyle: 'short' })
+  if (from && to) return t('from {{from}} to {{to}}', { from: say(from), to: say(to) })
+  return from ? t('from {{from}}', { from: say(from) }) : t('before {{to}}', { to: say(to!) })
+}
+
+function verdictNames(): Record<string, string> {
+  return {
+    accept: t('Accepted'),
+    fix: t('To be corrected'),
+    not_an_object: t('Not an object'),
+    unsure: t('Unsure'),
+  }
+}

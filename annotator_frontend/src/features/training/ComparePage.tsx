@@ -1,0 +1,161 @@
+import {
+  Alert,
+  Badge,
+  Button,
+  Center,
+  Group,
+  Loader,
+  NativeSelect,
+  Paper,
+  SimpleGrid,
+  Stack,
+  Text,
+} from '@mantine/core'
+import { useSearchParams } from 'react-router'
+import { t } from '@/shared/i18n'
+import { tellError } from '@/shared/ui/notify'
+import { Section } from '@/shared/ui/Section'
+import { masksInWords, photosInWords, when } from '@/shared/ui/words'
+import { FiguresBeside } from './FiguresBeside'
+import { type Checkpoint, type Side, useCheckpoints, useComparison, useDeploy, useRollBack } from './queries'
+import { decisionInWords } from './words'
+
+/** Two checkpoints side by side: where each comes from, and the gate's figures of both. Which two is in the address. */
+export function ComparePage({ dataset, isAdmin }: { dataset: string; isAdmin: boolean }) {
+  const [search, setSearch] = useSearchParams()
+  const chosen = { left: search.get('left') ?? undefined, right: search.get('right') ?? undefined }
+  const compared = useComparison(dataset, chosen)
+  const checkpoints = useCheckpoints(dataset).data ?? []
+  if (compared.error) return <Alert color="gray">{compared.error.message}</Alert>
+  if (!compared.data) {
+    return (
+      <Center h={300}>
+        <Loader aria-label={t('Loading')} />
+      </Center>
+    )
+  }
+  const { left, right, test, holdout } = compared.data
+  const choose = (side: 'left' | 'right') => (id: string) =>
+    setSearch({ left: left.id, right: right.id, [side]: id }, { replace: true })
+  const own = { dataset, isAdmin, checkpoints }
+  return (
+    <Stack gap="md">
+      <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="md">
+        <SideCard {...own} label={t('Left')} side={left} onChoose={choose('left')} />
+        <SideCard {...own} label={t('Right')} side={right} onChoose={choose('right')} />
+      </SimpleGrid>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
+        <Section
+          title={t('On the test photos')}
+          about={t('The gate decides by these. Differences are right minus left, with 95% intervals.')}
+        >
+          <FiguresBeside left={left.name} right={right.name} on={test} />
+        </Section>
+        <Section
+          title={t('On the holdout photos')}
+          about={t('The gate never looks at these: they show whether it fools itself.')}
+        >
+          <FiguresBeside left={left.name} right={right.name} on={holdout} />
+        </Section>
+      </SimpleGrid>
+    </Stack>
+  )
+}
+
+interface SideCardProps {
+  dataset: string
+  isAdmin: boolean
+  checkpoints: readonly Checkpoint[]
+  label: string
+  side: Side
+  onChoose: (id: string) => void
+}
+
+/** Which checkpoint, and how it came about. */
+function SideCard({ dataset, isAdmin, checkpoints, label, side, onChoose }: SideCardProps) {
+  const { run } = side
+  const parent = checkpoints.find(({ id }) => id === side.went_on_from)
+  return (
+    <Paper component="section" aria-label={label} withBorder p="md">
+      <Group justify="space-between" wrap="nowrap" align="flex-start">
+        <Group gap="xs">
+          <NativeSelect
+            aria-label={label}
+            value={side.id}
+            onChange={event => onChoose(event.currentTarget.value)}
+            data={checkpoints.map(({ id, name }) => ({ value: id, label: name }))}
+          />
+          {side.is_live && (
+            <Badge color="teal" variant="light">
+              {t('Live')}
+            </Badge>
+          )}
+          {run?.decision && <Badge {...decisionInWords(run.decision)} variant="light" />}
+        </Group>
+        {isAdmin && !side.is_live && (
+          <MakeLive dataset={dataset} checkpoint={side.id} isBefore={wasBefore(checkpoints) === side.id} />
+        )}
+      </Group>
+      <Text size="sm" c="dimmed" mt="xs">
+        {run
+          ? t('Learnt from {{masks}} on {{photos}}, {{when}}.', {
+              masks: masksInWords(run.masks),
+              photos: photosInWords(run.photos),
+              when: when(side.created_at),
+            })
+          : t('It was not trained here; known since {{when}}.', { when: when(side.created_at) })}{' '}
+        {parent && t('It went on from {{name}}.', { name: parent.name })}
+      </Text>
+      {run && (
+        <Text size="xs" c="dimmed" mt={4}>
+          {t('Recipe {{recipe}}, seed {{seed}}', { recipe: run.recipe, seed: run.seed })}
+          {'. '}
+          {t('Frozen set {{digest}}', { digest: run.digest.slice(0, 12) })}
+          {'. '}
+          {run.why}
+        </Text>
+      )}
+    </Paper>
+  )
+}
+
+/** What the dataset had live before the present one. */
+function wasBefore(checkpoints: readonly Checkpoint[]): string | undefined {
+  const served = checkpoints.flatMap(({ deployments }) => deployments).filter(({ role }) => role === 'live')
+  const live = served.find(({ until }) => until === null)?.checkpoint
+  return served
+    .filter(({ checkpoint, until }) => until !== null && checkpoint !== live)
+    .sort((a, b) => b.until!.localeCompare(a.until!))[0]?.checkpoint
+}
+
+function MakeLive({
+  dataset,
+  checkpoint,
+  isBefore,
+}: {
+  dataset: string
+  checkpoint: string
+  isBefore: boolean
+}) {
+  const deploy = useDeploy(dataset)
+  const rollBack = useRollBack(dataset)
+  return isBefore ? (
+    <Button
+      size="compact-sm"
+      variant="default"
+      loading={rollBack.isPending}
+      onClick={() => rollBack.mutate(undefined, { onError: tellError })}
+    >
+      {t('Roll back to this')}
+    </Button>
+  ) : (
+    <Button
+      size="compact-sm"
+      variant="default"
+      loading={deploy.isPending}
+      onClick={() => deploy.mutate(checkpoint, { onError: tellError })}
+    >
+      {t('Make live')}
+    </Button>
+  )
+}

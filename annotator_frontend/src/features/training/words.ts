@@ -1,0 +1,13 @@
+import type { Schemas } from '@/shared/api/client'
+import { t } from '@/shared/i18n'
+
+type Decided = Exclude<Schemas['TrainingRunJson']['decision'], ''>
+
+/** What the gate said, as a badge. */
+export function decisionInWords(decision: Decided): { color: string; children: string } {
+  return {
+    promoted: { color: 'teal', children: t('Promoted') },
+    refused: { color: 'red', children: t('Refused') },
+    insufficient_evidence: { color: 'yellow', children: t('Insufficient evidence') },
+  }[decision]
+}
