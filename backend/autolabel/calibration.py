@@ -98,8 +98,10 @@ def calibrations_sweep() -> None:
     from backend.autolabel.tasks import fit_thresholds
 
     late = _unfitted().filter(finished_at__gt=Now() - FIT_WITHIN, finished_at__lt=Now() - FIT_ASKED_AGAIN_AFTER)
-    for run_id in late.values_list("id", flat=True):
-        fit_thresholds.delay(str(run_id))
+    for run_id, dataset_id in late.values_list("id", "dataset"):
+        with transaction.atomic():
+            event_record("thresholds.asked_again", subject=run_id, dataset=dataset_id)
+            fit_thresholds.delay_on_commit(str(run_id))
 
 
 def _unfitted() -> QuerySet[AutolabelRun]:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import random
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.storage import get_storage, read
+from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset, Image, Stage
 from backend.inference.services import embedding_ready
 from engine import api as engine
@@ -97,6 +99,8 @@ def proposal_job_run(*, job_id: UUID | str) -> None:
     try:
         # Seconds of model time: no transaction is open and no row is locked meanwhile.
         found, left_out = _propose(job.image, job.detector, job.checkpoint)
+    except DATABASE_AWAY:
+        raise
     except Exception as error:  # whatever it is: a job that raises would be asked for again without end
         if not isinstance(error, EngineError | DomainError):
             logger.exception("proposals for %s", job.image_id)
@@ -214,11 +218,20 @@ def _failed(job: ProposalJob, reason: str) -> None:
             _wake([job.id])
 
 
+def proposals_called_in_vain() -> None:
+    """The calls of all that waits were lost: it waits as if it had not been called."""
+    ProposalJob.objects.filter(state=JobState.WAITING).update(asked_at=None)
+    proposals_sweep()
+
+
 def proposals_sweep() -> None:
     """Keep enough photos ready, and repeat wake-up calls that were lost."""
     with transaction.atomic():
         waiting = ProposalJob.objects.filter(state=JobState.WAITING)
         lost = waiting.filter(Q(asked_at__isnull=True) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER))
-        _wake(list(lost.order_by("id").values_list("id", flat=True)[:PHOTOS_AHEAD]))
+        rows = list(lost.order_by("id").values_list("id", "image__dataset")[:PHOTOS_AHEAD])
+        _wake([job for job, _ in rows])
+        for dataset_id, count in Counter(dataset_id for _, dataset_id in rows).items():
+            event_record("proposals.asked_again", subject=dataset_id, dataset=dataset_id, images=count)
     for dataset in Dataset.objects.filter(stage=Stage.SEMI_AUTOMATIC):
         proposals_request(dataset=dataset)

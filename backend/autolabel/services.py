@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections import Counter
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.storage import get_storage, read
 from backend.common.stream import publish
+from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset, Image
 from backend.inference.services import embedding_ready
 from engine import api as engine
@@ -139,6 +141,8 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
         least = job.run.thresholds.get("min_stability", 0.0)
         proposals = [proposal for proposal in proposals if proposal.stability_score >= least]
         candidates = candidates_of(job, proposals)
+    except DATABASE_AWAY:
+        raise
     except Exception as error:  # whatever it is: a job that raises would be asked for again without end
         if not isinstance(error, EngineError | DomainError):
             logger.exception("automatic labelling of %s", image.id)
@@ -275,6 +279,13 @@ def autolabel_run_retry(*, run: AutolabelRun, by: User) -> None:
     wake(failed[: settings.AUTOLABEL_WINDOW])
 
 
+def autolabel_jobs_called_in_vain() -> None:
+    """The calls of all that waits were lost."""
+    waiting = AutolabelJob.objects.filter(state=JobState.WAITING, asked_at__isnull=False)
+    waiting.update(asked_at=Now() - 2 * ASK_AGAIN_AFTER)
+    autolabel_jobs_sweep()
+
+
 @transaction.atomic
 def autolabel_jobs_sweep() -> None:
     """Wake jobs that were not woken yet, or whose worker died; close runs that are done."""
@@ -282,7 +293,11 @@ def autolabel_jobs_sweep() -> None:
     called = waiting.filter(asked_at__isnull=False, asked_at__gte=Now() - ASK_AGAIN_AFTER).count()
     lost = waiting.filter(asked_at__isnull=True) | waiting.filter(asked_at__lt=Now() - ASK_AGAIN_AFTER)
     room = max(0, settings.AUTOLABEL_WINDOW - called)
-    wake(list(lost.order_by("id").values_list("id", flat=True)[:room]))
+    rows = list(lost.order_by("id").values_list("id", "run", "run__dataset", "asked_at")[:room])
+    wake([row[0] for row in rows])
+    again = Counter((run, dataset) for _, run, dataset, asked_at in rows if asked_at is not None)
+    for (run_id, dataset_id), count in again.items():
+        event_record("autolabel_run.asked_again", subject=run_id, dataset=dataset_id, images=count)
     for run in AutolabelRun.objects.filter(state=RunState.RUNNING):
         run_close(run)
     AutolabelRun.objects.filter(purpose=Purpose.PREVIEW, created_at__lt=Now() - PREVIEWS_KEPT).delete()

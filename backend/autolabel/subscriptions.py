@@ -5,8 +5,9 @@ from uuid import UUID
 from backend.autolabel.calibration import calibration_start
 from backend.autolabel.errors import NothingToCalibrateOn
 from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, ProposalJob, Purpose, RunState
-from backend.autolabel.proposals import proposals_request
+from backend.autolabel.proposals import proposals_called_in_vain, proposals_request
 from backend.autolabel.selectors import thresholds_of
+from backend.autolabel.services import autolabel_jobs_called_in_vain
 from backend.autolabel.tasks import fit_thresholds
 from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import subscribe
@@ -21,6 +22,12 @@ def keep_proposals_ahead(event: Event) -> None:
     dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
     if dataset is not None:
         proposals_request(dataset=dataset)
+
+
+@subscribe("queue.lost")
+def ask_again(event: Event) -> None:
+    autolabel_jobs_called_in_vain()
+    proposals_called_in_vain()
 
 
 @subscribe("deployment.changed")

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 
 CHUNK_BYTES = 1 << 20
+UNFINISHED = ".unfinished"  # a folder's own: what is being written, until it gets its name
+UNFINISHED_KEPT_SECONDS = 3600
 KEPT = "checkpoints/"  # fetched once to each machine
 
 
@@ -45,6 +47,9 @@ class Storage(Protocol):
     def check(self) -> None:
         """Raises OSError where nothing can be written."""
 
+    def tidy(self) -> None:
+        """Remove what was begun and left by a process that died."""
+
 
 class FolderStorage:
     def __init__(self, folder: Path) -> None:
@@ -55,7 +60,9 @@ class FolderStorage:
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        unfinished = self.folder / UNFINISHED
+        unfinished.mkdir(exist_ok=True)
+        number, name = tempfile.mkstemp(dir=unfinished)
         try:
             with os.fdopen(number, "wb") as file:
                 if isinstance(content, Path):
@@ -95,6 +102,15 @@ class FolderStorage:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self.folder) as probe:
             probe.write(b"probe")
+
+    def tidy(self) -> None:
+        unfinished = self.folder / UNFINISHED
+        for file in unfinished.iterdir() if unfinished.is_dir() else ():
+            with suppress(FileNotFoundError):
+                # Whoever still writes to it has done so since. A folder has no database whose clock could be asked; files have
+                # the clock of where they lie, and so has this one.
+                if _clock_of(unfinished) - file.stat().st_mtime > UNFINISHED_KEPT_SECONDS:
+                    file.unlink()
 
     def _path(self, key: str) -> Path:
         path = (self.folder / key).resolve()
@@ -177,8 +193,16 @@ class S3Storage:
         except (BotoCoreError, ClientError) as error:
             raise OSError(f"the bucket {self.bucket}: {error}") from error
 
+    def tidy(self) -> None:
+        """Parts of an upload that was not finished are S3's to remove: by a lifecycle rule of the bucket."""
+
     def _name(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
+
+
+def _clock_of(folder: Path) -> float:
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
 
 
 def get_storage() -> Storage:

@@ -11,6 +11,20 @@ def deliver_event(event_id: str) -> None:
 
 
 @shared_task
+def sweep_queue() -> None:
+    from backend.common.services import queue_check
+
+    queue_check()
+
+
+@shared_task
+def sweep_files() -> None:
+    from backend.common.services import files_sweep
+
+    files_sweep()
+
+
+@shared_task
 def sweep_events() -> None:
     from backend.common.services import events_sweep
 

@@ -18,7 +18,9 @@ PRODUCTION_NEEDS = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY", "A
 
 
 POOL = {"min_size": 1, "max_size": 20, "timeout": 5}  # seconds that a request waits for a connection
-KEPT_OPEN = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+# A database that was restarted costs nobody an error: a connection is tried before it is used.
+CHECKED = {"CONN_HEALTH_CHECKS": True}
+KEPT_OPEN = {"CONN_MAX_AGE": 60, **CHECKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def database_settings(url: str, *, pooled: bool) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", None) or parts.hostname or "",
         "PORT": str(parts.port or ""),
-        **({"OPTIONS": {**options, "pool": POOL}} if pooled else {"OPTIONS": options, **KEPT_OPEN}),
+        **({"OPTIONS": {**options, "pool": POOL}, **CHECKED} if pooled else {"OPTIONS": options, **KEPT_OPEN}),
     }
 
 

@@ -189,7 +189,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    name: {"task": task, "schedule": seconds}  # calls that pile up: see common.waking
     for name, task, seconds in [
         ("expire leases", "backend.annotation.tasks.expire_assignments", 30),
         ("sweep imports from S3", "backend.datasets.tasks.sweep_s3_imports", 60),
@@ -205,6 +205,9 @@ CELERY_BEAT_SCHEDULE = {
         ("retraining policies", "backend.training.tasks.run_due_policies", 60),
         ("sweep releases", "backend.releases.tasks.sweep_releases", 60),
         ("sweep events", "backend.common.tasks.sweep_events", 60),
+        ("sweep questions", "backend.review.tasks.sweep_questions", 60),
+        ("look after the queue", "backend.common.tasks.sweep_queue", 30),
+        ("sweep unfinished files", "backend.common.tasks.sweep_files", 3600),
     ]
 }
 

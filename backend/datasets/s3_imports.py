@@ -18,6 +18,7 @@ from backend.accounts.models import User
 from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.stream import publish
+from backend.common.waking import DATABASE_AWAY
 from backend.datasets.errors import PhotoRefused, S3ImportUnfinished, S3Refused
 from backend.datasets.models import Dataset, Image, ImportState, S3Import, S3ImportRefusal
 from backend.datasets.s3_sources import Bucket, Found, source_named
@@ -86,8 +87,13 @@ def s3_import_work(*, import_id: UUID | str, slice_seconds: float | None = None)
     """Fetch for a while, then ask to be called again. Running this twice leaves what running it once leaves."""
     worker = uuid4()
     silent = Q(heard_at__isnull=True) | Q(heard_at__lt=Now() - SILENT_AFTER)
-    if not _running(import_id).filter(silent).update(worker=worker, heard_at=Now(), attempts=F("attempts") + 1):
-        return  # done, cancelled, or in somebody's hands
+    with transaction.atomic():
+        left = _running(import_id).filter(heard_at__lt=Now() - SILENT_AFTER).exists()
+        if not _running(import_id).filter(silent).update(worker=worker, heard_at=Now(), attempts=F("attempts") + 1):
+            return  # done, cancelled, or in somebody's hands
+        if left:
+            dataset_id = S3Import.objects.values_list("dataset", flat=True).get(id=import_id)
+            event_record("s3_import.taken_over", subject=UUID(str(import_id)), dataset=dataset_id)
     own = S3Import.objects.select_related("dataset", "requested_by").get(id=import_id)
     if own.attempts > MAX_ATTEMPTS:  # each of them took its worker along
         died = f"The worker died each time at the object after {own.cursor or 'the beginning'}."
@@ -98,6 +104,8 @@ def s3_import_work(*, import_id: UUID | str, slice_seconds: float | None = None)
     except S3Refused as refusal:
         _stopped(own, worker, refusal)
         return
+    except DATABASE_AWAY:
+        raise  # the database says whose it is, once it is back
     except Exception as error:  # whatever it is: unsaid, it would look as if the worker had died
         logger.exception("import %s", own.id)
         _stopped(own, worker, S3Refused(f"The server had a fault of its own: {_words(error)}", is_passing=True))
@@ -139,7 +147,7 @@ def _fetch(own: S3Import, worker: UUID, slice_seconds: float) -> bool:
     for found in bucket.after(own.prefix, own.cursor):
         try:
             outcome, message = _take(own, bucket, found)
-        except S3Refused:
+        except (S3Refused, *DATABASE_AWAY):
             raise
         except Exception as error:  # whatever it is that an object does to us: the others are fetched
             logger.exception("import %s, %s", own.id, found.key)

@@ -95,7 +95,7 @@ def prompt_decode(
     }
     client = _client()
     client.set(_asked(request_id), json.dumps(request), ex=WAIT_SECONDS)
-    decode_prompt.apply_async([request_id], expires=WAIT_SECONDS)
+    decode_prompt.apply_async([request_id])  # passed over once the request has faded
     if not connection.in_atomic_block:
         connection.close()  # others need it while this waits
     found = cast("tuple[bytes, bytes] | None", client.blpop([_answered(request_id)], timeout=WAIT_SECONDS))

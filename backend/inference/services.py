@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
@@ -15,6 +16,7 @@ from django.db.models.functions import Now
 from backend.checkpoints.models import Checkpoint
 from backend.common.events import event_record
 from backend.common.storage import get_storage, read
+from backend.common.waking import DATABASE_AWAY
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
 from backend.inference.dropping import lock_bytes
@@ -59,7 +61,7 @@ def embedding_request(*, image: Image, encoder_hash: str, urgent: bool, region: 
     if embedding.state == EmbeddingState.WAITING and (is_new or urgent or stale):
         Embedding.objects.filter(id=embedding.id).update(asked_at=Now())
         queue = "interactive" if urgent else "batch"
-        transaction.on_commit(lambda: make_embedding.apply_async([str(embedding.id)], queue=queue))
+        make_embedding.apply_async_on_commit([str(embedding.id)], queue=queue)
     return embedding
 
 
@@ -88,6 +90,8 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
                     x0, y0, x1, y1 = region
                     pixels = np.ascontiguousarray(pixels[y0:y1, x0:x1])
                 values = engine.embed_image(pixels, checkpoint=weights)
+        except DATABASE_AWAY:
+            raise
         except Exception as error:  # whatever it is: one that raises would be asked for again without end
             if not isinstance(error, EngineError):
                 logger.exception("embedding of %s", image.id)
@@ -141,6 +145,12 @@ def _request_all(images: Iterable[Image], encoder_hash: str) -> int:
     return len([embedding_request(image=image, encoder_hash=encoder_hash, urgent=False) for image in images])
 
 
+def embeddings_called_in_vain() -> None:
+    """The calls of all that waits were lost: it waits as if it had not been called."""
+    Embedding.objects.filter(state=EmbeddingState.WAITING).update(asked_at=None)
+    embeddings_sweep()
+
+
 def embeddings_sweep() -> None:
     """Repeat wake-up calls that were lost."""
     from backend.inference.tasks import make_embedding
@@ -148,9 +158,13 @@ def embeddings_sweep() -> None:
     lost = Embedding.objects.filter(state=EmbeddingState.WAITING).filter(
         Q(asked_at__isnull=True) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER)
     )
-    for embedding_id in list(lost.order_by("created_at").values_list("id", flat=True)[:500]):
-        Embedding.objects.filter(id=embedding_id).update(asked_at=Now())
-        make_embedding.delay(str(embedding_id))
+    rows = list(lost.order_by("created_at").values_list("id", "image__dataset")[:500])
+    with transaction.atomic():
+        Embedding.objects.filter(id__in=[row[0] for row in rows]).update(asked_at=Now())
+        for embedding_id, _ in rows:
+            make_embedding.delay_on_commit(str(embedding_id))
+        for dataset_id, count in Counter(dataset_id for _, dataset_id in rows).items():
+            event_record("embeddings.asked_again", subject=dataset_id, dataset=dataset_id, embeddings=count)
 
 
 def text_token_get(*, checkpoint: Checkpoint, words: str) -> TextToken:
@@ -203,6 +217,8 @@ def text_token_make(*, token_id: UUID | str) -> None:
     try:
         with get_storage().local(checkpoint.storage_key) as weights:
             values = engine.encode_text(token.words, checkpoint=weights, encoder=settings.TEXT_ENCODER or None)
+    except DATABASE_AWAY:
+        raise
     except Exception as error:  # as with embeddings: one that raises would be asked for without end
         if not isinstance(error, EngineError):
             logger.exception("text token %s", token.id)

@@ -5,7 +5,7 @@ from backend.checkpoints.services import deployment_ensure
 from backend.common.events import subscribe
 from backend.common.models import Event
 from backend.datasets.models import Dataset, Image
-from backend.inference.services import embedding_request, embeddings_request
+from backend.inference.services import embedding_request, embeddings_called_in_vain, embeddings_request
 
 
 @subscribe("image.imported")
@@ -14,6 +14,11 @@ def embed_ahead_of_need(event: Event) -> None:
     if image is not None:
         checkpoint = deployment_ensure(dataset=image.dataset)
         embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=False)
+
+
+@subscribe("queue.lost")
+def ask_again(event: Event) -> None:
+    embeddings_called_in_vain()
 
 
 @subscribe("deployment.changed")

@@ -1,6 +1,7 @@
 """Freezing masks, and writing them out."""
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,6 +27,7 @@ from backend.releases.models import Format, FrozenMask, FrozenSet, Release, Rele
 from backend.releases.selectors import complete_in, photos_with_masks
 
 STALE_AFTER = timedelta(minutes=10)
+FOLDER = "release-"  # in the work folder; then the id
 
 
 @transaction.atomic
@@ -87,7 +89,7 @@ def release_write(*, release_id: UUID | str) -> None:
         return
     Release.objects.filter(id=release.id).update(state=ReleaseState.WRITING, asked_at=Now())
     settings.WORK_FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.WORK_FOLDER, prefix="release-") as name:
+    with tempfile.TemporaryDirectory(dir=settings.WORK_FOLDER, prefix=f"{FOLDER}{release.id}-") as name:
         files = _write_files(release, Path(name))
     with transaction.atomic():
         unfinished = Release.objects.filter(id=release.id).exclude(state=ReleaseState.READY)
@@ -146,6 +148,13 @@ def releases_sweep() -> None:
     from backend.releases.tasks import write_release
 
     waiting = Release.objects.filter(Q(state=ReleaseState.WAITING) | Q(state=ReleaseState.WRITING))
-    for release_id in waiting.filter(asked_at__lt=Now() - STALE_AFTER).values_list("id", flat=True):
-        Release.objects.filter(id=release_id).update(asked_at=Now())
-        write_release.delay(str(release_id))
+    for release_id, dataset_id in waiting.filter(asked_at__lt=Now() - STALE_AFTER).values_list("id", "dataset"):
+        with transaction.atomic():
+            Release.objects.filter(id=release_id).update(asked_at=Now())
+            event_record("release.asked_again", subject=release_id, dataset=dataset_id)
+            write_release.delay_on_commit(str(release_id))
+    # What was half written when a worker died.
+    for folder in settings.WORK_FOLDER.glob(f"{FOLDER}*-*-*-*-*"):
+        over = Release.objects.filter(id=folder.name.removeprefix(FOLDER)[:36], finished_at__lt=Now() - STALE_AFTER)
+        if over.exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ logger = logging.getLogger(__name__)
 @shared_task
 def write_release(release_id: str) -> None:
     from backend.common.storage import Missing
+    from backend.common.waking import DATABASE_AWAY
     from backend.releases.services import release_fail, release_write
 
     try:
@@ -18,6 +19,8 @@ def write_release(release_id: str) -> None:
         release_fail(release_id=release_id, reason=f"A stored file is gone: {error}.")
     except OSError as error:
         release_fail(release_id=release_id, reason=f"It could not be written: {error.strerror or error}.")
+    except DATABASE_AWAY:
+        raise
     except Exception as error:
         logger.exception("release %s", release_id)
         release_fail(release_id=release_id, reason=f"It could not be written: {error or type(error).__name__}.")

@@ -1,6 +1,7 @@
 """Questions about masks, and people's verdicts."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,6 +42,16 @@ class NextQuestions:
 
 
 @transaction.atomic
+def questions_expire() -> None:
+    """Let questions go that nobody answered in time."""
+    late = Question.objects.filter(state=QuestionState.OPEN, expires_at__lte=Now())
+    rows = list(late.select_for_update(of=("self",), skip_locked=True).values_list("id", "mask__image__dataset"))
+    Question.objects.filter(id__in=[row[0] for row in rows]).update(state=QuestionState.EXPIRED)
+    for dataset_id, count in Counter(dataset_id for _, dataset_id in rows).items():
+        event_record("questions.expired", subject=dataset_id, dataset=dataset_id, questions=count)
+
+
+@transaction.atomic
 def questions_next(*, dataset: Dataset, holder: User, count: int, besides: set[UUID]) -> NextQuestions:
     """The person's open questions that the page does not have yet, then new ones.
 
@@ -52,7 +63,7 @@ def questions_next(*, dataset: Dataset, holder: User, count: int, besides: set[U
     """
     if Job.VERIFY not in JOBS_OF_STAGE[dataset.stage]:
         return NextQuestions([], "not_in_this_stage")
-    Question.objects.filter(state=QuestionState.OPEN, expires_at__lte=Now()).update(state=QuestionState.EXPIRED)
+    questions_expire()
     own = Question.objects.filter(holder=holder, mask__image__dataset=dataset, state=QuestionState.OPEN)
     gone = Q(kind=QuestionKind.PROPOSAL, mask__state=MaskState.REPLACED)
     gone |= Q(kind=QuestionKind.KNOWN) & ~Q(mask__state=MaskState.ACTIVE)

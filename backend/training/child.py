@@ -20,6 +20,10 @@ class ChildFailed(Exception):
     """The engine ended with an error; the message is its last words."""
 
 
+class ChildKilled(Exception):
+    """Somebody else ended the engine: the system, for its memory, or an operator."""
+
+
 class ChildStopped(Exception):
     """It was stopped because nobody wants it any more."""
 
@@ -39,7 +43,7 @@ def run_engine(
         tell: called with each JSON line of its output.
         wanted: asked every `beat_seconds`; once it says no, the child is stopped.
     Raises:
-        ChildFailed, ChildStopped.
+        ChildFailed, ChildKilled, ChildStopped.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("DJANGO_")}
     # Threads that spin while they wait starve when others want the cores, and this child is the last in line.
@@ -70,6 +74,8 @@ def run_engine(
             if not wanted():
                 raise ChildStopped
         readers[1].join(5)
+        if child.returncode < 0:
+            raise ChildKilled(f"The engine was ended from outside ({signal.Signals(-child.returncode).name}).")
         if child.returncode:
             raise ChildFailed("".join(last_words[-5:]).strip() or f"the engine ended with status {child.returncode}")
     finally:

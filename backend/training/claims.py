@@ -4,6 +4,7 @@ Both kinds of runs, of checkpoints and of detectors, are worked on this way. Wha
 only while it is held, so a worker that was given up for dead changes nothing when it comes back.
 """
 
+import errno
 import logging
 import os
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -22,7 +23,8 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.common.events import event_record
-from backend.training.child import ChildStopped
+from backend.common.waking import DATABASE_AWAY, reconnect
+from backend.training.child import ChildKilled, ChildStopped
 from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, RunState, TrainingRun
 from engine.errors import EngineError
 
@@ -78,7 +80,19 @@ class Claim(Generic[Run]):
     def beat(self) -> bool:
         """A heartbeat, and whether the run is still ours."""
         self.beaten_at = time.monotonic()
-        return bool(self.held().update(heartbeat_at=Now()))
+        return self.tell()
+
+    def tell(self, **changes: Any) -> bool:
+        """Write to the run, with a heartbeat; whether it is still ours. What is told again soon, or in the end, anyway.
+
+        While the database is away nobody can take the run either: the work goes on.
+        """
+        try:
+            return bool(self.held().update(heartbeat_at=Now(), **changes))
+        except DATABASE_AWAY:
+            logger.warning("%s %s: the database is away", self.kind.name, self.run.id)
+            reconnect()
+            return True
 
     def beating(self, things: Iterable[Thing]) -> Iterator[Thing]:
         """The same, with heartbeats between them. Raises ChildStopped once the run is not ours."""
@@ -86,6 +100,12 @@ class Claim(Generic[Run]):
             if time.monotonic() - self.beaten_at > BEAT_EVERY_SECONDS and not self.beat():
                 raise ChildStopped
             yield thing
+
+    @transaction.atomic
+    def interrupt(self, error: str) -> None:
+        """Not now: whoever finds it silent tries again, as often as a worker may die."""
+        if self.held().update(error=error):
+            event_record(f"{self.kind.name}.interrupted", subject=self.run.id, dataset=self.run.dataset_id, error=error)
 
     @transaction.atomic
     def fail(self, error: str) -> None:
@@ -98,22 +118,47 @@ def claim_take(kind: Kind[Run], run_id: UUID | str) -> Claim[Run] | None:
     worker = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
     free = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER)
     taken = kind.runs().filter(free, id=run_id)
-    if not taken.update(worker=worker, heartbeat_at=Now(), attempts=F("attempts") + 1):
-        return None
-    run = kind.model._default_manager.select_related("dataset", "frozen_set").get(id=run_id)
+    with transaction.atomic():
+        before = kind.runs().filter(id=run_id).values_list("heartbeat_at", flat=True).first()
+        if not taken.update(worker=worker, heartbeat_at=Now(), attempts=F("attempts") + 1):
+            return None
+        run = kind.model._default_manager.select_related("dataset", "frozen_set").get(id=run_id)
+        if before is not None:
+            event_record(
+                f"{kind.name}.taken_over",
+                subject=run.id,
+                dataset=run.dataset_id,
+                silent_since=before.isoformat(),
+                attempt=run.attempts,
+            )
     return Claim(kind, run, worker)
 
 
 def claim_work(claim: Claim[Run], work: Callable[[], None]) -> None:
     """Do it; what goes wrong is the run's error, and a run that kills its workers fails."""
     if claim.run.attempts > MAX_ATTEMPTS:
-        claim.fail(f"The worker died {MAX_ATTEMPTS} times in this run.")
+        claim.fail(claim.run.error or f"The worker died {MAX_ATTEMPTS} times in this run.")
         return
     try:
         work()
+    except DATABASE_AWAY:
+        raise  # nothing can be said of the run; who comes next goes on with it
     except Exception as error:  # whatever it is: a run that raises would be tried until its attempts are used up
         logger.exception("%s %s", claim.kind.name, claim.run.id)
-        claim.fail(str(error))
+        if _is_full_disk(error):
+            claim.interrupt(f"The disk of the worker is full: {error}")
+        elif isinstance(error, ChildKilled):
+            claim.interrupt(str(error))
+        else:
+            claim.fail(str(error))
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """Somebody makes room, or another worker has some: not the run's fault."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return (isinstance(error, OSError) and error.errno in full) or any(
+        os.strerror(number) in str(error) for number in full
+    )
 
 
 def runs_left(kind: Kind[Run]) -> list[UUID]:

@@ -100,7 +100,7 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
 
     def tell(line: dict[str, Any]) -> None:
         if "step" in line:
-            claim.held().update(progress={"step": line["step"], "steps": line["steps"]}, heartbeat_at=Now())
+            claim.tell(progress={"step": line["step"], "steps": line["steps"]})
             publish("detector_run.changed", subject=run.id, dataset=run.dataset_id)
 
     learn, out = folder / "learn", folder / "detector.safetensors"
@@ -137,7 +137,7 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
     get_storage().put(key, out)
     with transaction.atomic():
         # First the claim: a second worker must not finish twice.
-        if not claim.held().update(state=DetectorRunState.DONE, finished_at=Now()):
+        if not claim.held().update(state=DetectorRunState.DONE, finished_at=Now(), error=""):
             raise ChildStopped
         detector, _ = Detector.objects.get_or_create(
             dataset=run.dataset,

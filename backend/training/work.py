@@ -47,6 +47,7 @@ class Work:
         self.claim, self.run, self.folder = claim, claim.run, folder
         self.out = folder / CANDIDATE
         self.told_at = 0.0
+        self.reached = self.run.progress.get("step", 0)
         self.history: list[dict[str, Any]] = list(self.run.history)
         self.validation: list[dict[str, Any]] = list(self.run.validation)
 
@@ -120,14 +121,16 @@ class Work:
             return
         self.told_at = time.monotonic()
         progress = {key: line[key] for key in ("step", "steps", "loss", "seconds_left")}
-        self.claim.held().update(progress=progress, history=self.history, heartbeat_at=Now())
+        # A worker that died further on than the one before it has not died of this run.
+        counted = {"attempts": 1} if line["step"] > self.reached else {}
+        self.claim.tell(progress=progress, history=self.history, **counted)
         publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
 
     def _tell_validation(self, line: dict[str, Any]) -> None:
         miou = {clicks: round(value, 4) for clicks, value in line["miou"].items()}
         self.validation = [told for told in self.validation if told["step"] < line["step"]]
         self.validation.append({"step": line["step"], "miou": miou, "best": line["best"]})
-        self.claim.held().update(validation=self.validation, examples=line.get("examples", []), heartbeat_at=Now())
+        self.claim.tell(validation=self.validation, examples=line.get("examples", []))
         publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
 
     def _evaluate(self, split: Split, candidate: Checkpoint) -> dict[str, Any] | None:
@@ -177,7 +180,12 @@ class Work:
             told = _as_json(verdict, rule, test, holdout)
             # First the claim: a second worker must not promote twice.
             mine = self.claim.held().update(
-                state=RunState.DONE, decision=verdict.decision, verdict=told, finished_at=Now(), candidate=candidate
+                state=RunState.DONE,
+                decision=verdict.decision,
+                verdict=told,
+                finished_at=Now(),
+                candidate=candidate,
+                error="",
             )
             if not mine:
                 raise ChildStopped

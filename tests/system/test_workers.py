@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from backend.annotation.models import Mask
 from backend.autolabel.models import AutolabelJob, AutolabelRun, RunState
+from backend.common.models import Event
 from backend.datasets.models import Split
 from backend.launch.places import ROOT
 from backend.training.claims import HEARTBEAT_STALE_AFTER
@@ -84,7 +85,7 @@ def test_a_worker_killed_in_the_middle_of_training_is_replaced_and_the_run_goes_
 
     wait_until("the end of the run", done, 200)
     assert (run.state, run.error) == (TrainingState.DONE, "")
-    assert run.attempts >= 2
+    assert Event.objects.filter(kind="training_run.taken_over", subject_id=run.id).exists()
     resumed_at = run.history[seen]["step"]
     assert resumed_at > 20, "the run began from nothing again"
     assert run.history[-1]["step"] == 150

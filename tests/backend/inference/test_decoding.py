@@ -10,7 +10,7 @@ import torch
 from backend.checkpoints.services import checkpoint_register
 from backend.common.storage import read
 from backend.inference import tasks
-from backend.inference.decoding import WAIT_SECONDS, prompt_answer
+from backend.inference.decoding import prompt_answer
 from backend.inference.models import Embedding, EmbeddingState, TextToken
 from backend.inference.services import embedding_make, embedding_request, text_token_make
 from engine import api as engine
@@ -37,8 +37,7 @@ def ready(own):
 def a_worker(monkeypatch):
     """In a thread of this process: the message is the one that Celery would carry."""
 
-    def deliver(arguments, expires):
-        assert expires == WAIT_SECONDS
+    def deliver(arguments):
         for _ in range(2):  # twice
             threading.Thread(target=prompt_answer, kwargs={"request_id": arguments[0]}).start()
 

@@ -1,5 +1,7 @@
 """A training run from the request to the verdict, with a real engine in a child process."""
 
+import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -9,6 +11,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
@@ -290,7 +293,8 @@ def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes
     training_runs_sweep()
     assert sent == [run_id]
     resumed = run_through(run_id)
-    assert resumed.attempts == 2
+    (taken,) = Event.objects.filter(kind="training_run.taken_over")
+    assert (taken.subject_id, taken.data["attempt"]) == (run.id, 2)
     assert resumed.candidate == undisturbed.candidate  # checkpoints are known by the hash of their file
     assert [told["step"] for told in resumed.history] == [1, 2, 3, 4]
 
@@ -386,3 +390,87 @@ def test_an_admin_sets_what_the_gate_wants_and_others_only_read_it(dataset, admi
         assert as_user(admin).patch(path, bad, format="json").status_code == 400
     after = as_user(admin).patch(path, {"min_gain": 0.9, "masks_wanted": 2, "max_loss": 1}, format="json").json()
     assert after == {**before, "min_gain": 0.9, "masks_wanted": 2, "max_loss": 1.0}
+
+
+def test_a_full_disk_is_not_the_runs_fault_and_who_takes_over_goes_on(labelled, start, monkeypatch):
+    run_id = start().json()["id"]
+
+    def full(self):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/work/training")
+
+    with monkeypatch.context() as no_room:
+        no_room.setattr(work.Work, "_manifests", full)
+        training_run_work(run_id=run_id)
+    run = TrainingRun.objects.get(id=run_id)
+    assert run.state == RunState.TRAINING
+    assert "disk of the worker is full" in run.error
+    (told,) = Event.objects.filter(kind="training_run.interrupted")
+    assert "No space left on device" in told.data["error"]
+    training_run_work(run_id=run_id)  # not at once: it is tried again once it has been silent
+    assert TrainingRun.objects.get(id=run_id).attempts == 1
+    TrainingRun.objects.filter(id=run_id).update(heartbeat_at=Now() - 2 * claims.HEARTBEAT_STALE_AFTER)
+    training_run_work(run_id=run_id)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.DONE, "")
+    (taken,) = Event.objects.filter(kind="training_run.taken_over")
+    assert taken.data["attempt"] == 2
+    # One that never fits says so in the end, not that its workers died.
+    TrainingRun.objects.filter(id=run_id).update(
+        state=RunState.TRAINING, attempts=claims.MAX_ATTEMPTS, error="The disk of the worker is full", heartbeat_at=None
+    )
+    training_run_work(run_id=run_id)
+    assert TrainingRun.objects.get(id=run_id).error == "The disk of the worker is full"
+
+
+def test_an_engine_that_is_killed_is_begun_again_by_whoever_takes_over(labelled, start):
+    run_id = start().json()["id"]
+
+    def kill_the_engine() -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            for process in psutil.Process().children():
+                with contextlib.suppress(psutil.Error):
+                    if "train" in process.cmdline():
+                        process.kill()
+                        return
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill_the_engine)
+    killer.start()
+    training_run_work(run_id=run_id)
+    killer.join()
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.state, run.error) == (RunState.TRAINING, "The engine was ended from outside (SIGKILL).")
+    assert Event.objects.filter(kind="training_run.interrupted").exists()
+
+
+def test_only_deaths_without_progress_count_against_a_run(labelled, start):
+    run_id = start().json()["id"]
+    TrainingRun.objects.filter(id=run_id).update(attempts=2, progress={"step": 10})
+    claim = claims.claim_take(claims.TRAINING, run_id)
+    own = work.Work(claim, claims.TRAINING.folder_of(run_id))
+    line = {"steps": 40, "loss": 1.0, "seconds_left": 1}
+    own._tell({**line, "step": 10})
+    assert TrainingRun.objects.get(id=run_id).attempts == 3
+    own.told_at = 0
+    own._tell({**line, "step": 11})
+    assert TrainingRun.objects.get(id=run_id).attempts == 1
+
+
+def test_while_the_database_is_away_training_goes_on(labelled, start):
+    run_id = start().json()["id"]
+    claim = claims.claim_take(claims.TRAINING, run_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION lock_timeout = 1")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT id FROM training_trainingrun WHERE id = %s FOR UPDATE", [run_id])
+            assert claim.beat(), "what cannot be asked is no reason to stop"
+            cursor.execute("ROLLBACK")
+    finally:
+        other.close()
+    assert claim.beat()
+    TrainingRun.objects.filter(id=run_id).update(worker="another")
+    assert not claim.beat()
