@@ -12,10 +12,13 @@ from backend.insights.simulation.decoder import Answer, Decoder, Pixels, Point
 from backend.insights.simulation.settings import Habits
 from engine import api as engine
 
-#: A click that makes the mask worse by more is taken back.
-TAKEN_BACK_FROM = 0.05
+#: A click that makes the mask worse by more is taken back; one that went beside what it was meant for, if it does any harm.
+#: Else people go on from what they have: with the next click the model often finds what it lost.
+TAKEN_BACK_FROM = 0.3
 #: Another one of the three masks is looked for where the one shown is not good enough, and taken where it is better by this.
 WORTH_CHANGING = 0.02
+#: The brush has half the work with a mask that is better than this.
+NEARLY_IOU = 0.7
 #: Clicks on a faulty mask before it is drawn anew.
 CORRECTING_CLICKS = 4
 
@@ -79,7 +82,7 @@ def draw(sight: Sight, truth_HW: Pixels, habits: Habits, rng: np.random.Generato
         click = _next_click(truth_HW, drawn.mask_HW, tried, habits, rng)
         if click is None:
             break
-        at, label = click
+        at, label, is_slip = click
         tried[int(at[1]), int(at[0])] = True
         fed_back = shown.logits_HW if shown else None
         answers = sight.answer([*points, at], [*labels, label], fed_back)
@@ -88,7 +91,7 @@ def draw(sight: Sight, truth_HW: Pixels, habits: Habits, rng: np.random.Generato
         answer, looks = _chosen(answers, truth_HW, wanted)
         drawn.seconds += looks * habits.choose_seconds
         reached, before = iou_of(answer.mask_HW, truth_HW), drawn.ious[-1] if drawn.ious else 0.0
-        if points and reached < before - TAKEN_BACK_FROM:
+        if points and reached < before - (0.0 if is_slip else TAKEN_BACK_FROM):
             drawn.seconds += habits.undo_seconds
             drawn.ious.append(before)
             continue
@@ -105,7 +108,8 @@ def draw(sight: Sight, truth_HW: Pixels, habits: Habits, rng: np.random.Generato
         drawn.predicted_iou, drawn.stability = shown.predicted_iou, shown.stability
     drawn.prompts = _stored(points, labels)
     if finely or not drawn.ious or drawn.ious[-1] < wanted:
-        _brush(drawn, truth_HW, habits, rng, seconds=habits.brush_seconds * (0.5 if drawn.ious[-1:] > [0.7] else 1.0))
+        nearly = bool(drawn.ious) and drawn.ious[-1] > NEARLY_IOU
+        _brush(drawn, truth_HW, habits, rng, seconds=habits.brush_seconds * (0.5 if nearly else 1.0))
     return drawn
 
 
@@ -131,7 +135,7 @@ def correct(
         click = _next_click(truth_HW, drawn.mask_HW, tried, habits, rng)
         if click is None:
             break
-        at, label = click
+        at, label, _ = click
         tried[int(at[1]), int(at[0])] = True
         answer = sight.answer([*points, at], [*labels, label], fed_back)[0]
         drawn.clicks += 1
@@ -178,8 +182,8 @@ def _chosen(answers: list[Answer], truth_HW: Pixels, wanted: float) -> tuple[Ans
 
 def _next_click(
     truth_HW: Pixels, mask_HW: Pixels, tried_HW: Pixels, habits: Habits, rng: np.random.Generator
-) -> tuple[Point, int] | None:
-    """About the middle of the larger error; None where there is nothing left to say."""
+) -> tuple[Point, int, bool] | None:
+    """About the middle of the larger error, what it means, and whether it went beside; None where nothing is left to say."""
     missed, alarm = truth_HW & ~mask_HW, mask_HW & ~truth_HW
     miss_at, miss_depth = _innermost(missed, tried_HW)
     alarm_at, alarm_depth = _innermost(alarm, tried_HW)
@@ -188,12 +192,12 @@ def _next_click(
     middle, label, region = (miss_at, 1, missed) if miss_depth > alarm_depth else (alarm_at, 0, alarm)
     size = float(np.sqrt(np.count_nonzero(truth_HW)))
     if rng.random() < habits.wrong_click_share:
-        return _moved(middle, 0.5 * size, truth_HW.shape, rng), label
+        return _moved(middle, 0.5 * size, truth_HW.shape, rng), label, True
     for _ in range(8):  # people see what they point at
         x, y = _moved(middle, habits.click_noise * size, truth_HW.shape, rng)
         if region[int(y), int(x)] and not tried_HW[int(y), int(x)]:
-            return (x, y), label
-    return middle, label
+            return (x, y), label, False
+    return middle, label, False
 
 
 def _innermost(region_HW: Pixels, except_HW: Pixels) -> tuple[Point, float]:

@@ -1,0 +1,73 @@
+"""The whole engine, driven by simulated people through a real server, workers, database and Redis."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backend.insights.simulation import Report, Server, Settings, run
+from tests.scenes import write_discs
+from tests.system.conftest import Running, artefact
+
+
+@pytest.fixture(scope="module")
+def simulated(maskloop: Running, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    folder = tmp_path_factory.mktemp("simulation")
+    settings = Settings(
+        data=write_discs(folder / "discs", photos=30),
+        out=folder / "out",
+        annotators=3,
+        images=30,
+        retrain_every=24,
+        assisted_rounds=1,
+        semi_rounds=1,
+        recipe="debug_decoder",
+        test_images=4,
+        proposal_precision=0.2,
+        everything={"points_per_side": 12},
+        audit_share=0.3,
+        trial=6,
+    )
+    report = run(settings, Server(maskloop.address, "admin", maskloop.password), print)
+    report.write(settings.out)
+    for name in ("report.json", "report.md", "report.html"):
+        artefact(f"simulation-{name}").write_bytes((settings.out / name).read_bytes())
+    return report
+
+
+def test_no_mask_is_lost_or_doubled(simulated: Report):
+    counts = simulated.counts
+    assert counts["in_database"] == counts["expected"] == counts["server_says"] > 0
+    assert (counts["lost"], counts["strange"], counts["doubled"]) == (0, 0, 0)
+    assert (counts["accepted_proposals_lost"], counts["proposals_that_nobody_accepted"]) == (0, 0)
+    assert counts["automatic_in_database"] + counts["automatic_changed_by_audits"] == counts["automatic_made"] > 0
+
+
+def test_people_draw_verify_correct_complete_and_audit_and_the_model_learns(simulated: Report):
+    first, second = simulated.rounds
+    assert first["stage"] == "assisted"
+    assert second["stage"] == "semi_automatic"
+    assert all(row["training"]["state"] == "done" for row in simulated.rounds)
+    assert [one["kind"] for one in simulated.entries].count("verdict") == simulated.counts["verdicts"] > 0
+    assert simulated.automatic["thresholds"]["complete"]
+    assert simulated.audit["all"]["pairs"] > 0
+
+
+def test_first_and_last_checkpoint_are_measured_on_photos_that_nothing_was_decided_by(simulated: Report):
+    assert simulated.holdout["photos"] == 3
+    assert simulated.holdout["objects"] == 18
+    for figure in ("miou_1", "clicks_beyond", "failures_5"):
+        change = simulated.holdout[figure]["change"]
+        assert change["low"] <= change["mean"] <= change["high"]
+
+
+def test_the_report_is_figures_a_table_and_a_page_that_needs_no_other_file(simulated: Report, tmp_path: Path):
+    simulated.write(tmp_path)
+    assert json.loads((tmp_path / "report.json").read_text())["counts"] == simulated.counts
+    table = [line for line in (tmp_path / "report.md").read_text().splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(simulated.rounds)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 4
+    assert page.count('class="mark"') == 4 * len(simulated.rounds)
+    assert 'src="http' not in page
+    assert "data:image/jpeg;base64," in page
