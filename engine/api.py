@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.model.text import TextEncoder
 
 __all__ = [
+    "CLICKS_EVALUATION",
     "DEFAULT_CHECKPOINT",
     "HUMAN_WEIGHT",
     "CheckpointInfo",
@@ -53,6 +54,8 @@ __all__ = [
     "stability",
 ]
 
+#: Another number where `evaluate clicks` measures otherwise: reports of before are not compared with those of now.
+CLICKS_EVALUATION = 1
 #: The default model's weights, which come with the source.
 DEFAULT_CHECKPOINT = Path(__file__).parent / "weights" / "maskloop_tiny.safetensors"
 

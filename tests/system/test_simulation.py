@@ -9,6 +9,8 @@ from backend.insights.simulation import Report, Server, Settings, run
 from tests.scenes import write_discs
 from tests.system.conftest import Running, artefact
 
+pytestmark = pytest.mark.soak  # minutes on a busy machine
+
 
 @pytest.fixture(scope="module")
 def simulated(maskloop: Running, tmp_path_factory: pytest.TempPathFactory) -> Report:

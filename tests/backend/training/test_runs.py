@@ -92,6 +92,23 @@ def test_retraining_trains_a_candidate_the_gate_decides_and_a_second_delivery_ch
     assert (Checkpoint.objects.count(), Deployment.objects.count(), Event.objects.count()) == before
 
 
+def test_what_is_live_is_evaluated_once_on_the_same_masks(dataset, labelled, admin, engine_here, monkeypatch):
+    engine_here("train", "evaluate")
+    in_process, evaluated = work.run_engine, []
+
+    def counted(arguments, **options):
+        evaluated.extend(arguments[:1] if arguments[0] == "evaluate" else [])
+        return in_process(arguments, **options)
+
+    monkeypatch.setattr(work, "run_engine", counted)
+    for seed in (0, 1):
+        run = training_run_request(dataset=dataset, by=admin, recipe="debug_decoder", seed=seed)
+        training_run_work(run_id=run.id)
+        run.refresh_from_db()
+        assert (run.state, len(run.verdict["figures"]) > 0) == (RunState.DONE, True), run.error
+    assert len(evaluated) == 2 + 1  # both, and then the new candidate alone
+
+
 def test_two_deliveries_at_once_train_once(labelled, start, monkeypatch):
     run_id = start().json()["id"]
     done = []
