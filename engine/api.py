@@ -46,6 +46,7 @@ __all__ = [
     "hardware",
     "innermost_point",
     "label_everything",
+    "learns_encoder",
     "logits_to_mask",
     "masks_of_boxes",
     "points_for_decoder",
@@ -261,8 +262,23 @@ def hardware() -> dict[str, Any]:
 
 
 def recipes() -> tuple[str, ...]:
-    """Names of the runs that `python -m engine train` knows and that need nothing but stored embeddings."""
-    return ("decoder", "debug_decoder")
+    """Names of the runs that go on from a live checkpoint and need nothing but masks on photos."""
+    from engine.recipes import RECIPES
+
+    return tuple(
+        name for name, recipe in RECIPES.items() if recipe().starts_live and "text_projection" not in recipe().learn
+    )
+
+
+def learns_encoder(recipe: str) -> bool:
+    """Whether it needs the photos: where only the decoder learns, stored embeddings do. Loads no torch.
+
+    Raises:
+        KeyError: there is no such recipe.
+    """
+    from engine.recipes import RECIPES
+
+    return "image_encoder" in RECIPES[recipe]().learn
 
 
 def _predictor(checkpoint: Path) -> "Predictor":

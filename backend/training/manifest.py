@@ -1,4 +1,4 @@
-"""What the engine's child reads: a folder with `manifest.jsonl` and links to stored embeddings."""
+"""What the engine's child reads: a folder with `manifest.jsonl` and stored embeddings, or photos."""
 
 import json
 import os
@@ -18,13 +18,14 @@ def write_manifest(
     folder: Path,
     photos: Iterable[tuple[Image, list[Mask]]],
     *,
-    encoder_hash: str,
+    encoder_hash: str | None,
     human_weight: float = HUMAN_WEIGHT,
     complete: Container[UUID] = frozenset(),
 ) -> None:
-    """Copy the embeddings beside a manifest of the masks; those that are missing are made.
+    """Copy embeddings, or photos, beside a manifest of the masks; embeddings that are missing are made.
 
     Args:
+        encoder_hash: of the embeddings; None: the photos themselves, for whoever learns the encoder.
         complete: ids of photos on which nothing is left to label: what has no mask there is background.
     Raises:
         EmbeddingFailed: a photo cannot be embedded.
@@ -34,19 +35,20 @@ def write_manifest(
     unfinished = folder / f"manifest.jsonl.{os.getpid()}.part"
     with open(unfinished, "w", encoding="utf-8") as manifest:
         for image, masks in photos:
-            name = f"{image.content_hash}.f16"
+            name = f"{image.content_hash}.{'photo' if encoder_hash is None else 'f16'}"
             if not (folder / name).exists():
-                embedding = embedding_ready(image=image, encoder_hash=encoder_hash)
-                copied = (
-                    folder / f"{name}.{os.getpid()}.part"
-                )  # a worker may die in the middle, and half an embedding looks like one
-                with storage.local(embedding.storage_key) as stored:
+                key = image.display_key
+                if encoder_hash is not None:
+                    key = embedding_ready(image=image, encoder_hash=encoder_hash).storage_key
+                # A worker may die in the middle, and half an embedding looks like one.
+                copied = folder / f"{name}.{os.getpid()}.part"
+                with storage.local(key) as stored:
                     copied.write_bytes(stored.read_bytes())
                 copied.rename(folder / name)
             entry = {
                 "id": str(image.id),
-                "image": None,
-                "embedding": name,
+                "image": name if encoder_hash is None else None,
+                "embedding": None if encoder_hash is None else name,
                 "size": list(image.size),
                 "masks": [{"size": list(image.size), "counts": mask.counts} for mask in masks],
                 "weights": [human_weight if mask.origin in HUMAN_ORIGINS else 1.0 for mask in masks],

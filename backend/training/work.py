@@ -90,12 +90,13 @@ class Work:
     def _manifests(self) -> tuple[Path, Path | None]:
         """What is learnt from, and the few training photos that are kept back to watch it by; None: there are too few."""
         learnt, shown = self.folder / "train", self.folder / "validation"
+        encoder_hash = None if engine.learns_encoder(self.run.recipe) else self.run.base.encoder_hash
         photos = photos_with_masks(self.run.frozen_set)
         kept_back = kept_back_from(self.run.frozen_set)
         write_manifest(
             learnt,
             self.claim.beating(photo for photo in photos if photo[0].id not in kept_back),
-            encoder_hash=self.run.base.encoder_hash,
+            encoder_hash=encoder_hash,
             complete=complete_in(self.run.frozen_set),
         )
         if not kept_back:
@@ -104,7 +105,7 @@ class Work:
             (image, [mask for mask in masks if mask.origin in HUMAN_ORIGINS])
             for image, masks in photos_with_masks(self.run.frozen_set, kept_back)
         )
-        write_manifest(shown, self.claim.beating(by_people), encoder_hash=self.run.base.encoder_hash)
+        write_manifest(shown, self.claim.beating(by_people), encoder_hash=encoder_hash)
         return learnt, shown
 
     def _tell(self, line: dict[str, Any]) -> None:

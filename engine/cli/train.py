@@ -114,6 +114,7 @@ def _run(options: argparse.Namespace) -> "Run":
 def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device: str, stop_before: float) -> "Trainer":
     import torch
 
+    from engine.model.build import ARCHITECTURES
     from engine.training.trainer import Trainer
 
     try:
@@ -123,7 +124,12 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
     model = _model(run, options)
     if run.starts_live:
         # Not a size of its own: what was trained on one grid goes on with it.
-        run = run.at_side(model.architecture.prompt.image_side, model.architecture.name)
+        run = run.at_side(
+            model.architecture.prompt.image_side,
+            model.architecture.name,
+            written_for=ARCHITECTURES[run.architecture].prompt.image_side,
+            takes_any_side=model.architecture.encoder.stride is not None,
+        )
     given = _hashes_of_weights(run, options)
     if run.lesson == "embeddings":
         lesson, source, validation = *_distillation(run, model, options, device, given), None

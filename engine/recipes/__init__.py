@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from engine.recipes.base import base, base_large_jitter
-from engine.recipes.debug import debug, debug_decoder
+from engine.recipes.debug import debug, debug_decoder, debug_finetune
 from engine.recipes.decoder import decoder
 from engine.recipes.distill import debug_distill, distill
 from engine.recipes.finetune import finetune
@@ -19,6 +19,7 @@ RECIPES: dict[str, Callable[..., Run]] = {
     "debug": debug,
     "debug_decoder": debug_decoder,
     "debug_distill": debug_distill,
+    "debug_finetune": debug_finetune,
     "debug_gpu": debug_gpu,
     "debug_text": debug_text,
     "decoder": decoder,

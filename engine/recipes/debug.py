@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from engine.recipes.decoder import decoder
+from engine.recipes.finetune import finetune
 from engine.training.run import Phase, Run
 
 
@@ -25,3 +26,9 @@ def debug_decoder(*, seed: int = 0, steps: int | None = None) -> Run:
     """`decoder`, a few steps of it: the loop's plumbing, not its learning."""
     few = replace(decoder().phases[0], steps=steps or 4, photos=1, objects=2, corrections=1)
     return replace(decoder(seed=seed), name="debug_decoder", phases=(few,), save_every_steps=1, log_every_steps=1)
+
+
+def debug_finetune(*, seed: int = 0, steps: int | None = None) -> Run:
+    """`finetune`, likewise."""
+    few = replace(finetune().phases[0], steps=steps or 2, photos=2, objects=2, corrections=1)
+    return replace(finetune(seed=seed), name="debug_finetune", phases=(few,), save_every_steps=1, log_every_steps=1)

@@ -6,6 +6,9 @@ from typing import Literal
 from engine.data.samples import KEPT_SCALE, Augmentation
 from engine.training.schedule import rate_at
 
+#: Window sides are multiples of this: the coarsest stride inside our encoder.
+WINDOW_STEP = 32
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phase:
@@ -99,10 +102,21 @@ class Run:
     def steps(self) -> int:
         return sum(phase.steps for phase in self.phases)
 
-    def at_side(self, side: int, architecture: str) -> "Run":
-        """The same run for a model with another input side."""
-        phases = tuple(replace(phase, side=side) for phase in self.phases)
-        return replace(self, phases=phases, architecture=architecture)
+    def at_side(self, side: int, architecture: str, *, written_for: int, takes_any_side: bool) -> "Run":
+        """The same run for a model with another input side.
+
+        Args:
+            written_for: the input side that the phases have in mind, pixels; their windows keep their share of it.
+            takes_any_side: whether the encoder does; if not, windows are as large as its input.
+        """
+
+        def sized(phase: Phase) -> Phase:
+            if phase.side >= written_for or not takes_any_side:
+                return replace(phase, side=side)
+            steps = max(1, round(phase.side / written_for * side / WINDOW_STEP))
+            return replace(phase, side=min(side, steps * WINDOW_STEP))
+
+        return replace(self, phases=tuple(map(sized, self.phases)), architecture=architecture)
 
     def phase_at(self, step: int) -> Phase:
         for phase in self.phases:

@@ -4,9 +4,12 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from backend.annotation.models import Mask
+from backend.common.storage import read
+from backend.datasets.imaging import read_pixels
 from backend.training.manifest import write_manifest
 from engine.data.records import read_records
 
@@ -33,6 +36,17 @@ def test_an_embedding_whose_copying_was_cut_short_is_copied_again(annotator, pho
     write_manifest(tmp_path, rows, encoder_hash=live.encoder_hash)
     (embedding,) = tmp_path.glob("*.f16")
     assert embedding.stat().st_size == 2 * math.prod(live.embedding_shape)
+
+
+def test_whoever_learns_the_encoder_gets_the_photos_themselves(annotator, add_photo, label, tmp_path):
+    add_photo(1)
+    photo = label(annotator)
+    masks = list(Mask.objects.filter(image=photo))
+    write_manifest(tmp_path, [(photo, masks)], encoder_hash=None)
+    (record,) = read_records(tmp_path)
+    assert record.embedding is None
+    np.testing.assert_array_equal(record.pixels(), read_pixels(read(photo.display_key)))
+    assert len(record.read_masks()) == len(masks)
 
 
 def _killed():

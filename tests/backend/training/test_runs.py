@@ -21,6 +21,7 @@ from backend.checkpoints.models import Checkpoint, Deployment
 from backend.common.models import Event
 from backend.common.storage import get_storage
 from backend.datasets.models import Split
+from backend.inference.models import Embedding
 from backend.training import child, claims, services, work
 from backend.training.models import Decision, RunState, TrainingRun
 from backend.training.selectors import finished_photos
@@ -107,6 +108,21 @@ def test_what_is_live_is_evaluated_once_on_the_same_masks(dataset, labelled, adm
         run.refresh_from_db()
         assert (run.state, len(run.verdict["figures"]) > 0) == (RunState.DONE, True), run.error
     assert len(evaluated) == 2 + 1  # both, and then the new candidate alone
+
+
+def test_a_recipe_that_learns_the_encoder_learns_from_photos_and_is_judged_on_new_embeddings(
+    dataset, labelled, start, engine_here
+):
+    engine_here("train", "evaluate")
+    reply = start("debug_finetune")
+    assert reply.status_code == 201, reply.content
+    run_id = reply.json()["id"]
+    training_run_work(run_id=run_id)
+    run = TrainingRun.objects.get(id=run_id)
+    assert run.state == RunState.DONE, run.error
+    assert run.candidate.encoder_hash != run.base.encoder_hash
+    tested = Embedding.objects.filter(image__split=Split.TEST, image__dataset=dataset)
+    assert set(tested.values_list("encoder_hash", flat=True)) == {run.base.encoder_hash, run.candidate.encoder_hash}
 
 
 def test_two_deliveries_at_once_train_once(labelled, start, monkeypatch):

@@ -54,7 +54,7 @@ def test_a_tiny_model_learns_to_put_the_mask_first_that_people_picked(tmp_path, 
     model = build_model("maskloop_debug")
     run = replace(debug_decoder(steps=60), learning_rate=3e-3, warm_up_steps=2, average=0.0, log_every_steps=60)
     run = replace(run, save_every_steps=60)  # writing it down each time takes longer than learning
-    run = run.at_side(model.architecture.prompt.image_side, "maskloop_debug")
+    run = run.at_side(model.architecture.prompt.image_side, "maskloop_debug", written_for=384, takes_any_side=True)
     source = _One(model, token)
     trainer = Trainer(run, model, MaskLesson(run, model, embedded=True), source, tmp_path / "out", draw_threads=0)
     list(trainer.train())

@@ -72,3 +72,13 @@ def test_the_tiny_encoders_levels_follow_the_pixels_way(model):
 
 def test_an_encoder_that_cannot_drop_paths_stays_as_it_is(model):
     assert with_drop_path(model, 0.6) is model
+
+
+@pytest.mark.parametrize(
+    ("side", "takes_any_side", "window"), [(384, True, 256), (512, True, 352), (64, True, 32), (1024, False, 1024)]
+)
+def test_windows_keep_their_share_of_another_models_input_where_its_encoder_takes_any(side, takes_any_side, window):
+    run = RECIPES["finetune"]().at_side(side, "other", written_for=384, takes_any_side=takes_any_side)
+    assert [phase.side for phase in run.phases] == [window, side]
+    (whole,) = RECIPES["decoder"]().at_side(side, "other", written_for=384, takes_any_side=takes_any_side).phases
+    assert whole.side == side

@@ -60,7 +60,7 @@ export function PolicyForm({ dataset }: { dataset: string }) {
               label={t('Recipe')}
               size="xs"
               w={150}
-              data={['decoder', 'debug_decoder']}
+              data={['decoder', 'finetune', 'debug_decoder']}
               value={shown.recipe ?? 'decoder'}
               allowDeselect={false}
               onChange={recipe => recipe && setChanges({ ...changes, recipe })}
