@@ -1,7 +1,9 @@
 # The only commands to remember: run  test  soak  check  fix  bench  screens  simulate
 # PYTHON=python3.12   another Python      PORT=8000 VAR=var OPEN=1   for run      TORCH=cpu|cuda   which build of torch
+# WORKERS=2   so many processes that share the Python tests, each with servers of its own
 
 PYTHON ?= python3
+WORKERS ?= 0
 BIN := .venv/bin
 FRONTEND := annotator_frontend
 WITH_NODE = PATH="$$($(PYTHON) -m backend.launch.install node-path)"
@@ -17,7 +19,7 @@ dev:
 
 test: dev
 	@$(WITH_NODE) && cd $(FRONTEND) && npm run --silent test
-	@$(BIN)/python -m pytest -m "not soak"
+	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadgroup
 
 soak: dev
 	@$(BIN)/python -m pytest -m soak

@@ -14,6 +14,13 @@ from tests.text_encoders import small_bert, small_clip
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `make test WORKERS=2`: a file's tests share what its fixtures make, and those of the whole system one Maskloop."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group("system" if folder.name == "system" else str(item.path)))
+
+
 @pytest.fixture
 def jpeg() -> Callable[..., bytes]:
     """The bytes of a photo made up of shapes; another `seed`, another photo."""

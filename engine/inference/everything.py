@@ -57,6 +57,7 @@ class _Candidate:
         logits_yx: those that its pixels at `-stability_offset`, and so all of its pixels, are read from.
         first_cell: (row, column) of the first of them.
         box, point: in the photo's pixels.
+        is_stable: and not too large: its logits alone settle it. False: its pixels have to be counted.
     """
 
     logits_yx: NDArray[np.float32]
@@ -65,6 +66,7 @@ class _Candidate:
     predicted_iou: float
     crop: Box
     point: tuple[float, float]
+    is_stable: bool
 
 
 def label_everything(
@@ -111,13 +113,13 @@ def _finish(
     height, width = size
     masks: list[ProposedMask] = []
     touched: list[bool] = []
-    stabilities = _stabilities(found, side, settings.stability_offset)
-    for candidate, stability in zip(found, stabilities, strict=True):
+    for candidate in found:
         drawn = _draw(candidate, side)
         tidy, at = clean_region(drawn, candidate.box, size, settings.min_region_px, keep_largest=settings.keep_largest)
         area = int(np.count_nonzero(tidy))
         if not area or (area >= settings.max_area_share * height * width and settings.max_area_share < 1):
             continue
+        tight, loose = _count(candidate, side, (settings.stability_offset, -settings.stability_offset))
         rle = encode_region(tidy, at, size)
         masks.append(
             ProposedMask(
@@ -125,7 +127,7 @@ def _finish(
                 bbox(rle),
                 area,
                 min(1.0, candidate.predicted_iou),
-                stability,
+                tight / max(1, loose),
                 candidate.crop,
                 candidate.point,
             )
@@ -164,7 +166,18 @@ def _label_crop(
             found, confidence_N[some] = _ask(predictor, shared, side, measuring, points_N2[some], crop, size, settings)
             candidates += found
     scores = np.array([c.predicted_iou for c in candidates])
-    return [candidates[i] for i in non_maximum_suppression(_boxes(candidates), scores, settings.nms_iou)]
+    most_area = _most_area(size, settings)
+
+    def is_good(index: int) -> bool:
+        candidate = candidates[index]
+        if candidate.is_stable:
+            return True
+        offset = settings.stability_offset
+        tight, area, loose = _count(candidate, predictor.logits_side, (offset, 0.0, -offset))
+        return tight / max(1, loose) >= settings.min_stability and area < most_area
+
+    kept = non_maximum_suppression(_boxes(candidates), scores, settings.nms_iou, accept=is_good)
+    return [candidates[i] for i in kept]
 
 
 def _waves(
@@ -202,7 +215,7 @@ def _ask(
     size: tuple[int, int],
     settings: EverythingSettings,
 ) -> tuple[list[_Candidate], NDArray[np.float64]]:
-    """What is left of the three masks of each of some points, in no order; and each point's best predicted IoU.
+    """The masks of some points, in no order, without those that cannot be good; and each point's best predicted IoU.
 
     Args:
         points_B2: in the crop's pixels.
@@ -228,19 +241,15 @@ def _ask(
 
     # Stability compares the masks at the outer two levels; the mask itself is what is above the middle one.
     offset, enough = settings.stability_offset, settings.min_stability
-    most_area = settings.max_area_share * size[0] * size[1] if settings.max_area_share < 1 else float("inf")
+    most_area = _most_area(size, settings)
     least_N3, most_N3 = (counts.double() for counts in measuring.bounds(logits_NSS, (offset, 0.0, -offset)))
     hopeful_N = (
         (most_N3[:, 0] >= enough * least_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] > 0) & (least_N3[:, 1] < most_area)
     )
     logits_NSS, iou_N, point_N = logits_NSS[hopeful_N], iou_N[hopeful_N], point_N[hopeful_N]
     least_N3, most_N3 = least_N3[hopeful_N], most_N3[hopeful_N]
-    # Where the cells alone settle it, the border's pixels need not be counted.
-    good_N = (least_N3[:, 0] >= enough * most_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] < most_area)
-    (unsettled,) = (~good_N).nonzero(as_tuple=True)
-    tight, area, loose = measuring.counts(logits_NSS[unsettled], (offset, 0.0, -offset)).double().unbind(1)
-    good_N[unsettled] = (tight / loose.clamp(min=1) >= enough) & (area < most_area)
-    logits_NSS, iou_N, point_N = logits_NSS[good_N], iou_N[good_N], point_N[good_N]
+    # Where the cells alone settle it, the border's pixels need not be counted; nor where a better mask is much the same.
+    stable_N = ((least_N3[:, 0] >= enough * most_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] < most_area)).tolist()
     boxes_N4 = measuring.boxes(logits_NSS).cpu().numpy()
     inside_N4 = boxes_N4 + np.array([crop[0], crop[1]] * 2)
     found = []
@@ -256,6 +265,7 @@ def _ask(
                 float(iou_N[index]),
                 crop,
                 (float(x) + crop[0], float(y) + crop[1]),
+                stable_N[index],
             )
         )
     return found, best_B
@@ -268,18 +278,19 @@ def _cells_above(logits_SS: NDArray[np.float32], level: float) -> Box:
     return max(0, int(ys[0]) - 1), max(0, int(xs[0]) - 1), min(side, int(ys[-1]) + 2), min(side, int(xs[-1]) + 2)
 
 
-def _stabilities(candidates: list[_Candidate], side: int, offset: float) -> list[float]:
-    """Of each: the share of its pixels at `-offset` that are still there at `offset`."""
-    stabilities = []
-    for candidate in candidates:
-        x0, y0, x1, y1 = candidate.crop
-        top, left = candidate.first_cell
-        logits_1SS = torch.full((1, side, side), -offset - 1.0)
-        height, width = candidate.logits_yx.shape
-        logits_1SS[0, top : top + height, left : left + width] = torch.from_numpy(candidate.logits_yx)
-        tight, loose = PixelCounter((y1 - y0, x1 - x0), side).counts(logits_1SS, (offset, -offset))[0].tolist()
-        stabilities.append(tight / max(1, loose))
-    return stabilities
+def _most_area(size: tuple[int, int], settings: EverythingSettings) -> float:
+    """Masks are smaller than that, in pixels."""
+    return settings.max_area_share * size[0] * size[1] if settings.max_area_share < 1 else float("inf")
+
+
+def _count(candidate: _Candidate, side: int, levels: tuple[float, ...]) -> list[int]:
+    """Its pixels above each level, none of which is below `-stability_offset`."""
+    x0, y0, x1, y1 = candidate.crop
+    top, left = candidate.first_cell
+    logits_1SS = torch.full((1, side, side), min(levels) - 1.0)
+    height, width = candidate.logits_yx.shape
+    logits_1SS[0, top : top + height, left : left + width] = torch.from_numpy(candidate.logits_yx)
+    return PixelCounter((y1 - y0, x1 - x0), side).counts(logits_1SS, levels)[0].tolist()
 
 
 def _draw(candidate: _Candidate, side: int) -> NDArray[np.bool_]:

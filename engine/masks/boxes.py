@@ -1,5 +1,6 @@
 """Boxes -- N and M boxes, each (x0, y0, x1, y1), far edges excluded. NumPy only."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,12 @@ def box_iou(left_N4: NDArray[np.floating[Any]], right_M4: NDArray[np.floating[An
 
 
 def non_maximum_suppression(
-    boxes_N4: NDArray[np.floating[Any]], scores_N: NDArray[np.floating[Any]], most: float, *, limit: int | None = None
+    boxes_N4: NDArray[np.floating[Any]],
+    scores_N: NDArray[np.floating[Any]],
+    most: float,
+    *,
+    limit: int | None = None,
+    accept: Callable[[int], bool] | None = None,
 ) -> list[int]:
     """Indices of boxes kept, best score first; one that overlaps a better one by more than `most` IoU goes.
 
@@ -41,6 +47,8 @@ def non_maximum_suppression(
 
     Args:
         limit: stop once so many are kept.
+        accept: asked about a box that no better one suppresses; where it says no, the box is as if it had not been there.
+            None: all are accepted.
     """
     # By columns, with the areas ready: this loop runs once for every box kept.
     x0, y0, x1, y1 = np.ascontiguousarray(np.asarray(boxes_N4, np.float64).reshape(-1, 4).T)
@@ -49,6 +57,9 @@ def non_maximum_suppression(
     kept: list[int] = []
     while len(order) and (limit is None or len(kept) < limit):
         best, rest = order[0], order[1:]
+        if accept is not None and not accept(int(best)):
+            order = rest
+            continue
         kept.append(int(best))
         widths = np.minimum(x1[best], x1[rest]) - np.maximum(x0[best], x0[rest])
         heights = np.minimum(y1[best], y1[rest]) - np.maximum(y0[best], y0[rest])

@@ -89,5 +89,5 @@ def wait_until(what: str, look: Callable[[], T | None], timeout_seconds: float =
     while time.monotonic() < end:
         if (seen := look()) is not None:
             return seen
-        time.sleep(0.3)
+        time.sleep(0.1)
     raise AssertionError(f"waited {timeout_seconds:.0f} s in vain for {what}")

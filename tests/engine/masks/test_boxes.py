@@ -35,3 +35,14 @@ def test_suppression_keeps_the_best_of_those_that_overlap_by_more_than_the_limit
     assert non_maximum_suppression(boxes, scores, 0.49) == [3, 0]
     assert non_maximum_suppression(boxes, scores, 0.5, limit=2) == [3, 0]
     assert non_maximum_suppression(np.zeros((0, 4)), np.zeros(0), 0.5) == []
+
+
+def test_a_box_that_is_not_accepted_suppresses_nothing_and_who_is_suppressed_is_not_asked():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 1, 10, 10], [50, 50, 60, 60]])
+    scores = np.array([0.9, 0.8, 0.7, 0.6])
+    asked = []
+    kept = non_maximum_suppression(boxes, scores, 0.7, accept=lambda box: asked.append(box) or box != 0)
+    assert kept == [1, 3]
+    assert asked == [0, 1, 3]
+    refused = np.delete(boxes, 0, axis=0), np.delete(scores, 0)
+    assert non_maximum_suppression(*refused, 0.7) == [0, 2]
