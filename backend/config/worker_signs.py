@@ -19,6 +19,10 @@ def key_of(queue: str) -> str:
 def begin(sender: Any, **_: Any) -> None:
     queues = [queue.name for queue in sender.task_consumer.queues]
     threading.Thread(target=_repeat, args=(queues,), daemon=True).start()
+    if "interactive" in queues:
+        from backend.common.tasks import sweep_queue
+
+        sweep_queue.delay()  # what was lost while no clock ran
 
 
 def _repeat(queues: list[str]) -> None:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from backend.launch.install import chromium
 from backend.launch.places import ROOT
@@ -145,3 +147,57 @@ def artefact(name: str) -> Path:
     folder = ROOT / "tests" / "artefacts"
     folder.mkdir(exist_ok=True)
     return folder / name
+
+
+def log_in(page: Page, maskloop: Running) -> None:
+    page.goto(maskloop.address)
+    page.get_by_label("Name").fill("admin")
+    page.locator("input[type=password]").fill(maskloop.password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+
+
+@pytest.fixture(scope="session")
+def script(maskloop: Running) -> Client:
+    return maskloop.admin()
+
+
+@pytest.fixture(scope="session")
+def cookies(browser: Browser, maskloop: Running) -> Any:
+    """Of somebody who has logged in."""
+    context = browser.new_context()
+    log_in(context.new_page(), maskloop)
+    kept = context.cookies()
+    context.close()
+    return kept
+
+
+@pytest.fixture
+def new_dataset(script: Client, jpeg: Callable[..., bytes]) -> Callable[[int], str]:
+    """Photos of shapes, 240 x 160; returns the dataset's id."""
+
+    def make(photos: int) -> str:
+        dataset = script.post("/api/datasets/", {"name": f"Safety {uuid4()}"})["id"]
+        files = {f"{n}.jpg": jpeg(width=240, height=160, seed=n) for n in range(photos)}
+        script.upload(f"/api/datasets/{dataset}/upload/", files)
+        return dataset
+
+    return make
+
+
+@pytest.fixture
+def new_browser(browser: Browser, maskloop: Running, cookies: Any) -> Iterator[Callable[[str], Page]]:
+    """The workspace, open in a browser that has nothing in it but a login."""
+    opened: list[BrowserContext] = []
+
+    def open_one(dataset: str) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        opened.append(context)
+        context.add_cookies(cookies)
+        page = context.new_page()
+        page.goto(f"{maskloop.address}/datasets/{dataset}/label")
+        return page
+
+    yield open_one
+    for context in opened:
+        context.close()

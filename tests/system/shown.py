@@ -9,6 +9,8 @@ from pycocotools import mask as coco
 
 from tests.system.client import Client
 
+TILE = 64  # pixels; the side of the squares in which painted pixels are kept
+
 #: The editor is a prop of the stage; React keeps props beside the DOM. The page itself offers nothing for this.
 EDITOR = """
 const editorOf = () => {
@@ -20,11 +22,9 @@ const editorOf = () => {
   }
   return null
 }
-const pixelsOf = ({ size, box, bits }) => ({
-  size: [size.height, size.width],
-  box: [...box],
-  bits: btoa(Array.from(bits, bit => String.fromCharCode(bit)).join('')),
-})
+const packed = bits => btoa(Array.from(bits, bit => String.fromCharCode(bit)).join(''))
+const pixelsOf = ({ size, box, bits }) => ({ size: [size.height, size.width], box: [...box], bits: packed(bits) })
+const paintedOf = ({ base, tiles }) => ({ ...pixelsOf(base), tiles: [...tiles].map(([at, bits]) => [at, packed(bits)]) })
 """
 
 MASKS = f"() => {{ {EDITOR} return editorOf().store.getState().masks.map(m => [m.id, pixelsOf(m.mask)]) }}"
@@ -32,7 +32,9 @@ MASKS = f"() => {{ {EDITOR} return editorOf().store.getState().masks.map(m => [m
 IN_WORK = f"""() => {{ {EDITOR}
   const state = editorOf()?.store.getState()
   const shown = state?.candidates[state.chosen]
-  return shown && !state.isWaiting ? {{ photo: state.photo, clicks: state.prompts.length, ...pixelsOf(shown.mask) }} : null
+  if (!state || state.isWaiting || !(shown || state.painted)) return null
+  const pixels = state.painted ? paintedOf(state.painted.pixels) : pixelsOf(shown.mask)
+  return {{ photo: state.photo, clicks: state.prompts.length, ...pixels }}
 }}"""
 
 PHOTO = f"() => {{ {EDITOR} return editorOf()?.store.getState().photo ?? null }}"
@@ -45,6 +47,11 @@ def pixels(told: dict[str, Any]) -> np.ndarray:
     if x1 > x0:
         own = np.frombuffer(base64.b64decode(told["bits"]), np.uint8)
         whole[y0:y1, x0:x1] = own.reshape(y1 - y0, x1 - x0)
+    for at, bits in told.get("tiles", []):  # what was painted takes the place of what was there
+        row, column = divmod(at, -(-whole.shape[1] // TILE))
+        place = whole[row * TILE :, column * TILE :][:TILE, :TILE]
+        tile = np.frombuffer(base64.b64decode(bits), np.uint8).reshape(TILE, TILE)
+        place[:] = tile[: place.shape[0], : place.shape[1]]
     return whole
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from playwright.sync_api import Browser, expect
 
 from tests.system.client import wait_until
-from tests.system.conftest import Running
+from tests.system.conftest import Running, log_in
 from tests.system.shown import PHOTO, assert_same, shown_masks, stored_masks
 from tests.system.test_journey import Person
-from tests.system.test_safety import log_in, saved
+from tests.system.test_safety import saved
 
 WIDTH, HEIGHT = 60, 40
 

@@ -1,72 +1,14 @@
 """Nothing is lost: reloads, logouts, two windows, no network, a server that goes away, a new version."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
-from uuid import uuid4
-
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, Route, expect
 
-from tests.system.client import Client, wait_until
-from tests.system.conftest import Running
+from tests.system.client import wait_until
+from tests.system.conftest import log_in
 from tests.system.shown import PHOTO, assert_same, clicks_answered, in_work, shown_masks, stored_masks
 from tests.system.test_journey import Person
-
-
-def log_in(page: Page, maskloop: Running) -> None:
-    page.goto(maskloop.address)
-    page.get_by_label("Name").fill("admin")
-    page.locator("input[type=password]").fill(maskloop.password)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
-
-
-@pytest.fixture(scope="module")
-def script(maskloop: Running) -> Client:
-    return maskloop.admin()
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, maskloop: Running) -> Any:
-    """Of somebody who has logged in."""
-    context = browser.new_context()
-    log_in(context.new_page(), maskloop)
-    kept = context.cookies()
-    context.close()
-    return kept
-
-
-@pytest.fixture
-def new_dataset(script: Client, jpeg: Callable[..., bytes]) -> Callable[[int], str]:
-    """Photos of shapes, 240 x 160; returns the dataset's id."""
-
-    def make(photos: int) -> str:
-        dataset = script.post("/api/datasets/", {"name": f"Safety {uuid4()}"})["id"]
-        files = {f"{n}.jpg": jpeg(width=240, height=160, seed=n) for n in range(photos)}
-        script.upload(f"/api/datasets/{dataset}/upload/", files)
-        return dataset
-
-    return make
-
-
-@pytest.fixture
-def new_browser(browser: Browser, maskloop: Running, cookies: Any) -> Iterator[Callable[[str], Page]]:
-    """The workspace, open in a browser that has nothing in it but a login."""
-    opened: list[BrowserContext] = []
-
-    def open_one(dataset: str) -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 720})
-        opened.append(context)
-        context.add_cookies(cookies)
-        page = context.new_page()
-        page.goto(f"{maskloop.address}/datasets/{dataset}/label")
-        return page
-
-    yield open_one
-    for context in opened:
-        context.close()
 
 
 def click(page: Page, x: float = 0.5, y: float = 0.5) -> None:
