@@ -11,12 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.annotation.models import Assignment, Job, Mask, Origin
+from backend.annotation.models import Assignment, Mask, Origin
 from backend.annotation.prompts import MAX_PROMPTS, PromptJson
 from backend.annotation.selectors import (
     assignment_get,
     counts_of,
     image_status,
+    jobs_for,
     masks_at_work,
     masks_of,
 )
@@ -36,7 +37,7 @@ from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import InvalidInput
 from backend.datasets.api import ImageBrief, person
-from backend.datasets.models import Dataset, Image, Role, Stage
+from backend.datasets.models import Dataset, Image, Job, Role, Stage
 from backend.datasets.selectors import dataset_get, datasets_of, image_get, role_in
 from backend.datasets.services import dataset_create, dataset_update
 from backend.inference.decoding import prompt_decode
@@ -55,6 +56,7 @@ class CountsJson(serializers.Serializer):
 
 class DatasetJson(serializers.ModelSerializer):
     role = serializers.SerializerMethodField()
+    jobs = serializers.SerializerMethodField(help_text="what there is to do for whoever asks, in the present stage")
     counts = serializers.SerializerMethodField()
     live_checkpoint = serializers.SerializerMethodField()
     stage = serializers.ChoiceField(choices=Stage.choices, read_only=True)
@@ -70,6 +72,7 @@ class DatasetJson(serializers.ModelSerializer):
             "test_masks_wanted",
             "created_at",
             "role",
+            "jobs",
             "counts",
             "live_checkpoint",
         ]
@@ -77,6 +80,10 @@ class DatasetJson(serializers.ModelSerializer):
     @extend_schema_field(serializers.ChoiceField(choices=Role.choices))
     def get_role(self, dataset: Dataset) -> str | None:
         return role_in(self.context["user"], dataset.id)
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=Job.choices)))
+    def get_jobs(self, dataset: Dataset) -> list[str]:
+        return [str(job) for job in jobs_for(self.context["user"], dataset)]
 
     @extend_schema_field(CountsJson)
     def get_counts(self, dataset: Dataset) -> dict[str, int]:
@@ -199,7 +206,8 @@ class NextForm(serializers.Serializer):
 class NextJson(serializers.Serializer):
     assignment = AssignmentJson(allow_null=True)
     reason = serializers.ChoiceField(
-        choices=["nothing_left", "too_many_open", "all_open_elsewhere", "not_in_this_stage"], allow_null=True
+        choices=["nothing_left", "too_many_open", "all_open_elsewhere", "not_in_this_stage", "not_your_job"],
+        allow_null=True,
     )
 
 

@@ -34,6 +34,11 @@ class AssignmentInAnotherTab(DomainError):
         )
 
 
+class JobNotYours(DomainError):
+    code: ClassVar[str] = "job_not_yours"
+    status: ClassVar[int] = 403
+
+
 class MasksMissing(DomainError):
     """Names the masks to send again; the assignment stays open."""
 
@@ -58,14 +63,18 @@ class MasksUncorrected(DomainError):
 
 
 class MasksUndecided(DomainError):
-    """Names the proposals that people have not agreed about."""
+    """Names the proposals that people have not agreed about. What was drawn is stored; the photo comes again."""
 
     code: ClassVar[str] = "masks_undecided"
 
     def __init__(self, undecided: Iterable[UUID]) -> None:
         names = sorted(map(str, undecided))
-        count = "1 proposal of this photo still waits" if len(names) == 1 else f"{len(names)} proposals still wait"
-        super().__init__(f"{count} for a verdict; the photo can be completed after that.", masks=names)
+        what = "1 proposal" if len(names) == 1 else f"{len(names)} proposals"
+        super().__init__(
+            f"People have not agreed yet about {what} on this photo, so it cannot be completed now. "
+            "Your masks are saved: give the photo back, and it comes again once that is decided.",
+            masks=names,
+        )
 
 
 class MaskIdTaken(DomainError):

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Exists, FloatField, Min, OuterRef, Q, QuerySet, Subquery, TextChoices, Value
 from django.db.models.functions import Coalesce
 
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState, Origin
+from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
 from backend.annotation.selectors import DRAWN, images_with_status
 from backend.common.keyset import Order
 from backend.datasets.models import Dataset, Image
@@ -45,9 +45,10 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
     """Photos to show, and the order in which `keyset` pages them.
 
     Args:
-        chosen: `status`, `split`, `name`, `finished_from`, `finished_to`; and of one and the same mask: `origin` (or `Made`),
-            `person`, `checkpoint`, `confidence_from`, `confidence_to`, `made_from`, `made_to`, or of one that may count no
-            more: `verdict`, `judged_from`, `judged_to`. None, or left out: whichever. Times end before `..._to`.
+        chosen: `status`, `split`, `name`, `skipped` (the reason), `finished_from`, `finished_to`; and of one and the same
+            mask: `origin` (or `Made`), `person`, `checkpoint`, `confidence_from`, `confidence_to`, `made_from`, `made_to`, or
+            of one that may count no more: `verdict`, `judged_from`, `judged_to`. None, or left out: whichever. Times end
+            before `..._to`.
     """
     images = images_sorted_by(dataset, sort)
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
@@ -55,6 +56,9 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
         images = images.filter(split=given["split"])
     if "name" in given:
         images = images.filter(file_name__icontains=given["name"])
+    if "skipped" in given:
+        skips = Assignment.objects.filter(image=OuterRef("pk"), state=State.SKIPPED)
+        images = images.filter(Exists(skips.filter(skip_reason=given["skipped"])))
     if "status" in given:
         images = images.filter(_of_status(given["status"]))
     images = images.filter(**_looked_up(_OF_PHOTO, given))

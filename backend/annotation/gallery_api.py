@@ -14,11 +14,11 @@ from rest_framework.views import APIView
 from backend.annotation.api import ImageJson
 from backend.annotation.gallery import ORIGINS, Sort, Status, images_chosen, images_sorted_by
 from backend.annotation.overlays import overlay_ensure
-from backend.annotation.selectors import masks_of
+from backend.annotation.selectors import masks_of, skips_of
 from backend.common.bytes import bytes_response
 from backend.common.keyset import page_links, page_of
 from backend.datasets.api import person
-from backend.datasets.models import Split
+from backend.datasets.models import Job, Role, Split
 from backend.datasets.selectors import dataset_get, image_get
 
 MAX_PAGE_SIZE = 500
@@ -35,6 +35,9 @@ class ChosenForm(serializers.Serializer):
     status = serializers.ChoiceField(choices=Status.choices, required=False, allow_blank=True)
     split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True)
     name = serializers.CharField(required=False, allow_blank=True, max_length=255)
+    skipped = serializers.CharField(
+        required=False, allow_blank=True, max_length=255, help_text="Only photos that somebody skipped for this reason."
+    )
     origin = serializers.ChoiceField(choices=ORIGINS, required=False, allow_blank=True)
     person = serializers.UUIDField(required=False)
     checkpoint = serializers.UUIDField(required=False)
@@ -78,6 +81,22 @@ class ImagesView(APIView):
                 "results": ImageJson(page.rows, many=True).data,
             }
         )
+
+
+class SkipsJson(serializers.Serializer):
+    job = serializers.ChoiceField(choices=Job.choices)
+    reason = serializers.CharField()
+    photos = serializers.IntegerField()
+    left = serializers.IntegerField(help_text="of these photos, those that nobody has labelled since")
+    people = serializers.IntegerField()
+
+
+class SkipsView(APIView):
+    @extend_schema(operation_id="skips_list", responses=SkipsJson(many=True))
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        """Why people passed photos over, most photos first."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        return Response(SkipsJson(skips_of(dataset), many=True).data)
 
 
 class OverlayView(APIView):

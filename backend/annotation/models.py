@@ -6,15 +6,7 @@ from django.db.models import Q
 
 from backend.checkpoints.models import Checkpoint
 from backend.common.models import Row
-from backend.datasets.models import Image
-
-
-class Job(models.TextChoices):
-    ANNOTATE = "annotate"
-    VERIFY = "verify"
-    COMPLETE = "complete"
-    CORRECT = "correct"
-    AUDIT = "audit"
+from backend.datasets.models import Image, Job
 
 
 class State(models.TextChoices):

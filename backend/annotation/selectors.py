@@ -1,16 +1,17 @@
 """Who may see which masks, and which photo comes next."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import StringAgg
-from django.db.models import CharField, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models import CharField, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import MD5, Cast, Coalesce
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.annotation.models import HUMAN_ORIGINS, Assignment, Job, Mask, MaskState, Origin, State
-from backend.datasets.models import Dataset, Image, Split, Stage
-from backend.datasets.selectors import dataset_get
+from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
+from backend.datasets.models import Dataset, Image, Job, Split, Stage, WorkOrder
+from backend.datasets.selectors import dataset_get, jobs_of_member
 
 #: Drawn by people in the workspace, and the time it took is known: what seconds and clicks per mask are of.
 DRAWN = Q(origin__in=(Origin.ASSISTED, Origin.BRUSH), seconds__isnull=False)
@@ -29,11 +30,35 @@ def assignment_get(*, user: User, assignment_id: UUID) -> Assignment:
     return found
 
 
+#: People may write reasons of their own.
+SKIP_REASONS_SHOWN = 50
+
 #: What there is to do in which stage. Work that an earlier stage left over can always be finished.
 JOBS_OF_STAGE: dict[str, tuple[Job, ...]] = {
     Stage.ASSISTED: (Job.ANNOTATE, Job.CORRECT, Job.AUDIT),
     Stage.SEMI_AUTOMATIC: (Job.ANNOTATE, Job.VERIFY, Job.COMPLETE, Job.CORRECT, Job.AUDIT),
     Stage.AUTOMATIC: tuple(Job),
+}
+
+
+def jobs_for(user: User, dataset: Dataset) -> list[Job]:
+    """What there is to do for a person."""
+    own = jobs_of_member(user, dataset.id)
+    return [job for job in JOBS_OF_STAGE[dataset.stage] if job in own]
+
+
+def why_not(user: User, dataset: Dataset, job: Job) -> str | None:
+    """Why a person gets nothing of a job, a word for the page; None: they may."""
+    if job not in JOBS_OF_STAGE[dataset.stage]:
+        return "not_in_this_stage"
+    return None if job in jobs_of_member(user, dataset.id) else "not_your_job"
+
+
+#: Photos that no model has said anything about come last, as imported. A photo's hash is as good as a lot drawn for it.
+_ORDERS: dict[str, tuple[Any, ...]] = {
+    WorkOrder.DOUBT: (F("doubt").desc(nulls_last=True), "created_at", "id"),
+    WorkOrder.RANDOM: ("content_hash", "id"),
+    WorkOrder.IMPORT: ("created_at", "id"),
 }
 
 
@@ -48,7 +73,7 @@ def images_waiting(dataset: Dataset, job: Job) -> QuerySet[Image]:
     faulty = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.FAULTY)
     if job == Job.ANNOTATE:
         by_hand = unfinished if dataset.stage == Stage.ASSISTED else unfinished.filter(proposed_at__isnull=True)
-        return by_hand.order_by("created_at", "id")
+        return by_hand.order_by(*_ORDERS[dataset.work_order])
     if job == Job.CORRECT:
         return images.filter(Exists(faulty)).annotate(wrong=_how_many(faulty)).order_by("-wrong", "created_at", "id")
     if job == Job.COMPLETE:
@@ -106,10 +131,27 @@ def image_status(image: Image) -> str:
     return "automatic" if image.mask_count else "waiting"  # type: ignore[attr-defined]
 
 
+def skips_of(dataset: Dataset) -> list[dict[str, Any]]:
+    """Why people passed photos over: by job and reason, most photos first.
+
+    Returns:
+        job, reason, photos, people; and `left`: how many of these photos nobody has labelled since.
+    """
+    skipped = Assignment.objects.filter(image__dataset=dataset, state=State.SKIPPED).order_by()
+    counted = skipped.values("job", reason=F("skip_reason")).annotate(
+        photos=Count("image", distinct=True),
+        left=Count("image", distinct=True, filter=Q(image__annotated_at__isnull=True)),
+        people=Count("holder", distinct=True),
+    )
+    return [dict(row) for row in counted.order_by("-photos", "job", "reason")[:SKIP_REASONS_SHOWN]]
+
+
 def complete_images(dataset: Dataset) -> QuerySet[Image]:
     """Photos of which a person says that nothing is left to label: what has no mask there is background.
 
-    Not while a mask waits to be corrected or judged: there may be an object, and no mask that counts.
+    That is said of objects, not of masks. A verdict that a mask is no object leaves it true: there is none. One that its
+    outline is wrong suspends it: while a mask waits to be corrected or judged there is an object, and no mask that
+    counts. It is withdrawn by the next submission that does not say it, and where a mask is removed by hand until that comes.
     """
     waiting = Mask.objects.filter(image=OuterRef("pk"), state__in=(MaskState.PROPOSED, MaskState.FAULTY))
     return Image.objects.filter(~Exists(waiting), dataset=dataset, complete_at__isnull=False)

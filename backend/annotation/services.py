@@ -18,6 +18,7 @@ from backend.accounts.models import User
 from backend.annotation.errors import (
     AssignmentInAnotherTab,
     AssignmentNotHeld,
+    JobNotYours,
     MaskIdTaken,
     MaskRefused,
     MasksMissing,
@@ -25,13 +26,14 @@ from backend.annotation.errors import (
     MasksUndecided,
     ReplacedAlready,
 )
-from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin, State
+from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.annotation.seconds import seconds_left
-from backend.annotation.selectors import JOBS_OF_STAGE, has_enough_test_evidence, images_waiting
+from backend.annotation.selectors import has_enough_test_evidence, images_waiting, why_not
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
 from backend.common.events import event_record
-from backend.datasets.models import Dataset, Image, Membership, Split
+from backend.datasets.models import Dataset, Image, Job, Membership, Split
+from backend.datasets.selectors import jobs_of_member
 from backend.inference.services import embedding_request
 from engine import masks as run_lengths
 from engine.errors import MaskInvalid
@@ -43,7 +45,10 @@ def lease() -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class NextPhoto:
-    """An assignment, or the reason why there is none: nothing_left, too_many_open, all_open_elsewhere, not_in_this_stage."""
+    """An assignment, or the reason why there is none.
+
+    Reasons: nothing_left, too_many_open, all_open_elsewhere, not_in_this_stage, not_your_job.
+    """
 
     assignment: Assignment | None
     reason: str | None = None
@@ -63,8 +68,8 @@ def assignment_next(
         job: masks to verify are not handed out by the photo; see `review`.
         tab: the window that asks. What another window of the person's has comes as it is: that one goes on writing.
     """
-    if job not in JOBS_OF_STAGE[dataset.stage]:
-        return NextPhoto(None, "not_in_this_stage")
+    if reason := why_not(holder, dataset, job):
+        return NextPhoto(None, reason)
     assignments_expire()
     own = Assignment.objects.filter(
         holder=holder, image__dataset=dataset, job=job, state=State.OPEN, expires_at__gt=Now()
@@ -97,7 +102,9 @@ def assignment_next(
 
 def _take_one(free: QuerySet[Image], *, test_first: bool) -> Image | None:
     in_order = free.select_for_update(skip_locked=True, of=("self",))
-    image = in_order.filter(split=Split.TEST).first() if test_first else None
+    # Whatever the order of work is: a test that the model's doubts have chosen would be no fair one.
+    tests = in_order.filter(split=Split.TEST).order_by("created_at", "id")
+    image = tests.first() if test_first else None
     image = image or in_order.first()
     # Between the look and the lock somebody may have taken it and let the lock go: look again, now that it is ours.
     if image is not None and Assignment.objects.filter(image=image, state=State.OPEN).exists():
@@ -113,6 +120,7 @@ def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> 
 
     Raises:
         AssignmentNotHeld: somebody else works on it now.
+        JobNotYours: the person draws no photos here.
     """
     assignments_expire()
     Image.objects.select_for_update().get(id=image.id)
@@ -125,7 +133,11 @@ def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> 
         return current
     checkpoint = deployment_ensure(dataset=image.dataset)
     before = Assignment.objects.filter(image=image, holder=holder).order_by("-created_at", "-id").first()
-    job = before.job if before is not None and before.state == State.EXPIRED else Job.ANNOTATE
+    goes_on = before is not None and before.state == State.EXPIRED
+    job = Job(before.job) if before is not None and goes_on else Job.ANNOTATE
+    # What was drawn under a lease that ran out can always be saved.
+    if not goes_on and job not in jobs_of_member(holder, image.dataset_id):
+        raise JobNotYours("An admin of this dataset has given you other work than drawing photos.")
     assignment = Assignment.objects.create(
         image=image, holder=holder, job=job, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
     )

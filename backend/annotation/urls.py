@@ -6,6 +6,7 @@ urlpatterns = [
     path("datasets/", api.DatasetsView.as_view()),
     path("datasets/<uuid:dataset_id>/", api.DatasetView.as_view()),
     path("datasets/<uuid:dataset_id>/images/", gallery_api.ImagesView.as_view()),
+    path("datasets/<uuid:dataset_id>/skips/", gallery_api.SkipsView.as_view()),
     path("datasets/<uuid:dataset_id>/assignments/", api.NextAssignmentView.as_view()),
     path("images/<uuid:image_id>/overlay/", gallery_api.OverlayView.as_view()),
     path("images/<uuid:image_id>/masks/", api.ImageMasksView.as_view()),

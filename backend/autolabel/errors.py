@@ -9,6 +9,10 @@ class NothingToLabel(DomainError):
     code: ClassVar[str] = "nothing_to_label"
 
 
+class NothingFailed(DomainError):
+    code: ClassVar[str] = "nothing_failed"
+
+
 class AutolabelRunUnfinished(DomainError):
     code: ClassVar[str] = "autolabel_run_unfinished"
 

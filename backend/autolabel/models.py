@@ -1,5 +1,7 @@
 """Runs that label photos without people, and masks that are offered to people; both cut into one job per photo."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -120,14 +122,6 @@ class Thresholds(Row):
         ]
 
 
-class WorkOrder(models.TextChoices):
-    """Which proposals people see first."""
-
-    DOUBT = "doubt"  # where the model is least sure, and where it was corrected most
-    RANDOM = "random"
-    IMPORT = "import"  # as the photos came
-
-
 class ReviewRules(Row):
     """How a dataset's proposals are offered and verified."""
 
@@ -135,7 +129,6 @@ class ReviewRules(Row):
     precision = models.FloatField(default=0.75, validators=_SHARE)  # that boxes are to have to be offered
     verified_twice_share = models.FloatField(default=0.1, validators=_SHARE)  # of proposals, by different people
     known_share = models.FloatField(default=0.05, validators=_SHARE)  # of questions, whose answer is known
-    order = models.CharField(max_length=6, choices=WorkOrder.choices, default=WorkOrder.DOUBT)
 
 
 class Detector(Row):
@@ -154,10 +147,20 @@ class Detector(Row):
             models.UniqueConstraint(fields=["dataset", "detector_hash"], name="detector_once_per_dataset"),
         ]
 
-    def threshold_for(self, precision: float) -> float | None:
-        """The lowest confidence above which the precision is at least that, by its lower bound; None: not promised."""
-        good = [step["confidence"] for step in self.thresholds if step["lower_bound"] >= precision]
+    def step_for(self, precision: float) -> dict[str, Any] | None:
+        """What is known of the lowest confidence above which the precision is at least that, by its lower bound."""
+        good = [step for step in self.thresholds if step["lower_bound"] >= precision]
         return good[-1] if good else None
+
+    def threshold_for(self, precision: float) -> float | None:
+        """Its confidence; None: that precision cannot be promised."""
+        step = self.step_for(precision)
+        return None if step is None else step["confidence"]
+
+    def recall_of(self, step: dict[str, Any]) -> float | None:
+        """Share of the objects on the photos of the calibration that a box above this step's confidence finds."""
+        objects = self.training.get("calibration_boxes")
+        return step["precision"] * step["boxes"] / objects if objects else None
 
     @property
     def best_precision(self) -> float | None:

@@ -15,8 +15,10 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.autolabel.doubt import corrected_shares, doubt_of, photo_doubt
+from backend.autolabel.errors import NothingFailed
 from backend.autolabel.models import Detector, JobState, Proposal, ProposalJob, ReviewRules
-from backend.autolabel.selectors import detector_of, images_to_propose, rules_of
+from backend.autolabel.selectors import detector_of, images_to_propose, proposals_failed, rules_of
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
@@ -38,16 +40,20 @@ ASK_AGAIN_AFTER = timedelta(minutes=10)
 PHOTOS_AHEAD = 50
 #: A proposal that overlaps a mask which is there already by more IoU than this is the same object.
 SAME_OBJECT_IOU = 0.5
-#: Upper ends of small and medium objects, as shares of the photo: masks of like size are corrected alike.
-SIZE_ENDS = (0.002, 0.02)
-#: How often people corrected is read off the newest proposals that they judged: those of lately's models.
-JUDGED_LATELY = 2000
 
 
 @transaction.atomic
 def review_rules_set(*, dataset: Dataset, by: User, **fields: Any) -> ReviewRules:
-    """Change how proposals are offered and verified, from the next ones on."""
-    rules, _ = ReviewRules.objects.update_or_create(dataset=dataset, defaults=fields)
+    """Change how proposals are offered and verified, from the next ones on.
+
+    Args:
+        fields: of `ReviewRules`, checked; and `order`, which is that of photos to be drawn, too, so it is the dataset's.
+    """
+    own = {name: value for name, value in fields.items() if name != "order"}
+    rules, _ = ReviewRules.objects.update_or_create(dataset=dataset, defaults=own)
+    if "order" in fields:
+        Dataset.objects.filter(id=dataset.id).update(work_order=fields["order"])
+        dataset.refresh_from_db()
     event_record("review_rules.set", subject=rules.id, dataset=dataset.id, by=by, fields=sorted(fields))
     rules.refresh_from_db()
     return rules
@@ -106,7 +112,7 @@ def proposal_job_run(*, job_id: UUID | str) -> None:
             logger.exception("proposals for %s", job.image_id)
         _failed(job, str(error) or type(error).__name__)
         return
-    corrected = _corrected_shares(job.image.dataset)
+    corrected = corrected_shares(job.image.dataset)
     with transaction.atomic():
         # The photo's row decides between us and a person who takes it in this moment.
         image = Image.objects.select_for_update().get(id=job.image_id)
@@ -114,8 +120,8 @@ def proposal_job_run(*, job_id: UUID | str) -> None:
         if image.annotated_at is not None or Assignment.objects.filter(image=image, state=State.OPEN).exists():
             waiting.update(state=JobState.SKIPPED, finished_at=Now())
         elif waiting.update(state=JobState.DONE, finished_at=Now(), mask_count=len(found), left_out=left_out):
-            _store(job, found, corrected)  # else another delivery was faster; its masks stand
-            Image.objects.filter(id=image.id).update(proposed_at=Now())
+            doubt = _store(job, found, corrected)  # else another delivery was faster; its masks stand
+            Image.objects.filter(id=image.id).update(proposed_at=Now(), doubt=doubt)
             event_record("proposals.made", subject=image.id, dataset=image.dataset_id, masks=len(found))
 
 
@@ -141,7 +147,8 @@ def _propose(image: Image, detector: Detector, checkpoint: Checkpoint) -> tuple[
     return found, len(boxes) - len(sure)
 
 
-def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> None:
+def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> float:
+    """Returns how unsure the model is of the photo."""
     image, rules = job.image, rules_of(job.image.dataset)
     masks, proposals = [], []
     for one in found:
@@ -163,7 +170,6 @@ def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> None:
             prompts=[{"kind": "box", "box": [round(edge, 2) for edge in one.prompt_box]}],
             content_hash=hashlib.sha256(counts.encode()).hexdigest(),
         )
-        sure = one.confidence * min(max(one.predicted_iou, 0.0), 1.0)
         masks.append(mask)
         proposals.append(
             Proposal(
@@ -172,36 +178,19 @@ def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> None:
                 image=image,
                 detector=job.detector,
                 confidence=one.confidence,
-                doubt=1 - sure * (1 - corrected[_size_class(one.area / (image.width * image.height))]),
+                doubt=doubt_of(one, image, corrected, confidence=one.confidence),
                 shuffle=_unit(image.id),
                 # Decided now, whatever the rules will be when people come to it; not by the mask's looks.
                 opinions_left=2 if random.random() < rules.verified_twice_share else 1,
             )
         )
-    mean = float(np.mean([proposal.doubt for proposal in proposals])) if proposals else 0.0
+    mean = photo_doubt(proposal.doubt for proposal in proposals)
     for proposal in proposals:
         proposal.photo_doubt = mean
         proposal.opinions_wanted = proposal.opinions_left
     Mask.objects.bulk_create(masks, batch_size=500)
     Proposal.objects.bulk_create(proposals, batch_size=500)
-
-
-def _corrected_shares(dataset: Dataset) -> list[float]:
-    """Of the newest proposals that people have judged, the share that was not right as it was: small, medium, large objects."""
-    judged = Proposal.objects.filter(dataset=dataset).exclude(mask__state=MaskState.PROPOSED).order_by("-id")
-    figures = judged.values_list("mask__area", "image__width", "image__height", "mask__state")[:JUDGED_LATELY]
-    of_size, wrong = [0, 0, 0], [0, 0, 0]
-    for area, width, height, state in figures:
-        size = _size_class(area / (width * height))
-        of_size[size] += 1
-        wrong[size] += state != MaskState.ACTIVE
-    # One of each beforehand: no size begins certain.
-    return [(corrected + 1) / (all_ + 2) for corrected, all_ in zip(wrong, of_size, strict=True)]
-
-
-def _size_class(share: float) -> int:
-    """Of a photo's area."""
-    return sum(share >= end for end in SIZE_ENDS)
+    return mean
 
 
 def _unit(of: UUID) -> float:
@@ -222,6 +211,25 @@ def proposals_called_in_vain() -> None:
     """The calls of all that waits were lost: it waits as if it had not been called."""
     ProposalJob.objects.filter(state=JobState.WAITING).update(asked_at=None)
     proposals_sweep()
+
+
+@transaction.atomic
+def proposals_retry(*, dataset: Dataset, by: User) -> int:
+    """Try the failed photos again, with the detector and the checkpoint of now. Returns how many.
+
+    Raises:
+        NothingFailed.
+    """
+    failed = list(proposals_failed(dataset).select_for_update(of=("self",)).values_list("id", flat=True))
+    if not failed:
+        raise NothingFailed("No photo's proposals have failed.")
+    checkpoint = deployment_ensure(dataset=dataset)
+    now = {"checkpoint": checkpoint, "detector": detector_of(dataset, checkpoint)}
+    again = {"state": JobState.WAITING, "attempts": 0, "error": "", "finished_at": None}
+    ProposalJob.objects.filter(id__in=failed).update(**again, **({} if now["detector"] is None else now))
+    event_record("proposals.retried", subject=dataset.id, dataset=dataset.id, by=by, photos=len(failed))
+    _wake(failed)
+    return len(failed)
 
 
 def proposals_sweep() -> None:

@@ -123,6 +123,12 @@ def images_to_propose(dataset: Dataset) -> QuerySet[Image]:
     )
 
 
+def proposals_failed(dataset: Dataset) -> QuerySet[ProposalJob]:
+    """Photos that a model was to propose masks for, and could not; the newest first."""
+    failed = ProposalJob.objects.filter(image__dataset=dataset, state=JobState.FAILED)
+    return failed.select_related("image").order_by("-finished_at", "id")
+
+
 def _photos_a_minute(run: AutolabelRun) -> float | None:
     """Of all workers together, lately; None where nothing was finished yet."""
     now = database_now()

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.autolabel.candidates import candidates_of, engine_settings
+from backend.autolabel.doubt import corrected_shares, doubt_of, photo_doubt
 from backend.autolabel.errors import AutolabelRunNotRunning, AutolabelRunUnfinished, NothingToLabel, SettingsRefused
 from backend.autolabel.models import UNFINISHED, AutolabelJob, AutolabelRun, JobState, Purpose, RunState
 from backend.autolabel.selectors import AT_WORK, EVERY_WAITING, Selection, calibrated, images_to_label
@@ -123,7 +124,7 @@ def _wake_next(run_id: UUID) -> None:
 
 def autolabel_job_run(*, job_id: UUID | str) -> None:
     """Label one photo. Running this twice leaves exactly what running it once leaves."""
-    job = AutolabelJob.objects.select_related("image", "run__checkpoint").filter(id=job_id).first()
+    job = AutolabelJob.objects.select_related("image__dataset", "run__checkpoint").filter(id=job_id).first()
     if job is None or job.state != JobState.WAITING or job.run.state != RunState.RUNNING:
         return
     if job.attempts >= MAX_ATTEMPTS:  # each of them took its worker along
@@ -148,6 +149,7 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
             logger.exception("automatic labelling of %s", image.id)
         _job_failed(job, str(error) or type(error).__name__)
         return
+    corrected = corrected_shares(image.dataset) if job.run.purpose == Purpose.LABEL else []
     with transaction.atomic():
         # The photo's row decides between us and a person who takes it in this moment.
         Image.objects.select_for_update().get(id=image.id)
@@ -163,6 +165,8 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
                 state=MaskState.REPLACED, audit_wanted=False
             )
             Mask.objects.bulk_create([_mask_of(proposal, job) for proposal in proposals], batch_size=500)
+            doubt = photo_doubt(doubt_of(proposal, image, corrected) for proposal in proposals)
+            Image.objects.filter(id=image.id).update(doubt=doubt)
     run_close(job.run)
 
 

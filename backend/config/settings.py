@@ -150,7 +150,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "/favicon.svg",
     "ENUM_NAME_OVERRIDES": {
-        "Job": "backend.annotation.models.Job",
+        "Job": "backend.datasets.models.Job",
         "MaskOrigin": "backend.annotation.models.Origin",
         "AssignmentState": "backend.annotation.models.State",
         "MaskState": "backend.annotation.models.MaskState",

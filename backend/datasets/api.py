@@ -20,18 +20,38 @@ from backend.common.bytes import bytes_response
 from backend.common.errors import DomainError, InvalidInput
 from backend.datasets.archives import is_archive, read_archive
 from backend.datasets.errors import ArchiveRefused, PhotoRefused
-from backend.datasets.models import Image, Membership, Role, Stage
+from backend.datasets.models import Image, Job, Membership, Role, Stage
 from backend.datasets.selectors import dataset_get, image_get
-from backend.datasets.services import dataset_stage_set, images_import, member_remove, member_set
+from backend.datasets.services import (
+    dataset_stage_set,
+    images_import,
+    member_jobs_set,
+    member_remove,
+    member_set,
+)
 
 
 class MembershipJson(serializers.ModelSerializer):
     user = serializers.UUIDField(source="user_id", read_only=True)
     username = serializers.CharField(source="user.username")
+    jobs = serializers.ListField(
+        child=serializers.ChoiceField(choices=Job.choices),
+        allow_null=True,
+        read_only=True,
+        help_text="the queues in which the person works; null: all",
+    )
 
     class Meta:
         model = Membership
-        fields = ["user", "username", "role"]
+        fields = ["user", "username", "role", "jobs"]
+
+
+class MemberJobsForm(serializers.Serializer):
+    jobs = serializers.ListField(
+        child=serializers.ChoiceField(choices=Job.choices),
+        allow_null=True,
+        help_text="the queues in which the person works; null: all",
+    )
 
 
 class ImageBrief(serializers.ModelSerializer):
@@ -119,6 +139,18 @@ class MembersView(APIView):
 
 
 class MemberView(APIView):
+    @extend_schema(operation_id="members_set_jobs", request=MemberJobsForm, responses=MembershipJson)
+    def patch(self, request: Request, dataset_id: UUID, user_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        form = MemberJobsForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        jobs = form.validated_data["jobs"]
+        try:
+            membership = member_jobs_set(dataset=dataset, user_id=user_id, jobs=jobs, by=person(request))
+        except Membership.DoesNotExist:
+            raise InvalidInput("This person is no member.") from None
+        return Response(MembershipJson(membership).data)
+
     @extend_schema(operation_id="members_remove", responses={204: None})
     def delete(self, request: Request, dataset_id: UUID, user_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)

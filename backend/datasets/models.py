@@ -1,8 +1,10 @@
 """Datasets, who belongs to them, and their photos."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models import F, Q
 
 from backend.common.models import Row
 
@@ -21,6 +23,24 @@ class Role(models.TextChoices):
     ANNOTATOR = "annotator"
     REVIEWER = "reviewer"
     ADMIN = "admin"
+
+
+class Job(models.TextChoices):
+    """What there is to do for people, each with a queue of its own."""
+
+    ANNOTATE = "annotate"
+    VERIFY = "verify"
+    COMPLETE = "complete"
+    CORRECT = "correct"
+    AUDIT = "audit"
+
+
+class WorkOrder(models.TextChoices):
+    """What people see first: of photos to be drawn, and of proposals to be verified."""
+
+    DOUBT = "doubt"  # where the model is least sure, and where it was corrected most
+    RANDOM = "random"
+    IMPORT = "import"  # as the photos came
 
 
 class Split(models.TextChoices):
@@ -44,6 +64,7 @@ class Dataset(Row):
     # first until there is that much.
     test_images_wanted = models.PositiveIntegerField(default=20, validators=[MinValueValidator(1)])
     test_masks_wanted = models.PositiveIntegerField(default=100, validators=[MinValueValidator(1)])
+    work_order = models.CharField(max_length=6, choices=WorkOrder.choices, default=WorkOrder.DOUBT)
 
     class Meta:
         constraints = [
@@ -58,6 +79,8 @@ class Membership(Row):
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices)
+    # In which queues the person works; null: in all that there are.
+    jobs = ArrayField(models.CharField(max_length=8, choices=Job.choices), null=True)
 
     class Meta:
         constraints = [
@@ -87,10 +110,12 @@ class Image(Row):
     # photo without it" among millions.
     annotated_at = models.DateTimeField(null=True)
     # When the newest submission said that nothing is left to label here; null: nobody says so. Cached from assignments, and
-    # cleared where a mask is taken away: a photo wrongly taken for complete teaches that its objects are background.
+    # cleared where a mask is removed by hand: a photo wrongly taken for complete teaches that its objects are background.
     complete_at = models.DateTimeField(null=True)
     # When a model's proposals for it were stored, perhaps none: it then waits to be verified and completed.
     proposed_at = models.DateTimeField(null=True)
+    # 0..1: how unsure a model was of what it found here, and how often its like was corrected; null: none has said anything.
+    doubt = models.FloatField(null=True)
 
     class Meta:
         constraints = [
@@ -99,11 +124,25 @@ class Image(Row):
         indexes = [
             models.Index(fields=["dataset", "created_at", "id"], name="image_in_order"),
             models.Index(fields=["dataset", "file_name", "id"], name="image_by_name"),
-            models.Index(fields=["dataset", "source"], name="image_by_source", condition=~models.Q(source="")),
+            models.Index(fields=["dataset", "source"], name="image_by_source", condition=~Q(source="")),
             models.Index(
                 fields=["dataset", "split", "created_at", "id"],
                 name="image_not_annotated",
-                condition=models.Q(annotated_at__isnull=True),
+                condition=Q(annotated_at__isnull=True),
+            ),
+            # The other orders of work.
+            models.Index(
+                "dataset",
+                F("doubt").desc(nulls_last=True),
+                "created_at",
+                "id",
+                name="image_by_doubt",
+                condition=Q(annotated_at__isnull=True),
+            ),
+            models.Index(
+                fields=["dataset", "content_hash", "id"],
+                name="image_at_random",
+                condition=Q(annotated_at__isnull=True),
             ),
         ]
 
@@ -155,9 +194,7 @@ class S3Import(Row):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["dataset"], condition=models.Q(state="running"), name="one_s3_import_at_a_time"
-            ),
+            models.UniqueConstraint(fields=["dataset"], condition=Q(state="running"), name="one_s3_import_at_a_time"),
         ]
 
 

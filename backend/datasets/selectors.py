@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.datasets.models import Dataset, Image, Membership, Role
+from backend.datasets.models import Dataset, Image, Job, Membership, Role
 
 _RANK = {Role.ANNOTATOR: 0, Role.REVIEWER: 1, Role.ADMIN: 2}
 
@@ -23,6 +23,16 @@ def role_in(user: User, dataset_id: UUID) -> Role | None:
         return Role.ADMIN
     role = Membership.objects.filter(user=user, dataset_id=dataset_id).values_list("role", flat=True).first()
     return None if role is None else Role(role)
+
+
+def jobs_of_member(user: User, dataset_id: UUID) -> frozenset[Job]:
+    """In which queues a person works: all, unless an admin has named some. None for who is no member."""
+    if user.is_superuser:
+        return frozenset(Job)
+    found = Membership.objects.filter(user=user, dataset_id=dataset_id).values_list("jobs", flat=True)
+    if not found:
+        return frozenset()
+    return frozenset(Job) if found[0] is None else frozenset(map(Job, found[0]))
 
 
 def dataset_get(*, user: User, dataset_id: UUID, role: Role = Role.ANNOTATOR) -> Dataset:

@@ -1,7 +1,7 @@
 """What people do with datasets, members and photos."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -15,7 +15,7 @@ from backend.common.events import event_record
 from backend.common.storage import get_storage
 from backend.datasets.errors import LastAdmin, NameTaken, NoSuchUser
 from backend.datasets.imaging import read_photo
-from backend.datasets.models import Dataset, Image, Membership, Role, Stage
+from backend.datasets.models import Dataset, Image, Job, Membership, Role, Stage
 from backend.datasets.splits import split_for
 
 
@@ -83,6 +83,25 @@ def member_set(*, dataset: Dataset, username: str, role: Role, by: User) -> Memb
         _keep_an_admin(dataset, besides=user)
     membership, _ = Membership.objects.update_or_create(dataset=dataset, user=user, defaults={"role": role})
     event_record("member.set", subject=user.id, dataset=dataset.id, by=by, role=str(role))
+    return membership
+
+
+@transaction.atomic
+def member_jobs_set(*, dataset: Dataset, user_id: UUID, jobs: Collection[Job] | None, by: User) -> Membership:
+    """Say in which queues a person works. What they have in hand they finish.
+
+    Args:
+        jobs: None: in all queues.
+    Raises:
+        Membership.DoesNotExist: not a member.
+    """
+    membership = (
+        Membership.objects.select_for_update(of=("self",)).select_related("user").get(dataset=dataset, user_id=user_id)
+    )
+    named = None if jobs is None else [job for job in Job if job in jobs]
+    membership.jobs = None if named == list(Job) else named
+    membership.save(update_fields=["jobs"])
+    event_record("member.jobs_set", subject=user_id, dataset=dataset.id, by=by, jobs=membership.jobs)
     return membership
 
 

@@ -16,12 +16,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.annotation.api import mask_of
-from backend.annotation.models import Job
+from backend.autolabel.api import FailureJson
 from backend.autolabel.models import ReviewRules
-from backend.autolabel.proposals import review_rules_set
+from backend.autolabel.proposals import proposals_retry, review_rules_set
 from backend.autolabel.selectors import rules_of
 from backend.datasets.api import person
-from backend.datasets.models import Role, Stage
+from backend.datasets.models import Job, Role, Stage, WorkOrder
 from backend.datasets.selectors import dataset_get
 from backend.review.models import Answer, Question, Verdict
 from backend.review.selectors import people_of, question_get, review_of
@@ -73,7 +73,8 @@ class QuestionsForm(serializers.Serializer):
 class QuestionsJson(serializers.Serializer):
     questions = QuestionJson(many=True)
     reason = serializers.ChoiceField(
-        choices=["nothing_left", "too_many_open", "all_open_elsewhere", "not_in_this_stage"], allow_null=True
+        choices=["nothing_left", "too_many_open", "all_open_elsewhere", "not_in_this_stage", "not_your_job"],
+        allow_null=True,
     )
 
 
@@ -114,6 +115,7 @@ class ProposalCountsJson(serializers.Serializer):
     failed = serializers.IntegerField()
     offered = serializers.IntegerField()
     left_out = serializers.IntegerField()
+    failures = FailureJson(many=True)
 
 
 class DetectorJson(serializers.Serializer):
@@ -134,6 +136,10 @@ class ReviewJson(serializers.Serializer):
 
 
 class ReviewRulesJson(serializers.ModelSerializer):
+    order = serializers.ChoiceField(
+        choices=WorkOrder.choices, source="dataset.work_order", help_text="of photos to be drawn, too"
+    )
+
     class Meta:
         model = ReviewRules
         fields = ["precision", "verified_twice_share", "known_share", "order"]
@@ -157,6 +163,15 @@ class ReviewView(APIView):
         return Response(ReviewJson(review_of(dataset, person(request))).data)
 
 
+class ProposalsRetryView(APIView):
+    @extend_schema(operation_id="proposals_retry", request=None, responses={204: None})
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        """Try the photos again whose proposals failed."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        proposals_retry(dataset=dataset, by=person(request))
+        return Response(status=204)
+
+
 class ReviewRulesView(APIView):
     @extend_schema(operation_id="review_rules_get", responses=ReviewRulesJson)
     def get(self, request: Request, dataset_id: UUID) -> Response:
@@ -168,7 +183,10 @@ class ReviewRulesView(APIView):
         dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
         form = ReviewRulesJson(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        rules = review_rules_set(dataset=dataset, by=person(request), **form.validated_data)
+        fields = dict(form.validated_data)
+        if "dataset" in fields:
+            fields["order"] = fields.pop("dataset")["work_order"]
+        rules = review_rules_set(dataset=dataset, by=person(request), **fields)
         return Response(ReviewRulesJson(rules).data)
 
 

@@ -14,21 +14,18 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin
+from backend.annotation.models import Assignment, Mask, MaskState, Origin
 from backend.autolabel.calibration import thresholds_refit
-from backend.autolabel.selectors import thresholds_of
 from backend.autolabel.thresholds import Candidate
 from backend.checkpoints.models import Checkpoint
 from backend.common.events import event_record
 from backend.common.statistics import wilson
-from backend.datasets.models import Dataset
+from backend.datasets.models import Dataset, Job
 from backend.review.models import AuditPair, AuditPlan
 from engine import masks as run_lengths
 
 #: The two figures of the paper's audit (94% and 97%).
 LEVELS = (0.90, 0.75)
-#: COCO's classes, in pixels of area, far ends excluded.
-SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, None)}
 #: By what the report parts the pairs.
 PARTS = {"stage": "stage", "checkpoint": "mask__checkpoint__name", "size": "size"}
 #: Looked at again: a transaction may commit after a later one has been sampled.
@@ -78,7 +75,12 @@ def _sample(plan_id: UUID) -> int:
     new = [mask for mask in drawn if mask.id not in known]
     AuditPair.objects.bulk_create(
         [
-            AuditPair(mask=mask, dataset_id=plan.dataset_id, stage=mask.image.dataset.stage, size=size_of(mask.area))
+            AuditPair(
+                mask=mask,
+                dataset_id=plan.dataset_id,
+                stage=mask.image.dataset.stage,
+                size=run_lengths.size_class(mask.area),
+            )
             for mask in new
         ],
         ignore_conflicts=True,
@@ -96,10 +98,6 @@ def _sample(plan_id: UUID) -> int:
 def chance_of(mask_id: UUID) -> float:
     """0 to 1, the same for a mask always, and nothing that its looks have a part in."""
     return int.from_bytes(hashlib.sha256(mask_id.bytes).digest()[:7]) / 2**56
-
-
-def size_of(area: int) -> str:
-    return next(name for name, (low, high) in SIZES.items() if area >= low and (high is None or area < high))
 
 
 @transaction.atomic
@@ -150,12 +148,9 @@ def _iou(before: Mask, after: Mask) -> float:
 
 
 def audit_refit(*, dataset: Dataset) -> None:
-    """Choose thresholds anew, once enough more pairs have come; the checkpoint of each pair keeps its own."""
-    done = done_pairs(dataset)
-    for checkpoint in Checkpoint.objects.filter(id__in=done.values("mask__checkpoint")):
-        fitted, own = thresholds_of(dataset, checkpoint), done.filter(mask__checkpoint=checkpoint)
-        if fitted is None or own.count() < max(PAIRS_WANTED, fitted.audited + REFIT_EVERY):
-            continue
+    """Choose thresholds anew, once enough more pairs have come; the checkpoint of each pair keeps its own. Twice is as once."""
+    for checkpoint in refits_due(dataset):
+        own = done_pairs(dataset).filter(mask__checkpoint=checkpoint)
         figures = own.values_list("mask__predicted_iou", "mask__stability", "iou")
         audited = [
             Candidate(confidence, stability, iou)
@@ -163,6 +158,24 @@ def audit_refit(*, dataset: Dataset) -> None:
             if confidence is not None and stability is not None and iou is not None
         ]
         thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=audited)
+
+
+def refits_due(dataset: Dataset) -> list[Checkpoint]:
+    """Checkpoints with thresholds that so many pairs have come since as to choose them anew. A few counts: no pair is read."""
+    audited = dict(done_pairs(dataset).order_by().values_list("mask__checkpoint").annotate(pairs=Count("id")))
+    fitted = dataset.thresholds.filter(checkpoint__in=audited).select_related("checkpoint")
+    return [
+        one.checkpoint for one in fitted if audited[one.checkpoint_id] >= max(PAIRS_WANTED, one.audited + REFIT_EVERY)
+    ]
+
+
+def refits_sweep() -> None:
+    """Wake whoever fits, where the call was lost."""
+    from backend.review.tasks import refit_thresholds
+
+    for plan in AuditPlan.objects.select_related("dataset"):
+        if refits_due(plan.dataset):
+            refit_thresholds.delay(str(plan.dataset_id))
 
 
 def done_pairs(dataset: Dataset) -> QuerySet[AuditPair]:

@@ -11,12 +11,12 @@ from django.db.models.functions import RowNumber
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, Job, Mask, MaskState, State
+from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.annotation.selectors import JOBS_OF_STAGE, images_waiting
 from backend.autolabel.models import JobState, Proposal, ProposalJob
-from backend.autolabel.selectors import detector_of, rules_of
+from backend.autolabel.selectors import MAX_FAILURES_SHOWN, detector_of, proposals_failed, rules_of
 from backend.checkpoints.selectors import live_checkpoint
-from backend.datasets.models import Dataset, Role
+from backend.datasets.models import Dataset, Job, Role
 from backend.datasets.selectors import dataset_get, role_in
 from backend.review.conclusions import cohens_kappa, is_right
 from backend.review.models import Answer, Question, QuestionKind, Verdict
@@ -87,6 +87,10 @@ def review_of(dataset: Dataset, person: User) -> dict[str, Any]:
             "failed": totals["failed"],
             "offered": totals["offered"] or 0,
             "left_out": totals["left_out"] or 0,
+            "failures": [
+                {"image": job.image_id, "file_name": job.image.file_name, "error": job.error}
+                for job in proposals_failed(dataset)[:MAX_FAILURES_SHOWN]
+            ],
         },
         "detector": None
         if detector is None

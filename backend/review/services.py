@@ -13,12 +13,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, Job, Mask, MaskState, State
-from backend.annotation.selectors import IN_SIGHT, JOBS_OF_STAGE
-from backend.autolabel.models import Proposal, WorkOrder
+from backend.annotation.models import Assignment, Mask, MaskState, State
+from backend.annotation.selectors import IN_SIGHT, why_not
+from backend.autolabel.models import Proposal
 from backend.autolabel.selectors import rules_of
 from backend.common.events import event_record
-from backend.datasets.models import Dataset, Image, Membership
+from backend.datasets.models import Dataset, Image, Job, Membership, WorkOrder
 from backend.review.conclusions import STATE_OF, Conclusion, conclude
 from backend.review.errors import VerdictIdTaken, VerdictUndecided
 from backend.review.known import known_for
@@ -35,7 +35,7 @@ def lease() -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class NextQuestions:
-    """Questions, or the reason why there are none: nothing_left, too_many_open, all_open_elsewhere, not_in_this_stage."""
+    """Questions, or the reason why there are none; see `NextPhoto`."""
 
     questions: list[Question]
     reason: str | None = None
@@ -61,8 +61,8 @@ def questions_next(*, dataset: Dataset, holder: User, count: int, besides: set[U
     Args:
         besides: questions that the page holds already; asking renews their lease.
     """
-    if Job.VERIFY not in JOBS_OF_STAGE[dataset.stage]:
-        return NextQuestions([], "not_in_this_stage")
+    if reason := why_not(holder, dataset, Job.VERIFY):
+        return NextQuestions([], reason)
     questions_expire()
     own = Question.objects.filter(holder=holder, mask__image__dataset=dataset, state=QuestionState.OPEN)
     gone = Q(kind=QuestionKind.PROPOSAL, mask__state=MaskState.REPLACED)
@@ -83,7 +83,7 @@ def questions_next(*, dataset: Dataset, holder: User, count: int, besides: set[U
 
 
 #: How proposals are put in line; those of a photo stay together, so that its picture is looked at once.
-_ORDERS = {
+_ORDERS: dict[str, tuple[str, ...]] = {
     WorkOrder.DOUBT: ("-photo_doubt", "image_id", "-doubt", "id"),
     WorkOrder.RANDOM: ("shuffle", "image_id", "id"),
     WorkOrder.IMPORT: ("image__created_at", "image_id", "id"),
@@ -93,7 +93,7 @@ _ORDERS = {
 def _ask(dataset: Dataset, holder: User, wanted: int) -> list[Question]:
     rules = rules_of(dataset)
     open_now = Question.objects.filter(mask=OuterRef("mask"), kind=QuestionKind.PROPOSAL, state=QuestionState.OPEN)
-    free = proposals_waiting(dataset, holder).exclude(Exists(open_now)).order_by(*_ORDERS[WorkOrder(rules.order)])
+    free = proposals_waiting(dataset, holder).exclude(Exists(open_now)).order_by(*_ORDERS[dataset.work_order])
     taken = list(free.select_for_update(skip_locked=True, of=("self",))[:wanted])
     # Where there is nothing to find out, nobody is examined.
     known_count = sum(random.random() < rules.known_share for _ in taken)
@@ -184,7 +184,8 @@ def _conclusion(mask: Mask) -> Conclusion | None:
 
 
 def _somebody_else(mask: Mask, besides: Sequence[UUID] | dict[UUID, str]) -> bool:
-    return Membership.objects.filter(dataset_id=mask.image.dataset_id).exclude(user_id__in=list(besides)).exists()
+    verifiers = Membership.objects.filter(Q(jobs__isnull=True) | Q(jobs__contains=[Job.VERIFY]))
+    return verifiers.filter(dataset_id=mask.image.dataset_id).exclude(user_id__in=list(besides)).exists()
 
 
 def _is_by_hand(mask: Mask) -> bool:
@@ -196,6 +197,8 @@ def _is_by_hand(mask: Mask) -> bool:
 
 def _settle(mask: Mask) -> None:
     """Take over what follows from the answers. The mask is locked.
+
+    That a photo is complete stays said: see `annotation.selectors.complete_images`.
 
     Once somebody has the photo, or has drawn it, nothing comes into their sight that was not: they may have drawn it
     themselves. And nothing in sight goes back to be judged: who corrects decides.
@@ -211,8 +214,6 @@ def _settle(mask: Mask) -> None:
             after = Conclusion(MaskState.FAULTY, 0)
     if after.state != mask.state:
         Mask.objects.filter(id=mask.id).update(state=after.state)
-        if mask.state in IN_SIGHT and after.state != MaskState.ACTIVE:
-            Image.objects.filter(id=image.id).update(complete_at=None)  # until a submission says so again
     Proposal.objects.filter(mask=mask).update(opinions_left=after.opinions_left)
 
 
@@ -230,7 +231,8 @@ def proposals_settle(proposals: QuerySet[Proposal]) -> None:
 @transaction.atomic
 def verdict_decide(*, mask: Mask, by: User, answer: Answer, seconds: float | None) -> Verdict:
     """A reviewer's own decision about any mask. "Not an object" takes it out, "fix" sends it to those who correct, a later
-    "accept" brings it back. What was replaced stays replaced.
+    "accept" brings it back. What was replaced stays replaced. That a photo is complete stays said: who finds that an object is
+    missing opens the photo, and submits it as not complete.
 
     Raises:
         VerdictUndecided: "unsure" decides nothing.

@@ -6,6 +6,7 @@ urlpatterns = [
     path("datasets/<uuid:dataset_id>/review/", api.ReviewView.as_view()),
     path("datasets/<uuid:dataset_id>/review/rules/", api.ReviewRulesView.as_view()),
     path("datasets/<uuid:dataset_id>/review/people/", api.VerifiersView.as_view()),
+    path("datasets/<uuid:dataset_id>/proposals/retry/", api.ProposalsRetryView.as_view()),
     path("datasets/<uuid:dataset_id>/questions/", api.QuestionsView.as_view()),
     path("datasets/<uuid:dataset_id>/questions/release/", api.QuestionsReleaseView.as_view()),
     path("datasets/<uuid:dataset_id>/audit/", audit_api.AuditView.as_view()),

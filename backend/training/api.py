@@ -3,17 +3,28 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.autolabel.selectors import rules_of
 from backend.datasets.api import person
 from backend.datasets.models import Role
 from backend.datasets.selectors import dataset_get
-from backend.training.models import RetrainPolicy, TrainingRun
-from backend.training.selectors import gate_rule_of, policy_due, policy_of, training_run_get
+from backend.training.detectors import detector_run_cancel, detector_run_request
+from backend.training.models import DetectorRun, RetrainPolicy, TrainingRun
+from backend.training.selectors import (
+    calibration_of,
+    detector_run_get,
+    gate_rule_of,
+    policy_due,
+    policy_of,
+    training_run_get,
+)
 from backend.training.services import gate_rule_set, policy_set, training_run_cancel, training_run_request
 
 
@@ -127,6 +138,63 @@ class TrainingRunJson(serializers.ModelSerializer):
         return run.verdict or None
 
 
+class DetectorCalibrationJson(serializers.Serializer):
+    """At the precision that the dataset's rules of review ask for."""
+
+    threshold = serializers.FloatField(allow_null=True, help_text="null: that precision cannot be promised")
+    precision = serializers.FloatField(allow_null=True, help_text="of boxes above it, on the photos of the calibration")
+    lower_bound = serializers.FloatField(allow_null=True, help_text="of that precision, 95%")
+    recall = serializers.FloatField(allow_null=True, help_text="of objects there, at IoU 0.5")
+    best_precision = serializers.FloatField(allow_null=True, help_text="that can be promised at any threshold")
+    photos = serializers.IntegerField()
+    objects = serializers.IntegerField()
+
+
+class StepsJson(serializers.Serializer):
+    step = serializers.IntegerField()
+    steps = serializers.IntegerField()
+
+
+class DetectorRunJson(serializers.ModelSerializer):
+    mask_count = serializers.IntegerField(source="frozen_set.mask_count")
+    image_count = serializers.IntegerField(source="frozen_set.image_count")
+    progress = serializers.SerializerMethodField()
+    calibration = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DetectorRun
+        fields = [
+            "id",
+            "state",
+            "attempts",
+            "created_at",
+            "finished_at",
+            "progress",
+            "error",
+            "mask_count",
+            "image_count",
+            "checkpoint",
+            "detector",
+            "calibration",
+            "requested_by",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(StepsJson(allow_null=True))
+    def get_progress(self, run: DetectorRun) -> dict[str, Any] | None:
+        return run.progress or None
+
+    @extend_schema_field(DetectorCalibrationJson(allow_null=True))
+    def get_calibration(self, run: DetectorRun) -> dict[str, Any] | None:
+        return None if run.detector is None else calibration_of(run.detector, rules_of(run.dataset).precision)
+
+
+class LogForm(serializers.Serializer):
+    lines = serializers.IntegerField(
+        required=False, min_value=1, max_value=10_000, help_text="only the last so many; left out: all, as a file"
+    )
+
+
 class TrainingRunForm(serializers.Serializer):
     recipe = serializers.CharField(required=False)
     seed = serializers.IntegerField(default=0, min_value=0)
@@ -185,7 +253,7 @@ class TrainingRunsView(APIView):
     @extend_schema(operation_id="training_runs_list", responses=TrainingRunJson(many=True))
     def get(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
-        runs = dataset.training_runs.select_related("frozen_set").order_by("-created_at")[:50]
+        runs = dataset.training_runs.select_related("frozen_set").defer("log").order_by("-created_at")[:50]
         return Response(TrainingRunJson(runs, many=True).data)
 
     @extend_schema(operation_id="training_runs_start", request=TrainingRunForm, responses={201: TrainingRunJson})
@@ -209,6 +277,58 @@ class TrainingCancelView(APIView):
         run = training_run_get(user=person(request), run_id=run_id, role=Role.ADMIN)
         training_run_cancel(run=run, by=person(request))
         return Response(status=204)
+
+
+class DetectorRunsView(APIView):
+    @extend_schema(operation_id="detector_runs_list", responses=DetectorRunJson(many=True))
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        runs = dataset.detector_runs.select_related("frozen_set", "detector", "dataset").defer("log")
+        return Response(DetectorRunJson(runs.order_by("-created_at")[:20], many=True).data)
+
+    @extend_schema(operation_id="detector_runs_start", request=None, responses={201: DetectorRunJson})
+    def post(self, request: Request, dataset_id: UUID) -> Response:
+        """Train a detector on all masks of now. One is trained with each retraining anyway."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        run = detector_run_request(dataset=dataset, frozen_set=None, by=person(request))
+        run.refresh_from_db()
+        return Response(DetectorRunJson(run).data, status=201)
+
+
+class DetectorCancelView(APIView):
+    @extend_schema(operation_id="detector_runs_cancel", request=None, responses={204: None})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        run = detector_run_get(user=person(request), run_id=run_id, role=Role.ADMIN)
+        detector_run_cancel(run=run, by=person(request))
+        return Response(status=204)
+
+
+class TrainingLogView(APIView):
+    @extend_schema(
+        operation_id="training_runs_log", parameters=[LogForm], responses={(200, "text/plain"): OpenApiTypes.STR}
+    )
+    def get(self, request: Request, run_id: UUID) -> HttpResponse:
+        return _log(request, training_run_get(user=person(request), run_id=run_id, role=Role.ADMIN))
+
+
+class DetectorLogView(APIView):
+    @extend_schema(
+        operation_id="detector_runs_log", parameters=[LogForm], responses={(200, "text/plain"): OpenApiTypes.STR}
+    )
+    def get(self, request: Request, run_id: UUID) -> HttpResponse:
+        return _log(request, detector_run_get(user=person(request), run_id=run_id, role=Role.ADMIN))
+
+
+def _log(request: Request, run: TrainingRun | DetectorRun) -> HttpResponse:
+    form = LogForm(data=request.query_params)
+    form.is_valid(raise_exception=True)
+    lines = form.validated_data.get("lines")
+    text = run.log if lines is None else "".join(run.log.splitlines(keepends=True)[-lines:])
+    answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    answer["Cache-Control"] = "no-store"
+    if lines is None:
+        answer["Content-Disposition"] = f'attachment; filename="{run._meta.model_name}-{run.id}.log"'
+    return answer
 
 
 class PolicyView(APIView):

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, Queue
 from typing import IO, Any
 
 from backend.launch.places import ROOT
 
+SENTENCE = "engine: "  # begins what `python -m engine` says of a refusal
 PATIENCE_SECONDS = 30  # for a TERM: the engine saves its state
 
 
@@ -33,6 +35,7 @@ def run_engine(
     *,
     tell: Callable[[dict[str, Any]], None],
     wanted: Callable[[], bool],
+    said: Callable[[str], None] = lambda line: None,
     processes: int = 1,
     beat_seconds: float = 2,
 ) -> None:
@@ -42,6 +45,7 @@ def run_engine(
         processes: more than one: under torchrun, a GPU each.
         tell: called with each JSON line of its output.
         wanted: asked every `beat_seconds`; once it says no, the child is stopped.
+        said: called with each line of its error output, from another thread.
     Raises:
         ChildFailed, ChildKilled, ChildStopped.
     """
@@ -60,10 +64,15 @@ def run_engine(
         preexec_fn=_niced_and_bound,
     )
     lines: Queue[str] = Queue()
-    last_words: list[str] = []
+    last_words: deque[str] = deque(maxlen=200)
+
+    def hear(line: str) -> None:
+        last_words.append(line)
+        said(line)
+
     readers = [
         threading.Thread(target=_each_line, args=(child.stdout, lines.put), daemon=True),
-        threading.Thread(target=_each_line, args=(child.stderr, last_words.append), daemon=True),
+        threading.Thread(target=_each_line, args=(child.stderr, hear), daemon=True),
     ]
     for reader in readers:
         reader.start()
@@ -77,9 +86,23 @@ def run_engine(
         if child.returncode < 0:
             raise ChildKilled(f"The engine was ended from outside ({signal.Signals(-child.returncode).name}).")
         if child.returncode:
-            raise ChildFailed("".join(last_words[-5:]).strip() or f"the engine ended with status {child.returncode}")
+            raise ChildFailed(why_it_failed(child.returncode, list(last_words)))
     finally:
         _stop(child)
+
+
+def why_it_failed(status: int, last_words: list[str]) -> str:
+    """A sentence for people.
+
+    Args:
+        last_words: lines of its error output.
+    """
+    words = [line.strip() for line in last_words if line.strip()]
+    if not words:
+        return f"The engine ended with status {status}."
+    if sentences := [line for line in words if line.startswith(SENTENCE)]:
+        return sentences[-1].removeprefix(SENTENCE)
+    return f"The engine met a fault of its own ({words[-1]}). The log has more."
 
 
 def _each_line(output: IO[str] | None, take: Callable[[str], object]) -> None:

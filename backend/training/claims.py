@@ -10,21 +10,24 @@ import os
 import shutil
 import socket
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat, Now
 
+from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.waking import DATABASE_AWAY, reconnect
-from backend.training.child import ChildKilled, ChildStopped
+from backend.training.child import ChildFailed, ChildKilled, ChildStopped
 from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, RunState, TrainingRun
 from engine.errors import EngineError
 
@@ -35,6 +38,7 @@ HEARTBEAT_STALE_AFTER = timedelta(seconds=60)
 #: A run that ended so long ago has no worker any more: its folder may go.
 FOLDER_KEPT = timedelta(minutes=10)
 BEAT_EVERY_SECONDS = 2.0
+MAX_LOG_CHARACTERS = 1_000_000
 
 Run = TypeVar("Run", TrainingRun, DetectorRun)
 Thing = TypeVar("Thing")
@@ -72,6 +76,38 @@ class Claim(Generic[Run]):
         self.run: Run = run
         self.worker = worker
         self.beaten_at = 0.0
+        self._lines: SimpleQueue[str] = SimpleQueue()  # said, and not stored yet
+        self._unsaid = ""  # what could not be stored while the database was away
+        self._room = MAX_LOG_CHARACTERS - len(run.log)
+
+    def say(self, words: str) -> None:
+        """Into the run's log, with the next heartbeat. Any thread may."""
+        at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        for line in words.splitlines():
+            if line.strip():
+                self._lines.put(f"{at}  {line.rstrip()}\n")
+
+    def _said(self) -> str:
+        """What is not stored yet."""
+        said, self._unsaid = self._unsaid, ""
+        while True:
+            try:
+                said += self._lines.get_nowait()
+            except Empty:
+                return said
+
+    def unsaid(self) -> dict[str, Any]:
+        """The change of the run's row that stores what was said since: for whatever ends the claim."""
+        return self._log_with(self._said())
+
+    def _log_with(self, said: str) -> dict[str, Any]:
+        """The change of the run's row that stores it."""
+        if not said or self._room <= 0:
+            return {}
+        self._room -= len(said)
+        if self._room <= 0:
+            said += "The log ends here: a run's log has no more room.\n"
+        return {"log": log_with(said)}
 
     def held(self) -> QuerySet[Run]:
         """The run's row, as long as it is this worker's."""
@@ -87,9 +123,11 @@ class Claim(Generic[Run]):
 
         While the database is away nobody can take the run either: the work goes on.
         """
+        said = self._said()
         try:
-            return bool(self.held().update(heartbeat_at=Now(), **changes))
+            return bool(self.held().update(heartbeat_at=Now(), **changes, **self._log_with(said)))
         except DATABASE_AWAY:
+            self._unsaid = said
             logger.warning("%s %s: the database is away", self.kind.name, self.run.id)
             reconnect()
             return True
@@ -104,13 +142,20 @@ class Claim(Generic[Run]):
     @transaction.atomic
     def interrupt(self, error: str) -> None:
         """Not now: whoever finds it silent tries again, as often as a worker may die."""
-        if self.held().update(error=error):
+        self.say(error)
+        if self.held().update(error=error, **self.unsaid()):
             event_record(f"{self.kind.name}.interrupted", subject=self.run.id, dataset=self.run.dataset_id, error=error)
 
     @transaction.atomic
     def fail(self, error: str) -> None:
-        if self.held().update(state=RunState.FAILED, error=error, finished_at=Now()):
+        self.say(error)
+        if self.held().update(state=RunState.FAILED, error=error, finished_at=Now(), **self.unsaid()):
             event_record(f"{self.kind.name}.failed", subject=self.run.id, dataset=self.run.dataset_id, error=error)
+
+
+def log_with(words: str) -> Concat:
+    """A run's log with some more at its end, as a value to update it with."""
+    return Concat("log", Value(words), output_field=TextField())
 
 
 def claim_take(kind: Kind[Run], run_id: UUID | str) -> Claim[Run] | None:
@@ -131,7 +176,9 @@ def claim_take(kind: Kind[Run], run_id: UUID | str) -> Claim[Run] | None:
                 silent_since=before.isoformat(),
                 attempt=run.attempts,
             )
-    return Claim(kind, run, worker)
+    claim = Claim(kind, run, worker)
+    claim.say(f"Attempt {run.attempts}, by the worker {worker.rsplit(':', 1)[0]}.")
+    return claim
 
 
 def claim_work(claim: Claim[Run], work: Callable[[], None]) -> None:
@@ -145,12 +192,21 @@ def claim_work(claim: Claim[Run], work: Callable[[], None]) -> None:
         raise  # nothing can be said of the run; who comes next goes on with it
     except Exception as error:  # whatever it is: a run that raises would be tried until its attempts are used up
         logger.exception("%s %s", claim.kind.name, claim.run.id)
+        if not isinstance(error, ChildFailed | DomainError | EngineError):
+            claim.say(traceback.format_exc())
         if _is_full_disk(error):
             claim.interrupt(f"The disk of the worker is full: {error}")
         elif isinstance(error, ChildKilled):
             claim.interrupt(str(error))
         else:
-            claim.fail(str(error))
+            claim.fail(in_words(error))
+
+
+def in_words(error: Exception) -> str:
+    """A run's error, for people."""
+    if isinstance(error, ChildFailed | DomainError | EngineError) and str(error):
+        return str(error)
+    return f"The training worker met a fault of its own ({type(error).__name__}: {error}). The log has more."
 
 
 def _is_full_disk(error: Exception) -> bool:
@@ -169,12 +225,15 @@ def runs_left(kind: Kind[Run]) -> list[UUID]:
 
 
 def folders_sweep(kind: Kind[Run], *, rescue: Callable[[Run], None] = lambda run: None) -> None:
-    """Remove what workers left behind that died in a run which is over.
+    """Remove what workers left behind that died in a run which is over, or whose dataset was deleted meanwhile.
 
     Args:
         rescue: called before, with the run. Where it cannot store what there is to keep, the folder stays for the next time.
     """
     for folder in sorted((Path(settings.WORK_FOLDER) / kind.folder).glob("*-*-*-*-*")):
+        if not kind.model._default_manager.filter(id=folder.name).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # the run went with its dataset
+            continue
         over = kind.model._default_manager.filter(id=folder.name, finished_at__lt=Now() - FOLDER_KEPT)
         run = over.exclude(state__in=kind.unfinished).select_related("dataset", "frozen_set").first()
         if run is None:

@@ -10,8 +10,9 @@ from backend.checkpoints.models import Checkpoint, Deployment, DeploymentRole
 from backend.checkpoints.selectors import checkpoints_of, live_checkpoint
 from backend.datasets.models import Dataset, Split
 from backend.training.errors import NothingToCompare
-from backend.training.gate import SIZES, compare
+from backend.training.gate import compare
 from backend.training.models import Evaluation, TrainingRun
+from engine.masks import SIZES
 
 #: For a page that waits; the gate itself draws more.
 RESAMPLES = 2_000

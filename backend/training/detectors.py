@@ -24,10 +24,10 @@ from backend.releases.models import FrozenSet
 from backend.releases.selectors import complete_in, photos_with_masks
 from backend.releases.services import frozen_set_make
 from backend.training.child import ChildStopped, run_engine
-from backend.training.claims import DETECTORS, Claim, claim_take, claim_work, folders_sweep, runs_left
+from backend.training.claims import DETECTORS, Claim, claim_take, claim_work, folders_sweep, log_with, runs_left
 from backend.training.errors import NothingToTrainOn, TrainingRunUnfinished
 from backend.training.manifest import write_manifest
-from backend.training.models import DetectorRun, DetectorRunState
+from backend.training.models import UNFINISHED_DETECTORS, DetectorRun, DetectorRunState
 from backend.training.selectors import complete_test_photos, masks_to_learn
 from engine import api as engine
 
@@ -74,6 +74,15 @@ def detector_run_request(
     return run
 
 
+@transaction.atomic
+def detector_run_cancel(*, run: DetectorRun, by: User) -> None:
+    """The worker notices within seconds; the detector that proposes now goes on."""
+    if DetectorRun.objects.filter(id=run.id, state__in=UNFINISHED_DETECTORS).update(
+        state=DetectorRunState.CANCELLED, finished_at=Now(), log=log_with(f"Cancelled by {by.username}.\n")
+    ):
+        event_record("detector_run.cancelled", subject=run.id, dataset=run.dataset_id, by=by)
+
+
 def detector_run_work(*, run_id: UUID | str) -> None:
     """Train one, or begin again where a worker died: it takes minutes. Whoever does not get the claim leaves."""
     claim = claim_take(DETECTORS, run_id)
@@ -82,6 +91,7 @@ def detector_run_work(*, run_id: UUID | str) -> None:
     # The claim's own: a worker that lost the run clears up after itself, and not what the next one works with.
     folder = DETECTORS.folder_of(claim.run.id) / str(claim.run.attempts)
     claim.held().update(state=DetectorRunState.TRAINING)
+    publish("detector_run.changed", subject=claim.run.id, dataset=claim.run.dataset_id)
     claim_work(claim, lambda: _work(claim, folder))
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # of others, who are at work there
@@ -100,6 +110,7 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
 
     def tell(line: dict[str, Any]) -> None:
         if "step" in line:
+            claim.say(f"Step {line['step']} of {line['steps']}: loss {line['loss']:.4f}.")
             claim.tell(progress={"step": line["step"], "steps": line["steps"]})
             publish("detector_run.changed", subject=run.id, dataset=run.dataset_id)
 
@@ -130,11 +141,14 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
             ],
             tell=tell,
             wanted=claim.beat,
+            said=claim.say,
         )
     info, thresholds = engine.describe_detector(out), engine.precision_thresholds(out)
     with open(out, "rb") as content:
         key = f"detectors/{hashlib.file_digest(content, 'sha256').hexdigest()}.safetensors"
     get_storage().put(key, out)
+    claim.say(f"Calibrated: {len(thresholds)} thresholds with a known precision.")
+    claim.beat()
     with transaction.atomic():
         # First the claim: a second worker must not finish twice.
         if not claim.held().update(state=DetectorRunState.DONE, finished_at=Now(), error=""):

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.masks import SIZES
+
 RESAMPLES = 10_000
 DRAWN_AT_ONCE = 1_000_000  # photos: 8 MB of numbers, however many there are
-#: COCO's classes of area, in pixels: under 32 x 32, under 96 x 96, and the others.
-SIZES = ("small", "medium", "large")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class TrainingRun(Row):
     decision = models.CharField(max_length=21, choices=Decision.choices, blank=True)
     verdict = models.JSONField(default=dict)  # figures of both and the sentence that names the reason
     error = models.TextField(blank=True)
+    log = models.TextField(blank=True, default="", db_default="")  # what the worker and the engine said, a line each
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -101,6 +102,7 @@ class DetectorRunState(models.TextChoices):
     TRAINING = "training"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 UNFINISHED_DETECTORS = (DetectorRunState.WAITING, DetectorRunState.TRAINING)
@@ -113,7 +115,7 @@ class DetectorRun(Row):
     frozen_set = models.ForeignKey(FrozenSet, models.RESTRICT, related_name="+")
     checkpoint = models.ForeignKey(Checkpoint, models.RESTRICT, related_name="+")  # whose embeddings it reads
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    state = models.CharField(max_length=8, choices=DetectorRunState.choices, default=DetectorRunState.WAITING)
+    state = models.CharField(max_length=9, choices=DetectorRunState.choices, default=DetectorRunState.WAITING)
     worker = models.CharField(max_length=255, blank=True)
     heartbeat_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -121,6 +123,7 @@ class DetectorRun(Row):
     steps = models.PositiveIntegerField(null=True)  # null: as many as the engine takes
     detector = models.ForeignKey(Detector, models.RESTRICT, null=True, related_name="+")
     error = models.TextField(blank=True)
+    log = models.TextField(blank=True, default="", db_default="")  # as of a training run
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from celery.schedules import ParseException, crontab
@@ -13,12 +14,13 @@ from django.http import Http404
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
 from backend.annotation.selectors import complete_images
+from backend.autolabel.models import Detector
 from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import dataset_get
 from backend.training.errors import PolicyInvalid
 from backend.training.gate import GateRule
-from backend.training.models import UNFINISHED, RetrainPolicy, RunState, TrainingRun
+from backend.training.models import UNFINISHED, DetectorRun, RetrainPolicy, RunState, TrainingRun
 
 _PHOTOS_AT_ONCE = 50
 PASSED_OVER = "is due, but there is no new mask since the last run: it is passed over."
@@ -31,6 +33,29 @@ def training_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -
         raise Http404
     dataset_get(user=user, dataset_id=run.dataset_id, role=role)
     return run
+
+
+def detector_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -> DetectorRun:
+    """Raises Http404 or PermissionDenied as `dataset_get` does."""
+    run = DetectorRun.objects.filter(id=run_id).first()
+    if run is None:
+        raise Http404
+    dataset_get(user=user, dataset_id=run.dataset_id, role=role)
+    return run
+
+
+def calibration_of(detector: Detector, precision: float) -> dict[str, Any]:
+    """What a detector does at the confidence that promises a precision; None where it cannot promise that."""
+    step = detector.step_for(precision)
+    return {
+        "threshold": step and step["confidence"],
+        "precision": step and step["precision"],
+        "lower_bound": step and step["lower_bound"],
+        "recall": step and detector.recall_of(step),
+        "best_precision": detector.best_precision,
+        "photos": detector.training.get("calibration_photos", 0),
+        "objects": detector.training.get("calibration_boxes", 0),
+    }
 
 
 def masks_to_learn(dataset: Dataset) -> QuerySet[Mask]:
@@ -77,7 +102,8 @@ def complete_test_photos(dataset: Dataset) -> PhotosByPeople:
 
 def new_masks(dataset: Dataset) -> QuerySet[Mask]:
     """By people, since the last run began. A run that failed has learnt nothing: it does not count."""
-    last = TrainingRun.objects.filter(dataset=dataset).exclude(state=RunState.FAILED).order_by("-created_at").first()
+    finished = TrainingRun.objects.filter(dataset=dataset).exclude(state=RunState.FAILED).defer("log", "history")
+    last = finished.order_by("-created_at").first()
     masks = masks_to_learn(dataset).filter(origin__in=HUMAN_ORIGINS)
     return masks.filter(created_at__gt=last.created_at) if last else masks
 
@@ -101,7 +127,7 @@ def policy_due(policy: RetrainPolicy) -> Due:
         return Due(False, None, "Retraining by itself is off.")
     if not policy.after_new_masks and not policy.crontab:
         return Due(False, None, "Neither a number of new masks nor a schedule is set.")
-    runs = TrainingRun.objects.filter(dataset=policy.dataset)
+    runs = TrainingRun.objects.filter(dataset=policy.dataset).defer("log", "history")
     if runs.filter(state__in=UNFINISHED).exists():
         return Due(False, None, "A run is on its way; there is one at a time.")
     now, fresh = database_now(), new_masks(policy.dataset)

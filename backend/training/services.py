@@ -13,7 +13,7 @@ from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.datasets.models import Dataset
 from backend.releases.services import frozen_set_make
-from backend.training.claims import TRAINING, claim_take, claim_work, folders_sweep, runs_left
+from backend.training.claims import TRAINING, claim_take, claim_work, folders_sweep, log_with, runs_left
 from backend.training.errors import NothingToTrainOn, RecipeUnknown, TrainingRunUnfinished
 from backend.training.gate import GateRule
 from backend.training.models import UNFINISHED, RetrainPolicy, RunState, TrainingRun
@@ -66,7 +66,7 @@ def training_run_cancel(*, run: TrainingRun, by: User) -> None:
     """The worker notices within seconds; what serves the dataset stays as it is."""
     with transaction.atomic():
         if TrainingRun.objects.filter(id=run.id, state__in=UNFINISHED).update(
-            state=RunState.CANCELLED, finished_at=Now()
+            state=RunState.CANCELLED, finished_at=Now(), log=log_with(f"Cancelled by {by.username}.\n")
         ):
             event_record("training_run.cancelled", subject=run.id, dataset=run.dataset_id, by=by)
 

@@ -31,6 +31,7 @@ from backend.training.selectors import finished_photos, gate_rule_of
 from engine import api as engine
 
 TELL_EVERY_SECONDS = 1.0
+LOG_EVERY_SECONDS = 5.0
 MAX_HISTORY = 400
 CANDIDATE = "candidate.safetensors"  # in the run's folder
 MAX_NAME = 100  # letters of the dataset's name in the checkpoint's
@@ -46,7 +47,7 @@ class Work:
     def __init__(self, claim: Claim[TrainingRun], folder: Path) -> None:
         self.claim, self.run, self.folder = claim, claim.run, folder
         self.out = folder / CANDIDATE
-        self.told_at = 0.0
+        self.told_at = self.logged_at = 0.0
         self.reached = self.run.progress.get("step", 0)
         self.history: list[dict[str, Any]] = list(self.run.history)
         self.validation: list[dict[str, Any]] = list(self.run.validation)
@@ -75,13 +76,20 @@ class Work:
             learnt, shown = self._manifests()
             found = engine.hardware()
             self.claim.held().update(hardware=found)
+            self.claim.say(f"Found {found['name']}: {found['gpus']} GPUs, {found['cores']} cores.")
             with get_storage().local(run.base.storage_key) as weights:
                 arguments = ["train", run.recipe, "--data", str(learnt), "--init", str(weights), "--out", str(self.out)]
                 arguments += ["--seed", str(run.seed), "--device", found["device"], "--json"]
                 if shown is not None:
                     arguments += ["--validate", str(shown), "--validate-every", str(VALIDATE_EVERY_STEPS)]
                     arguments += ["--examples", str(EXAMPLES)]
-                run_engine(arguments, processes=found["gpus"], tell=self._tell, wanted=self.claim.beat)
+                run_engine(
+                    arguments,
+                    processes=found["gpus"],
+                    tell=self._tell,
+                    wanted=self.claim.beat,
+                    said=self.claim.say,
+                )
             finished.touch()
         candidate = _register(run, self.out)
         self.claim.held().update(candidate=candidate)
@@ -121,6 +129,9 @@ class Work:
         if time.monotonic() - self.told_at < TELL_EVERY_SECONDS and line["step"] != line["steps"]:
             return
         self.told_at = time.monotonic()
+        if self.told_at - self.logged_at >= LOG_EVERY_SECONDS or line["step"] == line["steps"]:
+            self.logged_at = self.told_at
+            self.claim.say(f"Step {line['step']} of {line['steps']}: loss {line['loss']:.4f}.")
         progress = {key: line[key] for key in ("step", "steps", "loss", "seconds_left")}
         # A worker that died further on than the one before it has not died of this run.
         counted = {"attempts": 1} if line["step"] > self.reached else {}
@@ -131,6 +142,9 @@ class Work:
         miou = {clicks: round(value, 4) for clicks, value in line["miou"].items()}
         self.validation = [told for told in self.validation if told["step"] < line["step"]]
         self.validation.append({"step": line["step"], "miou": miou, "best": line["best"]})
+        figures = ", ".join(f"{value:.3f} after {clicks}" for clicks, value in miou.items())
+        best = ", the best so far" if line["best"] else ""
+        self.claim.say(f"Validation at step {line['step']}: mIoU {figures} clicks{best}.")
         self.claim.tell(validation=self.validation, examples=line.get("examples", []))
         publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
 
@@ -144,6 +158,8 @@ class Work:
             data = self.folder / f"{split}-{checkpoint.encoder_hash[:16]}"
             write_manifest(data, self.claim.beating(photos), encoder_hash=checkpoint.encoder_hash)
             reports[role] = self._report(checkpoint, data)
+            figures = ", ".join(f"{value:.3f} after {clicks}" for clicks, value in reports[role]["miou"].items())
+            self.claim.say(f"The {role} model on {len(photos)} {split} photos: mIoU {figures} clicks.")
             _remember_scores(checkpoint, self.run.dataset, split, reports[role])
         return reports
 
@@ -166,7 +182,7 @@ class Work:
                     str(out),
                 ]
                 arguments += ["--device", self.run.hardware.get("device", "cpu"), "--clicks", str(EVALUATED_CLICKS)]
-                run_engine(arguments, tell=self._tell, wanted=self.claim.beat)
+                run_engine(arguments, tell=self._tell, wanted=self.claim.beat, said=self.claim.say)
             storage.put(key, out)
         report: dict[str, Any] = json.loads(read(key))
         return report
@@ -188,6 +204,7 @@ class Work:
                 )
                 verdict = replace(verdict, decision=str(Decision.INSUFFICIENT_EVIDENCE), reason=reason)
             told = _as_json(verdict, rule, test, holdout)
+            self.claim.say(f"The gate: {verdict.decision.replace('_', ' ')}. {verdict.reason}")
             # First the claim: a second worker must not promote twice.
             mine = self.claim.held().update(
                 state=RunState.DONE,
@@ -196,6 +213,7 @@ class Work:
                 finished_at=Now(),
                 candidate=candidate,
                 error="",
+                **self.claim.unsaid(),
             )
             if not mine:
                 raise ChildStopped

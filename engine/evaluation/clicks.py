@@ -21,8 +21,9 @@ from engine.data.records import Record
 from engine.data.simulated_clicks import innermost_point, random_point
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
-from engine.evaluation.statistics import SIZES, Stopwatch, by_size, calibration, interval_of_mean, iou, size_class
+from engine.evaluation.statistics import Stopwatch, by_size, calibration, interval_of_mean, iou
 from engine.inference.predictor import Answer, EmbeddedPhoto, Predictor, Prompt
+from engine.masks import SIZES, size_class
 
 REPORTED = (1, 2, 3, 5, 9)
 MAX_CLICKS = 20  # a failure counts as this many (RITM)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.detector.matching import MOST_IGNORED, match, share_inside
+from engine.masks import SIZES, size_class
 from engine.masks.boxes import area, of_masks
 
 IOU_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -146,13 +147,11 @@ def _counts(photos: list[PhotoBoxes], threshold: float) -> NDArray[np.int64]:
 
 def _by_size(photos: list[PhotoBoxes]) -> dict[str, dict[str, float]]:
     """COCO's classes: small under 32^2 px of mask, medium under 96^2, large from there on."""
-    classes = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1 << 62)}
-    found: dict[str, list[bool]] = {name: [] for name in classes}
+    found: dict[str, list[bool]] = {name: [] for name in SIZES}
     for photo in photos:
         hit = set(match(photo.boxes_N4, photo.truth_M4, 0.5).tolist())
         for index, pixels in enumerate(photo.areas_M):
-            name = next(name for name, (low, high) in classes.items() if low <= pixels < high)
-            found[name].append(index in hit)
+            found[size_class(pixels)].append(index in hit)
     return {name: {"objects": len(hits), "recall": float(np.mean(hits))} for name, hits in found.items() if hits}
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from engine.data.records import Record
 from engine.evaluation.given import embedded, objects
-from engine.evaluation.statistics import SIZES, Stopwatch, interval_of_ratio, size_class
+from engine.evaluation.statistics import Stopwatch, interval_of_ratio
 from engine.inference.everything import label_everything
 from engine.inference.predictor import Predictor
 from engine.inference.settings import EverythingSettings
-from engine.masks import encode, iou
+from engine.masks import SIZES, encode, iou, size_class
 
 LIMITS = (100, 1000)
 IOU_FROM = np.arange(50, 100, 5) / 100

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-T = TypeVar("T")
+from engine.masks import SIZES, size_class
 
-#: Areas in pixels, from (included) and to (excluded). COCO's, which counts exactly 32^2 and 96^2 in both classes.
-SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1 << 62)}
+T = TypeVar("T")
 
 
 def iou(mask_HW: NDArray[np.bool_], truth_HW: NDArray[np.bool_], ignored_HW: NDArray[np.bool_] | None = None) -> float:
@@ -51,10 +50,6 @@ def interval_of_mean(values_of_photo: Mapping[str, Sequence[float]]) -> list[flo
     """95% interval of the mean over all objects; see `interval_of_ratio`."""
     values = [of_photo for of_photo in values_of_photo.values() if len(of_photo)]
     return interval_of_ratio([sum(v) for v in values], [len(v) for v in values]) if values else [0.0, 0.0]
-
-
-def size_class(area: int) -> str:
-    return next(name for name, (low, high) in SIZES.items() if low <= area < high)
 
 
 def by_size(areas: Sequence[int], figures: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

@@ -2,5 +2,19 @@
 
 from engine.masks.foreign import from_coco, from_label_map
 from engine.masks.rle import MAX_SIDE_PX, Rle, area, bbox, check, decode, encode, iou
+from engine.masks.sizes import SIZES, size_class
 
-__all__ = ["MAX_SIDE_PX", "Rle", "area", "bbox", "check", "decode", "encode", "from_coco", "from_label_map", "iou"]
+__all__ = [
+    "MAX_SIDE_PX",
+    "SIZES",
+    "Rle",
+    "area",
+    "bbox",
+    "check",
+    "decode",
+    "encode",
+    "from_coco",
+    "from_label_map",
+    "iou",
+    "size_class",
+]

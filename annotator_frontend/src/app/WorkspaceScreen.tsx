@@ -18,6 +18,7 @@ const EMPTY: Record<Reason, string> = {
   all_open_elsewhere: text('The photos that are left are with other people right now.'),
   too_many_open: text('Too many photos are open at once; close another tab.'),
   not_in_this_stage: text('There is no such work in this stage of the dataset.'),
+  not_your_job: text('An admin of this dataset has given you other work.'),
 }
 
 const JOBS: readonly Job[] = ['annotate', 'complete', 'correct', 'audit']

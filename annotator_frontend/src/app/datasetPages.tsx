@@ -11,6 +11,7 @@ import { Invitations } from '@/features/people/Invitations'
 import { PeoplePanel } from '@/features/people/PeoplePanel'
 import { ReleasesPanel } from '@/features/releases/ReleasesPanel'
 import { ReviewPanel } from '@/features/review/ReviewPanel'
+import { Skips } from '@/features/review/Skips'
 import { CheckpointHistory } from '@/features/training/CheckpointHistory'
 import { ComparePage } from '@/features/training/ComparePage'
 import { TrainingPanel } from '@/features/training/TrainingPanel'
@@ -52,7 +53,7 @@ export function ComparisonPage() {
 
 /** How the model learns from the masks, and makes masks in turn. */
 export function LoopPage() {
-  const { id, role } = useOpenDataset()
+  const { id, role, jobs } = useOpenDataset()
   const own = { dataset: id, isAdmin: role === 'admin' }
   return (
     <Grid gap="lg">
@@ -63,9 +64,10 @@ export function LoopPage() {
       </Grid.Col>
       <Grid.Col span={{ base: 12, lg: 6 }}>
         <Stack gap="lg">
-          <ReviewPanel {...own} />
+          <ReviewPanel {...own} jobs={jobs} />
+          {own.isAdmin && <Skips dataset={id} />}
           <AutolabelPanel {...own} />
-          <AuditPanel {...own} />
+          <AuditPanel {...own} audits={jobs.includes('audit')} />
           <CheckpointHistory {...own} />
         </Stack>
       </Grid.Col>

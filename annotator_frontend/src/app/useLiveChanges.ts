@@ -16,10 +16,12 @@ const FIGURES = 'figures'
 const PARTS: Record<string, readonly string[]> = {
   mask: [SUMMARY, 'photos', 'policy', 'audit', 'review', FIGURES],
   training_run: ['training-runs', 'checkpoints', 'policy', FIGURES],
+  detector_run: ['detector-runs'],
+  detector: ['detector-runs', 'review'],
   release: ['releases'],
   deployment: ['checkpoints', FIGURES],
   checkpoint: ['checkpoints'],
-  member: ['members'],
+  member: [SUMMARY, 'members'],
   invitation: ['invitations', 'members'],
   s3_import: ['s3-imports'],
   retrain_policy: ['policy'],

@@ -79,6 +79,7 @@ def test_proposals_are_stored_once_however_often_the_task_comes(
 
     photo.refresh_from_db()
     assert photo.proposed_at is not None
+    assert photo.doubt == pytest.approx(np.mean(Proposal.objects.values_list("doubt", flat=True)))
     assert photo.annotated_at is None
     for mask in Mask.objects.select_related("proposal"):
         assert (mask.origin, mask.state) == (Origin.PROPOSED, MaskState.PROPOSED)
@@ -139,8 +140,14 @@ def test_nothing_is_offered_below_the_precision_that_is_asked_for(
     assert proposals_request(dataset=semi) == 1
 
 
-def test_a_failed_photo_says_why_and_harms_no_other(
-    semi: Dataset, detector: Detector, photo: Image, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_photo_says_why_and_is_tried_again_once_an_admin_says_so(
+    semi: Dataset,
+    detector: Detector,
+    photo: Image,
+    annotator: User,
+    stranger: User,
+    admin: User,
+    as_user: Callable[[User], APIClient],
 ) -> None:
     Detector.objects.update(storage_key="detectors/gone")
     proposals_sweep()
@@ -150,6 +157,20 @@ def test_a_failed_photo_says_why_and_harms_no_other(
     job.refresh_from_db()
     assert (job.state, bool(job.error)) == ("failed", True)
     assert not Mask.objects.exists()
+
+    url = f"/api/datasets/{semi.id}"
+    told = as_user(annotator).get(f"{url}/review/").json()["proposals"]
+    assert told["failed"] == 1
+    assert told["failures"] == [{"image": str(photo.id), "file_name": photo.file_name, "error": job.error}]
+    assert as_user(annotator).post(f"{url}/proposals/retry/").status_code == 403
+    assert as_user(stranger).post(f"{url}/proposals/retry/").status_code == 404
+    Detector.objects.update(storage_key="detectors/test")
+    assert as_user(admin).post(f"{url}/proposals/retry/").status_code == 204
+    proposal_job_run(job_id=job.id)
+    job.refresh_from_db()
+    assert (job.state, job.error) == ("done", "")
+    again = as_user(admin).post(f"{url}/proposals/retry/")
+    assert (again.status_code, again.json()["code"]) == (409, "nothing_failed")
 
 
 def test_what_is_there_already_is_not_proposed_again(

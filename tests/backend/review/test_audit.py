@@ -7,11 +7,12 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from backend.annotation.models import Assignment, Job, Mask, MaskState, Origin
+from backend.annotation.models import Assignment, Mask, MaskState, Origin
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
-from backend.datasets.models import Image
-from backend.review.audit import audits_sample, chance_of
+from backend.datasets.models import Image, Job
+from backend.review.audit import audits_sample, chance_of, refits_due
 from backend.review.models import AuditPair, AuditPlan
+from backend.review.tasks import refit_thresholds
 from engine import masks as run_lengths
 from tests.backend.conftest import disc, mask_body
 
@@ -211,8 +212,14 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_pho
     plan(share=1)
     audits_sample()
     audit(lambda client, assignment, mask: client.delete(f"/api/masks/{mask['id']}/"))
+    assert Thresholds.objects.get().audited == 0  # who delivers events answers people: it is a batch worker's to do
+    assert refits_due(dataset) == [live]
+    refit_thresholds(str(dataset.id))
     after = Thresholds.objects.get()
     assert after.audited == 30
+    assert refits_due(dataset) == []
+    refit_thresholds(str(dataset.id))  # delivered twice
+    assert Thresholds.objects.get().fitted_at == after.fitted_at
     assert before < 0.5 < 0.54 < after.min_predicted_iou
 
 

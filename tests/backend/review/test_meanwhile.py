@@ -38,7 +38,7 @@ def state_of(mask):
 
 
 def test_a_mask_of_a_completed_photo_that_two_disagree_about_goes_to_those_who_correct(
-    dataset, photo, propose, ask, say, work, submit, annotator, reviewer, admin
+    dataset, photo, propose, ask, say, work, submit, as_user, annotator, reviewer, admin
 ):
     (mask,) = propose(photo, opinions=2)
     say(annotator, ask(annotator)[0]["id"], "accept")
@@ -47,8 +47,33 @@ def test_a_mask_of_a_completed_photo_that_two_disagree_about_goes_to_those_who_c
     assert list(complete_images(dataset)) == [photo]
     say(reviewer, second["id"], "fix")
     assert (state_of(mask), Proposal.objects.get().opinions_left) == (MaskState.FAULTY, 0)
-    assert Image.objects.get().complete_at is None
-    assert work(annotator, "correct")["image"]["id"] == str(photo.id)
+    assert list(complete_images(dataset)) == []  # an object without a mask that counts
+    held, corrected = work(annotator, "correct"), uuid4()
+    assert held["image"]["id"] == str(photo.id)
+    body = mask_body(Assignment.objects.get(id=held["id"]), replaces=str(mask.id))
+    assert as_user(annotator).put(f"/api/masks/{corrected}/", body, format="json").status_code == 201
+    assert submit(annotator, held, masks=[str(corrected)]).status_code == 204
+    assert list(complete_images(dataset)) == [photo]  # what was said of its objects holds again
+
+
+def test_a_photo_stays_complete_without_what_is_no_object_until_a_person_finds_one_missing(
+    dataset, photo, propose, ask, say, work, submit, as_user, annotator, reviewer, admin
+):
+    real, shadow = propose(photo, 2)
+    for question in ask(annotator):
+        say(annotator, question["id"], "accept")
+    assert submit(admin, work(admin, "complete"), complete=True).status_code == 204
+    decided = as_user(reviewer).post(f"/api/masks/{shadow.id}/verdicts/", {"answer": "not_an_object"}, format="json")
+    assert decided.status_code == 201
+    assert state_of(shadow) == MaskState.REJECTED
+    assert list(complete_images(dataset)) == [photo]
+    as_user(reviewer).post(f"/api/masks/{real.id}/verdicts/", {"answer": "fix"}, format="json")
+    assert list(complete_images(dataset)) == []  # suspended ...
+    as_user(reviewer).post(f"/api/masks/{real.id}/verdicts/", {"answer": "accept"}, format="json")
+    assert list(complete_images(dataset)) == [photo]  # ... and not withdrawn
+    held = as_user(reviewer).post(f"/api/images/{photo.id}/open/").json()
+    assert submit(reviewer, held, complete=False).status_code == 204
+    assert list(complete_images(dataset)) == []
 
 
 def test_a_mask_that_somebody_has_before_them_is_not_taken_back_to_be_judged(
@@ -71,6 +96,7 @@ def test_a_photo_with_an_undecided_proposal_is_not_completed(photo, propose, ask
     refused = submit(admin, held, complete=True)
     assert (refused.status_code, refused.json()["code"]) == (409, "masks_undecided")
     assert refused.json()["extra"] == {"masks": [str(mask.id)]}
+    assert refused.json()["message"].startswith("People have not agreed yet about 1 proposal on this photo")
     assert Image.objects.get().annotated_at is None
     assert Assignment.objects.get().state == "open"
 

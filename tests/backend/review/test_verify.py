@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState
-from backend.autolabel.models import ReviewRules
+from backend.autolabel.models import Proposal, ReviewRules
 from backend.datasets.models import Dataset, Image, Role
 from backend.review.models import Question, Verdict
 from tests.backend.conftest import mask_body, member, person
@@ -180,17 +180,26 @@ def test_an_answer_that_comes_late_is_kept_and_spoils_nothing(
 
 
 def test_what_is_least_sure_comes_first_unless_the_dataset_says_otherwise(
-    add_photo: Callable[..., Image], propose: Propose, ask: Callable[..., Any], rules: ReviewRules, annotator: User
+    add_photo: Callable[..., Image],
+    propose: Propose,
+    ask: Callable[..., Any],
+    as_user: AsUser,
+    dataset: Dataset,
+    admin: User,
+    annotator: User,
 ) -> None:
     first, second = add_photo(seed=1), add_photo(seed=2)
     propose(first, 2, doubt=0.2)
     propose(second, 2, doubt=0.9)
     images = [question["image"]["id"] for question in ask(annotator)]
     assert images == [str(second.id)] * 2 + [str(first.id)] * 2
-    Question.objects.all().delete()
-    ReviewRules.objects.update(order="import")
-    images = [question["image"]["id"] for question in ask(annotator)]
-    assert images == [str(first.id)] * 2 + [str(second.id)] * 2
+    for order, wanted in (("import", [first, second]), ("random", [second, first])):
+        Question.objects.all().delete()
+        Proposal.objects.filter(image=second).update(shuffle=0.1)
+        reply = as_user(admin).patch(f"/api/datasets/{dataset.id}/review/rules/", {"order": order}, format="json")
+        assert reply.json()["order"] == order
+        images = [question["image"]["id"] for question in ask(annotator)]
+        assert images == [str(photo.id) for photo in wanted for _ in range(2)]
 
 
 def test_a_known_answer_cannot_be_told_from_a_question(

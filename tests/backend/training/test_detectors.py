@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment
@@ -15,6 +16,8 @@ from backend.training.child import ChildStopped
 from backend.training.detectors import detector_run_request, detector_run_work
 from backend.training.errors import NothingToTrainOn, TrainingRunUnfinished
 from backend.training.models import DetectorRun
+
+AsUser = Callable[[User], APIClient]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +32,7 @@ def complete(add_photo: Callable[..., Image], label: Callable[..., Image], annot
 
 
 def test_a_detector_is_made_of_the_masks_so_far_and_belongs_to_the_live_encoder(
-    dataset: Dataset, complete: None, admin: User, live: Any
+    dataset: Dataset, complete: None, admin: User, live: Any, as_user: AsUser
 ) -> None:
     run = detector_run_request(dataset=dataset, frozen_set=None, by=admin, steps=4)
     with pytest.raises(TrainingRunUnfinished):
@@ -40,8 +43,77 @@ def test_a_detector_is_made_of_the_masks_so_far_and_belongs_to_the_live_encoder(
     detector = Detector.objects.get()
     assert (run.detector, detector.encoder_hash) == (detector, live.encoder_hash)
     assert detector.training["complete_photos"] + detector.training["calibration_photos"] == 6
+    (shown,) = as_user(admin).get(f"/api/datasets/{dataset.id}/detector-runs/").json()
+    assert (shown["state"], shown["progress"], shown["image_count"]) == ("done", {"step": 4, "steps": 4}, 6)
+    assert shown["calibration"]["photos"] == detector.training["calibration_photos"]
+    assert "Step 4 of 4: loss" in as_user(admin).get(f"/api/detector-runs/{run.id}/log/").content.decode()
     detector_run_work(run_id=run.id)  # delivered again
     assert Detector.objects.count() == 1
+
+
+def test_admins_start_and_cancel_a_training_of_the_detector(
+    dataset: Dataset,
+    complete: None,
+    admin: User,
+    annotator: User,
+    stranger: User,
+    as_user: AsUser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = f"/api/datasets/{dataset.id}/detector-runs/"
+    assert as_user(annotator).post(url).status_code == 403
+    assert as_user(stranger).post(url).status_code == 404
+    started = as_user(admin).post(url)
+    assert (started.status_code, started.json()["state"]) == (201, "waiting")
+    again = as_user(admin).post(url)
+    assert (again.status_code, again.json()["code"]) == (409, "training_run_unfinished")
+    own = f"/api/detector-runs/{started.json()['id']}"
+    assert as_user(annotator).post(f"{own}/cancel/").status_code == 403
+    assert as_user(stranger).post(f"{own}/cancel/").status_code == 404
+
+    def cancelled_meanwhile(*_: Any, wanted: Callable[[], bool], **__: Any) -> None:
+        assert wanted()
+        assert as_user(admin).post(f"{own}/cancel/").status_code == 204
+        assert not wanted()
+        raise ChildStopped
+
+    monkeypatch.setattr(detectors, "run_engine", cancelled_meanwhile)
+    detector_run_work(run_id=started.json()["id"])
+    run = DetectorRun.objects.get()
+    assert (run.state, run.error, run.detector) == ("cancelled", "", None)
+    assert run.log.splitlines()[-1] == f"Cancelled by {admin.username}."
+    assert not claims.DETECTORS.folder_of(run.id).exists()
+    assert as_user(admin).post(url).status_code == 201  # and another may follow
+
+
+def test_a_detectors_calibration_is_told_at_the_precision_that_the_review_asks_for(
+    dataset: Dataset, complete: None, admin: User, annotator: User, as_user: AsUser
+) -> None:
+    steps = [
+        {"confidence": 0.9, "precision": 1.0, "lower_bound": 0.8, "boxes": 10},
+        {"confidence": 0.4, "precision": 0.75, "lower_bound": 0.6, "boxes": 40},
+    ]
+    detector = Detector.objects.create(
+        dataset=dataset,
+        encoder_hash="e",
+        detector_hash="d",
+        storage_key="none",
+        thresholds=steps,
+        training={"calibration_boxes": 50, "calibration_photos": 5},
+    )
+    run = detector_run_request(dataset=dataset, frozen_set=None, by=admin)
+    DetectorRun.objects.filter(id=run.id).update(state="done", detector=detector)
+
+    def told(precision: float) -> Any:
+        rules = {"precision": precision}
+        as_user(admin).patch(f"/api/datasets/{dataset.id}/review/rules/", rules, format="json")
+        return as_user(annotator).get(f"/api/datasets/{dataset.id}/detector-runs/").json()[0]["calibration"]
+
+    known = {"best_precision": 0.8, "photos": 5, "objects": 50}
+    strict = {"threshold": 0.9, "precision": 1.0, "lower_bound": 0.8, "recall": 0.2}
+    loose = {"threshold": 0.4, "precision": 0.75, "lower_bound": 0.6, "recall": 0.6}
+    none = dict.fromkeys(strict)
+    assert [told(0.7), told(0.5), told(0.9)] == [{**strict, **known}, {**loose, **known}, {**none, **known}]
 
 
 def test_without_complete_photos_it_says_why_there_is_no_detector(

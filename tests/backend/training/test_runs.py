@@ -23,6 +23,7 @@ from backend.common.storage import get_storage
 from backend.datasets.models import Split
 from backend.inference.models import Embedding
 from backend.training import child, claims, services, work
+from backend.training.child import why_it_failed
 from backend.training.models import Decision, RunState, TrainingRun
 from backend.training.selectors import finished_photos
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
@@ -81,6 +82,9 @@ def test_retraining_trains_a_candidate_the_gate_decides_and_a_second_delivery_ch
     assert of_all == ["miou_1", "miou_3", "miou_5", "noc90", "oracle_gap"]
     assert len({figure["size"] for figure in run["verdict"]["figures"]}) > 1
     assert run["hardware"]["cores"] >= 1
+    log = as_user(admin).get(f"/api/training-runs/{run['id']}/log/").content.decode()
+    for words in ("Attempt 1", "Step ", "The candidate model on 1 test photos: mIoU", f"The gate: {run['decision']}."):
+        assert words in log
     assert [point["step"] for point in run["history"]] == [1, 2, 3, 4]
     assert run["mask_count"] == 4  # of the two train photos; test photos are never learnt from
     base, candidate = Checkpoint.objects.get(id=run["base"]), Checkpoint.objects.get(id=run["candidate"])
@@ -282,7 +286,64 @@ def test_a_fault_in_the_worker_fails_the_run_with_the_reason(labelled, start, mo
     monkeypatch.setattr(services.Work, "do", lambda _: 1 / 0)
     training_run_work(run_id=run_id)
     run = TrainingRun.objects.get(id=run_id)
-    assert (run.state, run.error) == (RunState.FAILED, "division by zero")
+    assert run.state == RunState.FAILED
+    said = "The training worker met a fault of its own (ZeroDivisionError: division by zero). The log has more."
+    assert run.error == said
+    assert "Traceback" in run.log
+    assert run.log.splitlines()[-1].endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "said"),
+    [
+        (2, ["a warning\n", "engine: too few complete photos\n"], "too few complete photos"),
+        (3, [], "The engine ended with status 3."),
+        (
+            1,
+            ["Traceback (most recent call last):\n", "  File ...\n", "KeyError: 'x'\n"],
+            "The engine met a fault of its own (KeyError: 'x'). The log has more.",
+        ),
+    ],
+)
+def test_why_an_engine_ended_is_said_in_a_sentence(status, words, said):
+    assert why_it_failed(status, words) == said
+
+
+def test_a_log_has_what_was_said_is_bounded_and_is_for_admins(
+    labelled, start, annotator, stranger, admin, as_user, monkeypatch
+):
+    run_id = start().json()["id"]
+    monkeypatch.setattr(claims, "MAX_LOG_CHARACTERS", 400)
+    claim = claims.claim_take(claims.TRAINING, run_id)
+    claim.say("first\nsecond")
+    assert claim.beat()
+    for number in range(20):
+        claim.say(f"line {number}")
+        claim.beat()
+    url = f"/api/training-runs/{run_id}/log/"
+    whole = as_user(admin).get(url)
+    assert whole["Content-Type"] == "text/plain; charset=utf-8"
+    assert "attachment" in whole["Content-Disposition"]
+    lines = whole.content.decode().splitlines()
+    assert "Attempt 1" in lines[0]
+    assert [line[21:] for line in lines[1:3]] == ["first", "second"]
+    assert lines[-1] == "The log ends here: a run's log has no more room."
+    assert len(whole.content) < 600
+    assert as_user(admin).get(url, {"lines": 2}).content.decode().splitlines() == lines[-2:]
+    for bad in ("0", "many", "-1"):
+        assert as_user(admin).get(url, {"lines": bad}).status_code == 400
+    assert as_user(annotator).get(url).status_code == 403
+    assert as_user(stranger).get(url).status_code == 404
+    assert "log" not in as_user(admin).get(f"/api/training-runs/{run_id}/").json()
+
+
+def test_a_folder_whose_run_went_with_its_dataset_is_removed(tmp_path, settings):
+    settings.WORK_FOLDER = tmp_path
+    for kind in (claims.TRAINING, claims.DETECTORS):
+        folder = kind.folder_of("01a20b4e-d144-76b6-a524-7a0d7b7bf512")
+        folder.mkdir(parents=True)
+        claims.folders_sweep(kind)
+        assert not folder.exists()
 
 
 def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes_with_the_same_weights(

@@ -11,6 +11,8 @@ import { masksInWords } from '@/shared/ui/words'
 interface AuditPanelProps {
   dataset: string
   isAdmin: boolean
+  /** Whether auditing is work of whoever looks. */
+  audits: boolean
 }
 
 const PARTS = { stage: 'Stage', checkpoint: 'Model', size: 'Size' } as const
@@ -21,7 +23,7 @@ const RATES = [
 ] as const
 
 /** What automatic masks are worth, as people who repaired a sample of them found. */
-export function AuditPanel({ dataset, isAdmin }: AuditPanelProps) {
+export function AuditPanel({ dataset, isAdmin, audits }: AuditPanelProps) {
   const params = { path: { dataset_id: dataset } }
   const { data: audit } = useQuery({
     queryKey: ['dataset', dataset, 'audit'],
@@ -36,7 +38,8 @@ export function AuditPanel({ dataset, isAdmin }: AuditPanelProps) {
         'A sample of the automatic masks is repaired by people; each pair of before and after has an IoU.',
       )}
       action={
-        report.waiting > 0 && (
+        report.waiting > 0 &&
+        audits && (
           <Button size="xs" variant="default" component={Link} to={`/datasets/${dataset}/label?job=audit`}>
             {t('Audit')}
           </Button>

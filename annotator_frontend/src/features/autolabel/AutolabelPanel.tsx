@@ -1,6 +1,7 @@
-import { Alert, Badge, Button, Group, NumberInput, Progress, Stack, Table, Text } from '@mantine/core'
+import { Badge, Button, Group, NumberInput, Progress, Stack, Table, Text } from '@mantine/core'
 import { useState } from 'react'
 import { t } from '@/shared/i18n'
+import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
 import { type AutolabelRun, type Order, useCalibrate, useOrder, useRuns, useThresholds } from './queries'
@@ -171,18 +172,12 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
         )}
       </Group>
       {failed > 0 && (
-        <Alert color="red" title={t('{{count}} photos failed', { count: failed })}>
-          {run.failures.slice(0, 5).map(({ image, file_name, error }) => (
-            <Text size="sm" key={image}>
-              {file_name}: {error}
-            </Text>
-          ))}
-          {isAdmin && (
-            <Button size="compact-sm" variant="default" mt="xs" onClick={() => onOrder('retry')}>
-              {t('Try those again')}
-            </Button>
-          )}
-        </Alert>
+        <FailedPhotos
+          title={t('{{count}} photos failed', { count: failed })}
+          failures={run.failures}
+          count={failed}
+          onRetry={isAdmin ? () => onOrder('retry') : null}
+        />
       )}
     </Stack>
   )

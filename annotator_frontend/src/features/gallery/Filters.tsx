@@ -85,6 +85,17 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
           {words}
         </Pill>
       ))}
+      {choice.skipped && (
+        <Pill
+          withRemoveButton
+          removeButtonProps={{
+            'aria-label': t('Not only: {{words}}', { words: t('Skipped: {{reason}}', { reason: t(choice.skipped) }) }),
+          }}
+          onRemove={() => choose({ skipped: '' })}
+        >
+          {t('Skipped: {{reason}}', { reason: t(choice.skipped) })}
+        </Pill>
+      )}
       <Select
         aria-label={t('Sort')}
         size="xs"

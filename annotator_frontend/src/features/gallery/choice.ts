@@ -5,6 +5,7 @@ export const CHOICES = [
   'status',
   'split',
   'name',
+  'skipped',
   'origin',
   'person',
   'checkpoint',

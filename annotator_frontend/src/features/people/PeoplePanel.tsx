@@ -3,6 +3,7 @@ import { type FormEvent, useState } from 'react'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
+import { JobsOf, jobsInWords } from './JobsOf'
 import { type Member, type Role, useMembers, useRemoveMember, useSetMember } from './queries'
 import { roleName } from './roles'
 
@@ -25,11 +26,12 @@ export function PeoplePanel({ dataset, isAdmin }: PeoplePanelProps) {
         'Annotators label. Reviewers also judge masks. Admins also import, train, release and invite.',
       )}
     >
-      <Table verticalSpacing="xs" maw={720}>
+      <Table verticalSpacing="xs" maw={960}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{t('Name')}</Table.Th>
             <Table.Th w={180}>{t('Role')}</Table.Th>
+            <Table.Th>{t('Works on')}</Table.Th>
             {isAdmin && (
               <Table.Th w={120}>
                 <VisuallyHidden>{t('Remove')}</VisuallyHidden>
@@ -51,6 +53,9 @@ export function PeoplePanel({ dataset, isAdmin }: PeoplePanelProps) {
                 ) : (
                   roleName(member.role)
                 )}
+              </Table.Td>
+              <Table.Td>
+                {isAdmin ? <JobsOf dataset={dataset} member={member} /> : jobsInWords(member)}
               </Table.Td>
               {isAdmin && (
                 <Table.Td ta="right">

@@ -3,6 +3,7 @@ import { answer, api, type Schemas } from '@/shared/api/client'
 
 export type Member = Schemas['MembershipJson']
 export type Role = Schemas['MemberRole']
+export type Job = Schemas['Job']
 
 export function useMembers(dataset: string) {
   return useQuery({
@@ -20,6 +21,21 @@ export function useSetMember(dataset: string) {
         api.POST('/api/datasets/{dataset_id}/members/', {
           params: { path: { dataset_id: dataset } },
           body,
+        }),
+      ),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset] }),
+  })
+}
+
+/** In which queues somebody works; null: in all. */
+export function useSetJobs(dataset: string) {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: ({ user, jobs }: { user: string; jobs: Job[] | null }) =>
+      answer(
+        api.PATCH('/api/datasets/{dataset_id}/members/{user_id}/', {
+          params: { path: { dataset_id: dataset, user_id: user } },
+          body: { jobs },
         }),
       ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset] }),

@@ -1,18 +1,30 @@
 import { Alert, Button, Group, NumberInput, Select, Stack, Table, Text } from '@mantine/core'
 import { Link } from 'react-router'
+import type { Schemas } from '@/shared/api/client'
 import { number, t } from '@/shared/i18n'
+import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { Section } from '@/shared/ui/Section'
-import { type Review, useReview, useRules, useSetRules, useSetStage, useVerifiers } from './queries'
+import {
+  type Review,
+  useRetryProposals,
+  useReview,
+  useRules,
+  useSetRules,
+  useSetStage,
+  useVerifiers,
+} from './queries'
 
 interface ReviewPanelProps {
   dataset: string
   isAdmin: boolean
+  /** What there is to do for whoever looks. */
+  jobs: readonly Schemas['Job'][]
 }
 
 const percent = (share: number) => number(share, { style: 'percent', maximumFractionDigits: 0 })
 
 /** The model proposes, people verify, complete and correct. */
-export function ReviewPanel({ dataset, isAdmin }: ReviewPanelProps) {
+export function ReviewPanel({ dataset, isAdmin, jobs }: ReviewPanelProps) {
   const { data: review } = useReview(dataset)
   const stage = useSetStage(dataset)
   if (!review) return null
@@ -39,8 +51,9 @@ export function ReviewPanel({ dataset, isAdmin }: ReviewPanelProps) {
         )
       }
     >
-      {review.jobs.includes('verify') ? <Queues dataset={dataset} review={review} /> : <NotYet />}
+      {review.jobs.includes('verify') ? <Queues dataset={dataset} review={review} own={jobs} /> : <NotYet />}
       {review.jobs.includes('verify') && <Offered review={review} />}
+      {review.proposals.failed > 0 && <Failures dataset={dataset} review={review} isAdmin={isAdmin} />}
       <Verifiers dataset={dataset} />
       {isAdmin && <Rules dataset={dataset} />}
     </Section>
@@ -55,25 +68,39 @@ function NotYet() {
   )
 }
 
-function Queues({ dataset, review: { queues } }: { dataset: string; review: Review }) {
+interface QueuesProps {
+  dataset: string
+  review: Review
+  own: ReviewPanelProps['jobs']
+}
+
+function Queues({ dataset, review: { queues }, own }: QueuesProps) {
   const rows = [
-    { name: t('Verify'), what: t('masks wait for a verdict'), to: 'verify', queue: queues.verify },
     {
+      job: 'verify',
+      name: t('Verify'),
+      what: t('masks wait for a verdict'),
+      to: 'verify',
+      queue: queues.verify,
+    },
+    {
+      job: 'correct',
       name: t('Correct'),
       what: t('photos have faulty masks'),
       to: 'label?job=correct',
       queue: queues.correct,
     },
     {
+      job: 'complete',
       name: t('Complete'),
       what: t('photos are to be finished'),
       to: 'label?job=complete',
       queue: queues.complete,
     },
-  ]
+  ] as const
   return (
     <Stack gap="xs">
-      {rows.map(({ name, what, to, queue }) => (
+      {rows.map(({ job, name, what, to, queue }) => (
         <Group key={to} justify="space-between" wrap="nowrap">
           <Text size="sm">
             <Text span fw={600}>
@@ -89,15 +116,17 @@ function Queues({ dataset, review: { queues } }: { dataset: string; review: Revi
               </Text>
             )}
           </Text>
-          <Button
-            component={Link}
-            to={`/datasets/${dataset}/${to}`}
-            state={{ from: `/datasets/${dataset}/loop` }}
-            size="xs"
-            variant={queue.waiting ? 'filled' : 'default'}
-          >
-            {name}
-          </Button>
+          {own.includes(job) && (
+            <Button
+              component={Link}
+              to={`/datasets/${dataset}/${to}`}
+              state={{ from: `/datasets/${dataset}/loop` }}
+              size="xs"
+              variant={queue.waiting ? 'filled' : 'default'}
+            >
+              {name}
+            </Button>
+          )}
         </Group>
       ))}
     </Stack>
@@ -133,8 +162,25 @@ function Offered({ review: { detector, proposals } }: { review: Review }) {
       {t('{{count}} boxes not sure enough to be offered', { count: proposals.left_out })}
       {proposals.preparing > 0 &&
         ` · ${t('{{count}} photos in preparation', { count: proposals.preparing })}`}
-      {proposals.failed > 0 && ` · ${t('{{count}} photos failed', { count: proposals.failed })}`}
     </Text>
+  )
+}
+
+/** Photos that the model was to propose masks for, and could not. */
+function Failures({
+  dataset,
+  review: { proposals },
+  isAdmin,
+}: Omit<ReviewPanelProps, 'jobs'> & { review: Review }) {
+  const retry = useRetryProposals(dataset)
+  return (
+    <FailedPhotos
+      title={t('No proposals for {{count}} photos', { count: proposals.failed })}
+      failures={proposals.failures}
+      count={proposals.failed}
+      onRetry={isAdmin ? () => retry.mutate() : null}
+      isBusy={retry.isPending}
+    />
   )
 }
 

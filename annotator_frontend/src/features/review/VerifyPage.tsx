@@ -21,6 +21,7 @@ function why(reason: Reason): string {
     all_open_elsewhere: t('What is left is with other people right now.'),
     too_many_open: t('Too many masks are open at once; close another tab.'),
     not_in_this_stage: t('There is nothing to verify in this stage of the dataset.'),
+    not_your_job: t('An admin of this dataset has given you other work.'),
   }[reason]
 }
 

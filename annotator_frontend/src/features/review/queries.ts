@@ -12,6 +12,14 @@ export function useReview(dataset: string) {
   })
 }
 
+export function useSkips(dataset: string) {
+  const params = { path: { dataset_id: dataset } }
+  return useQuery({
+    queryKey: ['dataset', dataset, 'skips'],
+    queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/skips/', { params })),
+  })
+}
+
 export function useVerifiers(dataset: string) {
   const params = { path: { dataset_id: dataset } }
   return useQuery({
@@ -35,6 +43,16 @@ export function useSetRules(dataset: string) {
   return useMutation({
     mutationFn: (body: Partial<Schemas['ReviewRulesJson']>) =>
       answer(api.PATCH('/api/datasets/{dataset_id}/review/rules/', { params, body })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset, 'review'] }),
+    onError: tellError,
+  })
+}
+
+export function useRetryProposals(dataset: string) {
+  const queries = useQueryClient()
+  const params = { path: { dataset_id: dataset } }
+  return useMutation({
+    mutationFn: () => answer(api.POST('/api/datasets/{dataset_id}/proposals/retry/', { params })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset, 'review'] }),
     onError: tellError,
   })

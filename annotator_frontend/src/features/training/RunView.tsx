@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, Progress, SimpleGrid, Stack, Table, Text } from '@mantine/core'
+import { Alert, Button, Group, Progress, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import type { Schemas } from '@/shared/api/client'
 import { decode } from '@/shared/geometry/runLengths'
@@ -7,30 +7,15 @@ import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
 import { tellError } from '@/shared/ui/notify'
 import { Plot } from '@/shared/ui/Plot'
 import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
+import { Outcome, UNFINISHED } from './Outcome'
 import { type TrainingRun, useCancelTraining, useDeploy } from './queries'
+import { RunLog } from './RunLog'
 
-export const UNFINISHED = ['waiting', 'training', 'evaluating']
-const DECISIONS = {
-  promoted: ['teal', 'Promoted'],
-  refused: ['red', 'Refused'],
-  insufficient_evidence: ['yellow', 'Insufficient evidence'],
-} as const
 const CLICKS = [
   ['1', '#63b3ed'],
   ['3', '#f6ad55'],
   ['5', '#4fd1c5'],
 ] as const
-
-export function Outcome({ run }: { run: TrainingRun }) {
-  const [colour, name] = run.decision
-    ? DECISIONS[run.decision]
-    : [run.state === 'failed' ? 'red' : run.state === 'cancelled' ? 'gray' : 'blue', run.state]
-  return (
-    <Badge color={colour} variant="light">
-      {t(name)}
-    </Badge>
-  )
-}
 
 interface RunViewProps {
   run: TrainingRun
@@ -73,10 +58,15 @@ export function RunView({ run, dataset, isAdmin }: RunViewProps) {
         )}
       </Group>
       {isRunning && <Bar run={run} />}
-      {run.error && <Alert color="red">{run.error}</Alert>}
+      {run.error && (
+        <Alert color="red" title={t('This training failed')}>
+          {run.error}
+        </Alert>
+      )}
       <Curves run={run} />
       {run.examples.length > 0 && <Examples examples={run.examples} />}
       {run.verdict && <Verdict run={run} verdict={run.verdict} dataset={dataset} isAdmin={isAdmin} />}
+      {isAdmin && <RunLog key={run.id} dataset={dataset} kind="training-runs" run={run.id} />}
     </Stack>
   )
 }

@@ -1,12 +1,14 @@
-import { Accordion, Button, Table, Text, UnstyledButton } from '@mantine/core'
+import { Accordion, Button, Divider, Table, Text, UnstyledButton } from '@mantine/core'
 import { useState } from 'react'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, when } from '@/shared/ui/words'
+import { DetectorPart } from './DetectorPart'
+import { Outcome, UNFINISHED } from './Outcome'
 import { GateRuleForm, PolicyForm } from './PolicyForm'
 import { useRetrain, useTrainingRuns } from './queries'
-import { Outcome, RunView, UNFINISHED } from './RunView'
+import { RunView } from './RunView'
 
 interface TrainingPanelProps {
   dataset: string
@@ -77,6 +79,8 @@ export function TrainingPanel({ dataset, isAdmin }: TrainingPanelProps) {
           </Accordion.Item>
         </Accordion>
       )}
+      <Divider />
+      <DetectorPart dataset={dataset} isAdmin={isAdmin} />
     </Section>
   )
 }

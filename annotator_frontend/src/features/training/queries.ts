@@ -2,6 +2,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import { answer, api, type Schemas } from '@/shared/api/client'
 
 export type TrainingRun = Schemas['TrainingRunJson']
+export type DetectorRun = Schemas['DetectorRunJson']
 export type Checkpoint = Schemas['CheckpointJson']
 export type Policy = Schemas['PolicyJson']
 export type GateRule = Schemas['GateRuleJson']
@@ -12,6 +13,13 @@ export function useTrainingRuns(dataset: string) {
   return useQuery({
     queryKey: ['dataset', dataset, 'training-runs'],
     queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/training-runs/', at(dataset))),
+  })
+}
+
+export function useDetectorRuns(dataset: string) {
+  return useQuery({
+    queryKey: ['dataset', dataset, 'detector-runs'],
+    queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/detector-runs/', at(dataset))),
   })
 }
 
@@ -62,6 +70,18 @@ export function useRetrain(dataset: string) {
 export function useCancelTraining(dataset: string) {
   return useDatasetMutation(dataset, (run: string) =>
     answer(api.POST('/api/training-runs/{run_id}/cancel/', { params: { path: { run_id: run } } })),
+  )
+}
+
+export function useTrainDetector(dataset: string) {
+  return useDatasetMutation(dataset, () =>
+    answer(api.POST('/api/datasets/{dataset_id}/detector-runs/', at(dataset))),
+  )
+}
+
+export function useCancelDetector(dataset: string) {
+  return useDatasetMutation(dataset, (run: string) =>
+    answer(api.POST('/api/detector-runs/{run_id}/cancel/', { params: { path: { run_id: run } } })),
   )
 }
 

@@ -255,23 +255,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/checkpoints/{checkpoint_id}/weights/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description The file itself, for `python -m engine --checkpoint`: safetensors. */
-        get: operations["checkpoint_weights"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/datasets/": {
         parameters: {
             query?: never;
@@ -401,23 +384,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/datasets/{dataset_id}/compare/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description The gate's figures of two checkpoints, with 95% intervals of the differences (paired bootstrap over photos). */
-        get: operations["checkpoints_compare"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/datasets/{dataset_id}/deployments/": {
         parameters: {
             query?: never;
@@ -435,6 +401,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/detector-runs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["detector_runs_list"];
+        put?: never;
+        /** @description Train a detector on all masks of now. One is trained with each retraining anyway. */
+        post: operations["detector_runs_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/figures/": {
         parameters: {
             query?: never;
@@ -442,25 +425,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The four curves, and what stands beside them. */
         get: operations["figures_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/datasets/{dataset_id}/figures/{table}.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description One of the lists of `figures_get`, row for row. */
-        get: operations["figures_table"];
         put?: never;
         post?: never;
         delete?: never;
@@ -561,6 +526,23 @@ export interface paths {
         put?: never;
         post?: never;
         delete: operations["members_remove"];
+        options?: never;
+        head?: never;
+        patch: operations["members_set_jobs"];
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/proposals/retry/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Try the photos again whose proposals failed. */
+        post: operations["proposals_retry"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -747,6 +729,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/skips/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Why people passed photos over, most photos first. */
+        get: operations["skips_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/stage/": {
         parameters: {
             query?: never;
@@ -809,6 +808,38 @@ export interface paths {
         put?: never;
         /** @description Photos, and zip files of photos, together. One bad file does not lose the others. */
         post: operations["images_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/detector-runs/{run_id}/cancel/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["detector_runs_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/detector-runs/{run_id}/log/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["detector_runs_log"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1180,6 +1211,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/training-runs/{run_id}/log/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["training_runs_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/verdicts/{verdict_id}/": {
         parameters: {
             query?: never;
@@ -1206,29 +1253,6 @@ export interface components {
             username?: string;
             /** @default  */
             password?: string;
-        };
-        /** @description What people said of proposals during a stage; the rate is of those that they decided, with a 95% interval. */
-        AcceptanceJson: {
-            stage: components["schemas"]["StageEnum"];
-            /** Format: date-time */
-            since: string;
-            /** Format: date-time */
-            until: string | null;
-            accept: number;
-            fix: number;
-            not_an_object: number;
-            unsure: number;
-            /** Format: double */
-            rate: number | null;
-            /** Format: double */
-            rate_low: number | null;
-            /** Format: double */
-            rate_high: number | null;
-            /**
-             * Format: double
-             * @description Of a verdict.
-             */
-            seconds_median: number | null;
         };
         /**
          * @description * `accept` - Accept
@@ -1314,12 +1338,6 @@ export interface components {
          * @enum {string}
          */
         AutolabelRunState: "running" | "paused" | "done" | "cancelled";
-        /**
-         * @description * `round` - Round
-         *     * `day` - Day
-         * @enum {string}
-         */
-        ByEnum: "round" | "day";
         CalibrationFormRequest: {
             /** Format: double */
             precision?: number;
@@ -1400,6 +1418,8 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
             readonly role: components["schemas"]["MemberRole"];
+            /** @description what there is to do for whoever asks, in the present stage */
+            readonly jobs: components["schemas"]["Job"][];
             readonly counts: components["schemas"]["CountsJson"];
             readonly live_checkpoint: components["schemas"]["CheckpointBrief"] | null;
         };
@@ -1453,6 +1473,36 @@ export interface components {
          * @enum {string}
          */
         DeploymentJsonRoleEnum: "live" | "canary";
+        /** @description At the precision that the dataset's rules of review ask for. */
+        DetectorCalibrationJson: {
+            /**
+             * Format: double
+             * @description null: that precision cannot be promised
+             */
+            threshold: number | null;
+            /**
+             * Format: double
+             * @description of boxes above it, on the photos of the calibration
+             */
+            precision: number | null;
+            /**
+             * Format: double
+             * @description of that precision, 95%
+             */
+            lower_bound: number | null;
+            /**
+             * Format: double
+             * @description of objects there, at IoU 0.5
+             */
+            recall: number | null;
+            /**
+             * Format: double
+             * @description that can be promised at any threshold
+             */
+            best_precision: number | null;
+            photos: number;
+            objects: number;
+        };
         DetectorJson: {
             /** Format: uuid */
             id: string;
@@ -1464,6 +1514,45 @@ export interface components {
             best_precision: number | null;
             photos: number;
             boxes: number;
+        };
+        DetectorRunJson: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly state: components["schemas"]["DetectorRunJsonStateEnum"];
+            readonly attempts: number;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly finished_at: string | null;
+            readonly progress: components["schemas"]["StepsJson"] | null;
+            readonly error: string;
+            mask_count: number;
+            image_count: number;
+            /** Format: uuid */
+            readonly checkpoint: string;
+            /** Format: uuid */
+            readonly detector: string | null;
+            readonly calibration: components["schemas"]["DetectorCalibrationJson"] | null;
+            /** Format: uuid */
+            readonly requested_by: string | null;
+        };
+        /**
+         * @description * `waiting` - Waiting
+         *     * `training` - Training
+         *     * `done` - Done
+         *     * `failed` - Failed
+         *     * `cancelled` - Cancelled
+         * @enum {string}
+         */
+        DetectorRunJsonStateEnum: "waiting" | "training" | "done" | "failed" | "cancelled";
+        EffortJson: {
+            /** Format: date-time */
+            day: string;
+            /** Format: double */
+            seconds: number;
+            /** Format: double */
+            clicks: number;
+            masks: number;
         };
         EvidenceJson: {
             images: number;
@@ -1507,16 +1596,11 @@ export interface components {
             high: number;
         };
         FiguresJson: {
-            by: components["schemas"]["ByEnum"];
-            time_zone: string;
-            rounds: components["schemas"]["RoundJson"][];
-            points: components["schemas"]["PointJson"][];
             quality: components["schemas"]["QualityJson"][];
-            marks: components["schemas"]["MarkJson"][];
-            acceptance: components["schemas"]["AcceptanceJson"][];
-            origins: components["schemas"]["OriginJson"][];
-            /** @description Everybody for admins; for others themselves. */
-            people: components["schemas"]["PersonJson"][];
+            effort: components["schemas"]["EffortJson"][];
+            masks_by_origin: {
+                [key: string]: number;
+            };
         };
         /**
          * @description * `sa1b` - Sa1B
@@ -1653,6 +1737,13 @@ export interface components {
             key: string;
             byte_size: number;
         };
+        /**
+         * @description * `point` - point
+         *     * `box` - box
+         *     * `text` - text
+         * @enum {string}
+         */
+        KindEnum: "point" | "box" | "text";
         KnownJson: {
             known: string[];
         };
@@ -1680,36 +1771,6 @@ export interface components {
             /** Format: double */
             loss: number;
         };
-        /** @description A retraining that ended, another change of the live model, or a change of stage. */
-        MarkJson: {
-            /** Format: date-time */
-            at: string;
-            kind: components["schemas"]["MarkJsonKindEnum"];
-            /** Format: uuid */
-            checkpoint: string | null;
-            checkpoint_name: string;
-            /**
-             * Format: uuid
-             * @description The checkpoint that it was compared with, or followed.
-             */
-            before: string | null;
-            /** Format: uuid */
-            run: string | null;
-            /** @description The new one. */
-            stage: string;
-            reason: string;
-        };
-        /**
-         * @description * `promoted` - promoted
-         *     * `refused` - refused
-         *     * `insufficient_evidence` - insufficient_evidence
-         *     * `failed` - failed
-         *     * `cancelled` - cancelled
-         *     * `deployed` - deployed
-         *     * `stage` - stage
-         * @enum {string}
-         */
-        MarkJsonKindEnum: "promoted" | "refused" | "insufficient_evidence" | "failed" | "cancelled" | "deployed" | "stage";
         /**
          * @description * `assisted` - assisted
          *     * `brush` - brush
@@ -1746,7 +1807,7 @@ export interface components {
             readonly counts: string;
             readonly box: number[];
             readonly area: number;
-            readonly origin: components["schemas"]["MaskOrigin"];
+            readonly origin: components["schemas"]["MaskJsonOriginEnum"];
             readonly state: components["schemas"]["MaskState"];
             /** Format: double */
             readonly predicted_iou: number | null;
@@ -1772,7 +1833,7 @@ export interface components {
          *     * `imported` - Imported
          * @enum {string}
          */
-        MaskOrigin: "assisted" | "brush" | "proposed" | "automatic" | "imported";
+        MaskJsonOriginEnum: "assisted" | "brush" | "proposed" | "automatic" | "imported";
         /**
          * @description * `proposed` - Proposed
          *     * `active` - Active
@@ -1794,6 +1855,8 @@ export interface components {
             readonly user: string;
             username: string;
             role: components["schemas"]["MemberRole"];
+            /** @description the queues in which the person works; null: all */
+            readonly jobs: components["schemas"]["Job"][] | null;
         };
         MembershipJsonRequest: {
             username: string;
@@ -1821,30 +1884,6 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
-        /** @description How a checkpoint came about. */
-        OfRunJson: {
-            /** Format: uuid */
-            readonly id: string;
-            readonly recipe: string;
-            readonly seed: number;
-            readonly why: string;
-            readonly decision: components["schemas"]["DecisionEnum"];
-            /** Format: date-time */
-            readonly finished_at: string | null;
-            /** Format: uuid */
-            readonly frozen_set: string;
-            masks: number;
-            photos: number;
-            /** @description SHA-256 over the ids of its masks. */
-            digest: string;
-        };
-        OnSplitJson: {
-            /** @description On which both were measured, with the same masks. */
-            photos: number;
-            left_out: number;
-            /** @description `live` is the left one, `candidate` the right one. */
-            figures: components["schemas"]["FigureJson"][];
-        };
         OpenPhotoJson: {
             /** Format: uuid */
             dataset: string;
@@ -1864,12 +1903,6 @@ export interface components {
          * @enum {string}
          */
         OrderEnum: "doubt" | "random" | "import";
-        OriginJson: {
-            origin: components["schemas"]["MaskOrigin"];
-            masks: number;
-            /** Format: double */
-            share: number;
-        };
         /**
          * @description * `stage` - stage
          *     * `checkpoint` - checkpoint
@@ -1922,6 +1955,10 @@ export interface components {
             max_loss_by_size?: number;
             size_masks_wanted?: number;
         };
+        PatchedMemberJobsFormRequest: {
+            /** @description the queues in which the person works; null: all */
+            jobs?: components["schemas"]["Job"][] | null;
+        };
         PatchedPolicyJsonRequest: {
             enabled?: boolean;
             after_new_masks?: number | null;
@@ -1948,74 +1985,20 @@ export interface components {
             verified_twice_share?: number;
             /** Format: double */
             known_share?: number;
-            order?: components["schemas"]["OrderEnum"];
-        };
-        /** @description What a person did in the dataset. */
-        PersonJson: {
-            /** Format: uuid */
-            user: string;
-            username: string;
-            /** @description Drawn, and still counting. */
-            masks: number;
             /**
-             * Format: double
-             * @description Of those masks, together.
+             * @description of photos to be drawn, too
+             *
+             *     * `doubt` - Doubt
+             *     * `random` - Random
+             *     * `import` - Import
              */
-            seconds: number;
-            /** Format: double */
-            seconds_median: number | null;
-            /** Format: double */
-            clicks_mean: number | null;
-            /** @description Submitted. */
-            photos: number;
-            verdicts: number;
+            order?: components["schemas"]["OrderEnum"];
         };
         PlaceFormRequest: {
             source: string;
             bucket: string;
             /** @default  */
             prefix?: string;
-        };
-        /** @description What was done in a round, or on a day. Seconds and clicks are of `masks`; low and high are quartiles. */
-        PointJson: {
-            round: number | null;
-            /** Format: date */
-            day: string | null;
-            /** Format: date-time */
-            since: string;
-            /** Format: date-time */
-            until: string | null;
-            /** @description Drawn by people, and still counting. */
-            masks: number;
-            /** Format: double */
-            seconds_mean: number | null;
-            /** Format: double */
-            seconds_median: number | null;
-            /** Format: double */
-            seconds_low: number | null;
-            /** Format: double */
-            seconds_high: number | null;
-            /** Format: double */
-            clicks_mean: number | null;
-            /** Format: double */
-            clicks_median: number | null;
-            /** Format: double */
-            clicks_low: number | null;
-            /** Format: double */
-            clicks_high: number | null;
-            /** @description First finished by people then. */
-            photos: number;
-            /**
-             * Format: double
-             * @description Masks that count on those photos now.
-             */
-            masks_per_photo: number | null;
-            /** Format: double */
-            masks_per_photo_by_people: number | null;
-            /** @description Labelled by automatic runs then. */
-            automatic_photos: number;
-            /** Format: double */
-            automatic_masks_per_photo: number | null;
         };
         PolicyJson: {
             enabled?: boolean;
@@ -2074,21 +2057,14 @@ export interface components {
             seconds_left: number;
         };
         PromptJson: {
-            kind: components["schemas"]["PromptJsonKindEnum"];
+            kind: components["schemas"]["KindEnum"];
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
             words?: string;
         };
-        /**
-         * @description * `point` - point
-         *     * `box` - box
-         *     * `text` - text
-         * @enum {string}
-         */
-        PromptJsonKindEnum: "point" | "box" | "text";
         PromptJsonRequest: {
-            kind: components["schemas"]["PromptJsonKindEnum"];
+            kind: components["schemas"]["KindEnum"];
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
@@ -2099,6 +2075,7 @@ export interface components {
             failed: number;
             offered: number;
             left_out: number;
+            failures: components["schemas"]["FailureJson"][];
         };
         /**
          * @description * `label` - Label
@@ -2107,48 +2084,16 @@ export interface components {
          * @enum {string}
          */
         PurposeEnum: "label" | "preview" | "calibrate";
-        /** @description A model while it was live, as it was last measured on a split. Low and high: 95%, bootstrap over photos. */
         QualityJson: {
             /** Format: date-time */
             since: string;
-            /** Format: date-time */
-            until: string | null;
             /** Format: uuid */
             checkpoint: string;
-            checkpoint_name: string;
-            split: components["schemas"]["SplitEnum"];
-            photos: number;
-            objects: number;
-            /**
-             * Format: double
-             * @description Mean IoU after 1 click.
-             */
-            miou_1: number | null;
-            /** Format: double */
-            miou_1_low: number | null;
-            /** Format: double */
-            miou_1_high: number | null;
-            /** Format: double */
-            miou_3: number | null;
-            /** Format: double */
-            miou_3_low: number | null;
-            /** Format: double */
-            miou_3_high: number | null;
-            /** Format: double */
-            miou_5: number | null;
-            /** Format: double */
-            miou_5_low: number | null;
-            /** Format: double */
-            miou_5_high: number | null;
-            /**
-             * Format: double
-             * @description Mean clicks to 90% IoU.
-             */
-            noc90: number | null;
-            /** Format: double */
-            noc90_low: number | null;
-            /** Format: double */
-            noc90_high: number | null;
+            name: string;
+            reason: string;
+            miou: {
+                [key: string]: number;
+            } | null;
         };
         QuestionImageJson: {
             /** Format: uuid */
@@ -2210,9 +2155,10 @@ export interface components {
          *     * `too_many_open` - too_many_open
          *     * `all_open_elsewhere` - all_open_elsewhere
          *     * `not_in_this_stage` - not_in_this_stage
+         *     * `not_your_job` - not_your_job
          * @enum {string}
          */
-        ReasonEnum: "nothing_left" | "too_many_open" | "all_open_elsewhere" | "not_in_this_stage";
+        ReasonEnum: "nothing_left" | "too_many_open" | "all_open_elsewhere" | "not_in_this_stage" | "not_your_job";
         RefusalJson: {
             file_name: string;
             code: string;
@@ -2267,19 +2213,14 @@ export interface components {
             verified_twice_share?: number;
             /** Format: double */
             known_share?: number;
-            order?: components["schemas"]["OrderEnum"];
-        };
-        /** @description A round ends where another model goes live, or the stage changes. */
-        RoundJson: {
-            number: number;
-            /** Format: date-time */
-            since: string;
-            /** Format: date-time */
-            until: string | null;
-            stage: components["schemas"]["StageEnum"];
-            /** Format: uuid */
-            checkpoint: string | null;
-            checkpoint_name: string;
+            /**
+             * @description of photos to be drawn, too
+             *
+             *     * `doubt` - Doubt
+             *     * `random` - Random
+             *     * `import` - Import
+             */
+            order: components["schemas"]["OrderEnum"];
         };
         S3ImportJson: {
             /** Format: uuid */
@@ -2321,16 +2262,6 @@ export interface components {
             };
             /** Format: double */
             noc90: number;
-            /** @description 95%, bootstrap over photos: of mIoU by number of clicks, and of noc85 and noc90. */
-            intervals?: {
-                [key: string]: number[];
-            };
-            /** @description Of small, medium and large objects: how many, and mIoU by number of clicks. */
-            by_size?: {
-                [key: string]: {
-                    [key: string]: number;
-                };
-            };
         };
         ScoresJson: {
             test?: components["schemas"]["ScoreJson"];
@@ -2352,26 +2283,16 @@ export interface components {
             pairs: number;
             levels: components["schemas"]["LevelJson"][];
         };
-        SideBySideJson: {
-            left: components["schemas"]["SideJson"];
-            right: components["schemas"]["SideJson"];
-            test: components["schemas"]["OnSplitJson"];
-            holdout: components["schemas"]["OnSplitJson"];
-        };
-        SideJson: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            architecture: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: uuid */
-            went_on_from: string | null;
-            is_live: boolean;
-            readonly run: components["schemas"]["OfRunJson"] | null;
-        };
         SkipFormRequest: {
             reason: string;
+        };
+        SkipsJson: {
+            job: components["schemas"]["Job"];
+            reason: string;
+            photos: number;
+            /** @description of these photos, those that nobody has labelled since */
+            left: number;
+            people: number;
         };
         SourceJson: {
             name: string;
@@ -2402,6 +2323,10 @@ export interface components {
          * @enum {string}
          */
         StatusEnum: "waiting" | "open" | "annotated" | "automatic";
+        StepsJson: {
+            step: number;
+            steps: number;
+        };
         SubmitFormRequest: {
             masks: string[];
             /**
@@ -2915,27 +2840,6 @@ export interface operations {
             };
         };
     };
-    checkpoint_weights: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                checkpoint_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-        };
-    };
     datasets_list: {
         parameters: {
             query?: never;
@@ -3228,31 +3132,6 @@ export interface operations {
             };
         };
     };
-    checkpoints_compare: {
-        parameters: {
-            query?: {
-                /** @description A checkpoint; left out: the one asked for first. */
-                left?: string;
-                right?: string;
-            };
-            header?: never;
-            path: {
-                dataset_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SideBySideJson"];
-                };
-            };
-        };
-    };
     deployments_make: {
         parameters: {
             query?: never;
@@ -3280,17 +3159,51 @@ export interface operations {
             };
         };
     };
+    detector_runs_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectorRunJson"][];
+                };
+            };
+        };
+    };
+    detector_runs_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectorRunJson"];
+                };
+            };
+        };
+    };
     figures_get: {
         parameters: {
-            query?: {
-                /**
-                 * @description * `round` - Round
-                 *     * `day` - Day
-                 */
-                by?: "round" | "day";
-                /** @description Where the person's days begin. */
-                time_zone?: string;
-            };
+            query?: never;
             header?: never;
             path: {
                 dataset_id: string;
@@ -3305,36 +3218,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FiguresJson"];
-                };
-            };
-        };
-    };
-    figures_table: {
-        parameters: {
-            query?: {
-                /**
-                 * @description * `round` - Round
-                 *     * `day` - Day
-                 */
-                by?: "round" | "day";
-                /** @description Where the person's days begin. */
-                time_zone?: string;
-            };
-            header?: never;
-            path: {
-                dataset_id: string;
-                table: "acceptance" | "marks" | "origins" | "people" | "points" | "quality" | "rounds";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
                 };
             };
         };
@@ -3394,14 +3277,6 @@ export interface operations {
                 confidence_from?: number;
                 confidence_to?: number;
                 cursor?: string;
-                /** @description When a person first finished the photo. */
-                finished_from?: string;
-                finished_to?: string;
-                judged_from?: string;
-                judged_to?: string;
-                made_from?: string;
-                /** @description Before this moment. */
-                made_to?: string;
                 name?: string;
                 /**
                  * @description * `assisted` - Assisted
@@ -3409,12 +3284,12 @@ export interface operations {
                  *     * `proposed` - Proposed
                  *     * `automatic` - Automatic
                  *     * `imported` - Imported
-                 *     * `people` - People
-                 *     * `drawn` - Drawn
                  */
-                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "people" | "drawn" | "";
+                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "";
                 page_size?: number;
                 person?: string;
+                /** @description Only photos that somebody skipped for this reason. */
+                skipped?: string;
                 /**
                  * @description * `oldest` - Oldest
                  *     * `newest` - Newest
@@ -3438,8 +3313,6 @@ export interface operations {
                  *     * `automatic` - Automatic
                  */
                 status?: "waiting" | "open" | "annotated" | "automatic" | "";
-                /** @description What somebody said of a mask. */
-                verdict?: string;
             };
             header?: never;
             path: {
@@ -3589,6 +3462,54 @@ export interface operations {
             path: {
                 dataset_id: string;
                 user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    members_set_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedMemberJobsFormRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PatchedMemberJobsFormRequest"];
+                "multipart/form-data": components["schemas"]["PatchedMemberJobsFormRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembershipJson"];
+                };
+            };
+        };
+    };
+    proposals_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
             };
             cookie?: never;
         };
@@ -3953,6 +3874,27 @@ export interface operations {
             };
         };
     };
+    skips_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkipsJson"][];
+                };
+            };
+        };
+    };
     datasets_set_stage: {
         parameters: {
             query?: never;
@@ -4096,6 +4038,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportReportJson"];
+                };
+            };
+        };
+    };
+    detector_runs_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    detector_runs_log: {
+        parameters: {
+            query?: {
+                /** @description only the last so many; left out: all, as a file */
+                lines?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
         };
@@ -4703,6 +4689,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    training_runs_log: {
+        parameters: {
+            query?: {
+                /** @description only the last so many; left out: all, as a file */
+                lines?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
             };
         };
     };
