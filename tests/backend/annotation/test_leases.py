@@ -12,9 +12,9 @@ from backend.annotation.selectors import complete_images
 from backend.annotation.services import assignment_next, assignments_expire
 from backend.autolabel.selectors import images_to_calibrate_on
 from backend.common.models import Event
-from backend.datasets.models import Split
+from backend.datasets.models import Role, Split
 from backend.training.selectors import complete_test_photos
-from tests.backend.conftest import mask_body, person
+from tests.backend.conftest import mask_body, member
 
 
 def let_expire(assignment: Assignment) -> None:
@@ -31,7 +31,7 @@ def ask(client, dataset, besides=()):
 def test_two_people_asking_at_once_get_different_photos(dataset, admin, add_photo):
     for seed in range(12):
         add_photo(seed)
-    people = [person(f"person {n}") for n in range(12)]
+    people = [member(dataset, admin, f"person {n}", Role.ANNOTATOR) for n in range(12)]
 
     def one(holder):
         try:
