@@ -89,7 +89,9 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
         <Pill
           withRemoveButton
           removeButtonProps={{
-            'aria-label': t('Not only: {{words}}', { words: t('Skipped: {{reason}}', { reason: t(choice.skipped) }) }),
+            'aria-label': t('Not only: {{words}}', {
+              words: t('Skipped: {{reason}}', { reason: t(choice.skipped) }),
+            }),
           }}
           onRemove={() => choose({ skipped: '' })}
         >

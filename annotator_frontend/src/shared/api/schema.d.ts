@@ -255,6 +255,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/checkpoints/{checkpoint_id}/weights/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file itself, for `python -m engine --checkpoint`: safetensors. */
+        get: operations["checkpoint_weights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/": {
         parameters: {
             query?: never;
@@ -384,6 +401,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/compare/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The gate's figures of two checkpoints, with 95% intervals of the differences (paired bootstrap over photos). */
+        get: operations["checkpoints_compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/deployments/": {
         parameters: {
             query?: never;
@@ -425,7 +459,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description The four curves, and what stands beside them. */
         get: operations["figures_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/figures/{table}.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One of the lists of `figures_get`, row for row. */
+        get: operations["figures_table"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1254,6 +1306,29 @@ export interface components {
             /** @default  */
             password?: string;
         };
+        /** @description What people said of proposals during a stage; the rate is of those that they decided, with a 95% interval. */
+        AcceptanceJson: {
+            stage: components["schemas"]["StageEnum"];
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
+            accept: number;
+            fix: number;
+            not_an_object: number;
+            unsure: number;
+            /** Format: double */
+            rate: number | null;
+            /** Format: double */
+            rate_low: number | null;
+            /** Format: double */
+            rate_high: number | null;
+            /**
+             * Format: double
+             * @description Of a verdict.
+             */
+            seconds_median: number | null;
+        };
         /**
          * @description * `accept` - Accept
          *     * `fix` - Fix
@@ -1338,6 +1413,12 @@ export interface components {
          * @enum {string}
          */
         AutolabelRunState: "running" | "paused" | "done" | "cancelled";
+        /**
+         * @description * `round` - Round
+         *     * `day` - Day
+         * @enum {string}
+         */
+        ByEnum: "round" | "day";
         CalibrationFormRequest: {
             /** Format: double */
             precision?: number;
@@ -1545,15 +1626,6 @@ export interface components {
          * @enum {string}
          */
         DetectorRunJsonStateEnum: "waiting" | "training" | "done" | "failed" | "cancelled";
-        EffortJson: {
-            /** Format: date-time */
-            day: string;
-            /** Format: double */
-            seconds: number;
-            /** Format: double */
-            clicks: number;
-            masks: number;
-        };
         EvidenceJson: {
             images: number;
             masks: number;
@@ -1596,11 +1668,16 @@ export interface components {
             high: number;
         };
         FiguresJson: {
+            by: components["schemas"]["ByEnum"];
+            time_zone: string;
+            rounds: components["schemas"]["RoundJson"][];
+            points: components["schemas"]["PointJson"][];
             quality: components["schemas"]["QualityJson"][];
-            effort: components["schemas"]["EffortJson"][];
-            masks_by_origin: {
-                [key: string]: number;
-            };
+            marks: components["schemas"]["MarkJson"][];
+            acceptance: components["schemas"]["AcceptanceJson"][];
+            origins: components["schemas"]["OriginJson"][];
+            /** @description Everybody for admins; for others themselves. */
+            people: components["schemas"]["PersonJson"][];
         };
         /**
          * @description * `sa1b` - Sa1B
@@ -1737,13 +1814,6 @@ export interface components {
             key: string;
             byte_size: number;
         };
-        /**
-         * @description * `point` - point
-         *     * `box` - box
-         *     * `text` - text
-         * @enum {string}
-         */
-        KindEnum: "point" | "box" | "text";
         KnownJson: {
             known: string[];
         };
@@ -1771,6 +1841,36 @@ export interface components {
             /** Format: double */
             loss: number;
         };
+        /** @description A retraining that ended, another change of the live model, or a change of stage. */
+        MarkJson: {
+            /** Format: date-time */
+            at: string;
+            kind: components["schemas"]["MarkJsonKindEnum"];
+            /** Format: uuid */
+            checkpoint: string | null;
+            checkpoint_name: string;
+            /**
+             * Format: uuid
+             * @description The checkpoint that it was compared with, or followed.
+             */
+            before: string | null;
+            /** Format: uuid */
+            run: string | null;
+            /** @description The new one. */
+            stage: string;
+            reason: string;
+        };
+        /**
+         * @description * `promoted` - promoted
+         *     * `refused` - refused
+         *     * `insufficient_evidence` - insufficient_evidence
+         *     * `failed` - failed
+         *     * `cancelled` - cancelled
+         *     * `deployed` - deployed
+         *     * `stage` - stage
+         * @enum {string}
+         */
+        MarkJsonKindEnum: "promoted" | "refused" | "insufficient_evidence" | "failed" | "cancelled" | "deployed" | "stage";
         /**
          * @description * `assisted` - assisted
          *     * `brush` - brush
@@ -1807,7 +1907,7 @@ export interface components {
             readonly counts: string;
             readonly box: number[];
             readonly area: number;
-            readonly origin: components["schemas"]["MaskJsonOriginEnum"];
+            readonly origin: components["schemas"]["MaskOrigin"];
             readonly state: components["schemas"]["MaskState"];
             /** Format: double */
             readonly predicted_iou: number | null;
@@ -1833,7 +1933,7 @@ export interface components {
          *     * `imported` - Imported
          * @enum {string}
          */
-        MaskJsonOriginEnum: "assisted" | "brush" | "proposed" | "automatic" | "imported";
+        MaskOrigin: "assisted" | "brush" | "proposed" | "automatic" | "imported";
         /**
          * @description * `proposed` - Proposed
          *     * `active` - Active
@@ -1884,6 +1984,30 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
+        /** @description How a checkpoint came about. */
+        OfRunJson: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly recipe: string;
+            readonly seed: number;
+            readonly why: string;
+            readonly decision: components["schemas"]["DecisionEnum"];
+            /** Format: date-time */
+            readonly finished_at: string | null;
+            /** Format: uuid */
+            readonly frozen_set: string;
+            masks: number;
+            photos: number;
+            /** @description SHA-256 over the ids of its masks. */
+            digest: string;
+        };
+        OnSplitJson: {
+            /** @description On which both were measured, with the same masks. */
+            photos: number;
+            left_out: number;
+            /** @description `live` is the left one, `candidate` the right one. */
+            figures: components["schemas"]["FigureJson"][];
+        };
         OpenPhotoJson: {
             /** Format: uuid */
             dataset: string;
@@ -1903,6 +2027,12 @@ export interface components {
          * @enum {string}
          */
         OrderEnum: "doubt" | "random" | "import";
+        OriginJson: {
+            origin: components["schemas"]["MaskOrigin"];
+            masks: number;
+            /** Format: double */
+            share: number;
+        };
         /**
          * @description * `stage` - stage
          *     * `checkpoint` - checkpoint
@@ -1994,11 +2124,72 @@ export interface components {
              */
             order?: components["schemas"]["OrderEnum"];
         };
+        /** @description What a person did in the dataset. */
+        PersonJson: {
+            /** Format: uuid */
+            user: string;
+            username: string;
+            /** @description Drawn, and still counting. */
+            masks: number;
+            /**
+             * Format: double
+             * @description Of those masks, together.
+             */
+            seconds: number;
+            /** Format: double */
+            seconds_median: number | null;
+            /** Format: double */
+            clicks_mean: number | null;
+            /** @description Submitted. */
+            photos: number;
+            verdicts: number;
+        };
         PlaceFormRequest: {
             source: string;
             bucket: string;
             /** @default  */
             prefix?: string;
+        };
+        /** @description What was done in a round, or on a day. Seconds and clicks are of `masks`; low and high are quartiles. */
+        PointJson: {
+            round: number | null;
+            /** Format: date */
+            day: string | null;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
+            /** @description Drawn by people, and still counting. */
+            masks: number;
+            /** Format: double */
+            seconds_mean: number | null;
+            /** Format: double */
+            seconds_median: number | null;
+            /** Format: double */
+            seconds_low: number | null;
+            /** Format: double */
+            seconds_high: number | null;
+            /** Format: double */
+            clicks_mean: number | null;
+            /** Format: double */
+            clicks_median: number | null;
+            /** Format: double */
+            clicks_low: number | null;
+            /** Format: double */
+            clicks_high: number | null;
+            /** @description First finished by people then. */
+            photos: number;
+            /**
+             * Format: double
+             * @description Masks that count on those photos now.
+             */
+            masks_per_photo: number | null;
+            /** Format: double */
+            masks_per_photo_by_people: number | null;
+            /** @description Labelled by automatic runs then. */
+            automatic_photos: number;
+            /** Format: double */
+            automatic_masks_per_photo: number | null;
         };
         PolicyJson: {
             enabled?: boolean;
@@ -2057,14 +2248,21 @@ export interface components {
             seconds_left: number;
         };
         PromptJson: {
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["PromptJsonKindEnum"];
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
             words?: string;
         };
+        /**
+         * @description * `point` - point
+         *     * `box` - box
+         *     * `text` - text
+         * @enum {string}
+         */
+        PromptJsonKindEnum: "point" | "box" | "text";
         PromptJsonRequest: {
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["PromptJsonKindEnum"];
             at?: number[];
             label?: components["schemas"]["LabelEnum"];
             box?: number[];
@@ -2084,16 +2282,48 @@ export interface components {
          * @enum {string}
          */
         PurposeEnum: "label" | "preview" | "calibrate";
+        /** @description A model while it was live, as it was last measured on a split. Low and high: 95%, bootstrap over photos. */
         QualityJson: {
             /** Format: date-time */
             since: string;
+            /** Format: date-time */
+            until: string | null;
             /** Format: uuid */
             checkpoint: string;
-            name: string;
-            reason: string;
-            miou: {
-                [key: string]: number;
-            } | null;
+            checkpoint_name: string;
+            split: components["schemas"]["SplitEnum"];
+            photos: number;
+            objects: number;
+            /**
+             * Format: double
+             * @description Mean IoU after 1 click.
+             */
+            miou_1: number | null;
+            /** Format: double */
+            miou_1_low: number | null;
+            /** Format: double */
+            miou_1_high: number | null;
+            /** Format: double */
+            miou_3: number | null;
+            /** Format: double */
+            miou_3_low: number | null;
+            /** Format: double */
+            miou_3_high: number | null;
+            /** Format: double */
+            miou_5: number | null;
+            /** Format: double */
+            miou_5_low: number | null;
+            /** Format: double */
+            miou_5_high: number | null;
+            /**
+             * Format: double
+             * @description Mean clicks to 90% IoU.
+             */
+            noc90: number | null;
+            /** Format: double */
+            noc90_low: number | null;
+            /** Format: double */
+            noc90_high: number | null;
         };
         QuestionImageJson: {
             /** Format: uuid */
@@ -2222,6 +2452,18 @@ export interface components {
              */
             order: components["schemas"]["OrderEnum"];
         };
+        /** @description A round ends where another model goes live, or the stage changes. */
+        RoundJson: {
+            number: number;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
+            stage: components["schemas"]["StageEnum"];
+            /** Format: uuid */
+            checkpoint: string | null;
+            checkpoint_name: string;
+        };
         S3ImportJson: {
             /** Format: uuid */
             readonly id: string;
@@ -2262,6 +2504,16 @@ export interface components {
             };
             /** Format: double */
             noc90: number;
+            /** @description 95%, bootstrap over photos: of mIoU by number of clicks, and of noc85 and noc90. */
+            intervals?: {
+                [key: string]: number[];
+            };
+            /** @description Of small, medium and large objects: how many, and mIoU by number of clicks. */
+            by_size?: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
         };
         ScoresJson: {
             test?: components["schemas"]["ScoreJson"];
@@ -2282,6 +2534,24 @@ export interface components {
         SharesJson: {
             pairs: number;
             levels: components["schemas"]["LevelJson"][];
+        };
+        SideBySideJson: {
+            left: components["schemas"]["SideJson"];
+            right: components["schemas"]["SideJson"];
+            test: components["schemas"]["OnSplitJson"];
+            holdout: components["schemas"]["OnSplitJson"];
+        };
+        SideJson: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            architecture: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            went_on_from: string | null;
+            is_live: boolean;
+            readonly run: components["schemas"]["OfRunJson"] | null;
         };
         SkipFormRequest: {
             reason: string;
@@ -2840,6 +3110,27 @@ export interface operations {
             };
         };
     };
+    checkpoint_weights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+        };
+    };
     datasets_list: {
         parameters: {
             query?: never;
@@ -3132,6 +3423,31 @@ export interface operations {
             };
         };
     };
+    checkpoints_compare: {
+        parameters: {
+            query?: {
+                /** @description A checkpoint; left out: the one asked for first. */
+                left?: string;
+                right?: string;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SideBySideJson"];
+                };
+            };
+        };
+    };
     deployments_make: {
         parameters: {
             query?: never;
@@ -3203,7 +3519,15 @@ export interface operations {
     };
     figures_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description * `round` - Round
+                 *     * `day` - Day
+                 */
+                by?: "round" | "day";
+                /** @description Where the person's days begin. */
+                time_zone?: string;
+            };
             header?: never;
             path: {
                 dataset_id: string;
@@ -3218,6 +3542,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FiguresJson"];
+                };
+            };
+        };
+    };
+    figures_table: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `round` - Round
+                 *     * `day` - Day
+                 */
+                by?: "round" | "day";
+                /** @description Where the person's days begin. */
+                time_zone?: string;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+                table: "acceptance" | "marks" | "origins" | "people" | "points" | "quality" | "rounds";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
         };
@@ -3277,6 +3631,14 @@ export interface operations {
                 confidence_from?: number;
                 confidence_to?: number;
                 cursor?: string;
+                /** @description When a person first finished the photo. */
+                finished_from?: string;
+                finished_to?: string;
+                judged_from?: string;
+                judged_to?: string;
+                made_from?: string;
+                /** @description Before this moment. */
+                made_to?: string;
                 name?: string;
                 /**
                  * @description * `assisted` - Assisted
@@ -3284,8 +3646,10 @@ export interface operations {
                  *     * `proposed` - Proposed
                  *     * `automatic` - Automatic
                  *     * `imported` - Imported
+                 *     * `people` - People
+                 *     * `drawn` - Drawn
                  */
-                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "";
+                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "people" | "drawn" | "";
                 page_size?: number;
                 person?: string;
                 /** @description Only photos that somebody skipped for this reason. */
@@ -3313,6 +3677,8 @@ export interface operations {
                  *     * `automatic` - Automatic
                  */
                 status?: "waiting" | "open" | "annotated" | "automatic" | "";
+                /** @description What somebody said of a mask. */
+                verdict?: string;
             };
             header?: never;
             path: {
