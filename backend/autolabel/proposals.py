@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -35,9 +36,6 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 ASK_AGAIN_AFTER = timedelta(minutes=10)
-#: Photos with proposals that are kept ready ahead of people. Not all of them: what comes later is proposed by a
-#: later model.
-PHOTOS_AHEAD = 50
 #: A proposal that overlaps a mask which is there already by more IoU than this is the same object.
 SAME_OBJECT_IOU = 0.5
 
@@ -74,7 +72,7 @@ def proposals_request(*, dataset: Dataset) -> int:
     ahead = ProposalJob.objects.filter(image__dataset=dataset).filter(
         Q(state=JobState.WAITING) | Q(state=JobState.DONE, image__annotated_at__isnull=True)
     )
-    room = PHOTOS_AHEAD - ahead.count()
+    room = settings.PROPOSALS_AHEAD - ahead.count()
     if room <= 0:
         return 0
     images = list(images_to_propose(dataset).order_by("created_at", "id")[:room])
@@ -237,7 +235,7 @@ def proposals_sweep() -> None:
     with transaction.atomic():
         waiting = ProposalJob.objects.filter(state=JobState.WAITING)
         lost = waiting.filter(Q(asked_at__isnull=True) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER))
-        rows = list(lost.order_by("id").values_list("id", "image__dataset")[:PHOTOS_AHEAD])
+        rows = list(lost.order_by("id").values_list("id", "image__dataset")[: settings.PROPOSALS_AHEAD])
         _wake([job for job, _ in rows])
         for dataset_id, count in Counter(dataset_id for _, dataset_id in rows).items():
             event_record("proposals.asked_again", subject=dataset_id, dataset=dataset_id, images=count)

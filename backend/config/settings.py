@@ -125,6 +125,8 @@ DETECTOR_STEPS = int(os.environ.get("DETECTOR_STEPS", "0"))
 AUTOLABEL_WINDOW = int(
     os.environ.get("AUTOLABEL_WINDOW", "1000")
 )  # jobs of a run in the queue: twice the workers, or more
+# Photos with proposals that are kept ready ahead of people. Not all of them: what comes later is proposed by a later model.
+PROPOSALS_AHEAD = int(os.environ.get("PROPOSALS_AHEAD", "50"))
 MAX_OPEN_ASSIGNMENTS = 3  # per person and dataset: the one in work, and those fetched ahead
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -53,9 +53,14 @@ def audit_plan_set(*, dataset: Dataset, by: User, **fields: Any) -> AuditPlan:
     return plan
 
 
-def audits_sample() -> int:
-    """Draw the sample among masks that came since the last time. Whether a mask is in it depends on the mask alone."""
-    return sum(_sample(plan.id) for plan in AuditPlan.objects.filter(share__gt=0))
+def audits_sample(*, dataset_id: UUID | None = None) -> int:
+    """Draw the sample among masks that came since the last time. Whether a mask is in it depends on the mask alone.
+
+    Args:
+        dataset_id: None: of all datasets.
+    """
+    plans = AuditPlan.objects.filter(share__gt=0)
+    return sum(_sample(plan.id) for plan in (plans.filter(dataset=dataset_id) if dataset_id else plans))
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from backend.autolabel.models import Proposal
 from backend.common.events import subscribe
 from backend.common.models import Event
 from backend.datasets.models import Dataset
-from backend.review.audit import audit_conclude, refits_due
+from backend.review.audit import audit_conclude, audits_sample, refits_due
 from backend.review.services import proposals_settle
 from backend.review.tasks import refit_thresholds
 
@@ -26,3 +26,10 @@ def settle_what_was_held_back(event: Event) -> None:
 @subscribe("member.removed", "member.jobs_set")
 def settle_what_waited_for_who_verifies_no_more(event: Event) -> None:
     proposals_settle(Proposal.objects.filter(dataset=event.dataset_id))
+
+
+@subscribe("autolabel_run.finished")
+def draw_the_sample_of_the_audit(event: Event) -> None:
+    """Who waits for the audit waits no minute for the clock."""
+    if event.dataset_id:
+        audits_sample(dataset_id=event.dataset_id)

@@ -125,7 +125,7 @@ def world_readable(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def maskloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     var = world_readable(tmp_path_factory.mktemp("maskloop"))
-    running = start(var, DETECTOR_STEPS="60")
+    running = start(var, DETECTOR_STEPS="60", PROPOSALS_AHEAD="5")
     try:
         running.wait_until_ready()
         yield running

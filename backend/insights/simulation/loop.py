@@ -27,7 +27,7 @@ from engine import masks as run_lengths
 GOOD_IOU = 0.75
 SAMPLES = 3
 #: Photos to show have so many objects.
-SHOWABLE = range(8, 60)
+SHOWABLE = range(4, 60)
 #: Who does what first; half of the people verify, the others correct and complete.
 DRAWING = ("correct", "annotate")
 VERIFYING = ("verify", "correct", "complete", "annotate")

@@ -261,7 +261,7 @@ class Person:
         if seen >= habits.stop_iou or (rng.random() < habits.sloppy_share and seen >= habits.sloppy_iou):
             answer = "accept"
         else:
-            answer = "fix" if seen >= SOME_OBJECT_IOU else "not_an_object"
+            answer = "fix" if seen >= SAME_OBJECT_IOU else "not_an_object"
         seconds = habits.find_seconds + habits.key_seconds
         verdict = {"question": question["id"], "answer": answer, "seconds": seconds}
         self.client.put(f"/api/verdicts/{uuid4()}/", verdict)

@@ -181,6 +181,8 @@ def statements(report: Report) -> list[str]:
             )
     if len(report.rounds) > 1:
         first, last = report.rounds[0], next((r for r in reversed(report.rounds) if r["drawn"]), report.rounds[-1])
+        if last is first:
+            last = report.rounds[-1]
         said.append(
             f"as people experienced it, round 1 against round {last['round']}, other photos: clicks beyond the first "
             f"{_number(first['clicks_beyond'])} → {_number(last['clicks_beyond'])}, failures at 5 clicks "
@@ -190,7 +192,8 @@ def statements(report: Report) -> list[str]:
         said.append(
             f"verify-then-correct: {own['verify_then_correct_seconds_per_mask']:.1f} simulated seconds per accepted mask "
             f"({own['masks']} masks), drawing such objects with the same checkpoints {own['drawing_seconds_per_mask']:.1f} "
-            f"({own['objects_drawn_for_comparison']} objects): {100 * own['saved']:.0f}% less"
+            f"({own['objects_drawn_for_comparison']} objects): {100 * abs(own['saved']):.0f}% "
+            f"{'less' if own['saved'] >= 0 else 'more'}"
         )
     automatic = report.automatic
     if automatic.get("masks") is not None:

@@ -4,11 +4,13 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from backend.annotation.models import Assignment, Mask, MaskState, Origin
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
+from backend.common.events import event_record
 from backend.datasets.models import Image, Job
 from backend.review.audit import audits_sample, chance_of, refits_due
 from backend.review.models import AuditPair, AuditPlan
@@ -61,6 +63,15 @@ def audit(dataset, annotator, as_user, deliver):
         return told
 
     return do
+
+
+def test_the_sample_is_drawn_as_a_run_ends(dataset, photo, automatic, plan, deliver):
+    plan(share=1)
+    automatic(photo, 3)
+    with transaction.atomic():
+        event_record("autolabel_run.finished", subject=dataset.id, dataset=dataset.id, purpose="label")
+    deliver()
+    assert AuditPair.objects.count() == 3
 
 
 def test_the_stated_share_is_sampled_by_the_mask_alone_and_each_once(photo, automatic, plan):
