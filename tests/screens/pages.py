@@ -82,6 +82,8 @@ SCREENS = (
     Screen("photos", "/datasets/{dataset}"),
     Screen("photos-chosen", "/datasets/{dataset}?origin=automatic&sort=least_sure"),
     Screen("photos-none", "/datasets/{dataset}?name=nothing+of+this+name"),
+    Screen("dashboard", "/datasets/{dataset}/dashboard"),
+    Screen("compare", "/datasets/{dataset}/compare"),
     Screen("import", "/datasets/{dataset}/import"),
     Screen("import-refused", "/datasets/{dataset}/import", refused_files),
     Screen("loop", "/datasets/{dataset}/loop"),

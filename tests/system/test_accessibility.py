@@ -47,7 +47,13 @@ def test_no_page_has_a_violation(page: Page, maskloop: Running):
     expect(page.get_by_role("heading", name="Models")).to_be_visible()
     expect(page.get_by_text("maskloop_tiny")).to_be_visible()
     assert violations(page) == []
-    for name, heading in (("Import", "From S3"), ("Releases",) * 2, ("People",) * 2, ("Settings",) * 2):
+    for name, heading in (
+        ("Dashboard", "Clicks per mask"),
+        ("Import", "From S3"),
+        ("Releases",) * 2,
+        ("People",) * 2,
+        ("Settings",) * 2,
+    ):
         page.get_by_role("link", name=name, exact=True).click()
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
         assert violations(page) == [], name

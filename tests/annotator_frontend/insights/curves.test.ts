@@ -82,7 +82,8 @@ test('many rounds, and many days, have few ticks', () => {
 test('what happened before the picture begins is not on it', () => {
   const mark = (at: string) => ({ at, kind: 'refused' }) as Mark
   const axis = axisOf(life, NOW)
-  expect(marksOn(axis, [mark(day(1)), mark(day(3))]).map(({ x }) => x)).toEqual([1])
+  const first = { at: day(2), kind: 'deployed', before: null } as Mark
+  expect(marksOn(axis, [mark(day(1)), first, mark(day(3))]).map(({ x }) => x)).toEqual([1])
 })
 
 test('each point says what it is of, and leads to the masks behind it', () => {

@@ -3,7 +3,7 @@ import { Link } from 'react-router'
 import { number, t } from '@/shared/i18n'
 import type { Dataset } from './queries'
 
-/** How far the work is; each number leads to the photos behind it. */
+/** How far the work is; a number leads to its photos where one list has them. */
 export function DatasetSummary({ dataset }: { dataset: Dataset }) {
   const { counts } = dataset
   const done = counts.annotated + counts.automatic
@@ -15,11 +15,7 @@ export function DatasetSummary({ dataset }: { dataset: Dataset }) {
         <Progress.Section value={share(counts.automatic)} color="blue" aria-label={t('Automatic')} />
       </Progress.Root>
       <SimpleGrid cols={{ base: 2, sm: 4 }} my="md">
-        <Figure
-          name={t('Photos labelled')}
-          value={t('{{done}} of {{all}}', { done, all: counts.images })}
-          to="?status=annotated"
-        />
+        <Figure name={t('Photos labelled')} value={t('{{done}} of {{all}}', { done, all: counts.images })} />
         <Figure name={t('Masks by people')} value={number(counts.masks_human)} to="?origin=people" />
         <Figure name={t('Automatic masks')} value={number(counts.masks_automatic)} to="?origin=automatic" />
         <Figure
@@ -35,12 +31,18 @@ export function DatasetSummary({ dataset }: { dataset: Dataset }) {
   )
 }
 
-function Figure({ name, value, to }: { name: string; value: string; to: string }) {
+function Figure({ name, value, to }: { name: string; value: string; to?: string }) {
   return (
     <div>
-      <Anchor component={Link} to={to} c="inherit" size="xl" fw={600}>
-        {value}
-      </Anchor>
+      {to ? (
+        <Anchor component={Link} to={to} c="inherit" size="xl" fw={600}>
+          {value}
+        </Anchor>
+      ) : (
+        <Text size="xl" fw={600}>
+          {value}
+        </Text>
+      )}
       <Text size="sm" c="dimmed">
         {name}
       </Text>

@@ -66,10 +66,14 @@ function Shown({ dataset, figures, isAdmin }: { dataset: string; figures: Figure
         ))}
       </SimpleGrid>
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-        <Acceptance dataset={dataset} rows={figures.acceptance} />
-        <Origins dataset={dataset} rows={figures.origins} />
-        <Work dataset={dataset} rows={figures.people} isAdmin={isAdmin} />
-        <Happened dataset={dataset} marks={figures.marks} />
+        <Stack gap="md">
+          <Acceptance dataset={dataset} rows={figures.acceptance} />
+          <Work dataset={dataset} rows={figures.people} isAdmin={isAdmin} />
+        </Stack>
+        <Stack gap="md">
+          <Origins dataset={dataset} rows={figures.origins} />
+          <Happened dataset={dataset} marks={figures.marks} />
+        </Stack>
       </SimpleGrid>
     </>
   )

@@ -20,7 +20,9 @@ function Shape({ kind }: { kind: MarkKind }) {
 
 /** What the shapes in the charts mean; those that occur. */
 export function MarksLegend({ marks }: { marks: readonly Mark[] }) {
-  const kinds = [...new Set(marks.slice(1).map(({ kind }) => kind))]
+  const kinds = [
+    ...new Set(marks.filter(({ kind, before }) => kind !== 'deployed' || before).map(({ kind }) => kind)),
+  ]
   if (!kinds.length) return null
   return (
     <ul className={classes.legend} aria-label={t('Marks')}>

@@ -169,15 +169,15 @@ export function Work({
       {rows.length === 0 ? (
         <Nothing>{t('Nothing yet.')}</Nothing>
       ) : (
-        <Table.ScrollContainer minWidth={460} type="native">
+        <Table.ScrollContainer minWidth={460} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table fz="sm" verticalSpacing={4}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>{t('Name')}</Table.Th>
                 <Table.Th className={classes.number}>{t('Masks')}</Table.Th>
-                <Table.Th className={classes.number}>{t('Median')}</Table.Th>
-                <Table.Th className={classes.number}>{t('Clicks')}</Table.Th>
-                <Table.Th className={classes.number}>{t('Together')}</Table.Th>
+                <Table.Th ta="right">{t('Seconds per mask')}</Table.Th>
+                <Table.Th ta="right">{t('Clicks per mask')}</Table.Th>
+                <Table.Th className={classes.number}>{t('Time')}</Table.Th>
                 <Table.Th className={classes.number}>{t('Photos')}</Table.Th>
                 <Table.Th className={classes.number}>{t('Verdicts')}</Table.Th>
               </Table.Tr>

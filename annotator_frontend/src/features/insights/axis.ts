@@ -73,8 +73,11 @@ export function middleOf(
   return (from + to) / 2
 }
 
-/** What is drawn as a line across: all that happened after the beginning. */
+/** What is drawn as a line across: all that happened after the beginning, and with it the first model. */
 export function marksOn(axis: Axis, marks: readonly Mark[]): { x: number; mark: Mark }[] {
   const [from, to] = axis.range
-  return marks.map(mark => ({ x: axis.at(mark.at), mark })).filter(({ x }) => x > from && x <= to)
+  return marks
+    .filter(({ kind, before }) => kind !== 'deployed' || before)
+    .map(mark => ({ x: axis.at(mark.at), mark }))
+    .filter(({ x }) => x > from && x <= to)
 }

@@ -223,7 +223,7 @@ function quality(dataset: string, rows: readonly Quality[], axis: Axis): Curve {
   )
   const series = CLICKS.map(
     (clicks, index): Series => ({
-      name: clicksInWords(clicks),
+      name: { 1: t('1 click'), 3: t('3 clicks'), 5: t('5 clicks') }[clicks],
       tone: ([3, 2, 1] as const)[index]!,
       isStepped: true,
       spots: test.flatMap(row => {

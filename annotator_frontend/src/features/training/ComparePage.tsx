@@ -44,7 +44,7 @@ export function ComparePage({ dataset, isAdmin }: { dataset: string; isAdmin: bo
         <SideCard {...own} label={t('Left')} side={left} onChoose={choose('left')} />
         <SideCard {...own} label={t('Right')} side={right} onChoose={choose('right')} />
       </SimpleGrid>
-      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
+      <SimpleGrid cols={{ base: 1, xl: 2 }} spacing="md">
         <Section
           title={t('On the test photos')}
           about={t('The gate decides by these. Differences are right minus left, with 95% intervals.')}

@@ -46,7 +46,7 @@ export function FiguresBeside({
   )
   return (
     <>
-      <Table.ScrollContainer minWidth={520} type="native">
+      <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table fz="sm" verticalSpacing={3}>
           <Table.Thead>
             <Table.Tr>
@@ -73,7 +73,7 @@ export function FiguresBeside({
                   </Table.Tr>
                   {own.map(figure => (
                     <Table.Tr key={figure.key} data-verdict={verdictOn(figure)}>
-                      <Table.Td>{names[figure.key] ?? figure.name}</Table.Td>
+                      <Table.Td className={classes.name}>{names[figure.key] ?? figure.name}</Table.Td>
                       <Table.Td className={classes.number}>{digits(figure.live)}</Table.Td>
                       <Table.Td className={classes.number}>{digits(figure.candidate)}</Table.Td>
                       <Table.Td className={classes.number}>
