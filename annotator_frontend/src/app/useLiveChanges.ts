@@ -9,17 +9,17 @@ const GATHER_MASKS_MS = 2500
 
 /** The dataset itself, without its parts. */
 const SUMMARY = ''
-/** Reckoned from all masks: only marked here as old, the dashboard asks in its own time. */
+/** Reckoned from all masks: whatever changes only marks them as old, and the dashboard asks in its own time. */
 const FIGURES = 'figures'
 
 /** Which parts of a dataset's page a kind of change is about. */
 const PARTS: Record<string, readonly string[]> = {
-  mask: [SUMMARY, 'photos', 'policy', 'audit', 'review', FIGURES],
-  training_run: ['training-runs', 'checkpoints', 'policy', FIGURES],
+  mask: [SUMMARY, 'photos', 'policy', 'audit', 'review'],
+  training_run: ['training-runs', 'checkpoints', 'policy'],
   detector_run: ['detector-runs'],
   detector: ['detector-runs', 'review'],
   release: ['releases'],
-  deployment: ['checkpoints', FIGURES],
+  deployment: ['checkpoints'],
   checkpoint: ['checkpoints'],
   member: [SUMMARY, 'members'],
   invitation: ['invitations', 'members'],
@@ -39,11 +39,13 @@ export function useLiveChanges(): void {
     let timer: ReturnType<typeof setTimeout> | undefined
     let due = Number.POSITIVE_INFINITY
     // What is on its way is not begun anew: under many changes in a row it would never arrive.
-    const again = (queryKey: string[], exact = false, isPatient = false) =>
+    const again = (queryKey: string[], exact = false) =>
       void queries.invalidateQueries(
-        { queryKey, exact, refetchType: isPatient ? 'none' : 'active' },
+        { queryKey, exact, predicate: query => query.queryKey[2] !== FIGURES },
         { cancelRefetch: false },
       )
+    const markOld = (dataset: string) =>
+      void queries.invalidateQueries({ queryKey: ['dataset', dataset, FIGURES], refetchType: 'none' })
     const refresh = () => {
       timer = undefined
       due = Number.POSITIVE_INFINITY
@@ -55,8 +57,9 @@ export function useLiveChanges(): void {
         if (parts.includes(undefined)) again(['dataset', dataset])
         else {
           for (const part of new Set(parts.flat()))
-            again(['dataset', dataset, ...(part ? [part] : [])], part === SUMMARY, part === FIGURES)
+            again(['dataset', dataset, ...(part ? [part] : [])], part === SUMMARY)
         }
+        markOld(dataset)
       }
       again(['datasets'])
       again(['me'])
