@@ -5,6 +5,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from backend.common.errors import DomainError
+from backend.datasets.models import Image
 
 
 class AssignmentNotHeld(DomainError):
@@ -54,12 +55,12 @@ class MasksUncorrected(DomainError):
 
     code: ClassVar[str] = "masks_uncorrected"
 
-    def __init__(self, faulty: Iterable[UUID]) -> None:
+    def __init__(self, faulty: Iterable[UUID], image: Image) -> None:
         names = sorted(map(str, faulty))
         count = (
             "1 mask of this photo still waits" if len(names) == 1 else f"{len(names)} masks of this photo still wait"
         )
-        super().__init__(f"{count} to be corrected or removed.", masks=names)
+        super().__init__(f"{count} to be corrected or removed.", masks=names, **_place(image))
 
 
 class MasksUndecided(DomainError):
@@ -67,14 +68,20 @@ class MasksUndecided(DomainError):
 
     code: ClassVar[str] = "masks_undecided"
 
-    def __init__(self, undecided: Iterable[UUID]) -> None:
+    def __init__(self, undecided: Iterable[UUID], image: Image) -> None:
         names = sorted(map(str, undecided))
         what = "1 proposal" if len(names) == 1 else f"{len(names)} proposals"
         super().__init__(
             f"People have not agreed yet about {what} on this photo, so it cannot be completed now. "
             "Your masks are saved: give the photo back, and it comes again once that is decided.",
             masks=names,
+            **_place(image),
         )
+
+
+def _place(image: Image) -> dict[str, str]:
+    """Where the person can do something about it: by then the page shows another photo."""
+    return {"dataset": str(image.dataset_id), "image": str(image.id)}
 
 
 class MaskIdTaken(DomainError):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -224,12 +224,12 @@ def _close_photo(held: Assignment, complete: bool) -> None:
         return
     if held.job == Job.CORRECT:
         if faulty := masks.filter(state=MaskState.FAULTY).values_list("id", flat=True):
-            raise MasksUncorrected(faulty)
+            raise MasksUncorrected(faulty, held.image)
         if complete and not undecided.exists():
             photo.update(complete_at=Now())
         return
     if held.job == Job.COMPLETE and (ids := undecided.values_list("id", flat=True)):
-        raise MasksUndecided(ids)
+        raise MasksUndecided(ids, held.image)
     if held.job == Job.ANNOTATE:
         # Nobody saw them who drew the photo from nothing: what is drawn stands in their place.
         undecided.update(state=MaskState.REPLACED)
@@ -435,14 +435,14 @@ def mask_remove(*, mask: Mask, by: User, tab: str | None = None) -> None:
 
 
 @transaction.atomic
-def masks_import(*, image: Image, masks: Sequence[np.ndarray], complete: bool) -> int:
+def masks_import(*, image: Image, masks: Iterable[np.ndarray], complete: bool) -> tuple[int, int]:
     """Store masks that came with a photo. Their ids follow from their pixels, so a second import adds nothing.
 
     Args:
         masks: (height, width) booleans each; empty ones are passed over.
         complete: nothing on the photo is left to label.
     Returns:
-        How many are new.
+        How many are new, and how many were there already.
     Raises:
         MaskRefused: one is of another size than the photo; none is stored then.
     """
@@ -472,4 +472,4 @@ def masks_import(*, image: Image, masks: Sequence[np.ndarray], complete: bool) -
         Image.objects.filter(id=image.id, complete_at__isnull=True).update(complete_at=Now())
     if new:
         event_record("masks.imported", subject=image.id, dataset=image.dataset_id, masks=len(new))
-    return len(new)
+    return len(new), len(rows) - len(new)

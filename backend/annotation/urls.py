@@ -1,6 +1,6 @@
 from django.urls import path
 
-from backend.annotation import api, gallery_api
+from backend.annotation import api, gallery_api, imports_api
 
 urlpatterns = [
     path("datasets/", api.DatasetsView.as_view()),
@@ -8,6 +8,7 @@ urlpatterns = [
     path("datasets/<uuid:dataset_id>/images/", gallery_api.ImagesView.as_view()),
     path("datasets/<uuid:dataset_id>/skips/", gallery_api.SkipsView.as_view()),
     path("datasets/<uuid:dataset_id>/assignments/", api.NextAssignmentView.as_view()),
+    path("datasets/<uuid:dataset_id>/masks/", imports_api.MaskImportView.as_view()),
     path("images/<uuid:image_id>/overlay/", gallery_api.OverlayView.as_view()),
     path("images/<uuid:image_id>/masks/", api.ImageMasksView.as_view()),
     path("images/<uuid:image_id>/open/", api.ReopenView.as_view()),

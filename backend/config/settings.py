@@ -118,6 +118,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 4 << 20  # larger files go to disk while they arri
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 MAX_IMAGE_PIXELS = 200_000_000
 MAX_PHOTO_BYTES = 512 << 20  # of one file, packed
+MAX_MASK_FILE_BYTES = 64 << 20  # of one file of masks that the page sends: it is read while the page waits
 MAX_ARCHIVE_BYTES = 20 << 30  # unpacked
 LEASE_MINUTES = 15
 # Of each training of the detector; 0: as many as the engine takes. Fewer where it is to be quick rather than good.

@@ -1,5 +1,6 @@
 """Masks as others write them -- H x W pixels."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,23 @@ def from_label_map(labels_HW: NDArray[np.integer[Any]]) -> list[NDArray[np.bool_
     Raises:
         MaskInvalid: more than one channel, or no whole numbers.
     """
+    return list(each_of_label_map(labels_HW))
+
+
+def each_of_label_map(labels_HW: NDArray[np.integer[Any]], most: int | None = None) -> Iterator[NDArray[np.bool_]]:
+    """The same one after the other: together they can take any memory.
+
+    Args:
+        most: so many values are believed to be objects; None: any number.
+    Raises:
+        MaskInvalid: as above, or there are more values; when the first is asked for.
+    """
     if labels_HW.ndim != 2 or not np.issubdtype(labels_HW.dtype, np.integer):
         raise MaskInvalid(f"a label map has one channel of whole numbers, not {labels_HW.shape} of {labels_HW.dtype}")
-    return [labels_HW == value for value in np.unique(labels_HW) if value]
+    values = np.unique(labels_HW)
+    if most is not None and len(values) > most:
+        raise MaskInvalid(f"{len(values)} different values are no objects; at most {most} are taken")
+    yield from (labels_HW == value for value in values if value)
 
 
 def from_coco(segmentation: Any, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ import { DatasetSettings } from '@/features/datasets/DatasetSettings'
 import { DatasetSummary } from '@/features/datasets/DatasetSummary'
 import { Gallery } from '@/features/gallery/Gallery'
 import { ImportPanel } from '@/features/importing/ImportPanel'
+import { MaskPanel } from '@/features/importing/MaskPanel'
 import { S3Panel } from '@/features/importing/S3Panel'
 import { Dashboard } from '@/features/insights/Dashboard'
 import { Invitations } from '@/features/people/Invitations'
@@ -35,6 +36,7 @@ export function ImportPage() {
     <Stack gap="lg">
       <ImportPanel dataset={id} />
       <S3Panel dataset={id} />
+      <MaskPanel dataset={id} />
     </Stack>
   )
 }

@@ -1,4 +1,4 @@
-import { useQueryClient } from '@tanstack/react-query'
+import { type Query, type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { type Change, listen } from '@/shared/api/changes'
 
@@ -31,57 +31,83 @@ const PARTS: Record<string, readonly string[]> = {
   audit_plan: ['audit'],
 }
 
+/** Longer than this a change does not wait for what is on its way: on a busy page there is always something. */
+const LONGEST_WAIT_MS = 5000
+
 /** What the server says has changed is asked for again. */
 export function useLiveChanges(): void {
   const queries = useQueryClient()
   useEffect(() => {
-    const waiting = new Map<string, Set<string>>()
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let due = Number.POSITIVE_INFINITY
-    // What is on its way is not begun anew: under many changes in a row it would never arrive.
-    const again = (queryKey: string[], exact = false) =>
-      void queries.invalidateQueries(
-        { queryKey, exact, predicate: query => query.queryKey[2] !== FIGURES },
-        { cancelRefetch: false },
-      )
-    const markOld = (dataset: string) =>
-      void queries.invalidateQueries({ queryKey: ['dataset', dataset, FIGURES], refetchType: 'none' })
-    const refresh = () => {
-      timer = undefined
-      due = Number.POSITIVE_INFINITY
-      // It may have been read before the change: ask after it has arrived.
-      if (queries.isFetching({ queryKey: ['dataset'] })) return refreshIn(GATHER_MS)
-      for (const [dataset, kinds] of waiting) {
-        const parts = [...kinds].map(kind => PARTS[kind])
-        // What is not listed, automatic runs above all, shows everywhere.
-        if (parts.includes(undefined)) again(['dataset', dataset])
-        else {
-          for (const part of new Set(parts.flat()))
-            again(['dataset', dataset, ...(part ? [part] : [])], part === SUMMARY)
-        }
-        markOld(dataset)
-      }
-      again(['datasets'])
-      again(['me'])
-      waiting.clear()
-    }
-    const refreshIn = (milliseconds: number) => {
-      const at = performance.now() + milliseconds
-      if (at >= due) return
-      clearTimeout(timer)
-      due = at
-      timer = setTimeout(refresh, milliseconds)
-    }
-    const onChange = ({ kind, dataset }: Change) => {
-      const kinds = waiting.get(dataset) ?? new Set()
-      const subject = kind.split('.')[0]!
-      waiting.set(dataset, kinds.add(subject))
-      refreshIn(subject === 'mask' ? GATHER_MASKS_MS : GATHER_MS)
-    }
-    const stop = listen(onChange, () => void queries.invalidateQueries())
+    const refresher = new Refresher(queries)
+    const stop = listen(
+      change => refresher.note(change),
+      () => void queries.invalidateQueries(),
+    )
     return () => {
       stop()
-      clearTimeout(timer)
+      refresher.stop()
     }
   }, [queries])
+}
+
+/** Gathers changes, and then asks again for what they are about: once, and not before what is on its way has arrived. */
+export class Refresher {
+  private readonly waiting = new Map<string, Set<string>>()
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private due = Number.POSITIVE_INFINITY
+  /** When the oldest of the changes that wait should have been asked about. */
+  private late = Number.POSITIVE_INFINITY
+
+  constructor(private readonly queries: QueryClient) {}
+
+  note({ kind, dataset }: Change): void {
+    const kinds = this.waiting.get(dataset) ?? new Set()
+    const subject = kind.split('.')[0]!
+    this.waiting.set(dataset, kinds.add(subject))
+    this.refreshIn(subject === 'mask' ? GATHER_MASKS_MS : GATHER_MS)
+  }
+
+  stop(): void {
+    clearTimeout(this.timer)
+  }
+
+  private refreshIn(milliseconds: number): void {
+    const at = Date.now() + milliseconds
+    if (at >= this.due) return
+    clearTimeout(this.timer)
+    this.due = at
+    this.timer = setTimeout(() => this.refresh(), milliseconds)
+  }
+
+  private refresh(): void {
+    this.due = Number.POSITIVE_INFINITY
+    this.late = Math.min(this.late, Date.now())
+    const isTooLate = Date.now() - this.late >= LONGEST_WAIT_MS
+    // It may have been read before the change: ask after it has arrived.
+    if (this.queries.isFetching({ queryKey: ['dataset'] }) && !isTooLate) {
+      this.refreshIn(GATHER_MS)
+      return
+    }
+    this.late = Number.POSITIVE_INFINITY
+    for (const [dataset, kinds] of this.waiting) {
+      const parts = [...kinds].map(kind => PARTS[kind])
+      // What is not listed, automatic runs above all, shows everywhere.
+      if (parts.includes(undefined)) this.askAgain(['dataset', dataset], isTooLate)
+      else {
+        for (const part of new Set(parts.flat()))
+          this.askAgain(['dataset', dataset, ...(part ? [part] : [])], isTooLate, part === SUMMARY)
+      }
+      const figures = ['dataset', dataset, FIGURES]
+      void this.queries.invalidateQueries({ queryKey: figures, refetchType: 'none' })
+    }
+    this.askAgain(['datasets'], isTooLate)
+    this.askAgain(['me'], isTooLate)
+    this.waiting.clear()
+  }
+
+  /** What is on its way is not begun anew, unless that is overdue: under many changes in a row it would never arrive. */
+  private askAgain(queryKey: string[], cancelRefetch: boolean, exact = false): void {
+    const predicate = (query: Query) => query.queryKey[2] !== FIGURES
+    void this.queries.invalidateQueries({ queryKey, exact, predicate }, { cancelRefetch })
+  }
 }

@@ -1,10 +1,12 @@
 """manage.py import_masks."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from PIL import Image as Pillow
 
@@ -69,7 +71,7 @@ def test_a_mask_of_another_size_is_refused_and_named(dataset, photo, tmp_path, c
     said = capsys.readouterr().err
     assert "9 x 9 px, the photo is 40 x 60" in said
     assert "nobody: there is no such photo" in said
-    assert "broken.png" in said
+    assert "broken: there is no such photo" in said
     assert not Mask.objects.exists()
 
 
@@ -79,3 +81,75 @@ def test_a_source_that_is_neither_is_a_clear_error(dataset, tmp_path):
         call_command("import_masks", str(dataset.id), str(tmp_path / "x.json"))
     with pytest.raises(CommandError, match="no label maps"):
         call_command("import_masks", str(dataset.id), str(tmp_path))
+
+
+def sent(client, dataset, name: str, content: bytes, **fields: str):
+    file = SimpleUploadedFile(name, content)
+    return client.post(f"/api/datasets/{dataset.id}/masks/", {"file": file, **fields}, format="multipart")
+
+
+def test_the_page_sends_a_label_map_and_the_same_again_adds_nothing(dataset, photo, label_maps, as_user, admin):
+    (file,) = (label_maps[0] / "masks").iterdir()
+    for added in (2, 0):
+        reply = sent(as_user(admin), dataset, file.name, file.read_bytes())
+        assert reply.status_code == 201
+        assert reply.json() == {"added": added, "already_there": 2 - added, "refused": []}
+    photo.refresh_from_db()
+    assert photo.annotated_at is None
+    sent(as_user(admin), dataset, file.name, file.read_bytes(), complete="true")
+    photo.refresh_from_db()
+    assert photo.complete_at is not None
+
+
+def test_what_a_json_says_of_each_photo_is_taken_or_refused_by_itself(dataset, photo, as_user, admin):
+    def entry(number: int, name: str, height: int, segmentation: object) -> tuple[dict, dict]:
+        image = {"id": number, "file_name": name, "height": height, "width": photo.width}
+        return image, {"image_id": number, "segmentation": segmentation}
+
+    box = [[10, 10, 30, 10, 30, 20, 10, 20]]
+    entries = [
+        entry(1, photo.file_name, photo.height, box),
+        entry(2, "nobody.jpg", photo.height, box),
+        entry(3, f"elsewhere/{photo.file_name}", 1_000_000_000, box),  # nothing of that size is decoded
+        entry(4, f"again/{photo.file_name}", photo.height, "no segmentation"),
+    ]
+    content = {"images": [image for image, _ in entries], "annotations": [one for _, one in entries]}
+    reply = sent(as_user(admin), dataset, "coco.json", json.dumps(content).encode())
+    assert (reply.status_code, reply.json()["added"]) == (201, 1)
+    refused = {refusal["name"]: refusal["message"] for refusal in reply.json()["refused"]}
+    assert refused.keys() == {image["file_name"] for image, _ in entries[1:]}
+    assert "no such photo" in refused["nobody.jpg"]
+    assert "1000000000" in refused[f"elsewhere/{photo.file_name}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("masks.zip", b"PK", "neither a label map"),
+        ("../../x.json", b"[1]", "x.json is not a COCO json"),
+        ("x.json", b"[" * 100_000, "not a COCO json"),
+        ("x.json", b'{"images": [], "annotations": [{"image_id": 1}]}', "not a COCO json"),
+    ],
+)
+def test_what_is_no_file_of_masks_is_refused_in_a_sentence(dataset, as_user, admin, name, content, said):
+    reply = sent(as_user(admin), dataset, name, content)
+    assert reply.status_code == 400
+    assert said in reply.json()["message"]
+
+
+def test_a_label_map_that_is_none_is_refused_by_name(dataset, photo, as_user, admin, settings):
+    stem = Path(photo.file_name).stem
+    picture = io.BytesIO()
+    Pillow.fromarray(np.zeros((*photo.size, 3), np.uint8)).save(picture, "PNG")
+    cut = picture.getvalue()[:60]
+    for content in (picture.getvalue(), cut, b"no picture"):
+        (refusal,) = sent(as_user(admin), dataset, f"{stem}.png", content).json()["refused"]
+        assert refusal["message"].startswith(f"{stem}.png: ")
+    settings.MAX_MASK_FILE_BYTES = 10
+    assert "larger than" in sent(as_user(admin), dataset, f"{stem}.png", picture.getvalue()).json()["message"]
+    assert not Mask.objects.exists()
+
+
+def test_only_admins_import_masks(dataset, photo, as_user, annotator, reviewer, stranger):
+    for person, status in ((annotator, 403), (reviewer, 403), (stranger, 404)):
+        assert sent(as_user(person), dataset, "x.json", b"{}").status_code == status

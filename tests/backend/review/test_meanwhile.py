@@ -95,7 +95,8 @@ def test_a_photo_with_an_undecided_proposal_is_not_completed(photo, propose, ask
     Mask.objects.update(state=MaskState.PROPOSED)
     refused = submit(admin, held, complete=True)
     assert (refused.status_code, refused.json()["code"]) == (409, "masks_undecided")
-    assert refused.json()["extra"] == {"masks": [str(mask.id)]}
+    place = {"dataset": str(mask.image.dataset_id), "image": str(mask.image_id)}
+    assert refused.json()["extra"] == {"masks": [str(mask.id)], **place}
     assert refused.json()["message"].startswith("People have not agreed yet about 1 proposal on this photo")
     assert Image.objects.get().annotated_at is None
     assert Assignment.objects.get().state == "open"

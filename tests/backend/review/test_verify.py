@@ -316,7 +316,7 @@ def test_what_failed_is_corrected_and_then_the_photo_is_completed(
     submit = f"/api/assignments/{held['id']}/submit/"
     refused = client.post(submit, {"masks": []}, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "masks_uncorrected")
-    assert refused.json()["extra"] == {"masks": [str(wrong.id)]}
+    assert refused.json()["extra"]["masks"] == [str(wrong.id)]
     from backend.annotation.models import Assignment
 
     corrected = uuid4()

@@ -111,15 +111,19 @@ function doorOf(dataset: string): Door {
         })),
       }
     },
-    pause: milliseconds =>
-      new Promise(resolve => {
-        const go = () => {
-          clearTimeout(timer)
-          window.removeEventListener('online', go)
-          resolve()
-        }
-        const timer = setTimeout(go, milliseconds)
-        window.addEventListener('online', go)
-      }),
+    pause: untilOnline,
   }
+}
+
+/** After so long, or sooner when the network is back. */
+export function untilOnline(milliseconds: number): Promise<void> {
+  return new Promise(resolve => {
+    const go = () => {
+      clearTimeout(timer)
+      window.removeEventListener('online', go)
+      resolve()
+    }
+    const timer = setTimeout(go, milliseconds)
+    window.addEventListener('online', go)
+  })
 }

@@ -551,6 +551,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/masks/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Masks of photos that the dataset has. The same file again adds nothing. */
+        post: operations["masks_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/members/": {
         parameters: {
             query?: never;
@@ -1871,6 +1888,18 @@ export interface components {
          * @enum {string}
          */
         MarkJsonKindEnum: "promoted" | "refused" | "insufficient_evidence" | "failed" | "cancelled" | "deployed" | "stage";
+        MaskFileFormRequest: {
+            /**
+             * Format: binary
+             * @description A label map (PNG, named as its photo is), or a COCO json.
+             */
+            file: string;
+            /**
+             * @description Nothing is left to label on these photos.
+             * @default false
+             */
+            complete?: boolean;
+        };
         /**
          * @description * `assisted` - assisted
          *     * `brush` - brush
@@ -1934,6 +1963,16 @@ export interface components {
          * @enum {string}
          */
         MaskOrigin: "assisted" | "brush" | "proposed" | "automatic" | "imported";
+        MaskRefusalJson: {
+            /** @description The file, or the photo that a json names. */
+            name: string;
+            message: string;
+        };
+        MaskReportJson: {
+            added: number;
+            already_there: number;
+            refused: components["schemas"]["MaskRefusalJson"][];
+        };
         /**
          * @description * `proposed` - Proposed
          *     * `active` - Active
@@ -3769,6 +3808,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KnownJson"];
+                };
+            };
+        };
+    };
+    masks_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["MaskFileFormRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaskReportJson"];
                 };
             };
         };

@@ -1,13 +1,12 @@
 """manage.py import_masks DATASET FOLDER_OR_JSON"""
 
 from argparse import ArgumentParser
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from backend.annotation.importing import read_masks
-from backend.annotation.services import masks_import
+from backend.annotation.importing import mask_files_import
 from backend.common.errors import DomainError
 from backend.datasets.lookup import dataset_named
 
@@ -25,30 +24,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        dataset = dataset_named(options["dataset"])
-        photos = {PurePath(image.file_name).stem: image for image in dataset.images.all()}
-        added = known = refused = 0
         try:
-            for found in read_masks(options["source"]):
-                if isinstance(found, DomainError):
-                    refused += 1
-                    self.stderr.write(found.message)
-                    continue
-                name, masks = found
-                if name not in photos:
-                    refused += 1
-                    self.stderr.write(f"{name}: there is no such photo in the dataset.")
-                    continue
-                try:
-                    new = masks_import(image=photos[name], masks=masks, complete=options["complete"])
-                except DomainError as refusal:
-                    refused += 1
-                    self.stderr.write(refusal.message)
-                    continue
-                added += new
-                known += len(masks) - new
+            report = mask_files_import(
+                dataset=dataset_named(options["dataset"]), source=options["source"], complete=options["complete"]
+            )
         except DomainError as refusal:
             raise CommandError(refusal.message) from refusal
-        self.stdout.write(f"{added} masks imported, {known} were there already, {refused} photos refused.")
-        if refused and not added and not known:
+        for _, why in report.refused:
+            self.stderr.write(why)
+        self.stdout.write(
+            f"{report.added} masks imported, {report.already_there} were there already, "
+            f"{len(report.refused)} photos refused."
+        )
+        if report.refused and not report.added and not report.already_there:
             raise CommandError("Nothing was imported.")

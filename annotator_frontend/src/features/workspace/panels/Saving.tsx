@@ -1,7 +1,8 @@
 import { Button, Group, Text } from '@mantine/core'
 import { useSyncExternalStore } from 'react'
-import { t } from '@/shared/i18n'
-import type { Outbox, SavingState } from '../saving/outbox'
+import { Link, useLocation } from 'react-router'
+import { t, text } from '@/shared/i18n'
+import type { Outbox, Refused, SavingState } from '../saving/outbox'
 import classes from './panels.module.css'
 
 /** Whether everything is with the server, and what can be done where it is not. */
@@ -32,6 +33,7 @@ export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: 
       )}
       {saving.name === 'stuck' && (
         <>
+          <WayOut refused={saving} />
           {!isElsewhere && (
             <Button
               size="compact-xs"
@@ -55,6 +57,29 @@ export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: 
       )}
     </Group>
   )
+}
+
+/** Where something can be done about a photo that the server does not take as finished: it is not the one on show any more. */
+function WayOut({ refused: { code, extra } }: { refused: Refused }) {
+  const { pathname, search } = useLocation()
+  const way = WAYS_OUT[code]
+  if (!way || !extra.dataset) return null
+  return (
+    <Button
+      size="compact-xs"
+      className={classes.answer}
+      component={Link}
+      to={`/datasets/${extra.dataset}/${way.page}${way.isOfPhoto ? `&image=${extra.image}` : ''}`}
+      state={{ from: pathname + search }}
+    >
+      {t(way.words)}
+    </Button>
+  )
+}
+
+const WAYS_OUT: Record<string, { page: string; isOfPhoto: boolean; words: string }> = {
+  masks_undecided: { page: 'verify', isOfPhoto: false, words: text('Judge proposals') },
+  masks_uncorrected: { page: 'label?job=correct', isOfPhoto: true, words: text('Open the photo') },
 }
 
 function inWords(state: SavingState): string {

@@ -53,12 +53,19 @@ export interface Server {
 /** The server, as a window speaks to it; undefined: the one at hand. */
 export type ServerOf = (tab: string | undefined) => Server
 
+/** What the server said of one that it refuses; `extra` names what it is about. */
+export interface Refused {
+  why: string
+  code: string
+  extra: Readonly<Record<string, unknown>>
+}
+
 export type SavingState =
   | { name: 'saved' }
   | { name: 'saving'; unsent: number }
   | { name: 'waiting'; unsent: number; why: string }
   /** The server refuses one: a person has to decide. Operations on other photos go on being sent. */
-  | { name: 'stuck'; unsent: number; why: string; code: string }
+  | ({ name: 'stuck'; unsent: number } & Refused)
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
@@ -80,7 +87,7 @@ export class Outbox {
   private writing: Promise<void> = Promise.resolve()
   private journalProblem: string | null = null
   /** Photos with an operation that the server refused, and what it said: those that follow on them wait. */
-  private readonly held = new Map<string, { why: string; code: string }>()
+  private readonly held = new Map<string, Refused>()
   private made = 0
   private readonly listeners = new Set<() => void>()
   state: SavingState = { name: 'saved' }
@@ -265,8 +272,8 @@ export class Outbox {
           await this.send(first)
         } catch (error) {
           if (isPassing(error)) throw error
-          const code = error instanceof ApiError ? error.code : 'fault'
-          this.held.set(operation.image, { why: messageOf(error), code })
+          const { code, extra } = error instanceof ApiError ? error : { code: 'fault', extra: {} }
+          this.held.set(operation.image, { why: messageOf(error), code, extra })
           continue
         }
       }

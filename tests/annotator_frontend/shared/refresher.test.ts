@@ -1,0 +1,52 @@
+import { QueryClient, QueryObserver } from '@tanstack/react-query'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Refresher } from '@/app/useLiveChanges'
+
+let queries: QueryClient
+let refresher: Refresher
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  queries = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  refresher = new Refresher(queries)
+})
+afterEach(() => {
+  refresher.stop()
+  queries.clear()
+  vi.useRealTimers()
+})
+
+/** A list on show; returns how often the server was asked for it. */
+function watch(part: string, answer: () => Promise<unknown>): () => number {
+  let asked = 0
+  const queryFn = () => {
+    asked++
+    return answer()
+  }
+  new QueryObserver(queries, { queryKey: ['dataset', 'd', part], queryFn }).subscribe(() => {})
+  return () => asked
+}
+
+const change = (kind: string) => ({ kind, subject: 's', dataset: 'd', data: {} })
+
+test('many changes in a row ask once, for what they are about', async () => {
+  const releases = watch('releases', async () => 1)
+  const members = watch('members', async () => 1)
+  await vi.advanceTimersByTimeAsync(10)
+  for (let i = 0; i < 20; i++) refresher.note(change('release.written'))
+  await vi.advanceTimersByTimeAsync(1000)
+  expect([releases(), members()]).toEqual([2, 1])
+})
+
+test('a change is asked about within seconds, though there is always a question on its way', async () => {
+  const endless = watch('photos', () => new Promise(() => {}))
+  const releases = watch('releases', async () => 1)
+  await vi.advanceTimersByTimeAsync(10)
+  refresher.note(change('release.written'))
+  await vi.advanceTimersByTimeAsync(4000)
+  expect(releases()).toBe(1)
+  await vi.advanceTimersByTimeAsync(3000)
+  expect(releases()).toBe(2)
+  // What is not about it goes on.
+  expect(endless()).toBe(1)
+})
