@@ -40,6 +40,7 @@ def test_an_object_is_labelled_without_a_mouse_and_a_live_region_says_what_happe
     expect(told).to_contain_text("Mask 1 of 3, predicted IoU")
     key("2")
     expect(told).to_contain_text("Mask 2 of 3")
+    assert violations(page) == []
     key("Enter")
     expect(told).to_contain_text("Object accepted. Objects: 1")
 
@@ -76,6 +77,7 @@ def test_an_object_is_labelled_without_a_mouse_and_a_live_region_says_what_happe
     expect(page.get_by_role("dialog")).to_have_count(0)
     key("Shift+Enter")
     expect(page.get_by_role("menuitem", name="Too difficult")).to_be_visible()
+    assert violations(page) == []
     key("Escape")
     expect(page.get_by_role("menu")).to_have_count(0)  # while it fades out, keys are still its own
     expect(objects).to_have_text("2")
