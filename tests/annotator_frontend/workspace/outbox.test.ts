@@ -397,3 +397,18 @@ test('of what the server has confirmed only that counts which it may not have to
   await settle()
   expect(outbox.operationsOn('photo')).toEqual([])
 })
+
+test('a photo that others have to decide about first is given back instead, and the rest of it stays saved', async () => {
+  const outbox = open()
+  outbox.add(put('a'))
+  await settle()
+  failures = [new ApiError(409, 'masks_undecided', 'People have not agreed yet.', { image: 'photo', dataset: 'd' })]
+  outbox.add({ kind: 'submit', image: 'photo', assignment: 'lease 1', masks: ['a'] })
+  await settle()
+  expect(outbox.state).toMatchObject({ name: 'stuck', code: 'masks_undecided', extra: { dataset: 'd' } })
+  outbox.giveBackFirst()
+  await settle()
+  expect(outbox.state).toEqual({ name: 'saved' })
+  expect(said.at(-1)).toContain('release')
+  expect(said.some(one => one.startsWith('submit'))).toBe(false)
+})

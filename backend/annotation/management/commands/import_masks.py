@@ -30,7 +30,7 @@ class Command(BaseCommand):
             )
         except DomainError as refusal:
             raise CommandError(refusal.message) from refusal
-        for _, why in report.refused:
+        for _what, why in report.refused:
             self.stderr.write(why)
         self.stdout.write(
             f"{report.added} masks imported, {report.already_there} were there already, "

@@ -1,7 +1,6 @@
 import { Button, Group, Text } from '@mantine/core'
 import { useSyncExternalStore } from 'react'
-import { Link, useLocation } from 'react-router'
-import { t, text } from '@/shared/i18n'
+import { t } from '@/shared/i18n'
 import type { Outbox, Refused, SavingState } from '../saving/outbox'
 import classes from './panels.module.css'
 
@@ -33,7 +32,7 @@ export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: 
       )}
       {saving.name === 'stuck' && (
         <>
-          <WayOut refused={saving} />
+          <WayOut refused={saving} outbox={outbox} />
           {!isElsewhere && (
             <Button
               size="compact-xs"
@@ -49,7 +48,7 @@ export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: 
             variant="default"
             color="red"
             className={classes.answer}
-            onClick={() => outbox.dropFirst()}
+            onClick={() => void outbox.dropFirst()}
           >
             {t('Give this one up')}
           </Button>
@@ -59,27 +58,24 @@ export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: 
   )
 }
 
-/** Where something can be done about a photo that the server does not take as finished: it is not the one on show any more. */
-function WayOut({ refused: { code, extra } }: { refused: Refused }) {
-  const { pathname, search } = useLocation()
-  const way = WAYS_OUT[code]
-  if (!way || !extra.dataset) return null
+/** A photo that the server does not take as finished, and that is not on show any more: where something can be done about it. */
+function WayOut({ refused: { code, extra }, outbox }: { refused: Refused; outbox: Outbox }) {
+  if (code === 'masks_undecided') {
+    return (
+      <Button size="compact-xs" className={classes.answer} onClick={() => outbox.giveBackFirst()}>
+        {t('Give the photo back')}
+      </Button>
+    )
+  }
+  if (code !== 'masks_uncorrected') return null
+  // It is submitted anew, from there.
+  const open = () =>
+    window.location.assign(`/datasets/${extra.dataset}/label?job=correct&image=${extra.image}`)
   return (
-    <Button
-      size="compact-xs"
-      className={classes.answer}
-      component={Link}
-      to={`/datasets/${extra.dataset}/${way.page}${way.isOfPhoto ? `&image=${extra.image}` : ''}`}
-      state={{ from: pathname + search }}
-    >
-      {t(way.words)}
+    <Button size="compact-xs" className={classes.answer} onClick={() => void outbox.dropFirst().then(open)}>
+      {t('Open the photo')}
     </Button>
   )
-}
-
-const WAYS_OUT: Record<string, { page: string; isOfPhoto: boolean; words: string }> = {
-  masks_undecided: { page: 'verify', isOfPhoto: false, words: text('Judge proposals') },
-  masks_uncorrected: { page: 'label?job=correct', isOfPhoto: true, words: text('Open the photo') },
 }
 
 function inWords(state: SavingState): string {

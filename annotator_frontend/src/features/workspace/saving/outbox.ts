@@ -165,10 +165,10 @@ export class Outbox {
     if (!this.isSending) void this.sendAll()
   }
 
-  /** Give the operation up that the server refuses: an answer to `stuck`. */
-  dropFirst(): void {
+  /** Give the operation up that the server refuses: an answer to `stuck`. Resolves when no later page finds it. */
+  dropFirst(): Promise<void> {
     const refused = this.entries.findIndex(({ operation }) => this.held.has(operation.image))
-    if (refused < 0) return // meanwhile it was sent
+    if (refused < 0) return this.writing // meanwhile it was sent
     const [dropped] = this.entries.splice(refused, 1)
     this.forget(dropped!)
     const { operation } = dropped!
@@ -182,7 +182,17 @@ export class Outbox {
         return { ...other, masks: other.masks.filter(id => id !== operation.id) }
       })
     }
+    const forgotten = this.writing
     this.kick()
+    return forgotten
+  }
+
+  /** Instead of what the server refuses, give its photo back: somebody else has to decide first. */
+  giveBackFirst(): void {
+    const refused = this.entries.find(({ operation }) => this.held.has(operation.image))?.operation
+    if (!refused) return
+    void this.dropFirst()
+    this.add({ kind: 'release', image: refused.image, assignment: refused.assignment })
   }
 
   subscribe = (listener: () => void): (() => void) => {
