@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 UPLOADED_AT_ONCE = 20
 LONGEST_WAIT_SECONDS = 3600.0  # for one training run, or one automatic run
-PROPOSALS_WITHIN_SECONDS = 180.0
+NO_PROPOSALS_SECONDS = 90.0  # with none there and none in the making: there will be none
 SAMPLED_WITHIN_SECONDS = 150.0
 #: A detector that can promise no more is of no help.
 LEAST_PRECISION = 0.2
@@ -128,13 +128,19 @@ class Admin:
             self.client.patch(f"/api/datasets/{self.dataset}/review/rules/", {"precision": int(100 * best) / 100})
 
     def proposals_ready(self) -> bool:
-        """Wait until none is in the making. False: there are none."""
+        """Wait until none is in the making, however long the workers take. False: there are none."""
+        idle_since = time.monotonic()
 
         def settled() -> bool | None:
+            nonlocal idle_since
             proposals = self.get("review/")["proposals"]
-            return True if not proposals["preparing"] and proposals["offered"] else None
+            if proposals["preparing"]:
+                idle_since = time.monotonic()
+                return None
+            is_late = time.monotonic() - idle_since > NO_PROPOSALS_SECONDS
+            return True if proposals["offered"] else False if is_late else None
 
-        return bool(self._or_none(settled, PROPOSALS_WITHIN_SECONDS))
+        return self.awaited("proposals", settled)
 
     # -- the automatic stage
 
