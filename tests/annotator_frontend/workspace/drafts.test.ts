@@ -84,6 +84,30 @@ test('the object in work goes on after a reload, with the very logits that go ba
   expect(after.draft()).toBeNull()
 })
 
+test('after a reload the clicks are taken back one by one, not the whole object at once', () => {
+  const before = open(effects())
+  for (const x of [1, 2, 3]) {
+    before.addPrompt({ kind: 'point', at: { x, y: 1 }, label: 1 })
+    before.answered('photo', before.state.revision, [answer()])
+  }
+  const own = effects()
+  const after = open(own)
+  after.restore(structuredClone(before.draft()))
+  expect(own.asked).toEqual([])
+  after.undo()
+  expect(after.state.prompts).toEqual(before.state.prompts.slice(0, 2))
+  expect(after.state.isWaiting).toBe(true) // what two clicks give is asked again
+  expect(own.asked).toHaveLength(1)
+  after.answered('photo', after.state.revision, [answer()])
+  after.redo()
+  expect(after.state.candidates).toEqual(before.state.candidates)
+  after.undo()
+  after.undo()
+  expect(after.state.prompts).toHaveLength(1)
+  after.undo()
+  expect(after.draft()).toBeNull()
+})
+
 test('a draft is kept as run lengths, and comes back pixel for pixel; so does one that was kept as pixels', () => {
   const before = open(effects())
   before.addPrompt({ kind: 'point', at: { x: 1, y: 1 }, label: 1 })

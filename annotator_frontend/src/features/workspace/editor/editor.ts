@@ -93,7 +93,7 @@ export class Editor {
     if (photo === null || this.isBusy || !Array.isArray(draft.prompts) || !isBusy(draft)) return
     // What it corrects may be gone meanwhile: then it is an object of its own.
     if (!masks.some(({ id }) => id === draft.refines)) draft.refines = null
-    this.goTo(draft, [...this.state.past, this.document()], [])
+    this.goTo(draft, [...this.state.past, this.document(), ...stepsTo(draft)], [])
   }
 
   get state(): EditorState {
@@ -552,4 +552,17 @@ export class Editor {
       this.effects.ask(photo, revision + 1, target.prompts, target.fedBack)
     }
   }
+}
+
+/** A draft's clicks, so that they can be taken back one by one. What the fewer ones give is asked when somebody goes back to them. */
+function stepsTo({ prompts, painted, fedBack, refines, masks }: Step): Step[] {
+  if (painted) return []
+  const corrected = fedBack instanceof Float32Array ? null : fedBack
+  return prompts.slice(1).map((_, before) => ({
+    ...NO_OBJECT,
+    masks,
+    refines,
+    fedBack: corrected,
+    prompts: prompts.slice(0, before + 1),
+  }))
 }
