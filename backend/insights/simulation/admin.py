@@ -17,6 +17,7 @@ UPLOADED_AT_ONCE = 20
 LONGEST_WAIT_SECONDS = 3600.0  # for one training run, or one automatic run
 NO_PROPOSALS_SECONDS = 90.0  # with none there and none in the making: there will be none
 SAMPLED_WITHIN_SECONDS = 150.0
+CONCLUDED_WITHIN_SECONDS = 30.0
 #: A detector that can promise no more is of no help.
 LEAST_PRECISION = 0.2
 _FINISHED = ("done", "failed", "cancelled")
@@ -183,6 +184,15 @@ class Admin:
             return self.get("audit/")["report"]["waiting"] or None
 
         return self._or_none(sampled, SAMPLED_WITHIN_SECONDS) or 0
+
+    def audit_concluded(self, sampled: int) -> dict[str, Any]:
+        """What the server makes of it, once it has measured all of the sample: an event tells it to, after the submission."""
+
+        def measured() -> dict[str, Any] | None:
+            report: dict[str, Any] = self.get("audit/")["report"]
+            return report if report["all"]["pairs"] >= sampled else None
+
+        return self._or_none(measured, CONCLUDED_WITHIN_SECONDS) or self.get("audit/")["report"]
 
     # -- waiting
 

@@ -278,7 +278,7 @@ class Simulation:
         waiting = self.admin.audit_begins()
         self.say(f"audit: {waiting} masks in the sample")
         self._work(lambda _: ("audit",), lambda: False)
-        self.report.audit = self.admin.get("audit/")["report"]
+        self.report.audit = self.admin.audit_concluded(waiting)
 
     # -- what the model is worth
 

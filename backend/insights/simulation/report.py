@@ -209,7 +209,7 @@ def statements(report: Report) -> list[str]:
             f"{counts['put']} masks sent, {counts['expected']} of them count, {counts['in_database']} in the database: "
             f"{counts['lost']} lost, {counts['doubled']} doubled; {counts['accepted_proposals']} accepted proposals, "
             f"{counts['accepted_proposals_lost']} lost; {counts['automatic_made']} automatic masks, "
-            f"{counts['automatic_in_database']} in the database"
+            f"{counts['automatic_in_database']} in the database and {counts['automatic_changed_by_audits']} changed by audits"
         )
     said.append(f"{report.seconds / 60:.1f} minutes on the clock")
     return said
@@ -308,14 +308,15 @@ def page_of(report: Report) -> str:
     charts, most = charts_of(report)
     name = f"{report.settings['name']} on {report.settings['data']}"
     cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    by_model = [(f"{words}: {one.name}", content) for one in report.samples_automatic for words, content in one.shown]
     samples = "".join(
         '<div class="row">'
         + "".join(
-            f"<figure>{image_tag(content, f'{sample.name}: {words}')}<figcaption>{escape(words)}</figcaption></figure>"
-            for words, content in sample.shown
+            f"<figure>{image_tag(content, words)}<figcaption>{escape(words)}</figcaption></figure>"
+            for words, content in shown
         )
         + "</div>"
-        for sample in [*report.samples, *report.samples_automatic]
+        for shown in [*(one.shown for one in report.samples), by_model]
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(name)}</title>'
