@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
-import { type Bitmask, cropped, drawBorder, edgesOf, inTurn } from '@/shared/geometry/bitmask'
+import { type Bitmask, covers, cropped, drawBorder, edgesOf, inTurn } from '@/shared/geometry/bitmask'
 import { logitsToMask } from '@/shared/geometry/logits'
 import type { Box, Size } from '@/shared/geometry/points'
+import { blocksOf, cutToBox, maskOf, pixelsIn, runsOf } from '@/shared/geometry/rowRuns'
+import { decode, encode } from '@/shared/geometry/runLengths'
 import { noise, numbers } from './plain'
 
 /** `logitsToMask`, each pixel read on its own. */
@@ -127,5 +129,55 @@ test('a pen goes along every piece of a border once, lifts only between two clos
     const part = draw(0, [x0, y0, x1, y1]).flatMap(line => line.slice(1).map((to, i) => [...line[i]!, ...to]))
     expect(sorted(part.filter(touches))).toEqual(sorted(pieces(turned).filter(touches)))
     expect(part.length).toBe(part.filter(touches).length)
+  }
+})
+
+/** Bits down the columns, and COCO's text of how long they stay the same. */
+function plainText({ size: { height, width }, box: [x0, y0, x1, y1], bits }: Bitmask): string {
+  const runs = [0]
+  for (let pixel = 0; pixel < height * width; pixel++) {
+    const [x, y] = [Math.floor(pixel / height), pixel % height]
+    const isIn = x >= x0 && x < x1 && y >= y0 && y < y1 && bits[(y - y0) * (x1 - x0) + x - x0] === 1
+    if (isIn !== (runs.length % 2 === 0)) runs.push(0)
+    runs[runs.length - 1]!++
+  }
+  return runs
+    .map((run, index) => {
+      let [rest, text] = [index > 2 ? run - runs[index - 2]! : run, '']
+      for (;;) {
+        const [group, after] = [rest & 31, rest >> 5]
+        const isLast = after === (group & 16 ? -1 : 0)
+        text += String.fromCharCode(48 + group + (isLast ? 0 : 32))
+        if (isLast) return text
+        rest = after
+      }
+    })
+    .join('')
+}
+
+test('runs along rows are the mask: its pixels, its blocks at every size, its text', () => {
+  const random = numbers(8)
+  for (let round = 0; round < 300; round++) {
+    const size = { height: 1 + Math.floor(random() * 20), width: 1 + Math.floor(random() * 20) }
+    const share = [0, 0.1, 0.5, 0.9, 1][round % 5]!
+    const own = cropped(Uint8Array.from({ length: size.height * size.width }, () => +(random() < share)), size)
+    const runs = runsOf(own)
+    expect(maskOf(runs, size)).toEqual(own)
+    expect(pixelsIn(runs)).toBe(own.bits.reduce((sum, bit) => sum + bit, 0))
+    expect(cutToBox(own.box[1] - 1, [0, ...runs.rows, runs.turns.length], [...runs.turns])).toEqual(runs)
+    expect(encode(own)).toBe(plainText(own))
+    expect(decode(encode(own), size)).toEqual(own)
+    for (let level = 0; level < 4; level++) {
+      const { box, bits } = blocksOf(runs, level)
+      for (let y = box[1]; y < box[3]; y++) {
+        for (let x = box[0]; x < box[2]; x++) {
+          let isAny = false
+          for (let i = 0; i < 4 ** level; i++) {
+            isAny ||= covers(own, (x << level) + (i % 2 ** level), (y << level) + (i >> level))
+          }
+          expect(bits[(y - box[1]) * (box[2] - box[0]) + x - box[0]]).toBe(+isAny)
+        }
+      }
+    }
   }
 })

@@ -123,7 +123,7 @@ test('a decoder that no held photo needs is released, once there is another', as
   await load('a') // it is fetched again, should a photo need it
 })
 
-test('the area that the worker counted is not counted again', () => {
+test('the runs that the worker found are not searched for again', () => {
   new DecoderClient().know([
     {
       index: null,
@@ -131,7 +131,7 @@ test('the area that the worker counted is not counted again', () => {
       stability: 1,
       logits: new Float32Array(1),
       mask: MASK,
-      area: 12_345,
+      runs: { box: [0, 0, 5, 1], rows: Uint32Array.of(0, 2), turns: Uint32Array.of(0, 12_345) },
       region: null,
     },
   ])

@@ -1,14 +1,18 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { PainterClient } from '@/features/workspace/canvas/painter/client'
 import { apart, Painter } from '@/features/workspace/canvas/painter/painter'
-import type { Scene, ToPainter } from '@/features/workspace/canvas/painter/protocol'
+import { drawMask, Shapes } from '@/features/workspace/canvas/painter/plate'
+import type { Scene, Shown, ToPainter } from '@/features/workspace/canvas/painter/protocol'
 import { Pyramid } from '@/features/workspace/canvas/painter/pyramid'
 import type { Bitmask } from '@/shared/geometry/bitmask'
+import { type RowRuns, runsOf } from '@/shared/geometry/rowRuns'
+import { numbers } from '../shared/plain'
 
 /** A canvas that keeps the pixels that are put into it, and what is drawn on it. */
 class FakeCanvas {
   drawn: unknown[] = []
   put = 0
+  image: FakeImageData | null = null
   className = ''
   isGone = false
   constructor(
@@ -21,7 +25,10 @@ class FakeCanvas {
       canvas,
       clearRect: () => (canvas.drawn = []),
       drawImage: (source: unknown) => canvas.drawn.push(source),
-      putImageData: () => canvas.put++,
+      putImageData: (image: FakeImageData) => {
+        canvas.put++
+        canvas.image = image
+      },
     }
   }
   remove() {
@@ -72,6 +79,8 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals())
 
 const STYLE = { colour: [200, 0, 0], fill: 0.4, line: 1 } as const
+const square = (from: number, to: number) =>
+  runsOf({ size: { width: 400, height: 300 }, box: [from, from, to, to], bits: new Uint8Array((to - from) ** 2).fill(1) })
 const sceneOf = (photo: string, offsetX = 0): Scene => ({
   photo,
   view: { scale: 1, offsetX, offsetY: 0 },
@@ -80,7 +89,10 @@ const sceneOf = (photo: string, offsetX = 0): Scene => ({
   isHidden: false,
   region: null,
 })
-const settled = () => new Promise(resolve => setTimeout(resolve, 40))
+/** By turns and not by the clock: on a busy machine one long wait may end before anything had its turn. */
+const settled = async () => {
+  for (let turn = 0; turn < 10; turn++) await new Promise(resolve => setTimeout(resolve, 4))
+}
 
 function painting() {
   const [photo, masks] = [new FakeCanvas(), new FakeCanvas()]
@@ -88,7 +100,7 @@ function painting() {
   const painter = new Painter(message => message.kind === 'drawn' && drawn.push(message.serial))
   painter.hear({ kind: 'attach', photo, masks } as unknown as ToPainter)
   const show = (ids: string[], serial: number) => {
-    for (const id of ids) painter.hear({ kind: 'shape', id, box: [10, 10, 30, 30], bits: new Uint8Array(400).fill(1) })
+    for (const id of ids) painter.hear({ kind: 'shape', id, runs: square(10, 30) })
     painter.hear({ kind: 'show', masks: ids.map(id => ({ id, style: STYLE })), serial })
   }
   return { painter, masks, drawn, show }
@@ -121,6 +133,37 @@ test('masks that come while a plate is being made are on it, and plates are made
     await settled()
   }
   expect(FakeImageData.made).toBe(2)
+})
+
+test('whatever changes, the picture is what drawing all masks anew gives', async () => {
+  const { painter, masks } = painting()
+  const random = numbers(3)
+  const shapes = new Map<string, RowRuns>()
+  painter.hear({ kind: 'scene', scene: sceneOf('a') })
+  for (let serial = 1; serial <= 60; serial++) {
+    const shown = Array.from({ length: 6 }, (_, id): Shown => {
+      const colour = [40 * id, 200 - 30 * id, Math.floor(random() * 2) * 99] as const
+      return { id: String(id), style: { ...STYLE, colour, isDashed: id === 5 }, isInWork: id > 3 }
+    }).filter(() => random() < 0.8)
+    const places = new Map<string, number>()
+    for (const { id } of shown) {
+      // Those in work are other masks at every click, the others only now and then.
+      if (Number(id) < 4 && random() < 0.7 && shapes.has(id)) continue
+      places.set(id, Math.floor(random() * 60))
+      shapes.set(id, square(places.get(id)!, places.get(id)! + 15))
+      painter.hear({ kind: 'shape', id, runs: shapes.get(id)! })
+    }
+    for (const id of [...shapes.keys()]) if (!shown.some(own => own.id === id)) shapes.delete(id)
+    painter.hear({ kind: 'show', masks: shown, serial })
+    if (serial % 3) continue
+    await settled()
+    const { image } = masks.drawn[0] as { image: FakeImageData }
+    const [left, top] = [-30, -24]
+    const wanted = { width: image.width, height: image.height, scale: 1, left, top, data: new Uint8ClampedArray(image.data.length) }
+    const all = [0, 0, image.width, image.height] as const
+    for (const { id, style } of shown) drawMask(wanted, new Shapes(shapes.get(id)!), style, all)
+    expect(image.data.some((part, at) => part !== wanted.data[at])).toBe(false)
+  }
 })
 
 test('boxes that meet are drawn once, together', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { drawMask, onPlate, type Plate, Shapes, wipe } from '@/features/workspace/canvas/painter/plate'
 import type { Box } from '@/shared/geometry/points'
+import { runsOf } from '@/shared/geometry/rowRuns'
 
 const WHITE = [255, 255, 255] as const
 const style = { colour: [200, 0, 0], fill: 0.4, line: 1 } as const
@@ -15,10 +16,13 @@ const plateOf = (width: number, height: number, scale: number, left = 0, top = 0
 })
 const all = ({ width, height }: Plate): Box => [0, 0, width, height]
 const shape = (box: Box, bits?: number[]) =>
-  new Shapes({
-    box,
-    bits: bits ? Uint8Array.from(bits) : new Uint8Array((box[2] - box[0]) * (box[3] - box[1])).fill(1),
-  })
+  new Shapes(
+    runsOf({
+      size: { width: box[2], height: box[3] },
+      box,
+      bits: bits ? Uint8Array.from(bits) : new Uint8Array((box[2] - box[0]) * (box[3] - box[1])).fill(1),
+    }),
+  )
 const pixel = ({ data, width }: Plate, x: number, y: number) => [...data.subarray(4 * (y * width + x), 4 * (y * width + x) + 4)]
 
 test('a mask has a tint inside, its colour along the border, dark outside and light inside the line', () => {

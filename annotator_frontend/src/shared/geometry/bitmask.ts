@@ -1,4 +1,5 @@
 import type { Box, Size } from './points'
+import { pixelsIn, runsOf } from './rowRuns'
 
 /** A mask of a photo, kept only where its box is: 1 inside, row by row. */
 export interface Bitmask {
@@ -7,22 +8,9 @@ export interface Bitmask {
   bits: Uint8Array
 }
 
-const areas = new WeakMap<Bitmask, number>()
-
-/** Pixels of a mask, counted once: masks do not change. */
+/** Pixels of a mask. */
 export function areaOf(mask: Bitmask): number {
-  let area = areas.get(mask)
-  if (area === undefined) {
-    area = 0
-    for (const bit of mask.bits) area += bit
-    areas.set(mask, area)
-  }
-  return area
-}
-
-/** Somebody has counted it already. */
-export function rememberArea(mask: Bitmask, area: number): void {
-  areas.set(mask, area)
+  return pixelsIn(runsOf(mask))
 }
 
 /** Whether the pixel that holds a place is inside. */
@@ -59,13 +47,15 @@ export function cropped(bits: Uint8Array, size: Size): Bitmask {
  * Where a row turns from outside to inside or back, and the row above does not, a piece sideways has its end, and a piece
  * downwards begins; where only the row above turns, one ends.
  */
-export function edgesOf({ box: [x0, y0, x1, y1], bits }: Bitmask): Float32Array {
-  const [width, height] = [x1 - x0, y1 - y0]
+export function edgesOf(mask: Bitmask): Float32Array {
+  const { rows, turns } = runsOf(mask)
+  const [x0, y0, x1, y1] = mask.box
+  const height = y1 - y0
   const pieces: number[] = []
-  const since = new Int32Array(width + 1)
-  let above: number[] = []
+  const since = new Int32Array(x1 - x0 + 1)
+  let above = turns.subarray(0, 0)
   for (let y = 0; y <= height; y++) {
-    const own = y < height ? turnsOf(bits.subarray(y * width, (y + 1) * width)) : []
+    const own = y < height ? turns.subarray(rows[y], rows[y + 1]) : turns.subarray(0, 0)
     let from = -1
     for (let i = 0, j = 0; i < above.length || j < own.length; ) {
       const [a, b] = [above[i] ?? Number.POSITIVE_INFINITY, own[j] ?? Number.POSITIVE_INFINITY]
@@ -73,9 +63,9 @@ export function edgesOf({ box: [x0, y0, x1, y1], bits }: Bitmask): Float32Array 
       if (b <= a) j++
       if (a === b) continue
       const x = Math.min(a, b)
-      if (b < a) since[x] = y
-      else pieces.push(x0 + x, y0 + since[x]!, x0 + x, y0 + y)
-      if (from >= 0) pieces.push(x0 + from, y0 + y, x0 + x, y0 + y)
+      if (b < a) since[x - x0] = y
+      else pieces.push(x, y0 + since[x - x0]!, x, y0 + y)
+      if (from >= 0) pieces.push(from, y0 + y, x, y0 + y)
       from = from < 0 ? x : -1
     }
     above = own
@@ -146,16 +136,4 @@ export function drawBorder(
     isHere = !isBeyond
     ;[lastX, lastY] = [toX, toY]
   }
-}
-
-/** Where 1s begin and end in a row. */
-export function turnsOf(row: Uint8Array): number[] {
-  const turns: number[] = []
-  for (let x = row.indexOf(1); x >= 0; x = row.indexOf(1, x)) {
-    turns.push(x)
-    x = row.indexOf(0, x)
-    if (x < 0) x = row.length
-    turns.push(x)
-  }
-  return turns
 }

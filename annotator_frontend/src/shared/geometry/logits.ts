@@ -1,6 +1,6 @@
 import type { Bitmask } from './bitmask'
 import type { Box, Size } from './points'
-import { trimmed } from './regions'
+import { cutToBox, maskOf } from './rowRuns'
 
 /** Stability compares the mask cut this far above and below 0 (SAM, appendix B). */
 export const STABILITY_OFFSET = 1
@@ -39,32 +39,42 @@ export function logitsToMask(logits: Float32Array, side: number, size: Size): Bi
   const [left, top, right, bottom] = boxAbove0(logits, side)
   const [x0, x1] = reached(columns, left, right)
   const [y0, y1] = reached(rows, top, bottom)
-  if (x0 >= x1 || y0 >= y1) return { size, box: [0, 0, 0, 0], bits: new Uint8Array(0) }
-  const width = x1 - x0
-  const bits = new Uint8Array(width * (y1 - y0))
   const pieces = piecesOf(columns.low, x0, x1)
   const blended = new Float32Array(side)
-  const [first, last] = [columns.low[x0]!, columns.high[x1 - 1]!]
+  const [first, last] = x0 < x1 ? [columns.low[x0]!, columns.high[x1 - 1]!] : [0, -1]
+  const [begins, turns]: [number[], number[]] = [[0], []]
   for (let y = y0; y < y1; y++) {
     const share = rows.share[y]!
     const [above, below] = [rows.low[y]! * side, rows.high[y]! * side]
     for (let i = first; i <= last; i++) {
       blended[i] = logits[above + i]! * (1 - share) + logits[below + i]! * share
     }
-    const at = (y - y0) * width - x0
+    let isIn = false
     for (let piece = 0; piece < pieces.length - 1; piece++) {
-      const [from, to] = [pieces[piece]!, pieces[piece + 1]!]
-      const [low, high] = [blended[columns.low[from]!]!, blended[columns.high[from]!]!]
-      if (low > 0 && high > 0) bits.fill(1, at + from, at + to)
-      else if (low > 0 || high > 0) {
-        for (let x = from; x < to; x++) {
-          const part = columns.share[x]!
-          if (low * (1 - part) + high * part > 0) bits[at + x] = 1
+      const from = pieces[piece]!
+      const cell = columns.low[from]!
+      const [low, high] = [blended[cell]!, blended[columns.high[from]!]!]
+      const isLow = low > 0
+      if (isLow === high > 0) {
+        if (isIn !== isLow) {
+          turns.push(from)
+          isIn = isLow
+        }
+        continue
+      }
+      const to = pieces[piece + 1]!
+      for (let x = from; x < to; x++) {
+        const part = columns.share[x]!
+        if (low * (1 - part) + high * part > 0 !== isIn) {
+          turns.push(x)
+          isIn = !isIn
         }
       }
     }
+    if (isIn) turns.push(x1)
+    begins.push(turns.length)
   }
-  return trimmed({ size, box: [x0, y0, x1, y1], bits })
+  return maskOf(cutToBox(y0, begins, turns), size)
 }
 
 /** Of the cells above 0. */

@@ -1,5 +1,6 @@
-import { type Bitmask, turnsOf } from './bitmask'
+import type { Bitmask } from './bitmask'
 import type { Size } from './points'
+import { runsOf, turnsDown } from './rowRuns'
 
 /**
  * COCO's compressed run lengths: column by column, background first; from the third run on the difference to the run two
@@ -8,7 +9,7 @@ import type { Size } from './points'
 export function encode(mask: Bitmask): string {
   let counts = known.get(mask)
   if (counts === undefined) {
-    counts = compress(runsOf(mask))
+    counts = compress(countsOf(mask))
     known.set(mask, counts)
   }
   return counts
@@ -17,9 +18,9 @@ export function encode(mask: Bitmask): string {
 /** Masks do not change: each is encoded once. */
 const known = new WeakMap<Bitmask, string>()
 
-function runsOf(mask: Bitmask): number[] {
+function countsOf(mask: Bitmask): number[] {
   const { height, width } = mask.size
-  const turns = turnsDown(mask)
+  const turns = turnsDown(runsOf(mask), mask.size)
   const runs: number[] = []
   let from = 0
   for (let i = 0; i < turns.length; i++) {
@@ -33,48 +34,6 @@ function runsOf(mask: Bitmask): number[] {
   }
   if (from < height * width) runs.push(height * width - from)
   return runs
-}
-
-/**
- * Where the photo, read column by column, turns from outside to inside or back, in order; twice at one place where it does both.
- *
- * Read row by row, as it lies in memory: a column turns wherever its row is not as the row above, between every other of the
- * places where one of the two rows turns. Going down the columns takes ten times as long.
- */
-function turnsDown({ size: { height }, box: [x0, y0, x1, y1], bits }: Bitmask): Float64Array {
-  const width = x1 - x0
-  const columns: number[] = []
-  const rows: number[] = []
-  const before = new Uint32Array(width + 1) // turns in the columns before
-  let above: number[] = []
-  for (let y = y0; y <= y1; y++) {
-    const own = y < y1 ? turnsOf(bits.subarray((y - y0) * width, (y - y0 + 1) * width)) : []
-    let from = -1
-    for (let i = 0, j = 0; i < above.length || j < own.length; ) {
-      const [a, b] = [above[i] ?? width + 1, own[j] ?? width + 1]
-      if (a <= b) i++
-      if (b <= a) j++
-      if (a === b) continue
-      const x = Math.min(a, b)
-      if (from < 0) {
-        from = x
-        continue
-      }
-      for (; from < x; from++) {
-        columns.push(from)
-        rows.push(y)
-        before[from + 1]!++
-      }
-      from = -1
-    }
-    above = own
-  }
-  for (let x = 0; x < width; x++) before[x + 1]! += before[x]!
-  const turns = new Float64Array(columns.length)
-  columns.forEach((x, index) => {
-    turns[before[x]!++] = (x0 + x) * height + rows[index]!
-  })
-  return turns
 }
 
 function compress(runs: readonly number[]): string {

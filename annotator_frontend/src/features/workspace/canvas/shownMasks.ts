@@ -8,6 +8,7 @@ export interface ShownMask {
   id: string
   mask: Bitmask
   style: MaskStyle
+  isInWork?: boolean
 }
 
 type Input = Pick<EditorState, 'masks' | 'candidates' | 'chosen' | 'selected'> &
@@ -30,13 +31,20 @@ export function shownMasks(input: Input): ShownMask[] {
   const others = candidates.flatMap(({ mask }, index): ShownMask[] =>
     index === chosen
       ? []
-      : [{ id: `candidate ${index}`, mask, style: { colour: IN_WORK, fill: 0, line: 1, isDashed: true } }],
+      : [
+          {
+            id: `candidate ${index}`,
+            mask,
+            style: { colour: IN_WORK, fill: 0, line: 1, isDashed: true },
+            isInWork: true,
+          },
+        ],
   )
   const inWork = candidates[chosen]
   const style = { colour: IN_WORK, fill: Math.max(fill, 0.15), line: 2 }
   return [
     ...accepted,
     ...others,
-    ...(inWork ? [{ id: `candidate ${chosen}`, mask: inWork.mask, style }] : []),
+    ...(inWork ? [{ id: `candidate ${chosen}`, mask: inWork.mask, style, isInWork: true }] : []),
   ]
 }

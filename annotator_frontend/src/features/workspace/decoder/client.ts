@@ -1,9 +1,10 @@
 import { ApiError, bytesOf, Unreachable } from '@/shared/api/client'
 import { Signal } from '@/shared/api/signal'
-import { type Bitmask, rememberArea } from '@/shared/geometry/bitmask'
+import type { Bitmask } from '@/shared/geometry/bitmask'
 import { areWithin } from '@/shared/geometry/crops'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box } from '@/shared/geometry/points'
+import { rememberRuns } from '@/shared/geometry/rowRuns'
 import { t } from '@/shared/i18n'
 import type { Candidate, FromWorker, PhotoForDecoder, ToWorker } from './protocol'
 import { RemoteDecoder } from './remote'
@@ -210,7 +211,7 @@ export class DecoderClient {
   /** What is on show: these logits go back in, and only in the frame that they were made in. Older ones are not held. */
   know(candidates: readonly Candidate[]): void {
     this.known = candidates
-    rememberAreas(candidates)
+    rememberRunsOf(candidates)
   }
 
   private maker(logits: Float32Array): Candidate | undefined {
@@ -280,7 +281,7 @@ export class DecoderClient {
         this.listener?.onAnswer(message.photo, message.revision, message.candidates, message.milliseconds)
         break
       case 'previewed':
-        rememberAreas(message.candidates)
+        rememberRunsOf(message.candidates)
         this.listener?.onPreview(message.id, message.candidates, message.edges)
         break
       case 'probed': // asked by `measure`, of its own worker
@@ -296,6 +297,10 @@ export class DecoderClient {
   }
 }
 
-function rememberAreas(candidates: readonly Candidate[]): void {
-  for (const { mask, area } of candidates) if (area !== undefined) rememberArea(mask, area)
+/** With the mask, and no longer than it: steps of undo keep candidates without their pixels. */
+function rememberRunsOf(candidates: readonly Candidate[]): void {
+  for (const candidate of candidates) {
+    if (candidate.runs) rememberRuns(candidate.mask, candidate.runs)
+    delete candidate.runs
+  }
 }

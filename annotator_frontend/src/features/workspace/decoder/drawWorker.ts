@@ -1,10 +1,11 @@
 /** Makes masks of logits that the server sent, away from the page's main thread. It needs no WebAssembly. */
 
-import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
+import type { Bitmask } from '@/shared/geometry/bitmask'
 import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Size } from '@/shared/geometry/points'
 import { changedAt } from '@/shared/geometry/regions'
+import { runsOf } from '@/shared/geometry/rowRuns'
 import { floatsOf } from './float16'
 import type { Candidate } from './protocol'
 
@@ -48,7 +49,7 @@ self.onmessage = ({ data }: MessageEvent<ToDraw>) => {
       logits,
       region: null,
       mask,
-      area: areaOf(mask),
+      runs: runsOf(mask),
     }
   })
   const transfer = candidates.flatMap(

@@ -1,6 +1,7 @@
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box, Size } from '@/shared/geometry/points'
+import type { RowRuns } from '@/shared/geometry/rowRuns'
 
 /** Side of the mask logits: four times the embedding's grid. */
 export function logitsSide(embeddingShape: readonly number[]): number {
@@ -28,8 +29,8 @@ export interface Candidate {
   stability: number
   logits: Float32Array
   mask: Bitmask
-  /** Pixels of the mask, counted where it was made. */
-  area?: number
+  /** What the mask has of each row, found where it was made. */
+  runs?: RowRuns
   /** The part of the photo that the model looked at; null: all of it. */
   region: Box | null
 }

@@ -6,12 +6,13 @@
 import loaderUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import * as ort from 'onnxruntime-web/wasm'
-import { areaOf, type Bitmask, edgesOf, inTurn } from '@/shared/geometry/bitmask'
+import { type Bitmask, edgesOf, inTurn } from '@/shared/geometry/bitmask'
 import { intoCrop, maskFromCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
 import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
 import type { Box } from '@/shared/geometry/points'
 import { changedAt, difference, union } from '@/shared/geometry/regions'
+import { runsOf } from '@/shared/geometry/rowRuns'
 import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
 
@@ -217,7 +218,7 @@ async function decode(
       stability: stabilityOf(own, side, about.size),
       logits: own,
       mask,
-      area: areaOf(mask),
+      runs: runsOf(mask),
       region,
     }
   })

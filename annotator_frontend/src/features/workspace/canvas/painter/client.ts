@@ -1,5 +1,6 @@
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Size } from '@/shared/geometry/points'
+import { runsOf } from '@/shared/geometry/rowRuns'
 import { Painter } from './painter'
 import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
 
@@ -10,10 +11,8 @@ function canDrawElsewhere(): boolean {
 }
 
 /** A mask as it is drawn. */
-interface Drawing {
-  id: string
+interface Drawing extends Shown {
   mask: Bitmask
-  style: Shown['style']
 }
 
 /**
@@ -124,11 +123,11 @@ export class PainterClient {
     for (const { id, mask } of masks) {
       gone.delete(id)
       if (this.sent.get(id) === mask) continue
-      this.send({ kind: 'shape', id, box: mask.box, bits: this.local ? mask.bits.slice() : mask.bits })
+      this.send({ kind: 'shape', id, runs: runsOf(mask) })
       this.sent.set(id, mask)
     }
     for (const id of gone) this.sent.delete(id)
-    this.send({ kind: 'show', masks: masks.map(({ id, style }) => ({ id, style })), serial: this.serial })
+    this.send({ kind: 'show', masks: masks.map(({ mask: _, ...shown }) => shown), serial: this.serial })
   }
 
   /** A small square picture of a mask with the photo around it; null where either is not there. */

@@ -1,10 +1,11 @@
 import type { Box } from '@/shared/geometry/points'
-import { drawMask, onPlate, type Plate, Shapes, wipe } from './plate'
+import { copy, drawMask, onPlate, type Plate, Shapes, wipe } from './plate'
 import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
 import { SMALL_SIDE_PX } from './protocol'
 import { Pyramid } from './pyramid'
 
-type DrawnPlate = Plate & { image: ImageData; canvas: Canvas }
+/** `ground`: the same picture without the masks in work. A click then draws those alone, however many others there are. */
+type DrawnPlate = Plate & { image: ImageData; canvas: Canvas; ground: Plate }
 type Canvas = OffscreenCanvas | HTMLCanvasElement
 type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D
 
@@ -38,8 +39,9 @@ export class Painter {
   private composing: { next: number; masks: readonly Shown[]; plate: DrawnPlate } | null = null
   /** One that nothing shows any more: the next one is made in it. */
   private spare: DrawnPlate | null = null
-  /** Where masks have changed and the plate has not, in the photo's pixels. */
+  /** Where masks have changed and the plate has not, in the photo's pixels; of those, where the ground has not. */
   private dirty: Box[] = []
+  private dirtyGround: Box[] = []
   private isFrameDue = false
   private isSliceDue = false
   /** A timer would wait for some milliseconds between two slices. */
@@ -78,9 +80,11 @@ export class Painter {
         this.askForFrame()
         return
       case 'shape': {
-        const before = this.shapes.get(message.id)?.box
-        this.shapes.set(message.id, new Shapes(message))
-        if (before) this.dirty.push(before, message.box)
+        const { id, runs } = message
+        const before = this.shapes.get(id)?.box
+        this.shapes.set(id, new Shapes(runs))
+        const isInWork = this.shown.some(shown => shown.id === id && shown.isInWork)
+        if (before) for (const box of [before, runs.box]) this.hasChanged(box, isInWork)
         return
       }
       case 'show':
@@ -126,6 +130,12 @@ export class Painter {
     this.plate = null
     this.shown = []
     this.dirty = []
+    this.dirtyGround = []
+  }
+
+  private hasChanged(box: Box, isInWork = false): void {
+    this.dirty.push(box)
+    if (!isInWork) this.dirtyGround.push(box)
   }
 
   /** Give up what is being composed. */
@@ -136,16 +146,17 @@ export class Painter {
 
   private show(masks: readonly Shown[], serial: number): void {
     const before = new Map(this.shown.map((shown, index) => [shown.id, { shown, index }]))
-    const { dirty } = this
+    const boxOf = (id: string): Box => this.shapes.get(id)?.box ?? [0, 0, 0, 0]
     let seen = -1
-    for (const { id, style } of masks) {
+    for (const { id, style, isInWork } of masks) {
       const own = before.get(id)
       before.delete(id)
-      const isAsBefore = own && own.index > seen && isSameStyle(own.shown.style, style)
+      const isAsBefore =
+        own && own.index > seen && own.shown.isInWork === isInWork && isSameStyle(own.shown.style, style)
       if (own) seen = Math.max(seen, own.index)
-      if (!isAsBefore) dirty.push(this.shapes.get(id)?.box ?? [0, 0, 0, 0])
+      if (!isAsBefore) this.hasChanged(boxOf(id), isInWork && (!own || own.shown.isInWork))
     }
-    for (const id of before.keys()) dirty.push(this.shapes.get(id)?.box ?? [0, 0, 0, 0])
+    for (const [id, { shown }] of before) this.hasChanged(boxOf(id), shown.isInWork)
     const shown = new Set(masks.map(({ id }) => id))
     for (const id of this.shapes.keys()) if (!shown.has(id)) this.shapes.delete(id)
     this.shown = masks
@@ -158,22 +169,35 @@ export class Painter {
   private refresh(): void {
     const { plate } = this
     if (this.composing || !plate) return
-    const clips = apart(this.dirty.map(box => onPlate(plate, box)).filter(clip => areaOf(clip) > 0))
-    const isLarge = clips.reduce((sum, clip) => sum + areaOf(clip), 0) > LARGE_SHARE * areaOf(wholeOf(plate))
-    if (this.dirty.length > MANY || (isLarge && this.shown.length > FEW)) {
+    const clipsOf = (boxes: readonly Box[]) =>
+      apart(boxes.map(box => onPlate(plate, box)).filter(clip => areaOf(clip) > 0))
+    const grounds = clipsOf(this.dirtyGround)
+    const isLarge =
+      grounds.reduce((sum, clip) => sum + areaOf(clip), 0) > LARGE_SHARE * areaOf(wholeOf(plate))
+    if (this.dirtyGround.length > MANY || (isLarge && this.shown.length > FEW)) {
       this.composeAll()
       return
     }
-    this.dirty = []
-    for (const clip of clips) {
-      wipe(plate, clip)
-      for (const { id, style } of this.shown) {
-        const shapes = this.shapes.get(id)
-        if (shapes) drawMask(plate, shapes, style, clip)
-      }
-      show(plate, clip)
+    for (const clip of grounds) {
+      wipe(plate.ground, clip)
+      for (const shown of this.shown) if (!shown.isInWork) this.draw(plate.ground, shown, clip)
     }
+    for (const clip of clipsOf(this.dirty)) this.finish(plate, this.shown, clip)
+    this.dirty = []
+    this.dirtyGround = []
     this.askForFrame()
+  }
+
+  private draw(plate: Plate, { id, style }: Shown, clip: Box): void {
+    const shapes = this.shapes.get(id)
+    if (shapes) drawMask(plate, shapes, style, clip)
+  }
+
+  /** The ground, and the masks in work on it. */
+  private finish(plate: DrawnPlate, masks: readonly Shown[], clip: Box): void {
+    copy(plate.ground, plate, clip)
+    for (const shown of masks) if (shown.isInWork) this.draw(plate, shown, clip)
+    show(plate, clip)
   }
 
   private composeIfNeeded(): void {
@@ -208,12 +232,15 @@ export class Painter {
     const left = -Math.round(view.offsetX * ratio) - marginX
     const top = -Math.round(view.offsetY * ratio) - marginY
     this.drop()
+    const { ground, ...blank } = this.blank(width, height)
+    const place = { scale, left, top }
     this.composing = {
       next: 0,
       masks: this.shown,
-      plate: { ...this.blank(width, height), scale, left, top },
+      plate: { ...blank, ...place, ground: { ...ground, ...place } },
     }
     this.dirty = []
+    this.dirtyGround = []
     this.askForSlice()
   }
 
@@ -222,11 +249,20 @@ export class Painter {
     const { spare } = this
     this.spare = null
     if (spare?.width === width && spare.height === height) {
-      spare.data.fill(0)
+      spare.ground.data.fill(0)
       return spare
     }
     const image = new ImageData(width, height)
-    return { width, height, data: image.data, image, canvas: newCanvas(width, height) }
+    const { data } = image
+    const ground: Plate = {
+      width,
+      height,
+      scale: 1,
+      left: 0,
+      top: 0,
+      data: new Uint8ClampedArray(data.length),
+    }
+    return { width, height, data, image, canvas: newCanvas(width, height), ground }
   }
 
   private askForSlice(): void {
@@ -242,16 +278,15 @@ export class Painter {
     const all = wholeOf(plate)
     const until = performance.now() + SLICE_MS
     while (composing.next < masks.length) {
-      const { id, style } = masks[composing.next++]!
-      const shapes = this.shapes.get(id)
-      if (shapes) drawMask(plate, shapes, style, all)
+      const shown = masks[composing.next++]!
+      if (!shown.isInWork) this.draw(plate.ground, shown, all)
       if (performance.now() > until) break
     }
     if (composing.next < masks.length) {
       this.askForSlice()
       return
     }
-    show(plate, all)
+    this.finish(plate, masks, all)
     this.composing = null
     this.spare = this.plate
     this.plate = plate

@@ -1,4 +1,5 @@
 import type { Box } from '@/shared/geometry/points'
+import { blocksOf, type RowRuns } from '@/shared/geometry/rowRuns'
 
 /** How a mask is drawn. */
 export interface MaskStyle {
@@ -10,44 +11,23 @@ export interface MaskStyle {
   isDashed?: boolean
 }
 
-/** Where a mask is, cut down to its box: 1 inside, row by row. The photo's pixels at level 0, blocks of 2^level above. */
-export interface Shape {
-  box: Box
-  bits: Uint8Array
-}
-
 /**
  * A mask at every size that it may be drawn in. A block of pixels is inside where any of its pixels is, so that a line one
  * pixel wide is seen at every zoom. Levels are made when they are first drawn.
  */
 export class Shapes {
-  private readonly levels: Shape[]
+  private readonly levels: (ReturnType<typeof blocksOf> | undefined)[] = []
 
-  constructor(shape: Shape) {
-    this.levels = [shape]
-  }
+  constructor(private readonly runs: RowRuns) {}
 
   get box(): Box {
-    return this.levels[0]!.box
+    return this.runs.box
   }
 
-  at(level: number): Shape {
-    while (this.levels.length <= level) this.levels.push(halved(this.levels.at(-1)!))
-    return this.levels[level]!
+  at(level: number): ReturnType<typeof blocksOf> {
+    this.levels[level] ??= blocksOf(this.runs, level)
+    return this.levels[level]
   }
-}
-
-function halved({ box: [x0, y0, x1, y1], bits }: Shape): Shape {
-  if (x1 <= x0 || y1 <= y0) return { box: [0, 0, 0, 0], bits: new Uint8Array(0) }
-  const box: Box = [x0 >> 1, y0 >> 1, ((x1 - 1) >> 1) + 1, ((y1 - 1) >> 1) + 1]
-  const [own, width] = [x1 - x0, box[2] - box[0]]
-  const half = new Uint8Array(width * (box[3] - box[1]))
-  for (let y = y0; y < y1; y++) {
-    const from = (y - y0) * own - x0
-    const to = ((y >> 1) - box[1]) * width - box[0]
-    for (let x = x0; x < x1; x++) if (bits[from + x]) half[to + (x >> 1)] = 1
-  }
-  return { box, bits: half }
 }
 
 /** A picture of masks at one zoom: pixel (i, j) shows the photo's place ((i + 0.5 + left) / scale, (j + 0.5 + top) / scale). */
@@ -88,6 +68,14 @@ export function onPlate({ scale, left, top, width, height }: Plate, [x0, y0, x1,
 
 export function wipe(plate: Plate, [x0, y0, x1, y1]: Box): void {
   for (let y = y0; y < y1; y++) plate.data.fill(0, 4 * (y * plate.width + x0), 4 * (y * plate.width + x1))
+}
+
+/** @param to a plate of the same size. */
+export function copy(from: Plate, to: Plate, [x0, y0, x1, y1]: Box): void {
+  for (let y = y0; y < y1; y++) {
+    const [first, end] = [4 * (y * from.width + x0), 4 * (y * from.width + x1)]
+    to.data.set(from.data.subarray(first, end), first)
+  }
 }
 
 /**
@@ -207,8 +195,15 @@ function tint(
   opacity: number,
 ): void {
   const there = data[at + 3]!
-  blend(data, at, colour, opacity)
-  if (there) data[at + 3] = Math.max(there, 255 * opacity)
+  if (there) {
+    blend(data, at, colour, opacity)
+    data[at + 3] = Math.max(there, 255 * opacity)
+    return
+  }
+  data[at] = colour[0]
+  data[at + 1] = colour[1]
+  data[at + 2] = colour[2]
+  data[at + 3] = 255 * opacity
 }
 
 /** `colour` at `opacity` over what is there. */

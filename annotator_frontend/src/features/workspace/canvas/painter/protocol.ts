@@ -1,4 +1,5 @@
 import type { Box, Size } from '@/shared/geometry/points'
+import type { RowRuns } from '@/shared/geometry/rowRuns'
 import type { View } from '../../tools/panTool'
 import type { MaskStyle } from './plate'
 
@@ -6,6 +7,8 @@ import type { MaskStyle } from './plate'
 export interface Shown {
   id: string
   style: MaskStyle
+  /** It changes with every click, and lies over all that do not. */
+  isInWork?: boolean
 }
 
 /** What the window shows. */
@@ -27,7 +30,7 @@ export type ToPainter =
   | { kind: 'load'; photo: string; blob: Blob; size: Size }
   | { kind: 'forget'; photo: string }
   | { kind: 'scene'; scene: Scene }
-  | { kind: 'shape'; id: string; box: Box; bits: Uint8Array }
+  | { kind: 'shape'; id: string; runs: RowRuns }
   | { kind: 'show'; masks: readonly Shown[]; serial: number }
   | { kind: 'thumbnail'; photo: string; id: string; side: number; colour: readonly [number, number, number] }
 
