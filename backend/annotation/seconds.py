@@ -5,11 +5,11 @@ since when the photo has been leased: the seconds of its masks cannot add up to 
 seconds are cut to what fits, and what was claimed is kept beside them, which marks it.
 """
 
-from django.db.models import Sum
+from django.db.models import F, Max, Min, Q, Subquery, Sum
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, Mask, MaskState, State
+from backend.annotation.models import Assignment, MaskState, State
 
 #: Clocks tick differently, and the page rounds.
 TOLERANCE_SECONDS = 1.0
@@ -22,11 +22,10 @@ def seconds_left(*, held: Assignment, author: User) -> float:
     lease that was taken again. Seconds of masks that were taken back are free again: redo claims them anew.
     """
     own = Assignment.objects.filter(image=held.image_id, holder=author)
-    finished = own.filter(state__in=(State.SUBMITTED, State.SKIPPED)).order_by("-created_at").first()
-    since = own if finished is None else own.filter(created_at__gt=finished.created_at)
-    first = since.order_by("created_at").annotate(now=Now()).first()
-    assert first is not None, "the lease that is held is one of them"
-    masks = Mask.objects.filter(assignment__in=since).exclude(state=MaskState.REJECTED)
-    claimed = masks.aggregate(sum=Sum("seconds"))["sum"] or 0.0
-    passed: float = (first.now - first.created_at).total_seconds() + TOLERANCE_SECONDS
-    return max(0.0, passed - claimed)
+    finished = own.filter(state__in=(State.SUBMITTED, State.SKIPPED)).order_by("-created_at").values("created_at")[:1]
+    since = own.alias(finished=Subquery(finished)).filter(Q(finished=None) | Q(created_at__gt=F("finished")))
+    counts = ~Q(masks__state=MaskState.REJECTED)
+    found = since.aggregate(first=Min("created_at"), now=Max(Now()), claimed=Sum("masks__seconds", filter=counts))
+    assert found["first"] is not None, "the lease that is held is one of them"
+    passed: float = (found["now"] - found["first"]).total_seconds() + TOLERANCE_SECONDS
+    return max(0.0, passed - (found["claimed"] or 0.0))

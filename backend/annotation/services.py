@@ -299,7 +299,6 @@ def _refusal(assignment_id: UUID, holder: User, tab: str | None) -> DomainError:
     )
 
 
-@transaction.atomic
 def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | None = None) -> tuple[Mask, bool]:
     """Store a mask under the UUID that the page gave it. The same again is answered the same.
 
@@ -323,49 +322,53 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
         content["crop_box"] = crop_box
     content_hash = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     existing = Mask.objects.filter(id=mask_id).first()
-    if existing is not None:
-        return _same_again(existing, author, content_hash), False
+    if existing is None:
+        try:
+            return _mask_create(mask_id, author, body, content_hash, tab), True
+        except IntegrityError:  # another delivery of the same request was faster
+            existing = Mask.objects.filter(id=mask_id).first()
+            if existing is None:
+                raise
+    return _same_again(existing, author, content_hash), False
+
+
+@transaction.atomic
+def _mask_create(mask_id: UUID, author: User, body: dict[str, Any], content_hash: str, tab: str | None) -> Mask:
     own = _open(body["assignment"], author, tab).select_related("image", "checkpoint")
     held = own.select_for_update(of=("self",)).first()
     if held is None:
         raise _refusal(body["assignment"], author, tab)
+    crop_box = body.get("crop_box")
     shape = check_run_lengths(body["counts"], body["size"], held.image)
     check_crop_box(crop_box, held.image)
     replaced = _replaced(body["replaces"], held.image)
     claimed, left = body["seconds"], seconds_left(held=held, author=author)
     fits = claimed is None or claimed <= left
-    try:
-        with transaction.atomic():
-            mask = Mask.objects.create(
-                id=mask_id,
-                image=held.image,
-                assignment=held,
-                counts=body["counts"],
-                **shape,
-                origin=body["origin"],
-                author=author,
-                checkpoint=held.checkpoint if body["predicted_iou"] is not None else None,
-                predicted_iou=body["predicted_iou"],
-                stability=body["stability"],
-                crop_box=crop_box,
-                prompts=body["prompts"],
-                choice=body["choice"],
-                seconds=claimed if fits else left,
-                seconds_claimed=None if fits else claimed,
-                clicks=body["clicks"],
-                replaces=replaced,
-                content_hash=content_hash,
-            )
-    except IntegrityError:  # another delivery of the same request was faster
-        faster = Mask.objects.filter(id=mask_id).first()
-        if faster is None:
-            raise
-        return _same_again(faster, author, content_hash), False
+    mask = Mask.objects.create(
+        id=mask_id,
+        image=held.image,
+        assignment=held,
+        counts=body["counts"],
+        **shape,
+        origin=body["origin"],
+        author=author,
+        checkpoint=held.checkpoint if body["predicted_iou"] is not None else None,
+        predicted_iou=body["predicted_iou"],
+        stability=body["stability"],
+        crop_box=crop_box,
+        prompts=body["prompts"],
+        choice=body["choice"],
+        seconds=claimed if fits else left,
+        seconds_claimed=None if fits else claimed,
+        clicks=body["clicks"],
+        replaces=replaced,
+        content_hash=content_hash,
+    )
     if replaced is not None:
         Mask.objects.filter(id=replaced.id).update(state=MaskState.REPLACED)
     _claim(held.id, author, tab)  # activity renews
     event_record("mask.created", subject=mask.id, dataset=held.image.dataset_id, by=author, image=str(held.image_id))
-    return mask, True
+    return mask
 
 
 def _same_again(existing: Mask, author: User, content_hash: str) -> Mask:
