@@ -159,15 +159,21 @@ def complete_images(dataset: Dataset) -> QuerySet[Image]:
 
 def has_enough_test_evidence(dataset: Dataset) -> bool:
     """Whether people have labelled as many test photos and masks as the gate wants."""
-    images, masks = evidence_of(dataset, Split.TEST)
-    return images >= dataset.test_images_wanted and masks >= dataset.test_masks_wanted
+    images, masks = _evidence(dataset, Split.TEST)
+    # Counted no further than it matters: this is asked whenever a photo is handed out.
+    wanted = dataset.test_images_wanted, dataset.test_masks_wanted
+    return images[: wanted[0]].count() >= wanted[0] and masks[: wanted[1]].count() >= wanted[1]
 
 
 def evidence_of(dataset: Dataset, split: Split) -> tuple[int, int]:
-    """Photos that people finished, and their masks, in a split."""
-    images = Image.objects.filter(dataset=dataset, split=split, annotated_at__isnull=False)
-    masks = Mask.objects.filter(image__in=images, state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+    """How many photos people finished, and how many masks of theirs are on them, in a split."""
+    images, masks = _evidence(dataset, split)
     return images.count(), masks.count()
+
+
+def _evidence(dataset: Dataset, split: Split) -> tuple[QuerySet[Image], QuerySet[Mask]]:
+    images = Image.objects.filter(dataset=dataset, split=split, annotated_at__isnull=False)
+    return images, Mask.objects.filter(image__in=images, state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
 
 
 def counts_of(dataset: Dataset) -> dict[str, int]:

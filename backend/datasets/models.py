@@ -130,6 +130,7 @@ class Image(Row):
                 name="image_not_annotated",
                 condition=Q(annotated_at__isnull=True),
             ),
+            models.Index(fields=["dataset", "split"], name="image_annotated", condition=Q(annotated_at__isnull=False)),
             # The other orders of work.
             models.Index(
                 "dataset",

@@ -46,6 +46,12 @@ def test_the_same_bytes_again_are_answered_the_same(put, own):
     assert Mask.objects.count() == 1
 
 
+def test_saving_a_mask_asks_the_database_little(put, own, django_assert_max_num_queries):
+    # Two of them are the test's, inside whose transaction the service's own is a savepoint.
+    with django_assert_max_num_queries(11):
+        assert put(uuid4(), mask_body(own)).status_code == 201
+
+
 def test_a_uuid_sent_twice_with_different_content_is_refused_and_the_first_stays(put, own, photo):
     mask_id = uuid4()
     put(mask_id, mask_body(own))
