@@ -12,6 +12,7 @@ from tests.bench.browser import browser_rows
 from tests.bench.engine import engine_rows
 from tests.bench.platform import platform_rows
 from tests.bench.table import Table
+from tests.bench.verify import verify_rows
 from tests.bench.workspace import workspace_rows
 
 OUT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -47,6 +48,7 @@ def main() -> int:
     browser_rows(table)
     platform_rows(table)
     workspace_rows(table)
+    verify_rows(table)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(TEXT.format(day=datetime.now(UTC).date(), machine=machine(), table=table.text()))
     print(f"written to {OUT}")

@@ -6,6 +6,8 @@ import classes from './review.module.css'
 const COLOUR = '#ffd43b'
 
 interface OutlineViewProps {
+  /** Whose outline it is; the picture says of which one it is, once it is all there. */
+  question: string
   picture: ImageBitmap | null
   mask: Bitmask
   /** The part of the photo to show, in its pixels. */
@@ -17,7 +19,15 @@ interface OutlineViewProps {
 }
 
 /** A part of the photo with the outline on it, as large as there is room. */
-export function OutlineView({ picture, mask, part, label, isHidden, isFramed = false }: OutlineViewProps) {
+export function OutlineView({
+  question,
+  picture,
+  mask,
+  part,
+  label,
+  isHidden,
+  isFramed = false,
+}: OutlineViewProps) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const [size, setSize] = useState({ width: 0, height: 0 })
   useEffect(() => {
@@ -29,8 +39,10 @@ export function OutlineView({ picture, mask, part, label, isHidden, isFramed = f
     return () => observer.disconnect()
   }, [])
   useEffect(() => {
-    if (size.width) paint(canvas.current!, size, { picture, mask, part, isHidden, isFramed })
-  }, [size, picture, mask, part, isHidden, isFramed])
+    if (!size.width) return
+    paint(canvas.current!, size, { picture, mask, part, isHidden, isFramed })
+    canvas.current!.dataset.painted = picture ? question : ''
+  }, [question, size, picture, mask, part, isHidden, isFramed])
   return <canvas ref={canvas} className={classes.canvas} role="img" aria-label={label} />
 }
 

@@ -150,6 +150,7 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
         <>
           <main className={classes.views} data-question={current.id} data-ready={looked === current.id}>
             <OutlineView
+              question={current.id}
               picture={picture}
               mask={mask}
               part={[...parts.whole]}
@@ -158,6 +159,7 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
               isFramed
             />
             <OutlineView
+              question={current.id}
               picture={picture}
               mask={mask}
               part={parts.near}
