@@ -146,7 +146,7 @@ function Older({ runs }: { runs: readonly DetectorRun[] }) {
           <Table.Th>{t('Earlier')}</Table.Th>
           <Table.Th ta="right">{t('Precision')}</Table.Th>
           <Table.Th ta="right">{t('Recall')}</Table.Th>
-          <Table.Th />
+          <Table.Th ta="right">{t('State')}</Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
