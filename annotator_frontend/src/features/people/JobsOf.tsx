@@ -8,7 +8,8 @@ import { type Job, type Member, useSetJobs } from './queries'
 export function jobsInWords({ jobs }: Member): string {
   if (jobs === null) return t('All work')
   const names = jobNames()
-  return jobs.length ? jobs.map(job => names[job]).join(', ') : t('No work')
+  const own = (Object.keys(names) as Job[]).filter(job => jobs.includes(job))
+  return own.length ? own.map(job => names[job]).join(', ') : t('No work')
 }
 
 /** The same, for an admin to change. What the person has in hand stays theirs. */

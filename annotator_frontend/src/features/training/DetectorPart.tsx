@@ -29,6 +29,7 @@ export function DetectorPart({ dataset, isAdmin }: { dataset: string; isAdmin: b
           <Button
             size="xs"
             variant="default"
+            flex="none"
             disabled={isRunning}
             loading={train.isPending}
             onClick={() => train.mutate(undefined, { onError: tellError })}
@@ -114,7 +115,7 @@ function Calibration({ calibration }: { calibration: NonNullable<DetectorRun['ca
   const figures = [
     [t('Confidence from'), threshold.toFixed(2)],
     [t('Precision'), percent(precision ?? 0)],
-    [t('promised'), t('at least {{share}}', { share: percent(lower_bound ?? 0) })],
+    [t('Promised'), t('at least {{share}}', { share: percent(lower_bound ?? 0) })],
     [t('Recall'), recall === null ? '–' : percent(recall)],
   ]
   return (

@@ -108,7 +108,7 @@ function Bar({ run }: { run: TrainingRun }) {
 
 function Curves({ run: { history, validation } }: { run: TrainingRun }) {
   return (
-    <SimpleGrid cols={{ base: 1, sm: validation.length > 1 ? 2 : 1 }}>
+    <Stack gap="xs">
       {history.length > 1 && (
         <Plot
           series={[
@@ -141,7 +141,7 @@ function Curves({ run: { history, validation } }: { run: TrainingRun }) {
           height={120}
         />
       )}
-    </SimpleGrid>
+    </Stack>
   )
 }
 
