@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { answer, api, type Schemas } from '@/shared/api/client'
-import { t } from '@/shared/i18n'
+import { t, text } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords } from '@/shared/ui/words'
@@ -15,11 +15,11 @@ interface AuditPanelProps {
   audits: boolean
 }
 
-const PARTS = { stage: 'Stage', checkpoint: 'Model', size: 'Size' } as const
+const PARTS = { stage: text('Stage'), checkpoint: text('Model'), size: text('Size') } as const
 const RATES = [
-  ['share', 'Share audited'],
-  ['rate_90', 'Wanted above 0.90'],
-  ['rate_75', 'Wanted above 0.75'],
+  ['share', text('Share audited')],
+  ['rate_90', text('Wanted above 0.90')],
+  ['rate_75', text('Wanted above 0.75')],
 ] as const
 
 /** What automatic masks are worth, as people who repaired a sample of them found. */

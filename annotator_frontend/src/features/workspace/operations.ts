@@ -1,5 +1,5 @@
 import { notifications } from '@mantine/notifications'
-import { t } from '@/shared/i18n'
+import { t, text } from '@/shared/i18n'
 import type { Editor } from './editor/editor'
 import type { Outcome } from './editor/operations'
 
@@ -15,19 +15,19 @@ export const OPERATIONS: Record<Operation, (editor: Editor) => Outcome> = {
 
 /** Of operations that changed nothing, or did it where nobody looks. */
 const NOTHING: Record<Operation, string> = {
-  'fill holes': 'There are no holes.',
-  'remove islands': 'There are no islands.',
-  merge: 'There is nothing to merge.',
-  subtract: 'They have no pixels in common.',
-  split: 'It is all in one part.',
+  'fill holes': text('There are no holes.'),
+  'remove islands': text('There are no islands.'),
+  merge: text('There is nothing to merge.'),
+  subtract: text('They have no pixels in common.'),
+  split: text('It is all in one part.'),
 }
 
 const WHY = {
-  select: 'Select one mask first: Ctrl + click, or the list.',
-  'select two': 'Select two or more masks first: Ctrl + Shift + click.',
-  'too many': 'It has too many parts to be objects: remove its islands first.',
-  empty: 'Nothing would be left of it.',
-  waiting: 'The model is still answering.',
+  select: text('Select one mask first: Ctrl + click, or the list.'),
+  'select two': text('Select two or more masks first: Ctrl + Shift + click.'),
+  'too many': text('It has too many parts to be objects: remove its islands first.'),
+  empty: text('Nothing would be left of it.'),
+  waiting: text('The model is still answering.'),
 } as const
 
 /** Say what came of an operation, where it cannot be seen well. */

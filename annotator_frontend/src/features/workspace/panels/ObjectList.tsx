@@ -11,7 +11,7 @@ import {
 import { memo, useEffect, useMemo, useRef, useState } from 'react'
 import { useStore } from 'zustand'
 import { areaOf } from '@/shared/geometry/bitmask'
-import { number as inDigits, t } from '@/shared/i18n'
+import { number as inDigits, t, text } from '@/shared/i18n'
 import type { PainterClient } from '../canvas/painter/client'
 import { cssOf, PALETTE, type Rgb } from '../editor/colours'
 import type { AcceptedMask, Editor } from '../editor/editor'
@@ -25,14 +25,18 @@ const THUMBNAIL_PX = 36
 const SPARE_ROWS = 6
 
 const ORIGINS = {
-  assisted: 'by you',
-  brush: 'by brush',
-  proposed: 'proposed',
-  automatic: 'automatic',
-  imported: 'imported',
+  assisted: text('by clicks'),
+  brush: text('by brush'),
+  proposed: text('proposed'),
+  automatic: text('automatic'),
+  imported: text('imported'),
 } as const
 
-const ORDER_NAMES: Record<Order, string> = { order: 'Made', size: 'Size', confidence: 'Unsure' }
+const ORDER_NAMES: Record<Order, string> = {
+  order: text('Made'),
+  size: text('Size'),
+  confidence: text('Unsure'),
+}
 
 export interface ObjectListProps {
   editor: Editor
@@ -49,7 +53,7 @@ export function ObjectList(props: ObjectListProps) {
   const listed = useMemo(() => inOrder(masks, order), [masks, order])
   return (
     <>
-      <Group className={classes.heading} justify="space-between" wrap="nowrap" gap={4} pr={12}>
+      <Group className={classes.heading} justify="space-between" gap={8} pr={12}>
         <Group gap={8} wrap="nowrap">
           <Text size="sm" fw={600}>
             {t('Objects')}

@@ -68,9 +68,11 @@ function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
           )}
         </Group>
       )}
-      <Group gap={8} grow>
+      <Group gap={8} wrap="nowrap">
         <Button
           size="xs"
+          px={10}
+          flex="auto"
           onClick={() => editor.accept()}
           disabled={isWaiting || (!candidates.length && !painted)}
           rightSection={<Kbd size="xs">{keyOnButton(chordsOf('accept', own))}</Kbd>}
@@ -79,6 +81,8 @@ function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
         </Button>
         <Button
           size="xs"
+          px={10}
+          flex="auto"
           variant="default"
           onClick={() => editor.clear()}
           rightSection={<Kbd size="xs">{keyOnButton(chordsOf('escape', own))}</Kbd>}

@@ -29,7 +29,13 @@ export function SkipMenu({ isOpen, onOpen, isDisabled, onSkip }: SkipMenuProps) 
   }
   return (
     <>
-      <Menu position="bottom-end" opened={isOpen && !isDisabled} onChange={onOpen} disabled={isDisabled}>
+      <Menu
+        position="bottom-end"
+        opened={isOpen && !isDisabled}
+        onChange={onOpen}
+        disabled={isDisabled}
+        withInitialFocusPlaceholder={false} // a menu holds nothing but its items
+      >
         <Menu.Target>
           <Button size="xs" variant="default" disabled={isDisabled}>
             {t('Skip')}
