@@ -12,9 +12,6 @@ from playwright.sync_api import Page, expect
 
 from tests.system.client import Client, wait_until
 from tests.system.conftest import Running, artefact
-from tests.system.test_safety import cookies, script
-
-__all__ = ["cookies", "script"]  # fixtures
 
 MANY = 60
 
