@@ -35,6 +35,10 @@ class Checkpoint(Row):
         return "text" in self.config
 
 
+#: The reason of a deployment that a training run's own end made.
+BY_THE_GATE = "promoted by the gate"
+
+
 class DeploymentRole(models.TextChoices):
     LIVE = "live"
     CANARY = "canary"
@@ -48,7 +52,7 @@ class Deployment(Row):
     role = models.CharField(max_length=8, choices=DeploymentRole.choices, default=DeploymentRole.LIVE)
     since = models.DateTimeField(db_default=Now())
     until = models.DateTimeField(null=True)
-    reason = models.CharField(max_length=255)  # first, promoted by the gate, by hand, rolled back
+    reason = models.CharField(max_length=255)  # first, `BY_THE_GATE`, by hand, rolled back
 
     class Meta:
         constraints = [

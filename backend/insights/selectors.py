@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
@@ -17,7 +18,7 @@ from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, State
 from backend.annotation.selectors import DRAWN
 from backend.autolabel.models import AutolabelJob, JobState, Purpose
-from backend.checkpoints.models import Deployment
+from backend.checkpoints.models import BY_THE_GATE, Deployment
 from backend.common.models import Event
 from backend.common.statistics import wilson
 from backend.datasets.models import Dataset, Image, Role, Split
@@ -34,7 +35,7 @@ from backend.insights.periods import (
     which_of,
 )
 from backend.review.models import Answer, QuestionKind, Verdict
-from backend.training.models import UNFINISHED, TrainingRun
+from backend.training.models import UNFINISHED, Decision, TrainingRun
 
 SHOWN_CLICKS = ("1", "3", "5")
 
@@ -142,6 +143,8 @@ def _effort(dataset: Dataset, piece: Callable[[str], Expression]) -> defaultdict
         number=Count("*"), by_people=Count("image", filter=Q(origin__in=HUMAN_ORIGINS))
     ):
         own = found[row["piece"]]
+        if not own["photos"]:
+            continue  # finished since the photos were counted
         own["masks_per_photo"] = row["number"] / own["photos"]
         own["masks_per_photo_by_people"] = row["by_people"] / own["photos"]
     labelled = AutolabelJob.objects.filter(run__dataset=dataset, run__purpose=Purpose.LABEL, state=JobState.DONE)
@@ -198,11 +201,13 @@ def _marks(dataset: Dataset, deployments: list[Deployment], changes: Iterable[Ev
     """Every retraining that ended, every other change of the live model, every change of stage; in order."""
     nothing = {"checkpoint": None, "checkpoint_name": "", "before": None, "run": None, "stage": "", "reason": ""}
     runs = TrainingRun.objects.filter(dataset=dataset, finished_at__isnull=False).exclude(state__in=UNFINISHED)
-    marks, promoted = [], set()
-    for run in runs.select_related("candidate").order_by("finished_at"):
+    shown = ("finished_at", "decision", "state", "base", "candidate__name", "verdict", "error")
+    marks: list[dict[str, Any]] = []
+    promoted: set[UUID | None] = set()
+    for run in runs.select_related("candidate").order_by("finished_at").only(*shown):
         kind = run.decision or run.state  # refused by the gate, or failed, or cancelled
-        if kind == "promoted":
-            promoted.add((run.candidate_id, run.finished_at))  # its deployment is of the same transaction
+        if kind == Decision.PROMOTED:
+            promoted.add(run.candidate_id)
         marks.append(
             {
                 **nothing,
@@ -216,8 +221,8 @@ def _marks(dataset: Dataset, deployments: list[Deployment], changes: Iterable[Ev
             }
         )
     for before, deployment in zip([None, *deployments], deployments, strict=False):
-        if (deployment.checkpoint_id, deployment.since) in promoted:
-            continue
+        if deployment.reason == BY_THE_GATE and deployment.checkpoint_id in promoted:
+            continue  # the end of its run is marked; the two times are of two statements
         marks.append(
             {
                 **nothing,

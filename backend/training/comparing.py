@@ -79,9 +79,9 @@ def _asked_first(dataset: Dataset) -> tuple[UUID, UUID]:
     if served:
         live, since = served[0]
         runs = TrainingRun.objects.filter(dataset=dataset, candidate__isnull=False, finished_at__gt=since)
-        newest = runs.exclude(candidate=live).order_by("-finished_at").first()
-        if newest is not None and newest.candidate_id is not None:
-            return live, newest.candidate_id
+        newest = runs.exclude(candidate=live).order_by("-finished_at").values_list("candidate", flat=True).first()
+        if newest is not None:
+            return live, newest
         before = next((checkpoint for checkpoint, _ in served if checkpoint != live), None)
         if before is not None:
             return before, live
@@ -92,7 +92,8 @@ def _side(dataset: Dataset, checkpoint_id: UUID, live: Checkpoint | None) -> Sid
     checkpoint = checkpoints_of(dataset).filter(id=checkpoint_id).first()
     if checkpoint is None:
         raise Http404
-    runs = TrainingRun.objects.filter(dataset=dataset, candidate=checkpoint).select_related("frozen_set")
+    made = TrainingRun.objects.filter(dataset=dataset, candidate=checkpoint)
+    runs = made.select_related("frozen_set").defer("log", "history", "validation", "examples")
     return Side(checkpoint, live is not None and live.id == checkpoint.id, runs.order_by("-created_at").first())
 
 
@@ -100,7 +101,7 @@ def _on(dataset: Dataset, split: Split, left: UUID, right: UUID) -> OnSplit:
     measured = Evaluation.objects.filter(dataset=dataset, split=split, checkpoint__in=(left, right))
     photos_of = dict(measured.values_list("checkpoint", "photos"))
     ours, theirs = photos_of.get(left, {}), photos_of.get(right, {})
-    common = {photo for photo in ours.keys() & theirs.keys() if _masks(ours[photo]) == _masks(theirs[photo])}
+    common = {photo for photo in ours.keys() & theirs.keys() if _same_masks(ours[photo], theirs[photo])}
     if not common:
         return _as_the_gate_saw_it(dataset, split, left, right)
     reports = [{"per_image": {photo: own[photo] for photo in common}} for own in (ours, theirs)]
@@ -108,16 +109,23 @@ def _on(dataset: Dataset, split: Split, left: UUID, right: UUID) -> OnSplit:
     return OnSplit(len(common), len(ours.keys() | theirs.keys()) - len(common), figures)
 
 
-def _masks(photo: dict[str, Any]) -> list[int]:
-    """How many of each size: what was measured is comparable only on the same masks."""
+def _same_masks(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """What was measured is comparable only on the same masks. Of a photo measured before digests were kept, by their sizes."""
+    if "masks" in ours and "masks" in theirs:
+        return bool(ours["masks"] == theirs["masks"])
+    return _of_each_size(ours) == _of_each_size(theirs)
+
+
+def _of_each_size(photo: dict[str, Any]) -> list[int]:
     return [photo["objects"], *(photo["by_size"].get(size, {}).get("objects", 0) for size in SIZES)]
 
 
 def _as_the_gate_saw_it(dataset: Dataset, split: Split, left: UUID, right: UUID) -> OnSplit:
     """What a run kept that compared these two, before figures were kept photo by photo."""
-    run = TrainingRun.objects.filter(dataset=dataset, base=left, candidate=right).order_by("-finished_at").first()
-    if run is None or not run.verdict:
+    runs = TrainingRun.objects.filter(dataset=dataset, base=left, candidate=right).order_by("-finished_at")
+    verdict = runs.values_list("verdict", flat=True).first()
+    if not verdict:
         return OnSplit(0, 0, [])
     if split == Split.HOLDOUT:
-        return OnSplit(0, 0, run.verdict["holdout"])
-    return OnSplit(run.verdict["evidence"]["images"], 0, run.verdict["figures"])
+        return OnSplit(0, 0, verdict["holdout"])
+    return OnSplit(verdict["evidence"]["images"], 0, verdict["figures"])

@@ -73,7 +73,7 @@ class Evaluation(Row):
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="evaluations")
     checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, related_name="evaluations")
     split = models.CharField(max_length=8, choices=Split.choices)
-    photos = models.JSONField()  # photo id -> its figures, as `evaluate clicks` says them
+    photos = models.JSONField()  # photo id -> figures as `evaluate clicks` says them, digest of masks
     measured_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -1,5 +1,6 @@
 """Training runs that a person may see, and when the next one is due."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -28,7 +29,7 @@ PASSED_OVER = "is due, but there is no new mask since the last run: it is passed
 
 def training_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -> TrainingRun:
     """Raises Http404 or PermissionDenied as `dataset_get` does."""
-    run = TrainingRun.objects.select_related("frozen_set").filter(id=run_id).first()
+    run = TrainingRun.objects.select_related("frozen_set").defer("log").filter(id=run_id).first()
     if run is None:
         raise Http404
     dataset_get(user=user, dataset_id=run.dataset_id, role=role)
@@ -37,7 +38,7 @@ def training_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -
 
 def detector_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -> DetectorRun:
     """Raises Http404 or PermissionDenied as `dataset_get` does."""
-    run = DetectorRun.objects.filter(id=run_id).first()
+    run = DetectorRun.objects.defer("log").filter(id=run_id).first()
     if run is None:
         raise Http404
     dataset_get(user=user, dataset_id=run.dataset_id, role=role)
@@ -78,6 +79,13 @@ class PhotosByPeople:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def digests(self) -> dict[str, str]:
+        """Of each photo's masks: a correction is a new mask, so the same digest means the same masks."""
+        return {
+            str(photo): hashlib.sha256(b"".join(mask.bytes for mask in sorted(self.masks.get(photo, [])))).hexdigest()
+            for photo in self.ids
+        }
 
     def __iter__(self) -> Iterator[tuple[Image, list[Mask]]]:
         for first in range(0, len(self.ids), _PHOTOS_AT_ONCE):

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from backend.annotation.models import HUMAN_ORIGINS
-from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.models import BY_THE_GATE, Checkpoint
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import checkpoint_register, decoder_export, deployment_make
 from backend.common.events import event_record
@@ -72,11 +72,12 @@ class Work:
 
     def _train(self) -> Checkpoint:
         run, finished = self.run, self.folder / "trained"
+        # Asked for by each worker that takes the run: who evaluates may be another one than trained.
+        found = run.hardware = engine.hardware()
+        self.claim.held().update(hardware=found)
+        self.claim.say(f"Found {found['name']}: {found['gpus']} GPUs, {found['cores']} cores.")
         if not finished.exists():
             learnt, shown = self._manifests()
-            found = engine.hardware()
-            self.claim.held().update(hardware=found)
-            self.claim.say(f"Found {found['name']}: {found['gpus']} GPUs, {found['cores']} cores.")
             with get_storage().local(run.base.storage_key) as weights:
                 arguments = ["train", run.recipe, "--data", str(learnt), "--init", str(weights), "--out", str(self.out)]
                 arguments += ["--seed", str(run.seed), "--device", found["device"], "--json"]
@@ -160,7 +161,7 @@ class Work:
             reports[role] = self._report(checkpoint, data)
             figures = ", ".join(f"{value:.3f} after {clicks}" for clicks, value in reports[role]["miou"].items())
             self.claim.say(f"The {role} model on {len(photos)} {split} photos: mIoU {figures} clicks.")
-            _remember_scores(checkpoint, self.run.dataset, split, reports[role])
+            _remember_scores(checkpoint, self.run.dataset, split, reports[role], photos.digests())
         return reports
 
     def _report(self, checkpoint: Checkpoint, data: Path) -> dict[str, Any]:
@@ -181,7 +182,7 @@ class Work:
                     "--json",
                     str(out),
                 ]
-                arguments += ["--device", self.run.hardware.get("device", "cpu"), "--clicks", str(EVALUATED_CLICKS)]
+                arguments += ["--device", self.run.hardware["device"], "--clicks", str(EVALUATED_CLICKS)]
                 run_engine(arguments, tell=self._tell, wanted=self.claim.beat, said=self.claim.say)
             storage.put(key, out)
         report: dict[str, Any] = json.loads(read(key))
@@ -218,9 +219,7 @@ class Work:
             if not mine:
                 raise ChildStopped
             if verdict.decision == Decision.PROMOTED:
-                deployment_make(
-                    dataset=dataset, checkpoint=candidate, reason="promoted by the gate", by=run.requested_by
-                )
+                deployment_make(dataset=dataset, checkpoint=candidate, reason=BY_THE_GATE, by=run.requested_by)
             event_record(
                 "training_run.finished",
                 subject=run.id,
@@ -271,12 +270,19 @@ def keep_the_best_so_far(run: TrainingRun, folder: Path) -> None:
 
 
 @transaction.atomic
-def _remember_scores(checkpoint: Checkpoint, dataset: Dataset, split: Split, report: dict[str, Any]) -> None:
+def _remember_scores(
+    checkpoint: Checkpoint, dataset: Dataset, split: Split, report: dict[str, Any], digests: dict[str, str]
+) -> None:
+    """
+    Args:
+        digests: of each photo's masks.
+    """
     row = Checkpoint.objects.select_for_update().get(id=checkpoint.id)
     kept = {key: report[key] for key in ("images", "objects", "miou", "oracle", "noc90", "intervals", "by_size")}
     row.scores.setdefault(str(dataset.id), {})[str(split)] = kept
     row.save(update_fields=["scores"])
-    found = {"photos": report["per_image"], "measured_at": Now()}
+    photos = {name: {**figures, "masks": digests[name]} for name, figures in report["per_image"].items()}
+    found = {"photos": photos, "measured_at": Now()}
     Evaluation.objects.update_or_create(dataset=dataset, checkpoint=row, split=split, defaults=found)
 
 

@@ -6,16 +6,23 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.db.models import Value
+from django.test.utils import CaptureQueriesContext
 
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Detector, JobState, Proposal
 from backend.checkpoints.models import Checkpoint, Deployment
+from backend.checkpoints.services import deployment_make
 from backend.common.models import Event
 from backend.datasets.models import Dataset, Image
 from backend.insights.figures_api import TABLES
+from backend.insights.selectors import _effort
 from backend.releases.models import FrozenSet
 from backend.review.models import Question, Verdict
+from backend.training.claims import TRAINING, claim_take
 from backend.training.models import TrainingRun
+from backend.training.work import Work
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +169,45 @@ def test_every_retraining_and_change_of_stage_is_marked_once_refused_ones_as_suc
     assert [mark["kind"] for mark in marks] == ["deployed", "promoted", "refused", "stage"]
     assert (marks[1]["checkpoint"], marks[1]["before"]) == (str(second.id), str(live.id))
     assert (marks[2]["reason"], marks[3]["stage"]) == ("It was b.", "semi_automatic")
+
+
+def test_a_promotion_by_the_gate_is_marked_once(dataset, ask, live, second, tmp_path):
+    learnt = FrozenSet.objects.create(dataset=dataset, purpose="training", digest="d", mask_count=3, image_count=2)
+    run = TrainingRun.objects.create(dataset=dataset, frozen_set=learnt, base=live, recipe="decoder", seed=0)
+
+    def report(iou):
+        own = {"objects": 2, "miou": dict.fromkeys("135", iou), "oracle": {"1": iou}, "noc90": 6.0}
+        return {"images": 1, "objects": 2, "per_image": {"a": {**own, "by_size": {}}}}
+
+    found = {"live": report(0.5), "candidate": report(0.8)}
+    Work(claim_take(TRAINING, run.id), tmp_path)._decide(second, {"test": found, "holdout": None})
+    marks = ask()["marks"]
+    assert [(mark["kind"], mark["checkpoint"]) for mark in marks] == [
+        ("deployed", str(live.id)),
+        ("promoted", str(second.id)),
+    ]
+    deployment_make(dataset=dataset, checkpoint=live, reason="rolled back", by=None)
+    deployment_make(dataset=dataset, checkpoint=second, reason="by hand", by=None)
+    assert [mark["reason"] for mark in ask()["marks"][2:]] == ["rolled back", "by hand"]
+
+
+def test_a_photo_finished_while_the_figures_are_made_breaks_none_of_them(life, dataset):
+    def piece(field):
+        if field == "image__annotated_at":  # after the photos were counted, before their masks are
+            Image.objects.filter(dataset=dataset).update(annotated_at=day(13))
+        return Value(0 if field == "annotated_at" else 1)
+
+    counted, finished_since = (_effort(dataset, piece)[index] for index in (0, 1))
+    assert (counted["photos"], counted["masks_per_photo"]) == (3, 0)
+    assert (finished_since["photos"], finished_since["masks_per_photo"]) == (0, None)
+
+
+def test_the_dashboard_reads_no_logs_and_no_histories_of_runs(life, ask):
+    with CaptureQueriesContext(connection) as asked:
+        ask()
+    of_runs = [query["sql"] for query in asked if "training_trainingrun" in query["sql"]]
+    assert of_runs
+    assert not [sql for sql in of_runs for name in ("log", "history", "examples") if f'"{name}"' in sql]
 
 
 def test_acceptance_is_of_each_persons_last_word_by_stage(life, ask):

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from backend.checkpoints.models import Checkpoint, Deployment
 from backend.releases.models import FrozenSet
@@ -15,6 +17,11 @@ pytestmark = pytest.mark.django_db
 def photo(iou: float, objects: int = 2, noc: float = 6.0) -> dict:
     own = {"objects": objects, "miou": dict.fromkeys("135", iou), "oracle": {"1": iou + 0.1}, "noc90": noc}
     return {**own, "by_size": {"small": own}}
+
+
+def digests(photos: dict, **others: str) -> dict[str, str]:
+    """The same for all that are not named."""
+    return dict.fromkeys(photos, "as drawn") | others
 
 
 def report(photos: dict) -> dict:
@@ -60,9 +67,9 @@ def test_both_are_compared_on_the_photos_and_masks_on_which_both_were_measured(d
     other = made("Street 1")
     run_of(dataset, live, other, decision="refused", why="By hand.")
     ours = {"a": photo(0.5), "b": photo(0.7), "changed": photo(0.1), "only ours": photo(0.1)}
-    theirs = {"a": photo(0.6, noc=5.0), "b": photo(0.8, noc=5.0), "changed": photo(0.9, objects=3)}
+    theirs = {"a": photo(0.6, noc=5.0), "b": photo(0.8, noc=5.0), "changed": photo(0.9)}
     for checkpoint, photos in ((live, ours), (other, theirs)):
-        _remember_scores(checkpoint, dataset, "test", report(photos))
+        _remember_scores(checkpoint, dataset, "test", report(photos), digests(photos, changed=checkpoint.name))
     told = ask(left=live.id, right=other.id)
     assert (told["test"]["photos"], told["test"]["left_out"]) == (2, 2)
     figures = {(one["key"], one["size"]): one for one in told["test"]["figures"]}
@@ -82,9 +89,29 @@ def test_both_are_compared_on_the_photos_and_masks_on_which_both_were_measured(d
     )  # fmt: skip
 
 
+def test_what_was_measured_before_digests_were_kept_is_compared_by_how_many_masks_of_each_size(
+    dataset, live, made, ask
+):
+    other = made("Street 1")
+    for checkpoint, objects in ((live, 2), (other, 3)):
+        photos = {"a": photo(0.5), "b": photo(0.5, objects=objects)}
+        Evaluation.objects.create(dataset=dataset, checkpoint=checkpoint, split="test", photos=photos)
+    told = ask(left=live.id, right=other.id)["test"]
+    assert (told["photos"], told["left_out"]) == (1, 1)
+
+
+def test_nothing_that_the_comparison_does_not_show_is_read_of_runs(dataset, live, made, ask):
+    run_of(dataset, live, made("Street 1"), log="a line")
+    with CaptureQueriesContext(connection) as asked:
+        ask()
+    of_runs = [query["sql"] for query in asked if "training_trainingrun" in query["sql"]]
+    assert of_runs
+    assert not [sql for sql in of_runs for name in ("log", "history", "examples") if f'"{name}"' in sql]
+
+
 def test_measured_anew_the_newest_counts(dataset, live):
     for iou in (0.5, 0.6):
-        _remember_scores(live, dataset, "test", report({"a": photo(iou)}))
+        _remember_scores(live, dataset, "test", report({"a": photo(iou)}), {"a": "as drawn"})
     assert Evaluation.objects.get().photos["a"]["miou"]["1"] == 0.6
 
 

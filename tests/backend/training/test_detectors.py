@@ -4,18 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment
 from backend.autolabel.models import Detector
+from backend.checkpoints.models import BY_THE_GATE, Checkpoint
+from backend.checkpoints.services import deployment_make
+from backend.common.events import event_record
+from backend.common.models import Event
+from backend.common.services import event_deliver
 from backend.datasets.models import Dataset, Image
 from backend.training import claims, detectors
 from backend.training.child import ChildStopped
-from backend.training.detectors import detector_run_request, detector_run_work
+from backend.training.detectors import detector_run_cancel, detector_run_request, detector_run_work
 from backend.training.errors import NothingToTrainOn, TrainingRunUnfinished
-from backend.training.models import DetectorRun
+from backend.training.models import DetectorRun, TrainingRun
+from backend.training.services import training_run_request
 
 AsUser = Callable[[User], APIClient]
 
@@ -131,6 +138,92 @@ def test_without_complete_photos_it_says_why_there_is_no_detector(
     assert DetectorRun.objects.count() == 1
     assert not Detector.objects.exists()
     assert Assignment.objects.exists()
+
+
+def deliver() -> None:
+    """As a worker does, twice."""
+    for event in Event.objects.filter(delivered_at=None):
+        for _ in range(2):
+            event_deliver(event_id=str(event.id))
+            Event.objects.filter(id=event.id).update(delivered_at=None)
+        Event.objects.filter(id=event.id).update(delivered_at=Now())
+
+
+@pytest.fixture
+def another_encoder(live: Checkpoint, dataset: Dataset) -> Checkpoint:
+    """A candidate of the recipe that learns the encoder."""
+    names = ("architecture", "config", "decoder_hash", "input_side", "embedding_shape")
+    copied = {name: getattr(live, name) for name in names}
+    own = {"name": "other", "storage_key": "other", "file_hash": "other", "encoder_hash": "other"}
+    return Checkpoint.objects.create(**copied, **own, dataset=dataset, parent=live)
+
+
+@pytest.fixture
+def with_a_detector(
+    dataset: Dataset, live: Checkpoint, add_photo: Callable[..., Image], label: Callable[..., Image], annotator: User
+) -> None:
+    """As after a first retraining."""
+    add_photo(1)
+    label(annotator)
+    deliver()
+    assert not DetectorRun.objects.exists(), "a dataset whose first model goes live has asked for none yet"
+    detector = Detector.objects.create(
+        dataset=dataset, encoder_hash=live.encoder_hash, detector_hash="d", storage_key="none"
+    )
+    run = detector_run_request(dataset=dataset, frozen_set=None, by=None)
+    DetectorRun.objects.filter(id=run.id).update(state="done", detector=detector)
+
+
+def waiting() -> list[DetectorRun]:
+    return list(DetectorRun.objects.filter(state="waiting"))
+
+
+def test_another_encoder_made_live_by_hand_gets_a_detector_and_one_that_has_its_own_does_not(
+    dataset: Dataset, with_a_detector: None, live: Checkpoint, another_encoder: Checkpoint, admin: User
+) -> None:
+    deployment_make(dataset=dataset, checkpoint=another_encoder, reason="by hand", by=admin)
+    deliver()
+    (run,) = waiting()
+    assert (run.checkpoint, run.requested_by) == (another_encoder, None)
+    claim = claims.claim_take(claims.DETECTORS, run.id)
+    assert claim is not None
+    claim.fail("too few complete photos")
+    deliver()
+    assert waiting() == [], "it would fail again"
+    for checkpoint in (live, another_encoder):
+        deployment_make(dataset=dataset, checkpoint=checkpoint, reason="by hand", by=admin)
+        deliver()
+        assert waiting() == []
+
+
+def test_another_encoder_gets_its_detector_when_the_one_on_its_way_for_the_old_one_is_done(
+    dataset: Dataset, with_a_detector: None, another_encoder: Checkpoint, admin: User
+) -> None:
+    old = detector_run_request(dataset=dataset, frozen_set=None, by=None)
+    run = training_run_request(dataset=dataset, by=admin, recipe="finetune")
+    with transaction.atomic():
+        deployment_make(dataset=dataset, checkpoint=another_encoder, reason=BY_THE_GATE, by=None)
+        TrainingRun.objects.filter(id=run.id).update(state="done", candidate=another_encoder)
+        event_record("training_run.finished", subject=run.id, dataset=dataset.id)
+    deliver()
+    assert waiting() == [old]
+    detector_run_cancel(run=old, by=admin)
+    deliver()
+    (new,) = waiting()
+    assert new.checkpoint == another_encoder
+
+
+def test_what_a_promoted_run_learnt_from_its_detector_learns_from_too(
+    dataset: Dataset, with_a_detector: None, another_encoder: Checkpoint, admin: User
+) -> None:
+    run = training_run_request(dataset=dataset, by=admin, recipe="finetune")
+    with transaction.atomic():
+        deployment_make(dataset=dataset, checkpoint=another_encoder, reason=BY_THE_GATE, by=None)
+        TrainingRun.objects.filter(id=run.id).update(state="done", candidate=another_encoder)
+        event_record("training_run.finished", subject=run.id, dataset=dataset.id)
+    deliver()
+    (own,) = waiting()
+    assert (own.checkpoint, own.frozen_set) == (another_encoder, run.frozen_set)
 
 
 def test_a_worker_that_lost_its_claim_leaves_what_the_next_one_works_with(

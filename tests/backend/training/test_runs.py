@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -24,7 +25,7 @@ from backend.datasets.models import Split
 from backend.inference.models import Embedding
 from backend.training import child, claims, services, work
 from backend.training.child import why_it_failed
-from backend.training.models import Decision, RunState, TrainingRun
+from backend.training.models import Decision, Evaluation, RunState, TrainingRun
 from backend.training.selectors import finished_photos
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
 from engine import masks as run_lengths
@@ -97,6 +98,28 @@ def test_retraining_trains_a_candidate_the_gate_decides_and_a_second_delivery_ch
     assert (Checkpoint.objects.count(), Deployment.objects.count(), Event.objects.count()) == before
 
 
+def test_each_worker_trains_and_evaluates_on_the_device_that_it_has(labelled, start, engine_here, monkeypatch):
+    engine_here("train", "evaluate")
+    in_process, asked = work.run_engine, []
+
+    def on_this_machine(arguments, **options):
+        at = arguments.index("--device") + 1
+        asked.append((arguments[0], arguments[at]))
+        if len(asked) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/work/training")
+        return in_process([*arguments[:at], "cpu", *arguments[at + 1 :]], **options)
+
+    monkeypatch.setattr(work, "run_engine", on_this_machine)
+    run_id, found = start().json()["id"], {"name": "a machine", "gpus": 1, "cores": 1}
+    for device in ("cuda", "cpu"):
+        monkeypatch.setattr(work.engine, "hardware", lambda device=device: {**found, "device": device})
+        training_run_work(run_id=run_id)
+        TrainingRun.objects.filter(id=run_id).update(heartbeat_at=Now() - 2 * claims.HEARTBEAT_STALE_AFTER)
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.state, run.hardware["device"]) == (RunState.DONE, "cpu"), run.error
+    assert asked == [("train", "cuda"), ("evaluate", "cuda"), ("evaluate", "cpu"), ("evaluate", "cpu")]
+
+
 def test_what_is_live_is_evaluated_once_on_the_same_masks(dataset, labelled, admin, engine_here, monkeypatch):
     engine_here("train", "evaluate")
     in_process, evaluated = work.run_engine, []
@@ -106,12 +129,18 @@ def test_what_is_live_is_evaluated_once_on_the_same_masks(dataset, labelled, adm
         return in_process(arguments, **options)
 
     monkeypatch.setattr(work, "run_engine", counted)
+    (tested,) = finished_photos(dataset, Split.TEST)
     for seed in (0, 1):
         run = training_run_request(dataset=dataset, by=admin, recipe="debug_decoder", seed=seed)
         training_run_work(run_id=run.id)
         run.refresh_from_db()
         assert (run.state, len(run.verdict["figures"]) > 0) == (RunState.DONE, True), run.error
     assert len(evaluated) == 2 + 1  # both, and then the new candidate alone
+    photo, masks = str(tested[0].id), tested[1]
+    kept = {one.photos[photo]["masks"] for one in Evaluation.objects.filter(split=Split.TEST)}
+    assert kept == {finished_photos(dataset, Split.TEST).digests()[photo]}
+    Mask.objects.filter(id=masks[0].id).update(id=uuid4())  # as a correction within its size is
+    assert kept != {finished_photos(dataset, Split.TEST).digests()[photo]}
 
 
 def test_a_recipe_that_learns_the_encoder_learns_from_photos_and_is_judged_on_new_embeddings(
