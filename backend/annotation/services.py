@@ -325,7 +325,8 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
     if existing is None:
         try:
             return _mask_create(mask_id, author, body, content_hash, tab), True
-        except IntegrityError:  # another delivery of the same request was faster
+        except (IntegrityError, DomainError):
+            # Another delivery of the same request was faster: what refuses this one may be what that one did.
             existing = Mask.objects.filter(id=mask_id).first()
             if existing is None:
                 raise

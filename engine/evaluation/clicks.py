@@ -237,31 +237,23 @@ def evaluate_clicks(
     for record in watch.over(records):
         photo = embedded(record, predictor)
         truths, ignored = objects(record, photo.size)
-        people = [
-            Clicker(
-                truth,
-                clicks=clicks,
-                ignored_HW=ignored,
-                pick=pick,
-                rng=np.random.default_rng([seed, zlib.crc32(record.name.encode()), index]),
-            )
-            for index, truth in enumerate(truths)
-        ]
-        click_through(predictor, photo, people)
-        results[record.name] = [person.result() for person in people]
-        if gallery is not None:
-            for person, result in zip(people, results[record.name], strict=True):
-                caption = f"{record.name}: {result.after(1):.2f}, after 5 clicks {result.after(5):.2f}"
-                prompt = person.first_prompt
-                gallery.offer(
-                    result.after(1),
-                    caption,
-                    record.pixels,
-                    person.truth,
-                    person.first_mask,
-                    points=prompt.points,
-                    labels=prompt.labels,
+        results[record.name] = own = []
+        # Who clicks holds some arrays of the photo's size: no more of them at once than are clicked in step.
+        for first in range(0, len(truths), AT_ONCE):
+            people = [
+                Clicker(
+                    truth,
+                    clicks=clicks,
+                    ignored_HW=ignored,
+                    pick=pick,
+                    rng=np.random.default_rng([seed, zlib.crc32(record.name.encode()), index]),
                 )
+                for index, truth in enumerate(truths[first : first + AT_ONCE], start=first)
+            ]
+            click_through(predictor, photo, people)
+            own += [person.result() for person in people]
+            if gallery is not None:
+                _offer(gallery, record, people)
     report = {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image)}
     if each:
         report["objects_of"] = {
@@ -269,6 +261,20 @@ def evaluate_clicks(
             for name, of_photo in results.items()
         }
     return report
+
+
+def _offer(gallery: Gallery, record: Record, people: Iterable[Clicker]) -> None:
+    for person in people:
+        result, prompt = person.result(), person.first_prompt
+        gallery.offer(
+            result.after(1),
+            f"{record.name}: {result.after(1):.2f}, after 5 clicks {result.after(5):.2f}",
+            record.pixels,
+            person.truth,
+            person.first_mask,
+            points=prompt.points,
+            labels=prompt.labels,
+        )
 
 
 def _of_photo(results: Sequence[ObjectResult]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from django.db.models.functions import Now
 
+from backend.annotation import services
 from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.common.models import Event
 from engine import masks as run_lengths
@@ -132,6 +133,23 @@ def test_one_mask_cannot_be_corrected_twice(put, own, photo):
     put(uuid4(), mask_body(own, disc(photo, radius=0.3), replaces=str(old)))
     reply = put(uuid4(), mask_body(own, disc(photo, radius=0.1), replaces=str(old)))
     assert (reply.status_code, reply.json()["code"]) == (409, "replaced_already")
+
+
+def test_a_correction_delivered_twice_at_once_is_answered_as_stored_both_times(put, own, photo, monkeypatch):
+    old, new, create = uuid4(), uuid4(), services._mask_create
+    put(old, mask_body(own))
+    body, faster = mask_body(own, disc(photo, radius=0.3), replaces=str(old)), []
+
+    def after_the_other(*given):
+        monkeypatch.setattr(services, "_mask_create", create)
+        faster.append(put(new, body))
+        return create(*given)
+
+    monkeypatch.setattr(services, "_mask_create", after_the_other)
+    slower = put(new, body)
+    assert (faster[0].status_code, slower.status_code) == (201, 200), slower.json()
+    assert slower.json() == faster[0].json()
+    assert Mask.objects.count() == 2
 
 
 def test_a_removal_keeps_the_row(put, own, annotator, as_user):

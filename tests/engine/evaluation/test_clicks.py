@@ -1,5 +1,7 @@
 """evaluate clicks: where the simulated person clicks, and what is reported."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -156,6 +158,20 @@ def test_an_interval_resamples_photos_not_objects():
     alike = {"a": [0.0] * 50, "b": [1.0] * 50}
     assert interval_of_mean(alike) == [0.0, 1.0]  # of 100 objects it would be near [0.4, 0.6]
     assert interval_of_mean({"a": [0.5, 0.5], "b": [0.5]}) == [0.5, 0.5]
+
+
+def test_of_a_photo_with_many_objects_no_more_are_held_than_are_clicked_in_step(a_record):
+    truths, held = [rectangle(n, n, n + 9, n + 12) for n in range(3 * AT_ONCE + 1)], []
+
+    def answer(prompt: Prompt):
+        held.append(sum(type(one) is Clicker for one in gc.get_objects()))
+        return [(truths[0], 0.5)]
+
+    report = evaluate_clicks(Scripted(answer), [a_record(truths)], clicks=1, each=True)
+    assert max(held) <= AT_ONCE
+    assert [one["iou"] for one in report["objects_of"]["photo"]] == [
+        [round(iou(truths[0], truth), 4)] for truth in truths
+    ]
 
 
 def test_pictures_show_the_worst_and_the_best_case(tmp_path, a_record):
