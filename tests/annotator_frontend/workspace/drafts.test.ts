@@ -1,9 +1,10 @@
 import { serialize } from 'node:v8'
 import { expect, test } from 'vitest'
-import { shownMask } from '@/features/workspace/editor/document'
+import { type AcceptedMask, madeByHand, shownMask } from '@/features/workspace/editor/document'
+import { packedDraft } from '@/features/workspace/editor/draft'
 import { Editor } from '@/features/workspace/editor/editor'
-import { packedDraft } from '@/features/workspace/editor/steps'
 import { DraftKeeper, type DraftStore } from '@/features/workspace/saving/drafts'
+import type { Bitmask } from '@/shared/geometry/bitmask'
 
 function storeOf(kept: Map<string, unknown>, gate: () => Promise<void> = async () => {}): DraftStore & { writes: number } {
   const store = {
@@ -106,6 +107,113 @@ test('after a reload the clicks are taken back one by one, not the whole object 
   expect(after.state.prompts).toHaveLength(1)
   after.undo()
   expect(after.draft()).toBeNull()
+})
+
+/** One row of pixels, from x0 up to x1. */
+const row = (x0: number, x1: number): Bitmask => ({
+  size,
+  box: [x0, 0, x1, 1],
+  bits: new Uint8Array(x1 - x0).fill(1),
+})
+const click = (x: number) => ({ kind: 'point', at: { x, y: 0.5 }, label: 1 }) as const
+const stroke = (x: number) => ({ kind: 'stroke', adds: true, diameter: 3, path: [{ x, y: 20 }] }) as const
+
+/** The page as it is after a reload: what the drafts kept, and the masks of the photo. */
+function reloaded(before: Editor, masks: readonly AcceptedMask[] = []) {
+  const own = effects()
+  const after = open(own)
+  after.open('photo', masks, size)
+  after.restore(structuredClone(packedDraft(before.draft()!)))
+  return { after, asked: own.asked as [string, number, unknown[], unknown][] }
+}
+
+test('of a mask that is corrected, clicks taken back after a reload ask what they asked before', () => {
+  const mask = madeByHand(row(0, 10), 'mask', null, 0)
+  const own = effects()
+  const before = open(own)
+  before.open('photo', [mask], size)
+  before.select('mask')
+  for (const x of [12, 14, 16]) {
+    before.addPrompt(click(x))
+    before.answered('photo', before.state.revision, [{ ...answer(), mask: row(0, x) }])
+  }
+  const asked = own.asked as unknown[][]
+  const { after, asked: again } = reloaded(before, [mask])
+  for (const clicks of [2, 1]) {
+    after.undo()
+    const [, , prompts, fedBack] = again.at(-1)!
+    expect([prompts, fedBack]).toEqual(asked[clicks - 1]!.slice(2))
+    after.answered('photo', after.state.revision, [answer()])
+  }
+  // The first click went onto the mask itself, the second onto what the first had made of it.
+  expect(again.map(([, , , fedBack]) => (fedBack as Bitmask).box)).toEqual([
+    [0, 0, 12, 1],
+    [0, 0, 10, 1],
+  ])
+  after.undo()
+  expect(after.draft()).toBeNull()
+})
+
+test('strokes under clicks are still there when the clicks are taken back after a reload', () => {
+  const before = open(effects())
+  before.paint(stroke(20))
+  before.paint(stroke(30))
+  const painted = shownMask(before.state)!
+  for (const x of [31, 32, 33]) {
+    before.addPrompt(click(x))
+    before.answered('photo', before.state.revision, [answer()])
+  }
+  const { after, asked } = reloaded(before)
+  for (const clicks of [2, 1]) {
+    after.undo()
+    expect(asked.at(-1)!.slice(2)).toEqual([before.state.prompts.slice(0, clicks), painted])
+    after.answered('photo', after.state.revision, [answer()])
+  }
+  after.undo()
+  expect(after.state).toMatchObject({ prompts: [], isWaiting: false })
+  expect(shownMask(after.state)).toEqual(painted)
+  expect(asked).toHaveLength(2)
+  expect(after.accept()).toBe(true)
+  expect(after.state.masks[0]!.mask).toEqual(painted)
+})
+
+test('clicks under strokes are taken back after them, and none is asked before its answer was there', () => {
+  const before = open(effects())
+  before.addPrompt(click(5))
+  before.answered('photo', before.state.revision, [answer()])
+  before.paint(stroke(20))
+  before.addPrompt(click(6)) // and the next before its answer
+  before.addPrompt(click(7))
+  before.answered('photo', before.state.revision, [answer()])
+  before.paint(stroke(30))
+  before.paint(stroke(40))
+  const { after, asked } = reloaded(before)
+  const seen: number[] = []
+  while (after.draft()) {
+    seen.push(after.state.prompts.length)
+    if (after.state.isWaiting) after.answered('photo', after.state.revision, [answer()])
+    after.undo()
+  }
+  // Three clicks with strokes over them, three, two, one with a stroke over it, one.
+  expect(seen).toEqual([3, 3, 2, 1, 1])
+  expect(asked.map(([, , prompts]) => prompts.length)).toEqual([3, 2, 1])
+})
+
+test('a draft keeps its steps over a second reload, and of a mask that is gone meanwhile it is an object of its own', () => {
+  const mask = madeByHand(row(0, 10), 'mask', null, 0)
+  const before = open(effects())
+  before.open('photo', [mask], size)
+  before.select('mask')
+  before.paint(stroke(20))
+  for (const x of [12, 14]) {
+    before.addPrompt(click(x))
+    before.answered('photo', before.state.revision, [answer()])
+  }
+  const { after } = reloaded(before, [mask])
+  const { after: twice } = reloaded(after)
+  const refines: (string | null)[] = []
+  for (; twice.draft(); twice.undo()) refines.push(twice.state.refines)
+  expect(refines).toEqual([null, null, null])
 })
 
 test('a draft is kept as run lengths, and comes back pixel for pixel; so does one that was kept as pixels', () => {

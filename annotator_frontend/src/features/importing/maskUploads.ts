@@ -1,19 +1,20 @@
 import { answer, api, type Schemas } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
-import { type Progress, Uploader } from './uploader'
+import { type Door, type Progress, Uploader } from './uploader'
 import { untilOnline } from './uploads'
 
 /** Files of masks on their way to a dataset. A file that was sent before does no harm, so nothing of it is kept over a reload. */
 export class MaskUploads {
-  private isComplete = false
+  /** What was said of a file when it was chosen; it is sent with it, the second time, too. */
+  private readonly complete = new WeakSet<File>()
   private readonly uploader: Uploader
 
-  constructor(dataset: string) {
+  constructor(dataset: string, send: Send = sendMasks) {
     this.uploader = new Uploader(
       {
         hash: async () => null,
         known: async () => [],
-        send: file => sendMasks(dataset, file, this.isComplete),
+        send: file => send(dataset, file, this.complete.has(file)),
         pause: untilOnline,
       },
       { network: t('Waiting for the network.'), login: t('Waiting for you to log in again.') },
@@ -28,7 +29,10 @@ export class MaskUploads {
 
   /** @param isComplete nothing is left to label on their photos. */
   send(files: readonly File[], isComplete: boolean): void {
-    this.isComplete = isComplete
+    for (const file of files) {
+      if (isComplete) this.complete.add(file)
+      else this.complete.delete(file)
+    }
     this.uploader.add(files)
   }
 
@@ -41,7 +45,9 @@ export class MaskUploads {
   }
 }
 
-async function sendMasks(dataset: string, file: File, isComplete: boolean) {
+type Send = (dataset: string, file: File, isComplete: boolean) => ReturnType<Door['send']>
+
+const sendMasks: Send = async (dataset, file, isComplete) => {
   const form = new FormData()
   form.append('file', file)
   form.append('complete', String(isComplete))

@@ -147,7 +147,8 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
 
   const advance = useCallback((done: Assignment) => {
     finished.current.add(done.id)
-    setHeld(now => now.filter(({ id }) => id !== done.id))
+    // By its photo: its lease may have been taken again under another id this very moment.
+    setHeld(now => now.filter(({ image: { id } }) => id !== done.image.id))
   }, [])
 
   const rename = useCallback((from: string, to: string) => {

@@ -25,7 +25,11 @@ export function submit(bench: Workbench, { complete }: { complete: boolean }): v
     sayUnfinished(bench)
     return
   }
-  editor.whenSettled(() => send(bench, assignment, complete))
+  editor.whenSettled(() => {
+    // The lease may be another one by now, of the same photo.
+    const now = bench.assignment
+    if (now?.image.id === assignment.image.id) send(bench, now, complete)
+  })
 }
 
 function send(bench: Workbench, assignment: Assignment, complete: boolean): void {

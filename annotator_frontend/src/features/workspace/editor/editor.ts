@@ -16,12 +16,13 @@ import {
   type Painted,
   shownMask,
 } from './document'
+import { type Draft, draftOf, stepsOf } from './draft'
 import { faultOf } from './fault'
 import { type Become, merged, type Outcome, refused, splitUp, subtracted } from './operations'
 import { AcceptPromise } from './promise'
 import { LiveShape, type Shape } from './shape'
 import { type EditorState, NEW_PHOTO } from './state'
-import { type Draft, packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
+import { packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
 import { MaskUndo, renamed, wayTo } from './undo'
 
 export type { AcceptedMask } from './document'
@@ -82,18 +83,14 @@ export class Editor {
 
   /** The object in work, which nobody has accepted yet, as plain data; null: there is none. */
   draft(): Draft | null {
-    const { masks: _, ...draft } = this.document()
-    return isBusy(draft) ? draft : null
+    return draftOf(this.document(), this.state.past)
   }
 
-  /** Go on with a draft that an earlier page left, unless something is in work already. Of another version's draft, what fits. */
+  /** Go on with a draft that an earlier page left, unless something is in work already. */
   restore(kept: unknown): void {
-    const { photo, masks } = this.state
-    const draft: Step = { ...NO_OBJECT, ...(kept as Partial<Draft> | null | undefined), masks }
-    if (photo === null || this.isBusy || !Array.isArray(draft.prompts) || !isBusy(draft)) return
-    // What it corrects may be gone meanwhile: then it is an object of its own.
-    if (!masks.some(({ id }) => id === draft.refines)) draft.refines = null
-    this.goTo(draft, [...this.state.past, this.document(), ...stepsTo(draft)], [])
+    const { photo, masks, past } = this.state
+    const found = photo === null || this.isBusy ? null : stepsOf(kept, masks)
+    if (found) this.goTo(found.draft, [...past, this.document(), ...found.earlier], [])
   }
 
   get state(): EditorState {
@@ -552,17 +549,4 @@ export class Editor {
       this.effects.ask(photo, revision + 1, target.prompts, target.fedBack)
     }
   }
-}
-
-/** A draft's clicks, so that they can be taken back one by one. What the fewer ones give is asked when somebody goes back to them. */
-function stepsTo({ prompts, painted, fedBack, refines, masks }: Step): Step[] {
-  if (painted) return []
-  const corrected = fedBack instanceof Float32Array ? null : fedBack
-  return prompts.slice(1).map((_, before) => ({
-    ...NO_OBJECT,
-    masks,
-    refines,
-    fedBack: corrected,
-    prompts: prompts.slice(0, before + 1),
-  }))
 }

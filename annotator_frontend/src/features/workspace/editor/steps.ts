@@ -23,9 +23,6 @@ export interface Step extends Omit<Document, 'masks' | 'candidates' | 'painted' 
   fedBack: Float32Array | Pixels | null
 }
 
-/** An object in work that nobody has accepted yet. */
-export type Draft = Omit<Step, 'masks'>
-
 type StepPixels = Omit<Patched, 'base'> & { base: Pixels }
 
 const MOST_STEPS = 200
@@ -103,10 +100,9 @@ function bytesOf(step: Step, counted: ReadonlySet<object>): number {
   return bytes
 }
 
-/** What a draft is kept as. */
-export function packedDraft(draft: Draft): Draft {
-  const { masks: _, ...kept } = withPixels({ ...draft, masks: [] }, packedMask)
-  return kept
+/** A step with all of its pixels as run lengths. */
+export function packed(step: Step): Step {
+  return withPixels(step, packedMask)
 }
 
 /** @param present masks whose pixels are there already. */

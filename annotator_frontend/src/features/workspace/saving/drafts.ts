@@ -1,5 +1,5 @@
 import { createStore, del, get, set } from 'idb-keyval'
-import { type Draft, packedDraft } from '../editor/steps'
+import { type Draft, packedDraft } from '../editor/draft'
 
 /** Where the object in work lies, which nobody has accepted yet: one for each person and photo. */
 export interface DraftStore {
