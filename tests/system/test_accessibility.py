@@ -57,6 +57,9 @@ def test_no_page_has_a_violation(page: Page, maskloop: Running):
         page.get_by_role("link", name=name, exact=True).click()
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
         assert violations(page) == [], name
+    page.goto(page.url.replace("/settings", "/compare"))
+    expect(page.get_by_role("heading", name="On the test photos")).to_be_visible()
+    assert violations(page) == []
     page.get_by_role("link", name="Label photos").click()
     expect(page.get_by_test_id("decoder")).to_contain_text("in this browser", timeout=120_000)
     assert violations(page) == []

@@ -193,7 +193,30 @@ def test_from_a_photo_to_a_better_model_to_a_dataset(person: Person, maskloop: R
                     assert annotation["segmentation"]["counts"] == stored.pop(annotation["maskloop_uuid"])
     assert not stored, "masks of people are missing in the release"
     assert seen > 3
+    goes_back_to_what_is_chosen(person, f"{maskloop.address}/datasets/{dataset}", script, dataset)
     assert person.problems == []
+
+
+def goes_back_to_what_is_chosen(person: Person, address: str, script: Client, dataset: str) -> None:
+    """Two models side by side, each chosen while the figures of the other are on their way: the one named goes live."""
+    page = person.page
+    models = {one["id"]: one for one in script.get(f"/api/datasets/{dataset}/checkpoints/")}
+    live = next(i for i, one in models.items() if any(d["until"] is None for d in one["deployments"]))
+    other = next(i for i in models if i != live)
+    page.goto(f"{address}/compare?left={other}&right={live}")
+    left, right = (page.get_by_role("combobox", name=name) for name in ("Left", "Right"))
+    expect(left).to_have_value(other)
+    page.route("**/compare/?**", lambda route: (page.wait_for_timeout(500), route.continue_()))
+    left.select_option(live)
+    right.select_option(other)
+    expect(page).to_have_url(f"{address}/compare?left={live}&right={other}")
+    page.unroute("**/compare/?**")
+    side = page.get_by_role("region", name="Right")
+    side.get_by_role("button", name=re.compile("Roll back to this|Make live")).click()
+    expect(side.get_by_text("Live", exact=True)).to_be_visible()
+    person.shot("compared", full_page=True)
+    newest = script.get(f"/api/datasets/{dataset}/checkpoints/")
+    assert [one["id"] for one in newest if any(d["until"] is None for d in one["deployments"])] == [other]
 
 
 def images_of(script: Client, dataset: str) -> list[dict]:

@@ -85,6 +85,11 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     void queries.invalidateQueries({ queryKey: ['dataset', id] })
     void navigate(cameFrom ?? `/datasets/${id}`) // the list as it was left
   }, [navigate, queries, id, cameFrom])
+  // To another queue, whose photos would be too many with these.
+  const open = (place: string) => {
+    giveBack(current ? [current, ...ahead] : ahead)
+    void outbox.settled().then(() => window.location.assign(place))
+  }
   const skip = (assignment: Assignment, why: string) => {
     outbox.add({ kind: 'skip', assignment: assignment.id, image: assignment.image.id, reason: why })
     advance(assignment)
@@ -104,6 +109,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
       onBack={back}
       onSubmit={advance}
       onSkip={skip}
+      onOpen={open}
       onError={tellError}
     />
   )

@@ -412,3 +412,24 @@ test('a photo that others have to decide about first is given back instead, and 
   expect(said.at(-1)).toContain('release')
   expect(said.some(one => one.startsWith('submit'))).toBe(false)
 })
+
+test('who waits until all is sent waits for what came last, and for nothing where the server is not to be reached', async () => {
+  const outbox = open()
+  const order: string[] = []
+  outbox.add(put('a'))
+  const release = (assignment: string) => outbox.add({ kind: 'release', image: assignment, assignment })
+  server.put = async id => {
+    said.push(`put ${id}`)
+    release('lease 2') // while it is being sent
+  }
+  release('lease 1')
+  void outbox.settled().then(() => order.push(...said, 'gone'))
+  await settle()
+  expect(order).toEqual(['put a', 'release lease 1', 'release lease 2', 'gone'])
+  failures = [new Unreachable()]
+  release('lease 3')
+  void outbox.settled().then(() => order.push('gone again'))
+  await settle()
+  expect(order.at(-1)).toBe('gone again')
+  expect([...kept.values()]).toMatchObject([{ assignment: 'lease 3' }]) // a later page gives it back
+})

@@ -28,7 +28,9 @@ export function timesInWords(choice: Choice): { names: Name[]; words: string }[]
 }
 
 function spell(from: string | undefined, to: string | undefined): string {
-  const say = (time: string) => dateTime(time, { dateStyle: 'medium', timeStyle: 'short' })
+  // An address may say anything: what is no time is shown as it is, and the list says why it is empty.
+  const say = (time: string) =>
+    Number.isNaN(Date.parse(time)) ? time : dateTime(time, { dateStyle: 'medium', timeStyle: 'short' })
   if (from && to) return t('from {{from}} to {{to}}', { from: say(from), to: say(to) })
   return from ? t('from {{from}}', { from: say(from) }) : t('before {{to}}', { to: say(to!) })
 }

@@ -17,7 +17,7 @@ import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, when } from '@/shared/ui/words'
 import { FiguresBeside } from './FiguresBeside'
-import { type Checkpoint, type Side, useCheckpoints, useComparison, useDeploy, useRollBack } from './queries'
+import { type Checkpoint, type Side, useCheckpoints, useComparison, useDeploy } from './queries'
 import { decisionInWords } from './words'
 
 /** Two checkpoints side by side: where each comes from, and the gate's figures of both. Which two is in the address. */
@@ -35,14 +35,16 @@ export function ComparePage({ dataset, isAdmin }: { dataset: string; isAdmin: bo
     )
   }
   const { left, right, test, holdout } = compared.data
+  // While the answer about a choice is on its way, the figures are still of those before.
+  const wanted = { left: chosen.left ?? left.id, right: chosen.right ?? right.id }
   const choose = (side: 'left' | 'right') => (id: string) =>
-    setSearch({ left: left.id, right: right.id, [side]: id }, { replace: true })
+    setSearch({ ...wanted, [side]: id }, { replace: true })
   const own = { dataset, isAdmin, checkpoints }
   return (
     <Stack gap="md">
       <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="md">
-        <SideCard {...own} label={t('Left')} side={left} onChoose={choose('left')} />
-        <SideCard {...own} label={t('Right')} side={right} onChoose={choose('right')} />
+        <SideCard {...own} label={t('Left')} side={left} chosen={wanted.left} onChoose={choose('left')} />
+        <SideCard {...own} label={t('Right')} side={right} chosen={wanted.right} onChoose={choose('right')} />
       </SimpleGrid>
       <SimpleGrid cols={{ base: 1, xl: 2 }} spacing="md">
         <Section
@@ -68,11 +70,13 @@ interface SideCardProps {
   checkpoints: readonly Checkpoint[]
   label: string
   side: Side
+  /** Which one it is to be; `side` is still another until its figures are there. */
+  chosen: string
   onChoose: (id: string) => void
 }
 
 /** Which checkpoint, and how it came about. */
-function SideCard({ dataset, isAdmin, checkpoints, label, side, onChoose }: SideCardProps) {
+function SideCard({ dataset, isAdmin, checkpoints, label, side, chosen, onChoose }: SideCardProps) {
   const { run } = side
   const parent = checkpoints.find(({ id }) => id === side.went_on_from)
   return (
@@ -81,7 +85,7 @@ function SideCard({ dataset, isAdmin, checkpoints, label, side, onChoose }: Side
         <Group gap="xs">
           <NativeSelect
             aria-label={label}
-            value={side.id}
+            value={chosen}
             onChange={event => onChoose(event.currentTarget.value)}
             data={checkpoints.map(({ id, name }) => ({ value: id, label: name }))}
           />
@@ -93,7 +97,12 @@ function SideCard({ dataset, isAdmin, checkpoints, label, side, onChoose }: Side
           {run?.decision && <Badge {...decisionInWords(run.decision)} variant="light" />}
         </Group>
         {isAdmin && !side.is_live && (
-          <MakeLive dataset={dataset} checkpoint={side.id} isBefore={wasBefore(checkpoints) === side.id} />
+          <MakeLive
+            dataset={dataset}
+            checkpoint={side.id}
+            isBefore={wasBefore(checkpoints) === side.id}
+            isDisabled={side.id !== chosen}
+          />
         )}
       </Group>
       <Text size="sm" c="dimmed" mt="xs">
@@ -128,34 +137,25 @@ function wasBefore(checkpoints: readonly Checkpoint[]): string | undefined {
     .sort((a, b) => b.until!.localeCompare(a.until!))[0]?.checkpoint
 }
 
-function MakeLive({
-  dataset,
-  checkpoint,
-  isBefore,
-}: {
+interface MakeLiveProps {
   dataset: string
   checkpoint: string
   isBefore: boolean
-}) {
+  isDisabled: boolean
+}
+
+/** By its name, also where it is the one before: which that is may have changed since the page was drawn. */
+function MakeLive({ dataset, checkpoint, isBefore, isDisabled }: MakeLiveProps) {
   const deploy = useDeploy(dataset)
-  const rollBack = useRollBack(dataset)
-  return isBefore ? (
+  return (
     <Button
       size="compact-sm"
       variant="default"
-      loading={rollBack.isPending}
-      onClick={() => rollBack.mutate(undefined, { onError: tellError })}
-    >
-      {t('Roll back to this')}
-    </Button>
-  ) : (
-    <Button
-      size="compact-sm"
-      variant="default"
+      disabled={isDisabled}
       loading={deploy.isPending}
       onClick={() => deploy.mutate(checkpoint, { onError: tellError })}
     >
-      {t('Make live')}
+      {isBefore ? t('Roll back to this') : t('Make live')}
     </Button>
   )
 }

@@ -52,17 +52,19 @@ export interface WorkspaceProps {
   onSubmit: (assignment: Assignment) => void
   onSkip: (assignment: Assignment, reason: string) => void
   onError: (message: string) => void
+  /** Leave for another page of Maskloop, by its address. */
+  onOpen: (place: string) => void
 }
 
 /** Where masks are made: one photo fills the window, and the next one is there already. */
 export function Workspace(props: WorkspaceProps) {
   const { user, title, guidelines, current, ahead, outbox, drafts, onTakeOver, empty } = props
-  const { onBack, onSubmit, onSkip, onError } = props
+  const { onBack, onSubmit, onSkip, onError, onOpen } = props
   const isWatching = onTakeOver !== null
 
   const [bench] = useState(() => new Workbench(outbox))
   const { editor, hand, look, toolbox, painter, closer, shelf, clock, dialog } = bench
-  bench.surroundings = { onSubmit, onError }
+  bench.surroundings = { onSubmit, onError, onOpen }
   useEffect(() => () => bench.stop(), [bench])
   useOpenPhoto(bench, current, ahead, isWatching, user)
   useDrafts(editor, drafts, isWatching ? undefined : current?.image.id)

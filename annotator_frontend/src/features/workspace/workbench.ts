@@ -22,6 +22,8 @@ import { whenIdle } from './whenIdle'
 export interface Surroundings {
   onSubmit: (assignment: Assignment) => void
   onError: (message: string) => void
+  /** Leave for another page of Maskloop, by its address. */
+  onOpen: (place: string) => void
 }
 
 /**
@@ -48,7 +50,7 @@ export class Workbench {
   assignment: Assignment | null = null
   /** When the photo was opened, by `performance.now`. */
   openedAt = 0
-  surroundings: Surroundings = { onSubmit: () => {}, onError: () => {} }
+  surroundings: Surroundings = { onSubmit: () => {}, onError: () => {}, onOpen: () => {} }
   /** Filled by the stage while a photo is shown. */
   readonly stage: { current: StageHandle | null } = { current: null }
   /** The field for words, where the checkpoint can read. */

@@ -4,8 +4,15 @@ import { t } from '@/shared/i18n'
 import type { Outbox, Refused, SavingState } from '../saving/outbox'
 import classes from './panels.module.css'
 
+interface SavingProps {
+  outbox: Outbox
+  isQuiet?: boolean
+  /** Go to another page of Maskloop, by its address. */
+  onOpen?: (place: string) => void
+}
+
 /** Whether everything is with the server, and what can be done where it is not. */
-export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: boolean }) {
+export function Saving({ outbox, isQuiet = false, onOpen = goTo }: SavingProps) {
   const saving = useSyncExternalStore(outbox.subscribe, outbox.getState)
   if (isQuiet && saving.name === 'saved') return null
   const isElsewhere = saving.name === 'stuck' && saving.code === 'assignment_in_another_tab'
@@ -32,7 +39,7 @@ export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: 
       )}
       {saving.name === 'stuck' && (
         <>
-          <WayOut refused={saving} outbox={outbox} />
+          <WayOut refused={saving} outbox={outbox} onOpen={onOpen} />
           {!isElsewhere && (
             <Button
               size="compact-xs"
@@ -59,7 +66,15 @@ export function Saving({ outbox, isQuiet = false }: { outbox: Outbox; isQuiet?: 
 }
 
 /** A photo that the server does not take as finished, and that is not on show any more: where something can be done about it. */
-function WayOut({ refused: { code, extra }, outbox }: { refused: Refused; outbox: Outbox }) {
+function WayOut({
+  refused: { code, extra },
+  outbox,
+  onOpen,
+}: {
+  refused: Refused
+  outbox: Outbox
+  onOpen: (place: string) => void
+}) {
   if (code === 'masks_undecided') {
     return (
       <Button size="compact-xs" className={classes.answer} onClick={() => outbox.giveBackFirst()}>
@@ -69,13 +84,16 @@ function WayOut({ refused: { code, extra }, outbox }: { refused: Refused; outbox
   }
   if (code !== 'masks_uncorrected') return null
   // It is submitted anew, from there.
-  const open = () =>
-    window.location.assign(`/datasets/${extra.dataset}/label?job=correct&image=${extra.image}`)
+  const open = () => onOpen(`/datasets/${extra.dataset}/label?job=correct&image=${extra.image}`)
   return (
     <Button size="compact-xs" className={classes.answer} onClick={() => void outbox.dropFirst().then(open)}>
       {t('Open the photo')}
     </Button>
   )
+}
+
+function goTo(place: string): void {
+  window.location.assign(place)
 }
 
 function inWords(state: SavingState): string {

@@ -12,7 +12,7 @@ import { Saving } from './Saving'
 export function StatusLine({ bench, isReady }: { bench: Workbench; isReady: boolean }) {
   return (
     <Group className={classes.status} justify="space-between" component="footer" wrap="nowrap">
-      <Saving outbox={bench.outbox} />
+      <Saving outbox={bench.outbox} onOpen={place => bench.surroundings.onOpen(place)} />
       <NewVersion />
       <Text size="xs" c="dimmed" data-testid="decoder" className={classes.answer}>
         <Model bench={bench} isReady={isReady} />

@@ -195,6 +195,20 @@ export class Outbox {
     this.add({ kind: 'release', image: refused.image, assignment: refused.assignment })
   }
 
+  /** Resolves once all is sent that can be sent now. What is left then, a later page sends. */
+  settled(): Promise<void> {
+    return new Promise(resolve => {
+      const stop = this.subscribe(() => look())
+      const look = () => {
+        const { name } = this.state
+        if (name === 'saving' || (name !== 'waiting' && this.next())) return
+        stop()
+        void this.writing.then(resolve)
+      }
+      look()
+    })
+  }
+
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
