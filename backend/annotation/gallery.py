@@ -47,8 +47,8 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
     Args:
         chosen: `status`, `split`, `name`, `skipped` (the reason), `finished_from`, `finished_to`; and of one and the same
             mask: `origin` (or `Made`), `person`, `checkpoint`, `confidence_from`, `confidence_to`, `made_from`, `made_to`, or
-            of one that may count no more: `verdict`, `judged_from`, `judged_to`. None, or left out: whichever. Times end
-            before `..._to`.
+            of a proposal that may count no more, of somebody's last word on it: `verdict`, `judged_from`, `judged_to`. None,
+            or left out: whichever. Times end before `..._to`.
     """
     images = images_sorted_by(dataset, sort)
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
@@ -67,8 +67,8 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
         of_mask &= _of_origin(given["origin"])
     if of_verdict:
         # What people refused counts no more; it is this that is asked for.
-        judged = Mask.objects.filter(image=OuterRef("pk")).filter(**of_verdict)
-        images = images.filter(Exists(judged.filter(of_mask)))
+        judged = Mask.objects.filter(of_mask, Exists(_last_words().filter(**of_verdict)), image=OuterRef("pk"))
+        images = images.filter(Exists(judged))
     elif of_mask:
         images = images.filter(Exists(_masks().filter(of_mask)))
     return images, _ORDERS[sort]
@@ -83,12 +83,19 @@ _OF_MASK = {
     "made_from": "created_at__gte",
     "made_to": "created_at__lt",
 }
-# A verdict belongs to the app above: it is reached by the name under which it hangs on its mask.
-_OF_VERDICT = {
-    "verdict": "verdicts__answer",
-    "judged_from": "verdicts__created_at__gte",
-    "judged_to": "verdicts__created_at__lt",
-}
+_OF_VERDICT = {"verdict": "answer", "judged_from": "created_at__gte", "judged_to": "created_at__lt"}
+
+
+def _last_words() -> Any:
+    """What each person said last of a proposal, of the masks of an outer query: what the dashboard's acceptance counts.
+
+    Verdicts belong to the app above: they are reached by the name under which they hang on their mask.
+    """
+    verdicts: Any = Mask._meta.get_field("verdicts").related_model
+    said = verdicts.objects.filter(question__kind="proposal")
+    same = said.filter(mask=OuterRef("mask"), by=OuterRef("by"))
+    after = Q(created_at__gt=OuterRef("created_at")) | Q(created_at=OuterRef("created_at"), id__gt=OuterRef("id"))
+    return said.filter(~Exists(same.filter(after)), mask=OuterRef("pk"))
 
 
 def _looked_up(lookups: dict[str, str], given: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,14 @@ from backend.datasets.selectors import dataset_get, image_get
 
 MAX_PAGE_SIZE = 500
 
+#: Whoever gives a second opinion must not be able to ask for the first, and why people skip is told to admins alone.
+NEEDS_ROLE = {
+    "skipped": Role.ADMIN,
+    "verdict": Role.REVIEWER,
+    "judged_from": Role.REVIEWER,
+    "judged_to": Role.REVIEWER,
+}
+
 
 class ImagePageJson(serializers.Serializer):
     next = serializers.CharField(allow_null=True)
@@ -36,7 +44,10 @@ class ChosenForm(serializers.Serializer):
     split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True)
     name = serializers.CharField(required=False, allow_blank=True, max_length=255)
     skipped = serializers.CharField(
-        required=False, allow_blank=True, max_length=255, help_text="Only photos that somebody skipped for this reason."
+        required=False,
+        allow_blank=True,
+        max_length=255,
+        help_text="Only photos that somebody skipped for this reason. For admins.",
     )
     origin = serializers.ChoiceField(choices=ORIGINS, required=False, allow_blank=True)
     person = serializers.UUIDField(required=False)
@@ -48,7 +59,10 @@ class ChosenForm(serializers.Serializer):
     finished_from = serializers.DateTimeField(required=False, help_text="When a person first finished the photo.")
     finished_to = serializers.DateTimeField(required=False)
     verdict = serializers.RegexField(
-        r"^[a-z_]+$", required=False, max_length=13, help_text="What somebody said of a mask."
+        r"^[a-z_]+$",
+        required=False,
+        max_length=13,
+        help_text="What somebody, in their last word, said of a proposal. For reviewers and admins, as `judged_...` are.",
     )
     judged_from = serializers.DateTimeField(required=False)
     judged_to = serializers.DateTimeField(required=False)
@@ -69,6 +83,8 @@ class ImagesView(APIView):
         form = ChosenForm(data=request.query_params)
         form.is_valid(raise_exception=True)
         chosen = dict(form.validated_data)
+        for role in {NEEDS_ROLE[name] for name, value in chosen.items() if name in NEEDS_ROLE and value}:
+            dataset_get(user=person(request), dataset_id=dataset_id, role=role)
         size, cursor, start = chosen.pop("page_size"), chosen.pop("cursor", None), chosen.pop("start", None)
         sort = Sort(chosen.pop("sort"))
         images, order = images_chosen(dataset, sort=sort, **chosen)

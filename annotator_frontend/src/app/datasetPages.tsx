@@ -44,7 +44,7 @@ export function ImportPage() {
 /** The loop at a glance. */
 export function DashboardPage() {
   const { id, role } = useOpenDataset()
-  return <Dashboard dataset={id} isAdmin={role === 'admin'} />
+  return <Dashboard dataset={id} isAdmin={role === 'admin'} isReviewer={role !== 'annotator'} />
 }
 
 /** Two checkpoints side by side. */

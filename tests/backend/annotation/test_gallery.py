@@ -133,6 +133,29 @@ def test_a_choice_that_makes_no_sense_is_refused_in_words(dataset, admin, as_use
     assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "least"),
+    [
+        ({"verdict": "accept"}, "reviewer"),
+        ({"judged_from": "2026-01-01T00:00Z"}, "reviewer"),
+        ({"judged_to": "2026-01-01T00:00Z"}, "reviewer"),
+        ({"skipped": "blurred"}, "admin"),
+        ({"skipped": "blurred", "verdict": "accept"}, "admin"),
+    ],
+)
+def test_who_gives_a_second_opinion_cannot_ask_for_the_first_nor_why_others_skipped(
+    dataset, photo, annotator, reviewer, admin, stranger, as_user, chosen, least
+):
+    roles = {"annotator": annotator, "reviewer": reviewer, "admin": admin}
+    for place, (role, who) in enumerate(roles.items()):
+        reply = as_user(who).get(f"/api/datasets/{dataset.id}/images/", chosen)
+        may = place >= list(roles).index(least)
+        assert (reply.status_code, reply.json().get("code")) == ((200, None) if may else (403, "not_allowed")), role
+    assert as_user(stranger).get(f"/api/datasets/{dataset.id}/images/", chosen).status_code == 404
+    nothing = dict.fromkeys(chosen, "")
+    assert as_user(annotator).get(f"/api/datasets/{dataset.id}/images/", nothing).json()["count"] == 1
+
+
 def test_masks_are_drawn_over_the_thumbnail_and_new_masks_have_a_new_address(look, photo, annotator, as_user):
     put_mask(photo)
     address = look()["results"][0]["overlay_url"]

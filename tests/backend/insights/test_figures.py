@@ -235,7 +235,7 @@ def test_admins_see_what_everybody_did_and_others_only_what_they_did(life, ask, 
     assert [row["username"] for row in ask(reviewer)["people"]] == ["reviewer"]
 
 
-def test_each_number_leads_to_the_photos_behind_it(life, ask, dataset, as_user, admin):
+def test_each_number_leads_to_the_photos_behind_it(life, ask, dataset, as_user, admin, reviewer):
     def shown(**chosen):
         reply = as_user(admin).get(f"/api/datasets/{dataset.id}/images/", chosen)
         assert reply.status_code == 200, reply.json()
@@ -253,6 +253,13 @@ def test_each_number_leads_to_the_photos_behind_it(life, ask, dataset, as_user, 
     spell = figures["acceptance"][0]
     assert shown(verdict="not_an_object", judged_from=spell["since"]) == are(3), "a mask that counts no more"
     assert shown(verdict="accept", judged_to=spell["since"]) == set()
+    # As the acceptance counts: whoever said something else later said only that, and known outlines are no proposals.
+    assert spell["fix"] == 0
+    assert shown(verdict="fix") == set()
+    known = put_mask(life[1], day(11), origin=Origin.AUTOMATIC)
+    asked = Question.objects.create(mask=known, holder=reviewer, kind="known", expected="accept", expires_at=day(12))
+    Verdict.objects.create(mask=known, question=asked, by=reviewer, answer="unsure")
+    assert shown(verdict="unsure") == are(3)
 
 
 @pytest.mark.parametrize("by", ["round", "day"])

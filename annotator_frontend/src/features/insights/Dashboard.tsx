@@ -19,8 +19,13 @@ import { Happened, MarksLegend } from './Happened'
 import { type By, type Figures, fileOf, useFigures } from './queries'
 import { Acceptance, Origins, Work } from './Shares'
 
+interface May {
+  isAdmin: boolean
+  isReviewer: boolean
+}
+
 /** The loop at a glance: the four curves of the paper, live, and what stands behind them. */
-export function Dashboard({ dataset, isAdmin }: { dataset: string; isAdmin: boolean }) {
+export function Dashboard({ dataset, ...may }: { dataset: string } & May) {
   const [search, setSearch] = useSearchParams()
   const by: By = search.get('by') === 'day' ? 'day' : 'round'
   const figures = useFigures(dataset, by)
@@ -50,12 +55,12 @@ export function Dashboard({ dataset, isAdmin }: { dataset: string; isAdmin: bool
         </Group>
         <Downloads dataset={dataset} by={by} />
       </Group>
-      <Shown dataset={dataset} figures={figures.data} isAdmin={isAdmin} />
+      <Shown dataset={dataset} figures={figures.data} {...may} />
     </Stack>
   )
 }
 
-function Shown({ dataset, figures, isAdmin }: { dataset: string; figures: Figures; isAdmin: boolean }) {
+function Shown({ dataset, figures, isAdmin, isReviewer }: { dataset: string; figures: Figures } & May) {
   const axis = useMemo(() => axisOf(figures, Date.now()), [figures])
   const curves = useMemo(() => curvesOf(dataset, figures, axis), [dataset, figures, axis])
   return (
@@ -67,7 +72,7 @@ function Shown({ dataset, figures, isAdmin }: { dataset: string; figures: Figure
       </SimpleGrid>
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
         <Stack gap="md">
-          <Acceptance dataset={dataset} rows={figures.acceptance} />
+          <Acceptance dataset={dataset} rows={figures.acceptance} isReviewer={isReviewer} />
           <Work dataset={dataset} rows={figures.people} isAdmin={isAdmin} />
         </Stack>
         <Stack gap="md">

@@ -12,7 +12,7 @@ interface Part {
   key: string
   name: string
   count: number
-  href: string
+  href?: string
 }
 
 /** Parts of a whole, side by side. The numbers below say it in words. */
@@ -21,21 +21,22 @@ function Bar({ parts }: { parts: readonly Part[] }) {
     <div className={classes.bar} aria-hidden>
       {parts
         .filter(({ count }) => count)
-        .map(({ key, name, count, href }) => (
-          <Link
-            key={key}
-            to={href}
-            tabIndex={-1}
-            data-share={key}
-            style={{ flex: count }}
-            title={`${name}: ${number(count)}`}
-          />
-        ))}
+        .map(({ key, name, count, href }) => {
+          const part = { 'data-share': key, style: { flex: count }, title: `${name}: ${number(count)}` }
+          return href ? <Link key={key} to={href} tabIndex={-1} {...part} /> : <span key={key} {...part} />
+        })}
     </div>
   )
 }
 
-function Linked({ href, children }: { href: string; children: string }) {
+function Linked({ href, children }: { href?: string; children: string }) {
+  if (!href) {
+    return (
+      <Text span fz="sm">
+        {children}
+      </Text>
+    )
+  }
   return (
     <Anchor component={Link} to={href} fz="sm">
       {children}
@@ -43,8 +44,17 @@ function Linked({ href, children }: { href: string; children: string }) {
   )
 }
 
+interface AcceptanceProps {
+  dataset: string
+  rows: Figures['acceptance']
+  /** Whether the person may see of which photos something was said. */
+  isReviewer: boolean
+}
+
 /** What people said of the model's proposals, stage by stage. */
-export function Acceptance({ dataset, rows }: { dataset: string; rows: Figures['acceptance'] }) {
+export function Acceptance({ dataset, rows, isReviewer }: AcceptanceProps) {
+  const photosOf = (answer: string, row: AcceptanceProps['rows'][number]) =>
+    isReviewer ? judgedIn(dataset, answer, row) : undefined
   const answers = [
     ['accept', t('Accepted')],
     ['fix', t('To be corrected')],
@@ -79,7 +89,7 @@ export function Acceptance({ dataset, rows }: { dataset: string; rows: Figures['
               key,
               name,
               count: row[key],
-              href: judgedIn(dataset, key, row),
+              href: photosOf(key, row),
             }))}
           />
           <ul className={classes.legend} style={{ marginTop: 6 }}>
@@ -87,7 +97,7 @@ export function Acceptance({ dataset, rows }: { dataset: string; rows: Figures['
               <li key={key} data-share={key}>
                 <span className={classes.swatch} style={{ margin: 0 }} />
                 {name}
-                <Linked href={judgedIn(dataset, key, row)}>{number(row[key])}</Linked>
+                <Linked href={photosOf(key, row)}>{number(row[key])}</Linked>
               </li>
             ))}
           </ul>

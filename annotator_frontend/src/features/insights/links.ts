@@ -28,7 +28,7 @@ export function automaticIn(dataset: string, { since, until }: Spell): string {
   return gallery(dataset, { origin: 'automatic', made_from: since, made_to: until })
 }
 
-/** Proposals of which somebody said this then. */
+/** Proposals of which this was somebody's last word, said then. For reviewers: annotators are refused the list. */
 export function judgedIn(dataset: string, verdict: string, { since, until }: Spell): string {
   return gallery(dataset, { verdict, judged_from: since, judged_to: until })
 }

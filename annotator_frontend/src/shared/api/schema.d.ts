@@ -3691,7 +3691,7 @@ export interface operations {
                 origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "people" | "drawn" | "";
                 page_size?: number;
                 person?: string;
-                /** @description Only photos that somebody skipped for this reason. */
+                /** @description Only photos that somebody skipped for this reason. For admins. */
                 skipped?: string;
                 /**
                  * @description * `oldest` - Oldest
@@ -3716,7 +3716,7 @@ export interface operations {
                  *     * `automatic` - Automatic
                  */
                 status?: "waiting" | "open" | "annotated" | "automatic" | "";
-                /** @description What somebody said of a mask. */
+                /** @description What somebody, in their last word, said of a proposal. For reviewers and admins, as `judged_...` are. */
                 verdict?: string;
             };
             header?: never;
