@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { type RefObject, useLayoutEffect, useRef, useState } from 'react'
 
 const COLUMNS = [10, 6, 5, 4, 3, 2]
 const TILE_MIN_PX = 190
@@ -29,6 +29,7 @@ interface RowsOptions {
  */
 export function useRows({ list, ids, place, onPlace }: RowsOptions): Rows {
   const [rows, setRows] = useState<Rows>({ columns: 4, rowHeight: 220, first: 0, last: 8 })
+  const [isMeasured, setMeasured] = useState(false)
   const now = useRef({
     ids,
     onPlace,
@@ -40,7 +41,8 @@ export function useRows({ list, ids, place, onPlace }: RowsOptions): Rows {
   now.current = { ...now.current, ids, onPlace, rows }
   const hasIds = ids.length > 0
 
-  useEffect(() => {
+  // Before the effect below: a place is found by the grid as it is.
+  useLayoutEffect(() => {
     if (!list.current || !hasIds) return
     const element = list.current
     const before = history.scrollRestoration
@@ -68,6 +70,7 @@ export function useRows({ list, ids, place, onPlace }: RowsOptions): Rows {
       })
     }
     now.current.look = look
+    setMeasured(true)
     const onMove = () => {
       frame ||= requestAnimationFrame(look)
       clearTimeout(timer)
@@ -89,7 +92,7 @@ export function useRows({ list, ids, place, onPlace }: RowsOptions): Rows {
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the rows or their shape change
   useLayoutEffect(() => {
     const own = now.current
-    if (!list.current || !ids.length) return
+    if (!list.current || !ids.length || !isMeasured) return
     const wanted = own.place ? { id: own.place, top: 0 } : own.anchor
     own.place = null // only once: from then on the hand scrolls
     const index = wanted ? ids.indexOf(wanted.id) : -1
@@ -98,7 +101,7 @@ export function useRows({ list, ids, place, onPlace }: RowsOptions): Rows {
     if (Math.abs(top - wanted.top) < 1) return
     window.scrollBy({ top: top - wanted.top, behavior: 'instant' })
     own.look() // before anybody asks for more because the old rows were the first
-  }, [ids, rows.columns, rows.rowHeight])
+  }, [ids, isMeasured, rows.columns, rows.rowHeight])
 
   return rows
 }
