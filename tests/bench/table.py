@@ -32,7 +32,14 @@ class Table:
         cells = [what, in_words(median), in_words(slow) if len(values) > 4 else "", than]
         other = statistics.median(plain) if plain else None
         cells += [in_words(other), f"{other / median:.1f}x"] if other else ["", ""]
-        self.rows.append("| " + " | ".join([*cells, budget]) + " |")
+        self._row([*cells, budget])
+
+    def told(self, what: str, ours: str, than: str, plain: str, ratio: str, budget: str) -> None:
+        """What is no time, in words."""
+        self._row([what, ours, "", than, plain, ratio, budget])
+
+    def _row(self, cells: list[str]) -> None:
+        self.rows.append("| " + " | ".join(cells) + " |")
         print(self.rows[-1], flush=True)
 
     def text(self) -> str:
