@@ -156,6 +156,7 @@ def _remember(run: AutolabelRun, chosen: Chosen, *, photos: int, audited: int) -
             "photos": photos,
             "complete": run.selection["complete"],
             "audited": audited,
+            "tried_with_pairs": 0,
             "fitted_at": Now(),
         },
     )

@@ -114,6 +114,8 @@ class Thresholds(Row):
     photos = models.PositiveIntegerField()
     complete = models.BooleanField()  # whether nothing is left to label on those photos; if not, precision is too low
     audited = models.PositiveIntegerField(default=0)  # pairs of the audit that took part
+    # Pairs that there were when it was last tried to choose these anew, whatever came of it.
+    tried_with_pairs = models.PositiveIntegerField(default=0, db_default=0)
     fitted_at = models.DateTimeField(db_default=Now())
 
     class Meta:

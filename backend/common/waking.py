@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import redis
+from celery import current_app
 from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
@@ -65,6 +66,15 @@ class WakeUp(DjangoTask):
                 _tell_of(self.name, args, number)
             return done
         return self.run(*args, **kwargs)
+
+
+def calls_waiting(queue: str) -> int:
+    """How many nobody has taken yet. Raises kombu's OperationalError where the queue is away."""
+    with current_app.connection_for_read() as connection:
+        try:
+            return int(connection.channel().queue_declare(queue, passive=True).message_count)
+        except connection.channel_errors:  # there is no such queue, as in Redis where it is empty
+            return 0
 
 
 def _is_first(name: str) -> bool:

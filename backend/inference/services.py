@@ -10,13 +10,14 @@ from uuid import UUID
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError as QueueAway
 
 from backend.checkpoints.models import Checkpoint
 from backend.common.events import event_record
 from backend.common.storage import get_storage, read
-from backend.common.waking import DATABASE_AWAY
+from backend.common.waking import DATABASE_AWAY, calls_waiting
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
 from backend.inference.dropping import lock_bytes
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 MAX_REGIONS = 500  # of a photo and encoder; each is as many bytes as the whole photo's embedding
-ASK_AGAIN_AFTER = timedelta(minutes=10)  # many may wait in the queue, each behind all the others
+ASK_AGAIN_AFTER = timedelta(minutes=10)
 TEXT_ASK_AGAIN_AFTER = timedelta(minutes=1)  # also after a failure: somebody may have installed what was missing
 TEXT_GIVEN_UP_AFTER = timedelta(minutes=30)
 TEXT_KEPT = timedelta(days=30)
@@ -152,12 +153,19 @@ def embeddings_called_in_vain() -> None:
 
 
 def embeddings_sweep() -> None:
-    """Repeat wake-up calls that were lost."""
+    """Repeat wake-up calls that were lost, and try again what failed.
+
+    A call that was sent may wait for hours behind others: only where none waits any more was it lost. Whoever looks at a photo
+    meanwhile has it embedded at once.
+    """
     from backend.inference.tasks import make_embedding
 
-    lost = Embedding.objects.filter(state=EmbeddingState.WAITING).filter(
-        Q(asked_at__isnull=True) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER)
-    )
+    waiting = Embedding.objects.filter(state=EmbeddingState.WAITING)
+    lost, late = waiting.filter(asked_at__isnull=True), waiting.filter(asked_at__lt=Now() - ASK_AGAIN_AFTER)
+    try:
+        lost |= late.filter(attempts__gt=0) if calls_waiting("batch") else late
+    except QueueAway:
+        return  # nobody could be called
     rows = list(lost.order_by("created_at").values_list("id", "image__dataset")[:500])
     with transaction.atomic():
         Embedding.objects.filter(id__in=[row[0] for row in rows]).update(asked_at=Now())

@@ -4,6 +4,7 @@ The pair of a mask as the model made it and as a person left it gives an IoU. Le
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -20,9 +21,12 @@ from backend.autolabel.thresholds import Candidate
 from backend.checkpoints.models import Checkpoint
 from backend.common.events import event_record
 from backend.common.statistics import wilson
+from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset, Job
 from backend.review.models import AuditPair, AuditPlan
 from engine import masks as run_lengths
+
+logger = logging.getLogger(__name__)
 
 #: The two figures of the paper's audit (94% and 97%).
 LEVELS = (0.90, 0.75)
@@ -153,16 +157,25 @@ def _iou(before: Mask, after: Mask) -> float:
 
 
 def audit_refit(*, dataset: Dataset) -> None:
-    """Choose thresholds anew, once enough more pairs have come; the checkpoint of each pair keeps its own. Twice is as once."""
+    """Choose thresholds anew, once enough more pairs have come; the checkpoint of each pair keeps its own. Twice is as once.
+
+    Where that cannot be done the thresholds stay, and it is tried again once enough more pairs have come.
+    """
     for checkpoint in refits_due(dataset):
         own = done_pairs(dataset).filter(mask__checkpoint=checkpoint)
-        figures = own.values_list("mask__predicted_iou", "mask__stability", "iou")
+        figures = list(own.values_list("mask__predicted_iou", "mask__stability", "iou"))
         audited = [
             Candidate(confidence, stability, iou)
             for confidence, stability, iou in figures
             if confidence is not None and stability is not None and iou is not None
         ]
-        thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=audited)
+        try:
+            thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=audited)
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # whatever it is: it would be tried every minute, and keep other checkpoints waiting
+            logger.exception("thresholds of %s on %s", checkpoint.id, dataset.id)
+        dataset.thresholds.filter(checkpoint=checkpoint).update(tried_with_pairs=len(figures))
 
 
 def refits_due(dataset: Dataset) -> list[Checkpoint]:
@@ -170,7 +183,9 @@ def refits_due(dataset: Dataset) -> list[Checkpoint]:
     audited = dict(done_pairs(dataset).order_by().values_list("mask__checkpoint").annotate(pairs=Count("id")))
     fitted = dataset.thresholds.filter(checkpoint__in=audited).select_related("checkpoint")
     return [
-        one.checkpoint for one in fitted if audited[one.checkpoint_id] >= max(PAIRS_WANTED, one.audited + REFIT_EVERY)
+        one.checkpoint
+        for one in fitted
+        if audited[one.checkpoint_id] >= max(PAIRS_WANTED, max(one.audited, one.tried_with_pairs) + REFIT_EVERY)
     ]
 
 

@@ -19,7 +19,8 @@ from backend.common.models import Event
 from backend.common.services import NOBODY, event_deliver, events_sweep, files_sweep, queue_check
 from backend.common.tasks import sweep_events
 from backend.inference.models import Embedding
-from backend.inference.services import embedding_request
+from backend.inference.services import embedding_request, embeddings_sweep
+from backend.inference.tasks import make_embedding
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,6 +81,30 @@ def test_a_redis_that_was_emptied_is_noticed_and_all_that_waits_is_called_again(
     assert lost.data == {"why": "emptied"}
     event_deliver(event_id=str(lost.id))
     assert sent.count("make_embedding") == Embedding.objects.filter(state="waiting").count() == 1
+
+
+def test_a_photo_that_waits_behind_many_calls_is_not_called_again_until_the_queue_is_empty(
+    photo, add_photo, live, queue, monkeypatch
+):
+    lost, failed = add_photo(1), add_photo(2)
+    for image in (photo, lost, failed):
+        embedding_request(image=image, encoder_hash=live.encoder_hash, urgent=False)
+    rows = Embedding.objects.filter(image=photo)
+    Embedding.objects.update(asked_at=Now() - 2 * ASK_AGAIN_AFTER)
+    Embedding.objects.filter(image=lost).update(asked_at=None)
+    Embedding.objects.filter(image=failed).update(attempts=1)
+    Event.objects.all().delete()
+    queue.delete("batch")
+    make_embedding.delay(str(NOBODY))  # somebody else's call, which nobody takes
+    before = rows.get().asked_at
+    embeddings_sweep()
+    assert [told["embeddings"] for told in pieces("embeddings.asked_again")] == [2], "not called, and failed"
+    embeddings_sweep()
+    assert (rows.get().asked_at, queue.llen("batch")) == (before, 3)
+    queue.delete("batch")  # a worker took all of them, and died
+    embeddings_sweep()
+    assert [told["embeddings"] for told in pieces("embeddings.asked_again")] == [2, 1]
+    assert (rows.get().asked_at > before, queue.llen("batch")) == (True, 1)
 
 
 @shared_task

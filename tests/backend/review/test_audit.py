@@ -12,7 +12,7 @@ from backend.annotation.models import Assignment, Mask, MaskState, Origin
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
 from backend.common.events import event_record
 from backend.datasets.models import Image, Job
-from backend.review.audit import audits_sample, chance_of, refits_due
+from backend.review.audit import PAIRS_WANTED, REFIT_EVERY, audits_sample, chance_of, refits_due
 from backend.review.models import AuditPair, AuditPlan
 from backend.review.tasks import refit_thresholds
 from engine import masks as run_lengths
@@ -232,6 +232,41 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_pho
     refit_thresholds(str(dataset.id))  # delivered twice
     assert Thresholds.objects.get().fitted_at == after.fitted_at
     assert before < 0.5 < 0.54 < after.min_predicted_iou
+
+
+@pytest.mark.parametrize("why", ["no calibration", "it raises", "no stability"])
+def test_thresholds_that_cannot_be_chosen_anew_are_tried_again_only_when_more_pairs_have_come(
+    dataset, add_photo, automatic, live, why, admin
+):
+    photo = add_photo(1)
+    run = AutolabelRun.objects.create(
+        dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE,
+        selection={} if why == "it raises" else {"precision": 0.8, "complete": True},
+    )  # fmt: skip
+    kept = Thresholds.objects.create(
+        dataset=dataset, checkpoint=live, calibration=None if why == "no calibration" else run, wanted_precision=0.8,
+        min_predicted_iou=0.5, min_stability=0.5, attained=True, masks=1, photos=1, complete=True,
+    )  # fmt: skip
+
+    def audited(count):
+        masks = automatic(photo, count)
+        if why == "no stability":
+            Mask.objects.update(stability=None)
+        AuditPair.objects.bulk_create(
+            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=1, by=admin, done_at=Now())
+            for mask in masks
+        )
+
+    audited(PAIRS_WANTED)
+    assert refits_due(dataset) == [live]
+    refit_thresholds(str(dataset.id))
+    assert refits_due(dataset) == []
+    audited(REFIT_EVERY - 1)
+    assert refits_due(dataset) == []
+    audited(1)
+    assert refits_due(dataset) == [live]
+    if why != "no stability":
+        assert Thresholds.objects.get().fitted_at == kept.fitted_at
 
 
 @pytest.mark.parametrize("bad", [{"share": 2}, {"share": -0.1}, {"rate_90": "high"}])

@@ -2687,6 +2687,7 @@ export interface components {
             photos: number;
             complete: boolean;
             audited?: number;
+            tried_with_pairs?: number;
             /** Format: date-time */
             fitted_at: string;
             /** Format: uuid */
