@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest'
-import { axisOf, marksOn, middleOf, niceTicks } from '@/features/insights/axis'
-import { curvesOf } from '@/features/insights/curves'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { axisOf, labelsOf, marksOn, middleOf, niceTicks } from '@/features/insights/axis'
+import { type Curve, curvesOf } from '@/features/insights/curves'
+import { lineOf, placeOfKey, placesOf, scalesOf } from '@/features/insights/drawing'
 import { comparison, gallery } from '@/features/insights/links'
 import type { Figures, Mark, Point, Quality } from '@/features/insights/queries'
 
@@ -79,6 +80,48 @@ test('many rounds, and many days, have few ticks', () => {
   expect(axis.ticks).toEqual([1, 8, 15, 22, 29].map(number => Date.parse(day(number))))
 })
 
+test('ticks have the decimals that tell them apart', () => {
+  expect(labelsOf(niceTicks(0.61, 0.7, 4))).toEqual(['0.600', '0.625', '0.650', '0.675', '0.700'])
+  expect(labelsOf(niceTicks(0, 47.5, 4))).toEqual(['0', '20', '40', '60'])
+  expect(labelsOf([0, 0.5, 1])).toEqual(['0.0', '0.5', '1.0'])
+})
+
+describe('by day', () => {
+  afterEach(() => vi.unstubAllEnvs())
+
+  test('the picture goes from the first of which anything is known until now', () => {
+    vi.stubEnv('TZ', 'UTC')
+    const points = [point({ since: day(5), until: day(6) })]
+    const quality = [{ split: 'test', since: day(3, 7), until: null, miou_1: 0.5 } as Quality]
+    const marks = [
+      { at: day(1, 1), kind: 'deployed', before: null }, // what the dataset began with
+      { at: day(2, 9), kind: 'stage', before: null },
+      { at: day(9, 3), kind: 'promoted', before: 'a' },
+    ] as Mark[]
+    const by = { ...life, by: 'day', rounds: [], points, quality, marks } as Figures
+    const now = Date.parse(day(11, 12))
+    const axis = axisOf(by, now)
+    expect(axis.range).toEqual([Date.parse(day(2)), now])
+    expect(marksOn(axis, marks).map(({ mark: { kind } }) => kind)).toEqual(['stage', 'promoted'])
+    // The model's line reaches until now, though nobody has worked since the fifth.
+    const [spot] = curvesOf('d', by, axis)[3]!.series[0]!.spots
+    expect([spot!.from, spot!.to]).toEqual([Date.parse(day(3, 7)), now])
+    // What is done today is in the day's part that is over.
+    expect(middleOf(axis, { since: day(11), until: day(12) })).toBe(Date.parse(day(11, 6)))
+    const nothing = axisOf({ ...by, points: [], quality: [], marks: [] }, now)
+    expect(nothing.range).toEqual([Date.parse(day(11)), now])
+  })
+
+  test('days begin at midnight, after the clocks have changed, too', () => {
+    vi.stubEnv('TZ', 'Europe/Berlin')
+    const points = [point({ since: '2026-03-26T23:00:00Z', until: '2026-03-27T23:00:00Z' })]
+    const axis = axisOf({ ...life, by: 'day', points }, Date.parse('2026-04-01T10:00:00Z'))
+    const ticks = axis.ticks.map(tick => new Date(tick))
+    expect(ticks.map(tick => tick.getDate())).toEqual([27, 28, 29, 30, 31, 1])
+    expect(ticks.map(tick => tick.getHours())).toEqual([0, 0, 0, 0, 0, 0])
+  })
+})
+
 test('what happened before the picture begins is not on it', () => {
   const mark = (at: string) => ({ at, kind: 'refused' }) as Mark
   const axis = axisOf(life, NOW)
@@ -141,4 +184,47 @@ test('quality holds from the day on which a model went live until the next did',
 test('a choice that is not made is not in the address', () => {
   expect(gallery('d', {})).toBe('/datasets/d')
   expect(gallery('d', { origin: 'people', made_to: null })).toBe('/datasets/d?origin=people')
+})
+
+describe('the drawing', () => {
+  const curve = {
+    series: [],
+    stops: [1, 2, 3].map(x => ({ x, title: `Round ${x}`, facts: [], href: '' })),
+  } as unknown as Curve
+  const axis = axisOf(life, NOW)
+
+  test('a model that was not measured leaves a gap in the line of those that were', () => {
+    const spot = (from: number, to: number, y: number) => ({ x: (from + to) / 2, y, from, to })
+    const own = { name: '', tone: 1 as const, isStepped: true, spots: [spot(0, 1, 5), spot(1, 2, 6), spot(3, 4, 7)] }
+    const same = (value: number) => value
+    expect(lineOf(own, { toX: same, toY: same })).toBe('M0 5H1V6H2M3 7H4')
+    expect(lineOf({ ...own, isStepped: false }, { toX: same, toY: same })).toBe('M0.5 5L1.5 6L3.5 7')
+  })
+
+  test('the pointer comes to the stop that is nearest, and to each mark', () => {
+    const scales = scalesOf(curve, axis, 354) // 100 pixels for each round
+    const marks = [{ at: day(3), kind: 'refused' } as Mark]
+    const places = placesOf(curve, axis, marks, scales)
+    expect(places.map(({ x, mark }) => [Math.round(x), mark?.kind])).toEqual([
+      [90, undefined],
+      [90, 'refused'],
+      [190, undefined],
+      [290, undefined],
+    ])
+    const parts = places.flatMap(place => (place.stop ? [[place.left, place.right].map(Math.round)] : []))
+    expect(parts).toEqual([
+      [40, 140],
+      [140, 240],
+      [240, 340],
+    ])
+  })
+
+  test('arrow keys go from place to place; with another key held they are the browser’s', () => {
+    const none = { altKey: false, ctrlKey: false, metaKey: false, shiftKey: false }
+    const press = (key: string, held: object = {}) => placeOfKey({ ...none, key, ...held }, 1, 3)
+    expect(['ArrowLeft', 'ArrowRight', 'Home', 'End', 'ArrowUp'].map(key => press(key))).toEqual([0, 2, 0, 2, null])
+    for (const held of ['altKey', 'ctrlKey', 'metaKey', 'shiftKey'])
+      expect(press('ArrowLeft', { [held]: true })).toBeNull()
+    expect(placeOfKey({ ...none, key: 'ArrowRight' }, 2, 3)).toBeNull()
+  })
 })

@@ -14,7 +14,7 @@ const side = (id: string, is_live = false) => ({ id, name: id, is_live, run: nul
 const nothing = { figures: [], photos: 0, left_out: 0 }
 
 /** The page at an address, where the figures are still of the first and the second. */
-function shown(query: string): string {
+function shown(query: string, failure: Error | null = null): string {
   const chosen = new URLSearchParams(query)
   const own = { left: chosen.get('left') ?? undefined, right: chosen.get('right') ?? undefined }
   const answer = { left: side('first'), right: side('second', true), test: nothing, holdout: nothing }
@@ -25,6 +25,7 @@ function shown(query: string): string {
       [['dataset', 'd', 'checkpoints', 'compared', own], answer],
     ],
     `/?${query}`,
+    failure,
   )
 }
 
@@ -42,4 +43,10 @@ test('a choice holds while its figures are on their way, and nothing goes live b
   const html = shown('left=third')
   expect(selected(html)).toEqual(['third', 'second'])
   expect(button(html)).toContain('disabled')
+})
+
+test('figures that could not be asked for again stay, beside what went wrong', () => {
+  const html = shown('', new Error('The server cannot be reached.'))
+  expect(html).toContain('The server cannot be reached.')
+  expect(selected(html)).toEqual(['first', 'second'])
 })

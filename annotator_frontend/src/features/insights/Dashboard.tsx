@@ -29,8 +29,9 @@ export function Dashboard({ dataset, ...may }: { dataset: string } & May) {
   const [search, setSearch] = useSearchParams()
   const by: By = search.get('by') === 'day' ? 'day' : 'round'
   const figures = useFigures(dataset, by)
-  if (figures.error) return <Alert color="red">{figures.error.message}</Alert>
+  const failure = figures.error && <Alert color="red">{figures.error.message}</Alert>
   if (!figures.data) {
+    if (failure) return failure
     return (
       <Center h={300}>
         <Loader aria-label={t('Loading')} />
@@ -39,6 +40,7 @@ export function Dashboard({ dataset, ...may }: { dataset: string } & May) {
   }
   return (
     <Stack gap="md">
+      {failure}
       <Group justify="space-between">
         <Group gap="md">
           <SegmentedControl

@@ -4,6 +4,7 @@ import { Link } from 'react-router'
 import { t } from '@/shared/i18n'
 import { Section } from '@/shared/ui/Section'
 import { when } from '@/shared/ui/words'
+import { isChange } from './axis'
 import classes from './insights.module.css'
 import { kindInWords, type MarkKind, markInWords, placeOf, SHAPES } from './marks'
 import type { Mark } from './queries'
@@ -20,9 +21,7 @@ function Shape({ kind }: { kind: MarkKind }) {
 
 /** What the shapes in the charts mean; those that occur. */
 export function MarksLegend({ marks }: { marks: readonly Mark[] }) {
-  const kinds = [
-    ...new Set(marks.filter(({ kind, before }) => kind !== 'deployed' || before).map(({ kind }) => kind)),
-  ]
+  const kinds = [...new Set(marks.filter(isChange).map(({ kind }) => kind))]
   if (!kinds.length) return null
   return (
     <ul className={classes.legend} aria-label={t('Marks')}>

@@ -1,3 +1,4 @@
+import { number } from '@/shared/i18n'
 import type { By, Figures, Mark } from './queries'
 
 /** The common x of all charts. */
@@ -27,12 +28,19 @@ export function niceTicks(low: number, high: number, wanted: number): number[] {
   )
 }
 
+/** Ticks in words: all with the decimals that tell them apart. */
+export function labelsOf(ticks: readonly number[]): string[] {
+  const decimals = Math.max(0, ...ticks.map(tick => String(tick).split('.')[1]?.length ?? 0))
+  const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals }
+  return ticks.map(tick => number(tick, options))
+}
+
 /**
  * Rounds are of equal width, whatever time they took, each around its number; what happened in one lies as far in it as it was
- * in time. Days are as long as they are.
+ * in time. Days are as long as they are, from the first of which anything is known until now.
  */
-export function axisOf({ by, rounds, points }: Figures, now: number): Axis {
-  return by === 'round' ? roundAxis(rounds, now) : dayAxis(points)
+export function axisOf(figures: Figures, now: number): Axis {
+  return figures.by === 'round' ? roundAxis(figures.rounds, now) : dayAxis(figures, now)
 }
 
 function roundAxis(rounds: Figures['rounds'], now: number): Axis {
@@ -53,13 +61,21 @@ function roundAxis(rounds: Figures['rounds'], now: number): Axis {
   return { range: [0.5, rounds.length + 0.5], at, ticks, by: 'round' }
 }
 
-function dayAxis(points: Figures['points']): Axis {
-  const first = Date.parse(points[0]?.since ?? '') || 0
-  const last = Date.parse(points.at(-1)?.until ?? '') || first + DAY_MS
-  const days = Math.round((last - first) / DAY_MS)
-  const every = DAYS_BETWEEN.find(many => days / many <= 8) ?? 364
-  const ticks = Array.from({ length: Math.ceil(days / every) }, (_, n) => first + n * every * DAY_MS)
-  return { range: [first, last], at: time => Date.parse(time), ticks, by: 'day' }
+function dayAxis({ points, quality, marks }: Figures, now: number): Axis {
+  const known = [
+    ...[...points, ...quality].map(({ since }) => since),
+    ...marks.filter(isChange).map(({ at }) => at),
+  ].map(time => Date.parse(time))
+  const first = new Date(Math.min(now, ...known))
+  first.setHours(0, 0, 0, 0)
+  const begin = first.getTime()
+  // The server's clock may be ahead of this one.
+  const end = Math.max(now, ...known)
+  const every = DAYS_BETWEEN.find(many => (end - begin) / DAY_MS / many <= 8) ?? 364
+  const ticks: number[] = []
+  // Not by 24 hours: clocks change.
+  for (let day = first; day.getTime() < end; day.setDate(day.getDate() + every)) ticks.push(day.getTime())
+  return { range: [begin, end], at: time => Date.parse(time), ticks, by: 'day' }
 }
 
 /** Where a row of figures stands: in the middle of its time. */
@@ -73,11 +89,16 @@ export function middleOf(
   return (from + to) / 2
 }
 
-/** What is drawn as a line across: all that happened after the beginning, and with it the first model. */
+/** Whether anything is another than before: the model that a dataset begins with is no change. */
+export function isChange({ kind, before }: Mark): boolean {
+  return kind !== 'deployed' || Boolean(before)
+}
+
+/** What is drawn as a line across: all that happened after the beginning. */
 export function marksOn(axis: Axis, marks: readonly Mark[]): { x: number; mark: Mark }[] {
   const [from, to] = axis.range
   return marks
-    .filter(({ kind, before }) => kind !== 'deployed' || before)
+    .filter(isChange)
     .map(mark => ({ x: axis.at(mark.at), mark }))
     .filter(({ x }) => x > from && x <= to)
 }

@@ -46,7 +46,6 @@ export interface Curve {
   stops: readonly Stop[]
   /** The value at the last stop, and at the first where that is another. */
   headline: Headline
-  scale: (y: number) => string
   /** What a row of its table is of. */
   rowsAre: string
   /** What is missing, where there is no stop. */
@@ -60,7 +59,6 @@ interface Headline {
 
 const tenths = (value: number) => number(value, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
 const thousandths = (value: number) => number(value, { minimumFractionDigits: 3, maximumFractionDigits: 3 })
-const plain = (value: number) => number(value, { maximumFractionDigits: 2 })
 const seconds = (value: number) => t('{{seconds}} s', { seconds: tenths(value) })
 
 /** Of the first series: where it ends, and where it began. */
@@ -164,7 +162,6 @@ function effort(
     hasBand: true,
     stops,
     headline: headlineOf(series, stops, say),
-    scale: plain,
     empty: t('Nobody has drawn a mask yet.'),
   }
 }
@@ -203,7 +200,6 @@ function perPhoto(dataset: string, points: readonly Point[], axis: Axis): Omit<C
     series,
     stops,
     headline: headlineOf(series, stops, tenths),
-    scale: plain,
     empty: t('No photo is finished yet.'),
   }
 }
@@ -256,7 +252,6 @@ function quality(dataset: string, rows: readonly Quality[], axis: Axis): Curve {
     series,
     stops,
     headline: headlineOf(series, stops, thousandths),
-    scale: plain,
     rowsAre: t('Model'),
     empty: t('The gate has measured no model yet: retrain.'),
   }

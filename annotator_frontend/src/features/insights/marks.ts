@@ -9,7 +9,7 @@ export const SHAPES: Record<MarkKind, string> = {
   promoted: 'M0 -4.5L4.5 3.5H-4.5Z',
   deployed: 'M-3.5 -3.5H3.5V3.5H-3.5Z',
   refused: 'M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5',
-  failed: 'M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5',
+  failed: 'M-3.5 0A3.5 3.5 0 1 1 3.5 0A3.5 3.5 0 1 1 -3.5 0Z',
   cancelled: 'M-4 0H4',
   insufficient_evidence: 'M-4 0H4M0 -4V4',
   stage: 'M0 -5L5 0L0 5L-5 0Z',

@@ -26,8 +26,9 @@ export function ComparePage({ dataset, isAdmin }: { dataset: string; isAdmin: bo
   const chosen = { left: search.get('left') ?? undefined, right: search.get('right') ?? undefined }
   const compared = useComparison(dataset, chosen)
   const checkpoints = useCheckpoints(dataset).data ?? []
-  if (compared.error) return <Alert color="gray">{compared.error.message}</Alert>
+  const failure = compared.error && <Alert color="gray">{compared.error.message}</Alert>
   if (!compared.data) {
+    if (failure) return failure
     return (
       <Center h={300}>
         <Loader aria-label={t('Loading')} />
@@ -42,6 +43,7 @@ export function ComparePage({ dataset, isAdmin }: { dataset: string; isAdmin: bo
   const own = { dataset, isAdmin, checkpoints }
   return (
     <Stack gap="md">
+      {failure}
       <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="md">
         <SideCard {...own} label={t('Left')} side={left} chosen={wanted.left} onChoose={choose('left')} />
         <SideCard {...own} label={t('Right')} side={right} chosen={wanted.right} onChoose={choose('right')} />
