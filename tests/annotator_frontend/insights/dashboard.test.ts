@@ -20,7 +20,7 @@ const figures: Figures = {
 
 const shown = (failure: Error | null = null) =>
   rendered(
-    createElement(Dashboard, { dataset: 'd', isAdmin: true }),
+    createElement(Dashboard, { dataset: 'd', isAdmin: true, isReviewer: true }),
     [[['dataset', 'd', 'figures', 'round'], figures]],
     '/',
     failure,
