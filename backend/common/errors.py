@@ -5,13 +5,17 @@
 `code` is for the page to act on and never changes; `message` may be shown as it is.
 """
 
+import logging
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
+
+logger = logging.getLogger(__name__)
 
 
 class DomainError(Exception):
@@ -53,6 +57,9 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
             refusal = (400, "invalid_input", " ".join(exception.messages), {})
         case exceptions.Throttled():
             refusal = (429, "too_many_requests", str(exception.detail), {})
+        case OperationalError() | InterfaceError():
+            logger.warning("the database is away: %s", exception)
+            refusal = (503, "database_away", "The database does not answer now. Try again in a moment.", {})
         case exceptions.APIException():
             refusal = (exception.status_code, str(exception.get_codes()), str(exception.detail), {})
         case _:

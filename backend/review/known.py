@@ -50,15 +50,15 @@ def known_for(*, dataset: Dataset, person: User, count: int) -> list[Known]:
 
 def spoiled(mask: Mask) -> str:
     """Run lengths of the mask as it should not be: half of it missing, or bled into its surroundings. "": cannot be done."""
-    whole_HW = run_lengths.decode(run_lengths.Rle(size=list(mask.image.size), counts=mask.counts))
-    ways = [_halved, _bled]
-    random.shuffle(ways)
-    own = run_lengths.encode(whole_HW)
-    for way in ways:
-        rle = run_lengths.encode(way(whole_HW, mask.box))
-        if run_lengths.area(rle) and run_lengths.iou([own], [rle])[0, 0] <= MOST_SPOILED_IOU:
-            return rle["counts"]
-    return ""
+    copies = spoiled_copies(run_lengths.Rle(size=list(mask.image.size), counts=mask.counts))
+    return random.choice(copies)["counts"] if copies else ""
+
+
+def spoiled_copies(rle: run_lengths.Rle) -> list[run_lengths.Rle]:
+    """All that may be made of an outline; none where they would be too like it."""
+    whole_HW, box = run_lengths.decode(rle), run_lengths.bbox(rle)
+    made = [run_lengths.encode(way(whole_HW, box)) for way in (_halved, _bled)]
+    return [one for one in made if run_lengths.area(one) and run_lengths.iou([rle], [one])[0, 0] <= MOST_SPOILED_IOU]
 
 
 def _halved(mask_HW: NDArray[np.bool_], box: tuple[int, int, int, int]) -> NDArray[np.bool_]:

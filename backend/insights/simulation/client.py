@@ -1,7 +1,8 @@
 """A person's way through the HTTP API. Standard library only.
 
-A server that is restarted in the middle is waited for, and asked again: everything that is written carries a UUID of ours, so
-twice is as once.
+A server that is restarted in the middle, or whose database is, is waited for and asked again. Masks and verdicts carry a UUID
+of ours, so twice is as once; other requests the server answers as the first time or refuses in words that the caller knows.
+A server that meets a fault of its own is not asked again: that is to be seen.
 """
 
 import http.client
@@ -105,7 +106,7 @@ class Client:
                 status, content, answered, problem = 0, b"", http.client.HTTPMessage(), repr(error)
             if 0 < status < 400:
                 return status, content, answered
-            if 0 < status < 500 and status not in _BUSY:
+            if status and status not in _BUSY:
                 raise Refused(status, method, path, _told(content))
             if time.monotonic() > end:
                 raise ServerGone(f"{method} {path} is not answered: {problem}")

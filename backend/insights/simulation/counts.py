@@ -10,8 +10,12 @@ from backend.insights.simulation.ledger import Ledger
 BY_PEOPLE = ("assisted", "brush")
 
 
-def count_up(admin: Admin, ledger: Ledger, images: list[dict[str, Any]], automatic: dict[str, Any]) -> dict[str, Any]:
+def count_up(
+    admin: Admin, ledger: Ledger, images: list[dict[str, Any]], automatic: dict[str, Any], *, asked_again: int
+) -> dict[str, Any]:
     """
+    Args:
+        asked_again: how often a request of anybody's had to be sent once more.
     Returns:
         put: masks that people sent; expected: those of them that must count; in_database: masks by people that do;
         lost, strange, doubled; the same for accepted proposals and for automatic masks; digest: of all masks by people,
@@ -37,9 +41,11 @@ def count_up(admin: Admin, ledger: Ledger, images: list[dict[str, Any]], automat
     sent_twice = Counter(
         (image, ledger.bodies[mask]["counts"]) for image, masks in ledger.masks.items() for mask in masks
     )
-    # Who judged a known outline cannot know that it was one, so it is among what they accepted.
-    known = sum(one["known"] for one in admin.get("review/people/"))
-    unseen = {outline for outline in accepted - proposed if not outlines[outline]}
+    # Who judged a known outline was not told that it was one, so it is among what they accepted.
+    size_of = {image["id"]: (image["height"], image["width"]) for image in images}
+    lost = {
+        (image, counts) for image, counts in accepted - proposed if not ledger.is_known(image, size_of[image], counts)
+    }
     said = admin.get("")["counts"]
     return {
         "put": ledger.put,
@@ -52,17 +58,17 @@ def count_up(admin: Admin, ledger: Ledger, images: list[dict[str, Any]], automat
         + sum(number - 1 for number in found.values()),
         "replaced_or_removed": len(ledger.gone),
         "accepted_proposals": len(accepted & proposed),
-        "accepted_proposals_lost": max(0, len(unseen) - known),
+        "accepted_proposals_lost": len(lost),
         "proposals_that_nobody_accepted": len(
             {outline for outline in proposed if "accept" not in ledger.answers.get(outline, [])}
         ),
-        "known_questions": known,
+        "known_questions": sum(one["known"] for one in admin.get("review/people/")),
         "automatic_in_database": automatic_found,
         "automatic_made": automatic.get("run_masks", 0),
         "automatic_changed_by_audits": sum(
             1 for entry in ledger.entries if entry.kind in ("repaired", "audit_removed")
         ),
         "verdicts": sum(len(answers) for answers in ledger.answers.values()),
-        "asked_again": admin.client.asked_again,
+        "asked_again": asked_again,
         "digest": digest.hexdigest(),
     }

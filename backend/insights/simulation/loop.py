@@ -72,6 +72,7 @@ class Simulation:
         self.say(f"{len(self.photos)} photos, {len(self.people)} people; dataset {self.admin.dataset}")
         self.first = self.admin.live()
         self.images = list(self.admin.images())
+        self.images_by_name = {image["file_name"]: image for image in self.images}
         trained_at = ""
         for _ in range(settings.assisted_rounds):
             trained_at = self._round("assisted", lambda _: DRAWING) or trained_at
@@ -85,7 +86,10 @@ class Simulation:
         self._automatic()
         self._measure()
         self.say("counting")
-        self.report.counts = count_up(self.admin, self.ledger, self.images, self.report.automatic)
+        asked_again = sum(client.asked_again for client in (self.admin.client, *clients))
+        self.report.counts = count_up(
+            self.admin, self.ledger, self.images, self.report.automatic, asked_again=asked_again
+        )
         self.report.people = self._people()
         self.report.server = {"figures": self.admin.get("figures/"), "verifiers": self.admin.get("review/people/")}
         self.report.entries = self.ledger.as_dicts()
@@ -155,10 +159,6 @@ class Simulation:
         if left <= self.settings.left_for_model * len(in_train):
             return True
         return len(self._fresh()) >= self.settings.retrain_every
-
-    @property
-    def images_by_name(self) -> dict[str, dict[str, Any]]:
-        return {image["file_name"]: image for image in self.images}
 
     def _work(self, jobs_of: Callable[[int], tuple[str, ...]], is_enough: Callable[[], bool]) -> None:
         """All people at once, a step at a time: whoever is behind the others goes next. So it is as with so many people at so

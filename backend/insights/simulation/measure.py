@@ -76,8 +76,13 @@ def measure(
 
 
 def compared(first: Curves, last: Curves, *, stop_iou: float, most_clicks: int) -> dict[str, Any]:
-    """Each figure before and after, with 95% intervals: bootstrap over photos, the same ones drawn for both."""
-    sizes = np.array([len(first.of_photo[name]) for name in sorted(first.of_photo)])
+    """Each figure before and after, with 95% intervals: bootstrap over photos, the same ones drawn for both.
+
+    Photos without an object say nothing; empty where there are no others.
+    """
+    sizes = np.array([len(first.of_photo[name]) for name in sorted(first.of_photo) if first.of_photo[name]])
+    if not len(sizes):
+        return {}
     weights = np.random.default_rng(0).multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=RESAMPLES)
     counts = np.maximum(weights @ sizes, 1)
     before, after = (curves.figures(stop_iou, most_clicks) for curves in (first, last))

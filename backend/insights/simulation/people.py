@@ -223,6 +223,7 @@ class Person:
                 iou=iou_of(drawn.mask_HW, thing.mask_HW),
                 split=lease.held["image"]["split"],
                 thing=thing.number,
+                is_mask=kind in ("drawn", "corrected"),
             )
         )
 
@@ -231,11 +232,9 @@ class Person:
         kind = "audit_removed" if lease.held["job"] == "audit" else "removed"
         self._note(kind, photo, self.place.habits.find_seconds + self.place.habits.key_seconds)
 
-    def _note(self, kind: str, photo: Photo, seconds: float, answer: str = "", thing: int | None = None) -> None:
+    def _note(self, kind: str, photo: Photo, seconds: float) -> None:
         self.clock += seconds
-        self.place.ledger.entries.append(
-            Entry(kind, self.place.round, photo.name, self.number, seconds, answer=answer, thing=thing)
-        )
+        self.place.ledger.entries.append(Entry(kind, self.place.round, photo.name, self.number, seconds))
 
     def _submit(self, lease: "Lease", photo: Photo, *, complete: bool) -> None:
         if not lease.submit(complete=complete):
@@ -266,8 +265,9 @@ class Person:
         verdict = {"question": question["id"], "answer": answer, "seconds": seconds}
         self.client.put(f"/api/verdicts/{uuid4()}/", verdict)
         best = photo.things[int(overlap.argmax())].number if len(overlap) else None
-        self._note("verdict", photo, seconds, answer, best)
-        self.place.ledger.answers.setdefault((question["image"]["id"], question["counts"]), []).append(answer)
+        self.clock += seconds
+        entry = Entry("verdict", self.place.round, photo.name, self.number, seconds, answer=answer, thing=best)
+        self.place.ledger.judged(question["image"]["id"], question["size"], question["counts"], entry)
         photo.forget()
 
 

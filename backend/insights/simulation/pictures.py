@@ -60,7 +60,6 @@ class Chart:
     Attributes:
         points: (masks so far, value).
         marks: (masks so far, label) where the model learnt something.
-        band: (masks so far, low, high).
     """
 
     title: str

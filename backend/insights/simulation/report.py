@@ -69,12 +69,15 @@ class Report:
 
 
 def figures_of_round(entries: Sequence[Entry], habits: Habits) -> dict[str, Any]:
-    """What people experienced in a round. Test photos, which the brush finishes, are in no figure of seconds."""
+    """What people experienced in a round. Test photos, which the brush finishes, are in no figure of seconds.
+
+    The seconds of a verified mask are those of all verdicts, second opinions and known questions included.
+    """
     drawn = [one for one in entries if one.kind == "drawn"]
     usual = [one for one in drawn if one.split != "test"]
     verdicts = [one for one in entries if one.kind == "verdict"]
     mended = [one for one in entries if one.kind in ("corrected", "removed")]
-    accepted = [one for one in verdicts if one.answer == "accept"]
+    accepted = [one for one in verdicts if one.is_mask]
     corrected = [one for one in mended if one.kind == "corrected"]
     train = [one for one in entries if one.counts_for_training]
     photos = {one.photo for one in train}
@@ -242,9 +245,8 @@ def lines_of(report: Report) -> list[str]:
 def charts_of(report: Report) -> tuple[list[Chart], float]:
     """The four curves over the masks by people, with a mark at each retraining."""
     entries = report.entries
-    kept = [e for e in entries if e["kind"] in ("drawn", "corrected") or e["answer"] == "accept"]
-    positions = np.cumsum([e["kind"] in ("drawn", "corrected") or e["answer"] == "accept" for e in entries])
-    most = float(len(kept))
+    positions = np.cumsum([e["is_mask"] for e in entries])
+    most = float(positions[-1]) if len(entries) else 0.0
     marks = [
         (float(positions[mark["entries"] - 1]), f"{mark['round']}{'' if mark['decision'] == 'promoted' else ' ×'}")
         for mark in report.marks
@@ -263,9 +265,6 @@ def charts_of(report: Report) -> tuple[list[Chart], float]:
                 points.append((float(positions[own[-1][0]]), sum(value(e) for _, e in own) / count))
         return points
 
-    def is_mask(entry: dict[str, Any]) -> bool:
-        return entry["kind"] in ("drawn", "corrected") or entry["answer"] == "accept"
-
     per_photo: list[tuple[float, float]] = []
     quality: list[tuple[float, float]] = []
     for row, mark in zip(report.rounds, [*report.marks, None, None], strict=False):
@@ -280,7 +279,7 @@ def charts_of(report: Report) -> tuple[list[Chart], float]:
             quality.append((so_far, figure["candidate"] if is_live else figure["live"]))
     return [
         Chart("clicks per mask drawn", "", means(drawn, lambda e: e["clicks"], lambda _: 1), marks),
-        Chart("simulated seconds per mask", "s", means(seconds, lambda e: e["seconds"], is_mask), marks),
+        Chart("simulated seconds per mask", "s", means(seconds, lambda e: e["seconds"], lambda e: e["is_mask"]), marks),
         Chart("masks per photo", "", per_photo, marks),
         Chart("mIoU at 1 click of what is live, test split", "", quality, marks),
     ], most

@@ -127,6 +127,8 @@ class Moody(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         if "bad" in self.path:
             self._answer(400, b'{"code": "invalid_input", "message": "No."}')
+        elif "fault" in self.path:
+            self._answer(500, b"Traceback")
         elif self.asked % 3 == 1:
             self.connection.close()
         else:
@@ -157,3 +159,6 @@ def test_a_server_that_goes_away_is_asked_again_and_a_refusal_is_not(moody):
     with pytest.raises(Refused) as refused:
         person.post("/bad/")
     assert (refused.value.status, refused.value.code, Moody.asked - before) == (400, "invalid_input", 1)
+    with pytest.raises(Refused, match="500 Traceback"):  # a fault is to be seen, not asked about until it goes away
+        person.post("/fault/")
+    assert Moody.asked - before == 2

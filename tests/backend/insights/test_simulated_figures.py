@@ -1,0 +1,92 @@
+"""What a simulation counts: masks, not words about masks."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend.insights.simulation.counts import count_up
+from backend.insights.simulation.ledger import Entry, Ledger
+from backend.insights.simulation.measure import Curves, compared
+from backend.insights.simulation.report import Report, charts_of, figures_of_round
+from backend.insights.simulation.settings import Habits
+from backend.review.known import spoiled_copies
+from engine import masks as run_lengths
+
+SIZE = (40, 60)
+
+
+def outline(x: int, width: int = 12) -> str:
+    mask = np.zeros(SIZE, bool)
+    mask[10:30, x : x + width] = True
+    return run_lengths.encode(mask)["counts"]
+
+
+def spoiled(counts: str) -> str:
+    return spoiled_copies(run_lengths.Rle(size=list(SIZE), counts=counts))[0]["counts"]
+
+
+def entry(kind: str, answer: str = "", seconds: float = 2.0, **fields: Any) -> Entry:
+    return Entry(kind, 0, "a.jpg", 0, seconds, answer=answer, **fields)
+
+
+def drew(ledger: Ledger, mask: str, counts: str, replaces: str | None = None) -> None:
+    ledger.sent("image", mask, {"counts": counts, "replaces": replaces})
+    ledger.entries.append(entry("drawn", seconds=10.0, is_mask=True))
+
+
+def said(ledger: Ledger, counts: str, *answers: str) -> None:
+    for answer in answers:
+        ledger.judged("image", SIZE, counts, entry("verdict", answer))
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """Two outlines were drawn, one of them in another's place; of two proposals one was found right, by two people."""
+    made = Ledger()
+    drew(made, "first", outline(0))
+    drew(made, "second", outline(1), replaces="first")
+    said(made, outline(20), "accept", "accept")
+    said(made, outline(40), "accept", "fix")
+    said(made, outline(0), "accept")  # what people drew themselves, asked again: it was replaced since
+    said(made, spoiled(outline(1)), "accept")  # and half of what they drew, which somebody did not see
+    return made
+
+
+def test_seconds_of_a_verified_mask_are_all_verdicts_over_the_masks_that_they_gave(ledger):
+    row = figures_of_round(ledger.entries, Habits())
+    assert row["verdicts"] == {"accept": 5, "fix": 1, "not_an_object": 0}
+    assert (row["verify_masks"], row["verify_seconds"], row["verify_seconds_per_mask"]) == (1, 12.0, 12.0)
+    assert row["masks"] == 3  # to learn from: drawn twice, and one accepted
+    report = Report(settings={}, rounds=[{**row, "training": None}], entries=ledger.as_dicts())
+    _, most = charts_of(report)
+    assert most == 3
+
+
+def server(*masks: tuple[str, str, str], known: int) -> Any:
+    """What the admin is told."""
+    rows = [{"id": mask, "origin": origin, "counts": counts} for mask, origin, counts in masks]
+    answers = {"review/people/": [{"known": known}], "": {"counts": {"masks_human": 1}}}
+    return SimpleNamespace(client=SimpleNamespace(get=lambda _: rows), get=answers.__getitem__)
+
+
+def test_one_accepted_proposal_that_is_gone_is_counted_however_many_known_questions_there_were(ledger):
+    images = [{"id": "image", "file_name": "a.jpg", "height": SIZE[0], "width": SIZE[1]}]
+    there = [("second", "assisted", outline(1)), ("p", "proposed", outline(20))]
+    whole = count_up(server(*there, known=50), ledger, images, {}, asked_again=7)
+    assert (whole["accepted_proposals"], whole["accepted_proposals_lost"], whole["lost"]) == (1, 0, 0)
+    assert (whole["known_questions"], whole["asked_again"]) == (50, 7)
+    without = count_up(server(*there[:1], known=50), ledger, images, {}, asked_again=0)
+    assert (without["accepted_proposals"], without["accepted_proposals_lost"]) == (0, 1)
+
+
+def test_a_photo_without_objects_changes_no_figure():
+    of_photo = {"b": [[0.5, 0.9], [0.2, 0.4]], "c": [[0.8, 0.95]]}
+    better = {name: [[iou + 0.05 for iou in curve] for curve in curves] for name, curves in of_photo.items()}
+    habits = {"stop_iou": 0.9, "most_clicks": 2}
+    plain = compared(Curves(of_photo), Curves(better), **habits)
+    assert plain["miou_1"]["change"]["mean"] == pytest.approx(0.05)
+    empty = {"a": [], "bb": [], "z": []}
+    assert compared(Curves({**of_photo, **empty}), Curves({**better, **empty}), **habits) == plain
+    assert compared(Curves(empty), Curves(empty), **habits) == {}
