@@ -45,10 +45,10 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
     """Photos to show, and the order in which `keyset` pages them.
 
     Args:
-        chosen: `status`, `split`, `name`, `skipped` (the reason), `finished_from`, `finished_to`; and of one and the same
-            mask: `origin` (or `Made`), `person`, `checkpoint`, `confidence_from`, `confidence_to`, `made_from`, `made_to`, or
-            of a proposal that may count no more, of somebody's last word on it: `verdict`, `judged_from`, `judged_to`. None,
-            or left out: whichever. Times end before `..._to`.
+        chosen: `status`, `split`, `name`, `finished_from`, `finished_to`; of one and the same skip `skipped` (the reason),
+            `skipped_in` (the job); and of one and the same mask `origin` (or `Made`), `person`, `checkpoint`,
+            `confidence_from`, `confidence_to`, `made_from`, `made_to`, or of a proposal that may count no more, of somebody's
+            last word on it: `verdict`, `judged_from`, `judged_to`. None, or left out: whichever. Times end before `..._to`.
     """
     images = images_sorted_by(dataset, sort)
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
@@ -56,9 +56,9 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
         images = images.filter(split=given["split"])
     if "name" in given:
         images = images.filter(file_name__icontains=given["name"])
-    if "skipped" in given:
+    if of_skip := _looked_up(_OF_SKIP, given):
         skips = Assignment.objects.filter(image=OuterRef("pk"), state=State.SKIPPED)
-        images = images.filter(Exists(skips.filter(skip_reason=given["skipped"])))
+        images = images.filter(Exists(skips.filter(**of_skip)))
     if "status" in given:
         images = images.filter(_of_status(given["status"]))
     images = images.filter(**_looked_up(_OF_PHOTO, given))
@@ -74,6 +74,7 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
     return images, _ORDERS[sort]
 
 
+_OF_SKIP = {"skipped": "skip_reason", "skipped_in": "job"}
 _OF_PHOTO = {"finished_from": "annotated_at__gte", "finished_to": "annotated_at__lt"}
 _OF_MASK = {
     "person": "author",

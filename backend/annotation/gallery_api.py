@@ -26,6 +26,7 @@ MAX_PAGE_SIZE = 500
 #: Whoever gives a second opinion must not be able to ask for the first, and why people skip is told to admins alone.
 NEEDS_ROLE = {
     "skipped": Role.ADMIN,
+    "skipped_in": Role.ADMIN,
     "verdict": Role.REVIEWER,
     "judged_from": Role.REVIEWER,
     "judged_to": Role.REVIEWER,
@@ -48,6 +49,9 @@ class ChosenForm(serializers.Serializer):
         allow_blank=True,
         max_length=255,
         help_text="Only photos that somebody skipped for this reason. For admins.",
+    )
+    skipped_in = serializers.ChoiceField(
+        choices=Job.choices, required=False, allow_blank=True, help_text="Which work somebody skipped. For admins."
     )
     origin = serializers.ChoiceField(choices=ORIGINS, required=False, allow_blank=True)
     person = serializers.UUIDField(required=False)

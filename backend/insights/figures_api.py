@@ -72,6 +72,7 @@ class PointJson(serializers.Serializer):
     masks_per_photo_by_people = _number()
     automatic_photos = serializers.IntegerField(help_text="Labelled by automatic runs then.")
     automatic_masks_per_photo = _number()
+    photos_with_automatic_masks = serializers.IntegerField(help_text="Of those made then, some count on these now.")
 
 
 class QualityJson(serializers.Serializer):

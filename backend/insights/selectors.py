@@ -15,7 +15,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Aggregate, Avg, Count, Expression, F, FloatField, Q, Sum
 
 from backend.accounts.models import User
-from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, State
+from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
 from backend.annotation.selectors import DRAWN
 from backend.autolabel.models import AutolabelJob, JobState, Purpose
 from backend.checkpoints.models import BY_THE_GATE, Deployment
@@ -119,7 +119,8 @@ def _effort(dataset: Dataset, piece: Callable[[str], Expression]) -> defaultdict
     """What was done in each piece of time.
 
     Seconds and clicks are of masks that people drew and that count. Masks per photo are those that now count on the photos
-    which people first finished then, whoever made them; beside them what automatic runs made then.
+    which people first finished then, whoever made them; beside them what automatic runs made then, photos without any
+    mask included, and on how many photos any of it counts now.
     """
     found: defaultdict[Any, dict[str, Any]] = defaultdict(lambda: {**_NO_EFFORT, **_NO_PHOTOS})
     drawn = Mask.objects.filter(DRAWN, image__dataset=dataset, state=MaskState.ACTIVE)
@@ -152,6 +153,9 @@ def _effort(dataset: Dataset, piece: Callable[[str], Expression]) -> defaultdict
         found[row["piece"]].update(
             automatic_photos=row["number"], automatic_masks_per_photo=row["made"] / row["number"]
         )
+    kept = Mask.objects.filter(image__dataset=dataset, origin=Origin.AUTOMATIC, state=MaskState.ACTIVE)
+    for row in _by(kept, piece("created_at")).annotate(number=Count("image", distinct=True)):
+        found[row["piece"]]["photos_with_automatic_masks"] = row["number"]
     return found
 
 
@@ -161,6 +165,7 @@ _NO_PHOTOS = {
     "masks_per_photo_by_people": None,
     "automatic_photos": 0,
     "automatic_masks_per_photo": None,
+    "photos_with_automatic_masks": 0,
 }
 
 

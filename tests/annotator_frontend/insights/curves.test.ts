@@ -20,6 +20,7 @@ const point = (given: Partial<Point>) =>
     masks: 0,
     photos: 0,
     automatic_photos: 0,
+    photos_with_automatic_masks: 0,
     seconds_mean: null,
     seconds_median: null,
     seconds_low: null,
@@ -44,7 +45,7 @@ const life: Figures = {
   points: [
     point({ round: 1, since: day(1), until: day(5), ...worked, ...clicked, photos: 2, masks_per_photo: 2.5 }),
     point({ round: 2, since: day(5), until: day(10), ...worked, ...clicked, seconds_median: 6 }),
-    point({ round: 3, since: day(10), automatic_photos: 1, automatic_masks_per_photo: 7 }),
+    point({ round: 3, since: day(10), automatic_photos: 4, automatic_masks_per_photo: 7, photos_with_automatic_masks: 3 }),
   ],
   quality: [],
   marks: [],
@@ -146,6 +147,12 @@ test('each point says what it is of, and leads to the masks behind it', () => {
   // A round in which only automatic runs made masks leads to theirs.
   expect(perPhoto!.stops.map(({ href }) => href.includes('origin=automatic'))).toEqual([false, true])
   expect(perPhoto!.series.map(({ spots }) => spots.length)).toEqual([1, 1])
+  // Only the number that the gallery lists leads there.
+  expect(perPhoto!.stops[1]!.facts).toEqual([
+    ['Masks per photo, automatic', '7.0'],
+    ['Photos of automatic runs', '4'],
+    ['Photos with automatic masks', '3', perPhoto!.stops[1]!.href],
+  ])
 })
 
 test('quality holds from the day on which a model went live until the next did', () => {

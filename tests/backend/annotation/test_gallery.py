@@ -126,6 +126,7 @@ def test_masks_that_do_not_count_choose_nothing(look, photo, annotator):
         {"cursor": base64.urlsafe_b64encode(json.dumps(["f", "v", "no moment", str(uuid4())]).encode()).decode()},
         {"cursor": base64.urlsafe_b64encode(json.dumps(["f", "v", {"a": 1}, str(uuid4())]).encode()).decode()},
         {"name": "\0"},
+        {"skipped_in": "nothing"},
     ],
 )
 def test_a_choice_that_makes_no_sense_is_refused_in_words(dataset, admin, as_user, chosen):
@@ -140,6 +141,7 @@ def test_a_choice_that_makes_no_sense_is_refused_in_words(dataset, admin, as_use
         ({"judged_from": "2026-01-01T00:00Z"}, "reviewer"),
         ({"judged_to": "2026-01-01T00:00Z"}, "reviewer"),
         ({"skipped": "blurred"}, "admin"),
+        ({"skipped_in": "annotate"}, "admin"),
         ({"skipped": "blurred", "verdict": "accept"}, "admin"),
     ],
 )

@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 from django.db.models.functions import Now
 
-from backend.annotation.models import Assignment
+from backend.annotation.models import Assignment, State
 from backend.common.models import Event
-from backend.datasets.models import Dataset, Membership
+from backend.datasets.models import Dataset, Job, Membership
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,7 +81,7 @@ def test_another_role_leaves_the_queues_as_they_are(dataset, set_jobs, annotator
 
 
 def test_skips_are_counted_by_reason_and_lead_to_the_photos(
-    dataset, add_photo, annotator, reviewer, admin, as_user, take
+    dataset, add_photo, annotator, reviewer, admin, as_user, take, live
 ):
     photos = [add_photo(seed) for seed in range(3)]
 
@@ -101,6 +101,14 @@ def test_skips_are_counted_by_reason_and_lead_to_the_photos(
     ]
     shown = as_user(admin).get(f"{url}/images/", {"skipped": "Too difficult"}).json()["results"]
     assert [image["id"] for image in shown] == [str(hard)]
+    # Each line leads to as many photos as it says, though the same reason was given in other work.
+    Assignment.objects.create(
+        image=photos[2], holder=annotator, job=Job.CORRECT, state=State.SKIPPED, skip_reason="Too difficult",
+        checkpoint=live, expires_at=Now(),
+    )  # fmt: skip
+    for line in as_user(admin).get(f"{url}/skips/").json():
+        chosen = {"skipped": line["reason"], "skipped_in": line["job"]}
+        assert as_user(admin).get(f"{url}/images/", chosen).json()["count"] == line["photos"] == 1
     assert as_user(admin).get(f"{url}/images/", {"skipped": str(uuid4())}).json()["count"] == 0
     assert as_user(admin).get(f"{url}/images/", {"skipped": "x" * 300}).status_code == 400
     assert as_user(annotator).get(f"{url}/skips/").status_code == 403

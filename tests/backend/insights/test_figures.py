@@ -148,6 +148,23 @@ def test_masks_per_photo_are_of_the_photos_that_people_finished_then_beside_the_
     assert (third["automatic_photos"], third["automatic_masks_per_photo"]) == (1, 7.0)
 
 
+def test_as_many_photos_have_automatic_masks_as_the_gallery_lists(life, ask, dataset, admin, as_user):
+    run = AutolabelRun.objects.get()
+    for photo, masks in ((0, 0), (1, 2), (2, 1)):
+        AutolabelJob.objects.create(
+            run=run, image=life[photo], state=JobState.DONE, mask_count=masks, finished_at=day(12)
+        )
+    for _ in range(2):
+        put_mask(life[1], day(12), origin=Origin.AUTOMATIC)
+    put_mask(life[2], day(12), origin=Origin.AUTOMATIC, state=MaskState.REPLACED)  # corrected since
+    third = ask()["points"][2]
+    assert (third["automatic_photos"], third["automatic_masks_per_photo"]) == (4, 2.5)
+    chosen = {"origin": "automatic", "made_from": third["since"]}
+    listed = as_user(admin).get(f"/api/datasets/{dataset.id}/images/", chosen).json()
+    assert third["photos_with_automatic_masks"] == listed["count"] == 1
+    assert [photo["id"] for photo in listed["results"]] == [str(life[1].id)]
+
+
 def test_days_begin_where_the_person_is(life, ask):
     assert [(point["day"], point["masks"]) for point in ask(by="day")["points"]] == [
         ("2026-03-02", 2), ("2026-03-03", 2), ("2026-03-06", 2), ("2026-03-12", 0),

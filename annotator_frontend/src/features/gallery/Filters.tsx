@@ -2,8 +2,8 @@ import { Button, Group, NumberInput, Pill, Select, Switch, Text, TextInput } fro
 import { useEffect, useState } from 'react'
 import { t } from '@/shared/i18n'
 import type { Choice } from './choice'
+import { linkedInWords } from './linked'
 import { useMakers } from './queries'
-import { timesInWords } from './times'
 import { chosenOrigins, sortNames, splitNames, statusNames } from './words'
 
 const TYPING_MS = 350
@@ -45,7 +45,7 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
     />
   )
   const isChosen = Object.keys(choice).some(name => name !== 'sort')
-  const times = timesInWords(choice)
+  const linked = linkedInWords(choice)
   return (
     <Group gap="xs" mb="md" role="search" aria-label={t('Which photos')}>
       <Typed
@@ -75,7 +75,7 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
           onChange={value => choose({ confidence_to: value })}
         />
       </Group>
-      {times.map(({ names, words }) => (
+      {linked.map(({ names, words }) => (
         <Pill
           key={words}
           withRemoveButton
@@ -85,19 +85,6 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
           {words}
         </Pill>
       ))}
-      {choice.skipped && (
-        <Pill
-          withRemoveButton
-          removeButtonProps={{
-            'aria-label': t('Not only: {{words}}', {
-              words: t('Skipped: {{reason}}', { reason: t(choice.skipped) }),
-            }),
-          }}
-          onRemove={() => choose({ skipped: '' })}
-        >
-          {t('Skipped: {{reason}}', { reason: t(choice.skipped) })}
-        </Pill>
-      )}
       <Select
         aria-label={t('Sort')}
         size="xs"

@@ -6,6 +6,7 @@ export const CHOICES = [
   'split',
   'name',
   'skipped',
+  'skipped_in',
   'origin',
   'person',
   'checkpoint',

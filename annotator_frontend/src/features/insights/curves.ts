@@ -180,9 +180,11 @@ function perPhoto(dataset: string, points: readonly Point[], axis: Axis): Omit<C
         [t('Photos finished by people'), number(point.photos)],
       ]
       const elsewhere = automaticIn(dataset, point)
+      // A run may find nothing on a photo, and what it found may be corrected since: the gallery lists fewer.
       const automatic: Fact[] = [
-        [t('Masks per photo, automatic'), tenths(point.automatic_masks_per_photo ?? 0), elsewhere],
-        [t('Photos of automatic runs'), number(point.automatic_photos), elsewhere],
+        [t('Masks per photo, automatic'), tenths(point.automatic_masks_per_photo ?? 0)],
+        [t('Photos of automatic runs'), number(point.automatic_photos)],
+        [t('Photos with automatic masks'), number(point.photos_with_automatic_masks), elsewhere],
       ]
       return {
         x: middleOf(axis, point),

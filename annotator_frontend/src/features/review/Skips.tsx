@@ -34,7 +34,7 @@ export function Skips({ dataset }: { dataset: string }) {
               <Table.Td ta="right">
                 <Anchor
                   component={Link}
-                  to={`/datasets/${dataset}?${new URLSearchParams({ skipped: reason })}`}
+                  to={`/datasets/${dataset}?${new URLSearchParams({ skipped: reason, skipped_in: job })}`}
                   size="sm"
                 >
                   {photosInWords(photos)}

@@ -2229,6 +2229,8 @@ export interface components {
             automatic_photos: number;
             /** Format: double */
             automatic_masks_per_photo: number | null;
+            /** @description Of those made then, some count on these now. */
+            photos_with_automatic_masks: number;
         };
         PolicyJson: {
             enabled?: boolean;
@@ -3694,6 +3696,16 @@ export interface operations {
                 person?: string;
                 /** @description Only photos that somebody skipped for this reason. For admins. */
                 skipped?: string;
+                /**
+                 * @description Which work somebody skipped. For admins.
+                 *
+                 *     * `annotate` - Annotate
+                 *     * `verify` - Verify
+                 *     * `complete` - Complete
+                 *     * `correct` - Correct
+                 *     * `audit` - Audit
+                 */
+                skipped_in?: "annotate" | "verify" | "complete" | "correct" | "audit" | "";
                 /**
                  * @description * `oldest` - Oldest
                  *     * `newest` - Newest

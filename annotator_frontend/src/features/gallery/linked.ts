@@ -1,10 +1,11 @@
 import { dateTime, t } from '@/shared/i18n'
+import { jobNames } from '@/shared/ui/jobs'
 import type { Choice } from './choice'
 
 type Name = keyof Choice
 
 /** What came with a link, from the dashboard above all, and has no field: each can be taken away. */
-export function timesInWords(choice: Choice): { names: Name[]; words: string }[] {
+export function linkedInWords(choice: Choice): { names: Name[]; words: string }[] {
   const parts: [Name[], string | undefined, string | undefined, (when: string) => string][] = [
     [['made_from', 'made_to'], choice.made_from, choice.made_to, when => t('Masks made {{when}}', { when })],
     [
@@ -23,8 +24,19 @@ export function timesInWords(choice: Choice): { names: Name[]; words: string }[]
   const found = parts.flatMap(([names, from, to, say]) =>
     from || to ? [{ names, words: say(spell(from, to)) }] : [],
   )
+  const skipped = skippedInWords(choice)
+  if (skipped) found.push({ names: ['skipped', 'skipped_in'], words: skipped })
   const verdict = verdictNames()[choice.verdict ?? '']
   return verdict ? [{ names: ['verdict'], words: verdict }, ...found] : found
+}
+
+function skippedInWords({ skipped, skipped_in }: Choice): string | null {
+  const work = (jobNames() as Record<string, string>)[skipped_in ?? '']
+  if (skipped) {
+    const reason = t(skipped)
+    return t('Skipped: {{reason}}', { reason: work ? `${reason} (${work})` : reason })
+  }
+  return work ? t('Skipped: {{reason}}', { reason: work }) : null
 }
 
 function spell(from: string | undefined, to: string | undefined): string {
