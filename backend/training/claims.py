@@ -82,10 +82,7 @@ class Claim(Generic[Run]):
 
     def say(self, words: str) -> None:
         """Into the run's log, with the next heartbeat. Any thread may."""
-        at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        for line in words.splitlines():
-            if line.strip():
-                self._lines.put(f"{at}  {line.rstrip()}\n")
+        self._lines.put(_dated(words))
 
     def _said(self) -> str:
         """What is not stored yet."""
@@ -107,7 +104,7 @@ class Claim(Generic[Run]):
         self._room -= len(said)
         if self._room <= 0:
             said += "The log ends here: a run's log has no more room.\n"
-        return {"log": log_with(said)}
+        return {"log": _more_log(said)}
 
     def held(self) -> QuerySet[Run]:
         """The run's row, as long as it is this worker's."""
@@ -154,8 +151,18 @@ class Claim(Generic[Run]):
 
 
 def log_with(words: str) -> Concat:
-    """A run's log with some more at its end, as a value to update it with."""
-    return Concat("log", Value(words), output_field=TextField())
+    """A run's log with some more said at its end, as a value to update it with; for those who are no worker."""
+    return _more_log(_dated(words))
+
+
+def _more_log(lines: str) -> Concat:
+    return Concat("log", Value(lines), output_field=TextField())
+
+
+def _dated(words: str) -> str:
+    """A line for each that says something, as a log has them."""
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return "".join(f"{at}  {line.rstrip()}\n" for line in words.splitlines() if line.strip())
 
 
 def claim_take(kind: Kind[Run], run_id: UUID | str) -> Claim[Run] | None:

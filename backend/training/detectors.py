@@ -78,7 +78,7 @@ def detector_run_request(
 def detector_run_cancel(*, run: DetectorRun, by: User) -> None:
     """The worker notices within seconds; the detector that proposes now goes on."""
     if DetectorRun.objects.filter(id=run.id, state__in=UNFINISHED_DETECTORS).update(
-        state=DetectorRunState.CANCELLED, finished_at=Now(), log=log_with(f"Cancelled by {by.username}.\n")
+        state=DetectorRunState.CANCELLED, finished_at=Now(), error="", log=log_with(f"Cancelled by {by.username}.")
     ):
         event_record("detector_run.cancelled", subject=run.id, dataset=run.dataset_id, by=by)
 
@@ -111,7 +111,8 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
     def tell(line: dict[str, Any]) -> None:
         if "step" in line:
             claim.say(f"Step {line['step']} of {line['steps']}: loss {line['loss']:.4f}.")
-            claim.tell(progress={"step": line["step"], "steps": line["steps"]})
+            # Over whatever stopped the worker before.
+            claim.tell(progress={"step": line["step"], "steps": line["steps"]}, error="")
             publish("detector_run.changed", subject=run.id, dataset=run.dataset_id)
 
     learn, out = folder / "learn", folder / "detector.safetensors"

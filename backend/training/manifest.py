@@ -22,7 +22,7 @@ def write_manifest(
     human_weight: float = HUMAN_WEIGHT,
     complete: Container[UUID] = frozenset(),
 ) -> None:
-    """Copy embeddings, or photos, beside a manifest of the masks; embeddings that are missing are made.
+    """Put embeddings, or photos, beside a manifest of the masks; embeddings that are missing are made.
 
     Args:
         encoder_hash: of the embeddings; None: the photos themselves, for whoever learns the encoder.
@@ -42,8 +42,7 @@ def write_manifest(
                     key = embedding_ready(image=image, encoder_hash=encoder_hash).storage_key
                 # A worker may die in the middle, and half an embedding looks like one.
                 copied = folder / f"{name}.{os.getpid()}.part"
-                with storage.local(key) as stored:
-                    copied.write_bytes(stored.read_bytes())
+                storage.place(key, copied)
                 copied.rename(folder / name)
             entry = {
                 "id": str(image.id),

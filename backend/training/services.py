@@ -66,7 +66,7 @@ def training_run_cancel(*, run: TrainingRun, by: User) -> None:
     """The worker notices within seconds; what serves the dataset stays as it is."""
     with transaction.atomic():
         if TrainingRun.objects.filter(id=run.id, state__in=UNFINISHED).update(
-            state=RunState.CANCELLED, finished_at=Now(), log=log_with(f"Cancelled by {by.username}.\n")
+            state=RunState.CANCELLED, finished_at=Now(), error="", log=log_with(f"Cancelled by {by.username}.")
         ):
             event_record("training_run.cancelled", subject=run.id, dataset=run.dataset_id, by=by)
 

@@ -135,7 +135,7 @@ class Work:
             self.claim.say(f"Step {line['step']} of {line['steps']}: loss {line['loss']:.4f}.")
         progress = {key: line[key] for key in ("step", "steps", "loss", "seconds_left")}
         # A worker that died further on than the one before it has not died of this run.
-        counted = {"attempts": 1} if line["step"] > self.reached else {}
+        counted = {"attempts": 1, "error": ""} if line["step"] > self.reached else {}
         self.claim.tell(progress=progress, history=self.history, **counted)
         publish("training_run.changed", subject=self.run.id, dataset=self.run.dataset_id)
 

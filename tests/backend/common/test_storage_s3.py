@@ -39,6 +39,8 @@ def test_bytes_and_files_come_back_as_they_were(s3, tmp_path):
     with s3.local("images/two") as path:
         assert path.read_bytes() == b"two" * 1000
     assert not path.exists()
+    s3.place("images/two", tmp_path / "placed")
+    assert (tmp_path / "placed").read_bytes() == b"two" * 1000
     assert (s3.size("images/one"), s3.size("images/none")) == (3, None)
 
 

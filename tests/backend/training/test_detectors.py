@@ -88,9 +88,28 @@ def test_admins_start_and_cancel_a_training_of_the_detector(
     detector_run_work(run_id=started.json()["id"])
     run = DetectorRun.objects.get()
     assert (run.state, run.error, run.detector) == ("cancelled", "", None)
-    assert run.log.splitlines()[-1] == f"Cancelled by {admin.username}."
+    assert [line[21:] for line in run.log.splitlines()][-1] == f"Cancelled by {admin.username}."
     assert not claims.DETECTORS.folder_of(run.id).exists()
     assert as_user(admin).post(url).status_code == 201  # and another may follow
+
+
+def test_what_stopped_a_worker_is_no_error_any_more_once_the_next_one_is_further_or_the_run_was_cancelled(
+    dataset: Dataset, complete: None, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = detector_run_request(dataset=dataset, frozen_set=None, by=admin, steps=4)
+    DetectorRun.objects.filter(id=run.id).update(error="The disk of the worker is full", state="training")
+
+    def further(*_: Any, tell: Callable[[dict[str, Any]], None], **__: Any) -> None:
+        tell({"step": 1, "steps": 4, "loss": 1.0})
+        assert DetectorRun.objects.get().error == ""
+        DetectorRun.objects.update(error="The disk of the worker is full")
+        detector_run_cancel(run=run, by=admin)
+        raise ChildStopped
+
+    monkeypatch.setattr(detectors, "run_engine", further)
+    detector_run_work(run_id=run.id)
+    run.refresh_from_db()
+    assert (run.state, run.error) == ("cancelled", "")
 
 
 def test_a_detectors_calibration_is_told_at_the_precision_that_the_review_asks_for(

@@ -1,14 +1,17 @@
 """What the engine is told of a dataset's photos."""
 
+import errno
 import json
 import math
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backend.annotation.models import Mask
-from backend.common.storage import read
+from backend.common.storage import Missing, get_storage, read
 from backend.datasets.imaging import read_pixels
 from backend.training.manifest import write_manifest
 from engine.data.records import read_records
@@ -28,14 +31,38 @@ def test_only_what_a_person_called_complete_is_complete_for_the_engine(annotator
 def test_an_embedding_whose_copying_was_cut_short_is_copied_again(annotator, photo, label, live, tmp_path, monkeypatch):
     label(annotator)
     rows = [(photo, list(Mask.objects.filter(image=photo)))]
-    write = Path.write_bytes
-    monkeypatch.setattr(Path, "write_bytes", lambda file, content: write(file, content[:5]) and _killed())
-    with pytest.raises(KeyboardInterrupt):
-        write_manifest(tmp_path, rows, encoder_hash=live.encoder_hash)
-    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(os, "link", _refuse)  # as between two disks
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "copyfile", lambda _, to: Path(to).write_bytes(b"begun") and _killed())
+        with pytest.raises(KeyboardInterrupt):
+            write_manifest(tmp_path, rows, encoder_hash=live.encoder_hash)
     write_manifest(tmp_path, rows, encoder_hash=live.encoder_hash)
     (embedding,) = tmp_path.glob("*.f16")
     assert embedding.stat().st_size == 2 * math.prod(live.embedding_shape)
+
+
+def test_what_lies_on_the_workers_own_disk_is_not_copied_and_outlives_the_work(photo, annotator, label, tmp_path):
+    label(annotator)
+    stored, storage = read(photo.display_key), get_storage()
+    left_half = tmp_path / f"{photo.content_hash}.photo.{os.getpid()}.part"
+    with storage.local(photo.display_key) as original:
+        os.link(original, left_half)  # by one who died before its renaming
+        write_manifest(tmp_path, [(photo, list(Mask.objects.filter(image=photo)))], encoder_hash=None)
+        (placed,) = tmp_path.glob("*.photo")
+        assert placed.samefile(original)
+    placed.unlink()
+    assert read(photo.display_key) == stored
+
+
+def test_between_two_disks_it_is_copied_and_the_stored_one_is_never_written_to(photo, tmp_path, monkeypatch):
+    stored, storage, placed = read(photo.display_key), get_storage(), tmp_path / "placed"
+    storage.place(photo.display_key, placed)
+    monkeypatch.setattr(os, "link", _refuse)
+    monkeypatch.setattr(shutil, "copyfile", lambda _, to: Path(to).write_bytes(b"other"))
+    storage.place(photo.display_key, placed)
+    assert (placed.read_bytes(), read(photo.display_key)) == (b"other", stored)
+    with pytest.raises(Missing):
+        storage.place("images/none", placed)
 
 
 def test_whoever_learns_the_encoder_gets_the_photos_themselves(annotator, add_photo, label, tmp_path):
@@ -47,6 +74,10 @@ def test_whoever_learns_the_encoder_gets_the_photos_themselves(annotator, add_ph
     assert record.embedding is None
     np.testing.assert_array_equal(record.pixels(), read_pixels(read(photo.display_key)))
     assert len(record.read_masks()) == len(masks)
+
+
+def _refuse(*_):
+    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
 
 def _killed():

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_each_worker_trains_and_evaluates_on_the_device_that_it_has(labelled, st
         at = arguments.index("--device") + 1
         asked.append((arguments[0], arguments[at]))
         if len(asked) == 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/work/training")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "where the work is")
         return in_process([*arguments[:at], "cpu", *arguments[at + 1 :]], **options)
 
     monkeypatch.setattr(work, "run_engine", on_this_machine)
@@ -519,7 +520,7 @@ def test_a_full_disk_is_not_the_runs_fault_and_who_takes_over_goes_on(labelled, 
     run_id = start().json()["id"]
 
     def full(self):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/work/training")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "where the work is")
 
     with monkeypatch.context() as no_room:
         no_room.setattr(work.Work, "_manifests", full)
@@ -569,15 +570,27 @@ def test_an_engine_that_is_killed_is_begun_again_by_whoever_takes_over(labelled,
 
 def test_only_deaths_without_progress_count_against_a_run(labelled, start):
     run_id = start().json()["id"]
-    TrainingRun.objects.filter(id=run_id).update(attempts=2, progress={"step": 10})
+    died = "The engine was ended from outside (SIGKILL)."
+    TrainingRun.objects.filter(id=run_id).update(attempts=2, progress={"step": 10}, error=died)
     claim = claims.claim_take(claims.TRAINING, run_id)
     own = work.Work(claim, claims.TRAINING.folder_of(run_id))
     line = {"steps": 40, "loss": 1.0, "seconds_left": 1}
     own._tell({**line, "step": 10})
-    assert TrainingRun.objects.get(id=run_id).attempts == 3
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.attempts, run.error) == (3, died)
     own.told_at = 0
     own._tell({**line, "step": 11})
-    assert TrainingRun.objects.get(id=run_id).attempts == 1
+    run.refresh_from_db()
+    assert (run.attempts, run.error) == (1, "")
+
+
+def test_a_cancelled_run_has_no_error_and_its_log_says_when_it_was_cancelled(labelled, start, admin, as_user):
+    run_id = start().json()["id"]
+    TrainingRun.objects.filter(id=run_id).update(error="The disk of the worker is full")
+    assert as_user(admin).post(f"/api/training-runs/{run_id}/cancel/").status_code == 204
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.state, run.error) == (RunState.CANCELLED, "")
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  Cancelled by {admin.username}\.\n", run.log)
 
 
 def test_while_the_database_is_away_training_goes_on(labelled, start):
