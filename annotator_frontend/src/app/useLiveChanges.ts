@@ -58,7 +58,23 @@ export class Refresher {
   /** When the oldest of the changes that wait should have been asked about. */
   private late = Number.POSITIVE_INFINITY
 
-  constructor(private readonly queries: QueryClient) {}
+  /** On their way since a change was known: they answer to some change, and are not begun anew for the next one. */
+  private readonly answering = new WeakSet<Query>()
+  /** Those of them that are asked again once they have arrived. */
+  private readonly again = new Set<Query>()
+  private readonly leave: () => void
+
+  constructor(private readonly queries: QueryClient) {
+    this.leave = queries.getQueryCache().subscribe(({ type, query, ...event }) => {
+      const action = type === 'updated' && 'action' in event ? event.action : null
+      if (action?.type === 'fetch') {
+        if (this.waiting.size) this.answering.add(query)
+        else this.answering.delete(query)
+      } else if (action?.type === 'error' || (action?.type === 'success' && !action.manual)) {
+        if (this.again.delete(query)) queueMicrotask(() => this.askForOne(query))
+      }
+    })
+  }
 
   note({ kind, dataset }: Change): void {
     const kinds = this.waiting.get(dataset) ?? new Set()
@@ -69,6 +85,7 @@ export class Refresher {
 
   stop(): void {
     clearTimeout(this.timer)
+    this.leave()
   }
 
   private refreshIn(milliseconds: number): void {
@@ -105,9 +122,21 @@ export class Refresher {
     this.waiting.clear()
   }
 
-  /** What is on its way is not begun anew, unless that is overdue: under many changes in a row it would never arrive. */
-  private askAgain(queryKey: string[], cancelRefetch: boolean, exact = false): void {
-    const predicate = (query: Query) => query.queryKey[2] !== FIGURES
-    void this.queries.invalidateQueries({ queryKey, exact, predicate }, { cancelRefetch })
+  /**
+   * What is on its way is asked again after it has arrived; at once where that is overdue, but not what was begun for a change
+   * itself: under many changes in a row a slow answer would never arrive.
+   */
+  private askAgain(queryKey: string[], isTooLate: boolean, exact = false): void {
+    const predicate = (query: Query) => {
+      if (query.queryKey[2] === FIGURES) return false
+      if (query.state.fetchStatus !== 'fetching' || (isTooLate && !this.answering.has(query))) return true
+      this.again.add(query)
+      return false
+    }
+    void this.queries.invalidateQueries({ queryKey, exact, predicate }, { cancelRefetch: isTooLate })
+  }
+
+  private askForOne({ queryKey }: Query): void {
+    void this.queries.invalidateQueries({ queryKey, exact: true }, { cancelRefetch: false })
   }
 }

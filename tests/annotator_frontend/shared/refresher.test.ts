@@ -50,3 +50,37 @@ test('a change is asked about within seconds, though there is always a question 
   // What is not about it goes on.
   expect(endless()).toBe(1)
 })
+
+test('an answer that takes longer than the wait arrives under a change every moment, and is asked again for the newest', async () => {
+  let arrived = 0
+  const slow = watch('photos', async () => {
+    await new Promise(resolve => setTimeout(resolve, 12_000))
+    return ++arrived
+  })
+  const busy = setInterval(() => refresher.note(change('mask.created')), 300)
+  await vi.advanceTimersByTimeAsync(60_000)
+  clearInterval(busy)
+  // The first was begun before any change and is given up once; from then on one after the other.
+  expect(arrived).toBeGreaterThanOrEqual(4)
+  expect(slow() - arrived).toBeLessThanOrEqual(2)
+  const before = slow()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(slow() - before).toBeGreaterThanOrEqual(1) // what changed while the last was on its way
+  expect(slow() - before).toBeLessThanOrEqual(2)
+})
+
+test('a list of datasets that was on its way when something changed is asked again when it has arrived', async () => {
+  let asked = 0
+  const queryFn = async () => {
+    asked++
+    await new Promise(resolve => setTimeout(resolve, 3000))
+    return 1
+  }
+  new QueryObserver(queries, { queryKey: ['datasets'], queryFn }).subscribe(() => {})
+  await vi.advanceTimersByTimeAsync(10)
+  refresher.note(change('release.written'))
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(asked).toBe(1)
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(asked).toBe(2)
+})

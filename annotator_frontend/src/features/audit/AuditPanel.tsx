@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { answer, api, type Schemas } from '@/shared/api/client'
-import { t, text } from '@/shared/i18n'
+import { fixed, percent, t, text } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords } from '@/shared/ui/words'
@@ -66,7 +66,7 @@ export function AuditPanel({ dataset, isAdmin, audits }: AuditPanelProps) {
                 <Table.Th ta="right">{t('Pairs')}</Table.Th>
                 {report.all.levels.map(({ level }) => (
                   <Table.Th key={level} ta="right">
-                    {t('Above {{level}} IoU, 95%', { level: level.toFixed(2) })}
+                    {t('Above {{level}} IoU, 95%', { level: fixed(level, 2) })}
                   </Table.Th>
                 ))}
               </Table.Tr>
@@ -90,14 +90,13 @@ export function AuditPanel({ dataset, isAdmin, audits }: AuditPanelProps) {
 }
 
 function Shares({ name, shares }: { name: string; shares: Schemas['SharesJson'] }) {
-  const percent = (share: number) => `${Math.round(100 * share)}%`
   return (
     <Table.Tr>
       <Table.Td>{name}</Table.Td>
       <Table.Td ta="right">{shares.pairs}</Table.Td>
       {shares.levels.map(({ level, share, low, high }) => (
         <Table.Td key={level} ta="right" style={{ whiteSpace: 'nowrap' }}>
-          {share === null ? '–' : percent(share)} [{percent(low)}, {percent(high)}]
+          {percent(share)} [{percent(low)}, {percent(high)}]
         </Table.Td>
       ))}
     </Table.Tr>

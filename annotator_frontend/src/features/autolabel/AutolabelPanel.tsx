@@ -1,6 +1,6 @@
 import { Badge, Button, Group, NumberInput, Progress, Stack, Table, Text } from '@mantine/core'
 import { useState } from 'react'
-import { t } from '@/shared/i18n'
+import { fixed, percent, t } from '@/shared/i18n'
 import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
@@ -64,7 +64,6 @@ function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
   const calibrate = useCalibrate(dataset)
   const [wanted, setWanted] = useState<number | null>(null)
   const found = data?.thresholds
-  const percent = (share: number | null | undefined) => (share == null ? '–' : `${Math.round(100 * share)}%`)
   const aim = wanted ?? Math.round(100 * (found?.wanted_precision ?? 0.8))
   return (
     <Group justify="space-between" align="flex-end" data-testid="thresholds">
@@ -72,8 +71,8 @@ function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
         <Text size="sm">
           {found
             ? t('Predicted IoU above {{iou}}, stability at least {{stability}}', {
-                iou: found.min_predicted_iou.toFixed(2),
-                stability: found.min_stability.toFixed(2),
+                iou: fixed(found.min_predicted_iou, 2),
+                stability: fixed(found.min_stability, 2),
               })
             : t('The thresholds were not calibrated for this model yet.')}
           {found && !found.attained && (

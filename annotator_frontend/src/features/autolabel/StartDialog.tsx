@@ -13,7 +13,7 @@ import {
 import { useDebouncedValue } from '@mantine/hooks'
 import { useMemo, useState } from 'react'
 import { decode } from '@/shared/geometry/runLengths'
-import { t } from '@/shared/i18n'
+import { fixed, t } from '@/shared/i18n'
 import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
 import { masksInWords, photosInWords } from '@/shared/ui/words'
 import {
@@ -145,7 +145,7 @@ function Limit({ label, value, onChange }: LimitProps) {
     <div>
       <Group justify="space-between">
         <Text size="sm">{label}</Text>
-        <Text size="sm">{value.toFixed(2)}</Text>
+        <Text size="sm">{fixed(value, 2)}</Text>
       </Group>
       <Slider thumbLabel={label} label={null} min={0} max={1} step={0.01} value={value} onChange={onChange} />
     </div>

@@ -35,7 +35,7 @@ function Figure({ name, value, to }: { name: string; value: string; to?: string 
   return (
     <div>
       {to ? (
-        <Anchor component={Link} to={to} c="inherit" size="xl" fw={600}>
+        <Anchor component={Link} to={to} c="inherit" size="xl" fw={600} aria-label={`${name}: ${value}`}>
           {value}
         </Anchor>
       ) : (

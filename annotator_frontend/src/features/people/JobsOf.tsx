@@ -21,13 +21,7 @@ export function JobsOf({ dataset, member }: { dataset: string; member: Member })
   return (
     <Popover position="bottom-start" withArrow trapFocus shadow="md">
       <Popover.Target>
-        <Button
-          size="compact-sm"
-          variant="default"
-          fw={400}
-          aria-label={`${title}: ${jobsInWords(member)}`}
-          loading={set.isPending}
-        >
+        <Button size="compact-sm" variant="default" fw={400} aria-label={`${title}: ${jobsInWords(member)}`}>
           {jobsInWords(member)}
         </Button>
       </Popover.Target>

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, NumberInput, Select, Stack, Table, Text } from '@mantine/core'
 import { Link } from 'react-router'
 import type { Schemas } from '@/shared/api/client'
-import { number, t } from '@/shared/i18n'
+import { number, percent, t } from '@/shared/i18n'
 import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { Section } from '@/shared/ui/Section'
 import {
@@ -20,8 +20,6 @@ interface ReviewPanelProps {
   /** What there is to do for whoever looks. */
   jobs: readonly Schemas['Job'][]
 }
-
-const percent = (share: number) => number(share, { style: 'percent', maximumFractionDigits: 0 })
 
 /** The model proposes, people verify, complete and correct. */
 export function ReviewPanel({ dataset, isAdmin, jobs }: ReviewPanelProps) {

@@ -1,6 +1,6 @@
 import { Badge, Button, Group, Table, Text } from '@mantine/core'
 import { Link } from 'react-router'
-import { t, text } from '@/shared/i18n'
+import { fixed, t, text } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Plot } from '@/shared/ui/Plot'
 import { Section } from '@/shared/ui/Section'
@@ -51,7 +51,7 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
           summary={scored.map(inWords).join('; ')}
           low={0}
           high={1}
-          label={y => y.toFixed(1)}
+          label={y => fixed(y, 1)}
         />
       )}
       <Table verticalSpacing={6} fz="sm">
@@ -81,7 +81,7 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
               </Table.Td>
               {SHOWN.map(([clicks]) => (
                 <Table.Td key={clicks} ta="right">
-                  {checkpoint.scores?.test?.miou[clicks]?.toFixed(3) ?? '–'}
+                  {scoreOf(checkpoint, clicks)}
                 </Table.Td>
               ))}
               <Table.Td c="dimmed" visibleFrom="sm">
@@ -95,11 +95,23 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
   )
 }
 
+function scoreOf(checkpoint: Checkpoint, clicks: string): string {
+  const score = checkpoint.scores?.test?.miou[clicks]
+  return score == null ? '–' : fixed(score, 3)
+}
+
 function isLive(checkpoint: Checkpoint): boolean {
   return checkpoint.deployments.some(({ until, role }) => until === null && role === 'live')
 }
 
-function inWords(checkpoint: Checkpoint): string {
+/** For whoever does not see the curve. */
+export function inWords(checkpoint: Checkpoint): string {
   const { miou } = checkpoint.scores!.test!
-  return `${checkpoint.name}: ${SHOWN.map(([clicks, name]) => `${miou[clicks]?.toFixed(2)} after ${t(name)}`).join(', ')}`
+  const figures = SHOWN.flatMap(([clicks, name]) => {
+    const figure = miou[clicks]
+    return figure == null
+      ? []
+      : [t('{{figure}} after {{clicks}}', { figure: fixed(figure, 2), clicks: t(name) })]
+  })
+  return `${checkpoint.name}: ${figures.join(', ')}`
 }

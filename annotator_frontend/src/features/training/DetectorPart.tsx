@@ -1,8 +1,8 @@
-import { Alert, Button, Group, Progress, Stack, Table, Text, Title } from '@mantine/core'
-import { percent, t } from '@/shared/i18n'
+import { Button, Group, Progress, Stack, Table, Text, Title } from '@mantine/core'
+import { fixed, percent, t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { masksInWords, photosInWords, when } from '@/shared/ui/words'
-import { StateBadge, UNFINISHED } from './Outcome'
+import { StateBadge, Trouble, UNFINISHED } from './Outcome'
 import { type DetectorRun, useCancelDetector, useDetectorRuns, useTrainDetector } from './queries'
 import { RunLog } from './RunLog'
 
@@ -88,11 +88,7 @@ function Newest({ run, dataset, isAdmin }: { run: DetectorRun; dataset: string; 
           </Text>
         </div>
       )}
-      {run.error && (
-        <Alert color="red" title={t('This training failed')}>
-          {run.error}
-        </Alert>
-      )}
+      <Trouble run={run} />
       {run.calibration && <Calibration calibration={run.calibration} />}
       {isAdmin && <RunLog dataset={dataset} kind="detector-runs" run={run.id} />}
     </Stack>
@@ -113,10 +109,10 @@ function Calibration({ calibration }: { calibration: NonNullable<DetectorRun['ca
     )
   }
   const figures = [
-    [t('Confidence from'), threshold.toFixed(2)],
+    [t('Confidence from'), fixed(threshold, 2)],
     [t('Precision'), percent(precision ?? 0)],
     [t('Promised'), t('at least {{share}}', { share: percent(lower_bound ?? 0) })],
-    [t('Recall'), recall === null ? '–' : percent(recall)],
+    [t('Recall'), percent(recall)],
   ]
   return (
     <div>
@@ -154,8 +150,8 @@ function Older({ runs }: { runs: readonly DetectorRun[] }) {
         {runs.map(({ id, created_at, calibration, state }) => (
           <Table.Tr key={id}>
             <Table.Td>{when(created_at)}</Table.Td>
-            <Table.Td ta="right">{share(calibration?.precision)}</Table.Td>
-            <Table.Td ta="right">{share(calibration?.recall)}</Table.Td>
+            <Table.Td ta="right">{percent(calibration?.precision)}</Table.Td>
+            <Table.Td ta="right">{percent(calibration?.recall)}</Table.Td>
             <Table.Td ta="right">
               <StateBadge state={state} />
             </Table.Td>
@@ -164,8 +160,4 @@ function Older({ runs }: { runs: readonly DetectorRun[] }) {
       </Table.Tbody>
     </Table>
   )
-}
-
-function share(value: number | null | undefined): string {
-  return value == null ? '–' : percent(value)
 }

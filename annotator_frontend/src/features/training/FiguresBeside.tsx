@@ -1,10 +1,11 @@
-import { Table, Text } from '@mantine/core'
+import { Table, Text, VisuallyHidden } from '@mantine/core'
 import { Fragment } from 'react'
 import type { Schemas } from '@/shared/api/client'
-import { number, t } from '@/shared/i18n'
+import { fixed, t } from '@/shared/i18n'
 import { masksInWords } from '@/shared/ui/words'
 import { verdictOn } from './better'
 import classes from './compare.module.css'
+import { signed } from './words'
 
 type Figure = Schemas['FigureJson']
 
@@ -74,9 +75,10 @@ export function FiguresBeside({
                   {own.map(figure => (
                     <Table.Tr key={figure.key} data-verdict={verdictOn(figure)}>
                       <Table.Td className={classes.name}>{names[figure.key] ?? figure.name}</Table.Td>
-                      <Table.Td className={classes.number}>{digits(figure.live)}</Table.Td>
-                      <Table.Td className={classes.number}>{digits(figure.candidate)}</Table.Td>
+                      <Table.Td className={classes.number}>{fixed(figure.live, 3)}</Table.Td>
+                      <Table.Td className={classes.number}>{fixed(figure.candidate, 3)}</Table.Td>
                       <Table.Td className={classes.number}>
+                        <Sign of={verdictOn(figure)} />{' '}
                         <span className={classes.difference}>{signed(figure.difference)}</span>{' '}
                         <Text span size="xs" c="dimmed">
                           [{signed(figure.low)}, {signed(figure.high)}]
@@ -94,6 +96,7 @@ export function FiguresBeside({
         </Table>
       </Table.ScrollContainer>
       <Text size="xs" c="dimmed">
+        {t('▲ better, ▼ worse, by more than chance.')}{' '}
         {on.photos > 0 && t('Measured on {{count}} photos of both.', { count: on.photos })}{' '}
         {on.left_out > 0 &&
           t(
@@ -104,6 +107,18 @@ export function FiguresBeside({
           )}
       </Text>
     </>
+  )
+}
+
+/** In a shape and a word, not in a colour alone: of some figures less is better. */
+function Sign({ of }: { of: ReturnType<typeof verdictOn> }) {
+  if (of === 'unclear') return null
+  const word = of === 'better' ? t('better') : t('worse')
+  return (
+    <span className={classes.difference} title={word}>
+      <span aria-hidden>{of === 'better' ? '▲' : '▼'}</span>
+      <VisuallyHidden>{word}</VisuallyHidden>
+    </span>
   )
 }
 
@@ -120,12 +135,4 @@ function Interval({ figure: { low, high, difference }, widest }: { figure: Figur
       <circle cx={toX(difference)} cy={7} r={3.5} className={classes.dot} />
     </svg>
   )
-}
-
-function digits(value: number): string {
-  return number(value, { minimumFractionDigits: 3, maximumFractionDigits: 3 })
-}
-
-function signed(value: number): string {
-  return number(value, { minimumFractionDigits: 3, maximumFractionDigits: 3, signDisplay: 'always' })
 }

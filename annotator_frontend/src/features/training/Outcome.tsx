@@ -1,6 +1,7 @@
-import { Badge } from '@mantine/core'
+import { Alert, Badge } from '@mantine/core'
 import { t } from '@/shared/i18n'
 import type { DetectorRun, TrainingRun } from './queries'
+import { decisionInWords } from './words'
 
 type State = TrainingRun['state'] | DetectorRun['state']
 
@@ -21,17 +22,23 @@ function stateName(state: State): string {
 
 /** What the gate decided of a run, or how far it is. */
 export function Outcome({ run }: { run: Pick<TrainingRun, 'state' | 'decision'> }) {
-  const decided = {
-    promoted: ['teal', t('Promoted')],
-    refused: ['red', t('Refused')],
-    insufficient_evidence: ['yellow', t('Insufficient evidence')],
-  } as const
   if (!run.decision) return <StateBadge state={run.state} />
-  const [colour, name] = decided[run.decision]
+  return <Badge {...decisionInWords(run.decision)} variant="light" />
+}
+
+/** Why a run failed, or was interrupted: then it is not over. What came of a run that is over says nothing of interruptions. */
+export function Trouble({
+  run: { state, error },
+}: {
+  run: Pick<TrainingRun | DetectorRun, 'state' | 'error'>
+}) {
+  const isFailed = state === 'failed'
+  if (!error || !(isFailed || UNFINISHED.includes(state))) return null
+  const title = isFailed ? t('This training failed') : t('It was interrupted, and is tried again')
   return (
-    <Badge color={colour} variant="light">
-      {name}
-    </Badge>
+    <Alert color={isFailed ? 'red' : 'yellow'} title={title}>
+      {error}
+    </Alert>
   )
 }
 

@@ -53,7 +53,7 @@ function Lines({ dataset, kind, run }: RunLogProps) {
       ref={box}
       className={classes.log}
       tabIndex={0}
-      role="log"
+      role="region" // a log would be read out as a whole, because all of it is new each time
       aria-label={t('Log of the run')}
       onScroll={event => {
         const { scrollTop, scrollHeight, clientHeight } = event.currentTarget

@@ -1,15 +1,16 @@
-import { Alert, Button, Group, Progress, SimpleGrid, Stack, Table, Text } from '@mantine/core'
+import { Button, Group, Progress, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import type { Schemas } from '@/shared/api/client'
 import { decode } from '@/shared/geometry/runLengths'
-import { t } from '@/shared/i18n'
+import { fixed, t } from '@/shared/i18n'
 import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
 import { tellError } from '@/shared/ui/notify'
 import { Plot } from '@/shared/ui/Plot'
 import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
-import { Outcome, UNFINISHED } from './Outcome'
+import { Outcome, Trouble, UNFINISHED } from './Outcome'
 import { type TrainingRun, useCancelTraining, useDeploy } from './queries'
 import { RunLog } from './RunLog'
+import { signed } from './words'
 
 const CLICKS = [
   ['1', '#63b3ed'],
@@ -58,11 +59,7 @@ export function RunView({ run, dataset, isAdmin }: RunViewProps) {
         )}
       </Group>
       {isRunning && <Bar run={run} />}
-      {run.error && (
-        <Alert color="red" title={t('This training failed')}>
-          {run.error}
-        </Alert>
-      )}
+      <Trouble run={run} />
       <Curves run={run} />
       {run.examples.length > 0 && <Examples examples={run.examples} />}
       {run.verdict && <Verdict run={run} verdict={run.verdict} dataset={dataset} isAdmin={isAdmin} />}
@@ -96,7 +93,7 @@ function Bar({ run }: { run: TrainingRun }) {
             ? t('Step {{step}} of {{steps}}, loss {{loss}}, {{left}} left.', {
                 step: progress.step,
                 steps: progress.steps,
-                loss: progress.loss.toFixed(3),
+                loss: fixed(progress.loss, 3),
                 left: seconds(progress.seconds_left),
               })
             : t('Getting the photos ready.'))}
@@ -119,10 +116,10 @@ function Curves({ run: { history, validation } }: { run: TrainingRun }) {
             },
           ]}
           summary={t('Loss from {{from}} to {{to}}', {
-            from: history[0]!.loss.toFixed(2),
-            to: history.at(-1)!.loss.toFixed(2),
+            from: fixed(history[0]!.loss, 2),
+            to: fixed(history.at(-1)!.loss, 2),
           })}
-          label={y => y.toFixed(2)}
+          label={y => fixed(y, 2)}
           height={120}
         />
       )}
@@ -134,10 +131,10 @@ function Curves({ run: { history, validation } }: { run: TrainingRun }) {
             points: validation.map(({ step, miou }) => [step, miou[clicks] ?? 0] as const),
           }))}
           summary={t('On photos kept back, mIoU after 1 click from {{from}} to {{to}}', {
-            from: (validation[0]!.miou['1'] ?? 0).toFixed(3),
-            to: (validation.at(-1)!.miou['1'] ?? 0).toFixed(3),
+            from: fixed(validation[0]!.miou['1'] ?? 0, 3),
+            to: fixed(validation.at(-1)!.miou['1'] ?? 0, 3),
           })}
-          label={y => y.toFixed(2)}
+          label={y => fixed(y, 2)}
           height={120}
         />
       )}
@@ -175,13 +172,13 @@ function Example({ example }: { example: TrainingRun['examples'][number] }) {
     <div>
       <MaskPicture
         src={`/api/images/${photo}/thumbnail/`}
-        name={t('A mask with {{iou}} IoU', { iou: iou.toFixed(2) })}
+        name={t('A mask with {{iou}} IoU', { iou: fixed(iou, 2) })}
         size={size}
         layers={layers}
         isSquare
       />
       <Text size="xs" c="dimmed" ta="center">
-        {iou.toFixed(2)}
+        {fixed(iou, 2)}
       </Text>
     </div>
   )
@@ -271,8 +268,8 @@ function Figures({ figures, title }: { figures: Schemas['FigureJson'][]; title: 
                   </Text>
                 )}
               </Table.Td>
-              <Table.Td ta="right">{figure.live.toFixed(3)}</Table.Td>
-              <Table.Td ta="right">{figure.candidate.toFixed(3)}</Table.Td>
+              <Table.Td ta="right">{fixed(figure.live, 3)}</Table.Td>
+              <Table.Td ta="right">{fixed(figure.candidate, 3)}</Table.Td>
               <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
                 {signed(figure.difference)} [{signed(figure.low)}, {signed(figure.high)}]
               </Table.Td>
@@ -282,8 +279,4 @@ function Figures({ figures, title }: { figures: Schemas['FigureJson'][]; title: 
       </Table>
     </Table.ScrollContainer>
   )
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`
 }

@@ -1,5 +1,5 @@
 import type { Schemas } from '@/shared/api/client'
-import { t } from '@/shared/i18n'
+import { fixed, t } from '@/shared/i18n'
 
 type Decided = Exclude<Schemas['TrainingRunJson']['decision'], ''>
 
@@ -10,4 +10,9 @@ export function decisionInWords(decision: Decided): { color: string; children: s
     refused: { color: 'red', children: t('Refused') },
     insufficient_evidence: { color: 'yellow', children: t('Insufficient evidence') },
   }[decision]
+}
+
+/** What two figures differ by. */
+export function signed(value: number): string {
+  return fixed(value, 3, { signDisplay: 'always' })
 }

@@ -61,9 +61,14 @@ export function number(value: number, options: Intl.NumberFormatOptions = {}): s
   return new Intl.NumberFormat(locale(), options).format(value)
 }
 
-/** @param share 0 to 1. */
-export function percent(share: number): string {
-  return number(share, { style: 'percent', maximumFractionDigits: 0 })
+/** With so many decimals, always. */
+export function fixed(value: number, decimals: number, options: Intl.NumberFormatOptions = {}): string {
+  return number(value, { ...options, minimumFractionDigits: decimals, maximumFractionDigits: decimals })
+}
+
+/** @param share 0 to 1; nothing: a dash. */
+export function percent(share: number | null | undefined): string {
+  return share == null ? '–' : number(share, { style: 'percent', maximumFractionDigits: 0 })
 }
 
 export function dateTime(

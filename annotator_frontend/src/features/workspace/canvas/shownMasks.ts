@@ -1,15 +1,7 @@
-import type { Bitmask } from '@/shared/geometry/bitmask'
 import { IN_WORK, PALETTE, type Rgb } from '../editor/colours'
 import type { EditorState } from '../editor/editor'
 import type { LookState } from '../editor/look'
-import type { MaskStyle } from './painter/plate'
-
-export interface ShownMask {
-  id: string
-  mask: Bitmask
-  style: MaskStyle
-  isInWork?: boolean
-}
+import type { ShownMask } from './painter/protocol'
 
 type Input = Pick<EditorState, 'masks' | 'candidates' | 'chosen' | 'selected'> &
   Partial<Pick<EditorState, 'alsoSelected'>> &

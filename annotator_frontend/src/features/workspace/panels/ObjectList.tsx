@@ -11,7 +11,7 @@ import {
 import { memo, useEffect, useMemo, useRef, useState } from 'react'
 import { useStore } from 'zustand'
 import { areaOf } from '@/shared/geometry/bitmask'
-import { number as inDigits, t, text } from '@/shared/i18n'
+import { number as inDigits, percent, t, text } from '@/shared/i18n'
 import type { PainterClient } from '../canvas/painter/client'
 import { cssOf, PALETTE, type Rgb } from '../editor/colours'
 import type { AcceptedMask, Editor } from '../editor/editor'
@@ -205,7 +205,7 @@ const Row = memo(function Row(props: RowProps) {
         <span className={classes.name}>{t('Object {{number}}', { number })}</span>{' '}
         <Text size="xs" c="dimmed" component="span">
           {t(ORIGINS[mask.origin])} · {inDigits(areaOf(mask.mask))} px
-          {iou !== null && ` · ${percent(iou)}`}
+          {iou !== null && ` · ${iouInWords(iou)}`}
         </Text>
       </UnstyledButton>
       <Tooltip label={t('Remove')} openDelay={400}>
@@ -268,6 +268,7 @@ function Thumbnail({
   )
 }
 
-export function percent(share: number): string {
-  return `${Math.round(100 * Math.min(Math.max(share, 0), 1))}%`
+/** An IoU that the model predicts; it may say more than there is. */
+export function iouInWords(predicted: number): string {
+  return percent(Math.min(Math.max(predicted, 0), 1))
 }

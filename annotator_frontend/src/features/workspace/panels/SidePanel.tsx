@@ -5,7 +5,7 @@ import { isBusy } from '../editor/document'
 import type { Editor } from '../editor/editor'
 import { chordsOf, type OwnKeys } from '../keymap'
 import { keyOnButton } from '../keys'
-import { ObjectList, type ObjectListProps, percent } from './ObjectList'
+import { iouInWords, ObjectList, type ObjectListProps } from './ObjectList'
 import classes from './panels.module.css'
 
 /** The masks that answer a first click, and the photo's objects. */
@@ -49,7 +49,7 @@ function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
               aria-checked={index === chosen}
               aria-label={t('Mask {{number}}, predicted IoU {{iou}}', {
                 number: index + 1,
-                iou: percent(candidate.predictedIou),
+                iou: iouInWords(candidate.predictedIou),
               })}
               onClick={() => editor.choose(index)}
             >
@@ -57,7 +57,7 @@ function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
                 {candidates.length > 1 ? index + 1 : 'IoU'}
               </Text>
               <Text size="sm" fw={600}>
-                {percent(candidate.predictedIou)}
+                {iouInWords(candidate.predictedIou)}
               </Text>
             </UnstyledButton>
           ))}

@@ -2,17 +2,12 @@ import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Size } from '@/shared/geometry/points'
 import { runsOf } from '@/shared/geometry/rowRuns'
 import { Painter } from './painter'
-import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
+import type { FromPainter, Scene, ShownMask, ToPainter } from './protocol'
 
 type Rgb = readonly [number, number, number]
 
 function canDrawElsewhere(): boolean {
   return typeof OffscreenCanvas !== 'undefined' && 'transferControlToOffscreen' in HTMLCanvasElement.prototype
-}
-
-/** A mask as it is drawn. */
-interface Drawing extends Shown {
-  mask: Bitmask
 }
 
 /**
@@ -25,7 +20,7 @@ export class PainterClient {
   private place: { host: HTMLElement; className: string; canvases: HTMLCanvasElement[] } | null = null
   private readonly photos = new Map<string, { blob: Blob; size: Size }>()
   private scene: Scene | null = null
-  private shown: readonly Drawing[] = []
+  private shown: readonly ShownMask[] = []
   private readonly loading = new Map<
     string,
     { resolve: (small: ImageBitmap) => void; reject: (error: Error) => void }
@@ -110,7 +105,7 @@ export class PainterClient {
    *
    * @returns a number that `onDrawn` is called with.
    */
-  show(masks: readonly Drawing[]): number {
+  show(masks: readonly ShownMask[]): number {
     this.shown = masks
     this.serial++
     this.sendShown()

@@ -1,3 +1,4 @@
+import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Box, Size } from '@/shared/geometry/points'
 import type { RowRuns } from '@/shared/geometry/rowRuns'
 import type { View } from '../../tools/panTool'
@@ -9,6 +10,11 @@ export interface Shown {
   style: MaskStyle
   /** It changes with every click, and lies over all that do not. */
   isInWork?: boolean
+}
+
+/** The same with its pixels, which go to the painter as runs, and only where they are new. */
+export interface ShownMask extends Shown {
+  mask: Bitmask
 }
 
 /** What the window shows. */

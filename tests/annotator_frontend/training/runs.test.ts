@@ -1,0 +1,51 @@
+import { createElement } from 'react'
+import { afterEach, expect, test, vi } from 'vitest'
+import { DatasetSummary } from '@/features/datasets/DatasetSummary'
+import type { Dataset } from '@/features/datasets/queries'
+import { SHAPES } from '@/features/insights/marks'
+import { inWords } from '@/features/training/CheckpointHistory'
+import { FiguresBeside } from '@/features/training/FiguresBeside'
+import { Trouble } from '@/features/training/Outcome'
+import type { Checkpoint, TrainingRun } from '@/features/training/queries'
+import { speak } from '@/shared/i18n'
+import { rendered } from '../shared/rendered'
+
+afterEach(() => vi.unstubAllGlobals())
+
+test('only a run that is over has failed; one that was interrupted says that it is tried again', () => {
+  const said = (state: TrainingRun['state'], error = 'The disk is full.') =>
+    rendered(createElement(Trouble, { run: { state, error } }))
+  expect(said('failed')).toMatch(/This training failed.*The disk is full\./s)
+  for (const state of ['waiting', 'training', 'evaluating'] as const)
+    expect(said(state)).toMatch(/It was interrupted, and is tried again.*The disk is full\./s)
+  for (const html of [said('done'), said('cancelled'), said('failed', '')]) expect(html).not.toContain('Alert')
+})
+
+test('the curve of models is said in the page’s language, without figures that nobody measured', async () => {
+  const checkpoint = { name: 'Modell', scores: { test: { miou: { '1': 0.525, '3': 0.61 } } } } as unknown as Checkpoint
+  expect(inWords(checkpoint)).toBe('Modell: 0.53 after 1 click, 0.61 after 3 clicks')
+  vi.stubGlobal('document', { documentElement: {} })
+  await speak('de')
+  expect(inWords(checkpoint)).toBe('Modell: 0,53 nach 1 Klick, 0,61 nach 3 Klicks')
+  await speak('en')
+})
+
+test('what is better or worse is said in words and shapes, and less is better of clicks', () => {
+  const figure = (key: string, low: number, high: number) =>
+    ({ key, name: key, size: 'all', objects: 9, live: 1, candidate: 1, difference: low, low, high }) as never
+  const on = { figures: [figure('noc90', -2, -1), figure('miou_1', -0.2, -0.1), figure('miou_3', -0.1, 0.1)] }
+  const html = rendered(createElement(FiguresBeside, { left: 'a', right: 'b', on: { ...on, photos: 3, left_out: 0 } as never }))
+  const rows = html.split('<tr').filter(row => row.includes('data-verdict'))
+  expect(rows.map(row => row.match(/title="(\w+)"/)?.[1])).toEqual(['better', 'worse', undefined])
+})
+
+test('no two kinds of marks have the same shape', () => {
+  expect(new Set(Object.values(SHAPES)).size).toBe(Object.keys(SHAPES).length)
+})
+
+test('a number that leads somewhere says what it counts', () => {
+  const counts = { images: 9, annotated: 1, automatic: 2, masks_human: 1234, masks_automatic: 5, test_images_annotated: 1 }
+  const html = rendered(createElement(DatasetSummary, { dataset: { counts, test_images_wanted: 4 } as Dataset }))
+  const links = [...html.matchAll(/<a [^>]*aria-label="([^"]*)"/g)].map(([, name]) => name)
+  expect(links).toEqual(['Masks by people: 1,234', 'Automatic masks: 5', 'Test photos for the gate: 1 of 4'])
+})
