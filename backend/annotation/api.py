@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, Origin
 from backend.annotation.prompts import MAX_PROMPTS, PromptJson
 from backend.annotation.selectors import (
@@ -38,7 +39,7 @@ from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import InvalidInput
 from backend.datasets.api import ImageBrief, person
 from backend.datasets.models import Dataset, Image, Job, Role, Stage
-from backend.datasets.selectors import dataset_get, datasets_of, image_get, role_in
+from backend.datasets.selectors import Part, dataset_get, datasets_of, image_get, memberships_of, part_by
 from backend.datasets.services import dataset_create, dataset_update
 from backend.inference.decoding import prompt_decode
 
@@ -79,11 +80,15 @@ class DatasetJson(serializers.ModelSerializer):
 
     @extend_schema_field(serializers.ChoiceField(choices=Role.choices))
     def get_role(self, dataset: Dataset) -> str | None:
-        return role_in(self.context["user"], dataset.id)
+        return self._part(dataset).role
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=Job.choices)))
     def get_jobs(self, dataset: Dataset) -> list[str]:
-        return [str(job) for job in jobs_for(self.context["user"], dataset)]
+        return [str(job) for job in jobs_for(self._part(dataset), dataset)]
+
+    def _part(self, dataset: Dataset) -> Part:
+        """The person's own."""
+        return part_by(self.context["user"], self.context["memberships"].get(dataset.id))
 
     @extend_schema_field(CountsJson)
     def get_counts(self, dataset: Dataset) -> dict[str, int]:
@@ -93,6 +98,11 @@ class DatasetJson(serializers.ModelSerializer):
     def get_live_checkpoint(self, dataset: Dataset) -> dict[str, Any] | None:
         live = live_checkpoint(dataset.id)
         return None if live is None else CheckpointBrief(live).data
+
+
+def datasets_told(user: User, datasets: Any, *, many: bool = False) -> Any:
+    """One, or many, as a person sees them. What the person is in them is asked for once."""
+    return DatasetJson(datasets, many=many, context={"user": user, "memberships": memberships_of(user)}).data
 
 
 class ImageJson(ImageBrief):
@@ -231,31 +241,30 @@ def tab_of(request: Request) -> str | None:
 class DatasetsView(APIView):
     @extend_schema(operation_id="datasets_list", responses=DatasetJson(many=True))
     def get(self, request: Request) -> Response:
-        context = {"user": person(request)}
-        return Response(DatasetJson(datasets_of(person(request)), many=True, context=context).data)
+        return Response(datasets_told(person(request), datasets_of(person(request)), many=True))
 
     @extend_schema(operation_id="datasets_create", request=DatasetJson, responses={201: DatasetJson})
     def post(self, request: Request) -> Response:
-        form = DatasetJson(data=request.data, context={"user": person(request)})
+        form = DatasetJson(data=request.data)
         form.is_valid(raise_exception=True)
         dataset = dataset_create(creator=person(request), **form.validated_data)
         deployment_ensure(dataset=dataset)
-        return Response(DatasetJson(dataset, context={"user": person(request)}).data, status=201)
+        return Response(datasets_told(person(request), dataset), status=201)
 
 
 class DatasetView(APIView):
     @extend_schema(operation_id="datasets_get", responses=DatasetJson)
     def get(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
-        return Response(DatasetJson(dataset, context={"user": person(request)}).data)
+        return Response(datasets_told(person(request), dataset))
 
     @extend_schema(operation_id="datasets_update", request=DatasetJson, responses=DatasetJson)
     def patch(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
-        form = DatasetJson(dataset, data=request.data, partial=True, context={"user": person(request)})
+        form = DatasetJson(dataset, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         dataset = dataset_update(dataset_id=dataset.id, by=person(request), **form.validated_data)
-        return Response(DatasetJson(dataset, context={"user": person(request)}).data)
+        return Response(datasets_told(person(request), dataset))
 
 
 class ImageMasksView(APIView):

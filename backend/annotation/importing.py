@@ -1,13 +1,15 @@
 """Masks that came with photos: label maps, or a COCO json. Read here, stored by `services.masks_import`."""
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
+from uuid import UUID
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Func, Q, Value
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
@@ -19,6 +21,7 @@ from engine.errors import MaskInvalid
 
 #: More in one label map than a person could have drawn: it is a photo, or a depth map.
 MAX_LABELS = 5000
+NAMES_AT_ONCE = 5000
 
 
 @dataclass
@@ -44,9 +47,11 @@ def mask_files_import(*, dataset: Dataset, source: Path, complete: bool, called:
         InvalidInput: it is none of these.
     """
     report = MaskReport()
-    for found in _photos_in(source, called or source.name):
+    files = list(_photos_in(source, called or source.name))
+    photos = _photos_named(dataset, [found.name for found in files])
+    for found in files:
         try:
-            image = _photo_named(dataset, found.name)
+            image = _the_one(photos.get(found.name, []), found.name)
             masks = found.masks((image.height, image.width))
             added, known = masks_import(image=image, masks=masks, complete=complete)
         except DomainError as refusal:
@@ -57,14 +62,25 @@ def mask_files_import(*, dataset: Dataset, source: Path, complete: bool, called:
     return report
 
 
-def _photo_named(dataset: Dataset, name: str) -> Image:
-    likely = dataset.images.filter(Q(file_name=name) | Q(file_name__contains=f"{name}."))
-    photos = [image for image in likely if PurePath(image.file_name).stem == name]
+def _photos_named(dataset: Dataset, names: Sequence[str]) -> dict[str, list[UUID]]:
+    """Ids of the photos that are called so, without folder and ending. All photos are gone through for many names at once."""
+    found: dict[str, list[UUID]] = defaultdict(list)
+    stem = Func("file_name", Value(r"^.*/|\.[^./]*$"), Value(""), Value("g"), function="regexp_replace")
+    for first in range(0, len(names), NAMES_AT_ONCE):
+        some = set(names[first : first + NAMES_AT_ONCE]) - found.keys()
+        likely = dataset.images.alias(stem=stem).filter(Q(stem__in=some) | Q(file_name__in=some))
+        for photo, file_name in likely.values_list("id", "file_name"):
+            if (name := PurePath(file_name).stem) in some:
+                found[name].append(photo)
+    return found
+
+
+def _the_one(photos: list[UUID], name: str) -> Image:
     if not photos:
         raise InvalidInput(f"{name}: there is no such photo in the dataset.")
     if len(photos) > 1:
         raise InvalidInput(f"{name}: {len(photos)} photos of the dataset have this name.")
-    return photos[0]
+    return Image.objects.get(id=photos[0])
 
 
 class _LabelMap:

@@ -101,9 +101,9 @@ class Mask(Row):
                 fields=["image"], name="mask_that_waits", condition=Q(state__in=(MaskState.PROPOSED, MaskState.FAULTY))
             ),
             models.Index(fields=["author", "created_at"], name="mask_of_author"),
-            # The audit reads on from where it was; known answers are drawn from the newest.
+            # The audit reads on from where it was.
             models.Index(fields=["created_at"], name="mask_automatic", condition=Q(origin="automatic")),
-            # The dashboard's curves are read from this alone.
+            # The dashboard's curves are read from this alone; known answers are drawn from its newest.
             models.Index(
                 fields=["created_at"],
                 include=["image", "origin", "seconds", "clicks", "author"],

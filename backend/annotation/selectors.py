@@ -11,7 +11,7 @@ from django.http import Http404
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
 from backend.datasets.models import Dataset, Image, Job, Split, Stage, WorkOrder
-from backend.datasets.selectors import dataset_get, jobs_of_member
+from backend.datasets.selectors import Part, dataset_get, jobs_of_member
 
 #: Drawn by people in the workspace, and the time it took is known: what seconds and clicks per mask are of.
 DRAWN = Q(origin__in=(Origin.ASSISTED, Origin.BRUSH), seconds__isnull=False)
@@ -41,10 +41,9 @@ JOBS_OF_STAGE: dict[str, tuple[Job, ...]] = {
 }
 
 
-def jobs_for(user: User, dataset: Dataset) -> list[Job]:
-    """What there is to do for a person."""
-    own = jobs_of_member(user, dataset.id)
-    return [job for job in JOBS_OF_STAGE[dataset.stage] if job in own]
+def jobs_for(part: Part, dataset: Dataset) -> list[Job]:
+    """What there is to do for a person who has this part in it."""
+    return [job for job in JOBS_OF_STAGE[dataset.stage] if job in part.jobs]
 
 
 def why_not(user: User, dataset: Dataset, job: Job) -> str | None:

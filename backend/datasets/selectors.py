@@ -1,5 +1,6 @@
 """Who may see which dataset. Every other app asks here."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -18,21 +19,43 @@ def datasets_of(user: User) -> QuerySet[Dataset]:
     return datasets if user.is_superuser else datasets.filter(memberships__user=user)
 
 
-def role_in(user: User, dataset_id: UUID) -> Role | None:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a person is in a dataset.
+
+    Attributes:
+        role: None: no member.
+        jobs: in which queues they work: all, unless an admin has named some. None for who is no member.
+    """
+
+    role: Role | None
+    jobs: frozenset[Job]
+
+
+def part_in(user: User, dataset_id: UUID) -> Part:
+    return part_by(user, None if user.is_superuser else user.memberships.filter(dataset_id=dataset_id).first())
+
+
+def memberships_of(user: User) -> dict[UUID, Membership]:
+    """By dataset: for whoever asks about many, `part_by` needs no further question."""
+    return {one.dataset_id: one for one in user.memberships.all()}
+
+
+def part_by(user: User, membership: Membership | None) -> Part:
     if user.is_superuser:
-        return Role.ADMIN
-    role = Membership.objects.filter(user=user, dataset_id=dataset_id).values_list("role", flat=True).first()
-    return None if role is None else Role(role)
+        return Part(Role.ADMIN, frozenset(Job))
+    if membership is None:
+        return Part(None, frozenset())
+    return Part(Role(membership.role), frozenset(Job if membership.jobs is None else map(Job, membership.jobs)))
+
+
+def role_in(user: User, dataset_id: UUID) -> Role | None:
+    return part_in(user, dataset_id).role
 
 
 def jobs_of_member(user: User, dataset_id: UUID) -> frozenset[Job]:
-    """In which queues a person works: all, unless an admin has named some. None for who is no member."""
-    if user.is_superuser:
-        return frozenset(Job)
-    found = Membership.objects.filter(user=user, dataset_id=dataset_id).values_list("jobs", flat=True)
-    if not found:
-        return frozenset()
-    return frozenset(Job) if found[0] is None else frozenset(map(Job, found[0]))
+    """In which queues a person works."""
+    return part_in(user, dataset_id).jobs
 
 
 def dataset_get(*, user: User, dataset_id: UUID, role: Role = Role.ANNOTATOR) -> Dataset:

@@ -186,7 +186,9 @@ class DetectorRunJson(serializers.ModelSerializer):
 
     @extend_schema_field(DetectorCalibrationJson(allow_null=True))
     def get_calibration(self, run: DetectorRun) -> dict[str, Any] | None:
-        return None if run.detector is None else calibration_of(run.detector, rules_of(run.dataset).precision)
+        if run.detector is None:
+            return None
+        return calibration_of(run.detector, self.context["precision"])
 
 
 class LogForm(serializers.Serializer):
@@ -283,8 +285,9 @@ class DetectorRunsView(APIView):
     @extend_schema(operation_id="detector_runs_list", responses=DetectorRunJson(many=True))
     def get(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
-        runs = dataset.detector_runs.select_related("frozen_set", "detector", "dataset").defer("log")
-        return Response(DetectorRunJson(runs.order_by("-created_at")[:20], many=True).data)
+        runs = dataset.detector_runs.select_related("frozen_set", "detector").defer("log").order_by("-created_at")[:20]
+        context = {"precision": rules_of(dataset).precision}
+        return Response(DetectorRunJson(runs, many=True, context=context).data)
 
     @extend_schema(operation_id="detector_runs_start", request=None, responses={201: DetectorRunJson})
     def post(self, request: Request, dataset_id: UUID) -> Response:

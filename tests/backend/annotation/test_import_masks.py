@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from PIL import Image as Pillow
 
+from backend.annotation import importing
 from backend.annotation.models import Mask, Origin
+from backend.datasets.models import Image
 from engine import masks as run_lengths
 from tests.backend.conftest import disc
 
@@ -73,6 +77,30 @@ def test_a_mask_of_another_size_is_refused_and_named(dataset, photo, tmp_path, c
     assert "nobody: there is no such photo" in said
     assert "broken: there is no such photo" in said
     assert not Mask.objects.exists()
+
+
+def test_photos_are_looked_for_once_and_found_by_their_names_without_folder_and_ending(
+    dataset, add_photo, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(importing, "NAMES_AT_ONCE", 7)
+    called = {
+        "a": "a.jpg", "b.c": "folder/b.c.png", ".d": ".d", "e": "e", "f%_": "f%_.jpg", "g\\": "g\\.jpg", "twice": "twice.jpg",
+    }  # fmt: skip
+    photos = {name: add_photo(seed) for seed, name in enumerate(called)}
+    for name, photo in photos.items():
+        Image.objects.filter(id=photo.id).update(file_name=called[name])
+    for seed, other in enumerate(("aa.jpg", "a.b.jpg", "fxx.jpg", "folder/twice.png")):
+        Image.objects.filter(id=add_photo(20 + seed).id).update(file_name=other)
+    (tmp_path / "masks").mkdir()
+    for name, photo in photos.items():
+        Pillow.fromarray(disc(photo).astype(np.uint8)).save(tmp_path / "masks" / f"{name}.png")
+    with CaptureQueriesContext(connection) as asked:
+        call_command("import_masks", str(dataset.id), str(tmp_path))
+    assert sum("regexp_replace" in query["sql"] for query in asked) == 1
+    assert not [query for query in asked if "LIKE" in query["sql"]]
+    labelled = set(Mask.objects.values_list("image", flat=True))
+    assert labelled == {photo.id for name, photo in photos.items() if name != "twice"}
+    assert "twice: 2 photos of the dataset have this name" in capsys.readouterr().err
 
 
 def test_a_source_that_is_neither_is_a_clear_error(dataset, tmp_path):

@@ -3,11 +3,14 @@
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from backend.annotation.models import Assignment, State
 from backend.common.models import Event
-from backend.datasets.models import Dataset, Job, Membership
+from backend.datasets.models import Dataset, Job, Membership, Role
+from backend.datasets.services import dataset_create, member_jobs_set, member_set
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -136,3 +139,21 @@ def test_photos_to_draw_come_as_the_dataset_says_and_test_photos_as_they_came(da
     Image.objects.filter(id__in=[photos[1].id, photos[2].id]).update(split=Split.TEST)
     first = as_user(annotator).post(url, {}, format="json").json()["assignment"]["image"]["id"]
     assert first == str(photos[1].id)  # a test that the model's doubts have chosen would be no fair one
+
+
+def test_what_a_person_is_in_each_of_many_datasets_is_asked_once(admin, reviewer, dataset, as_user):
+    others = [dataset_create(creator=admin, name=f"Other {number}") for number in range(3)]
+    member_set(dataset=others[0], username=reviewer.username, role=Role.ANNOTATOR, by=admin)
+    member_jobs_set(dataset=others[0], user_id=reviewer.id, jobs=[Job.ANNOTATE], by=admin)
+    for person, told in (
+        (admin, {"Street": "admin", "Other 0": "admin", "Other 1": "admin", "Other 2": "admin"}),
+        (reviewer, {"Street": "reviewer", "Other 0": "annotator"}),
+    ):
+        with CaptureQueriesContext(connection) as asked:
+            shown = as_user(person).get("/api/datasets/").json()
+        assert {one["name"]: one["role"] for one in shown} == told
+        own = [query["sql"] for query in asked if 'FROM "datasets_membership"' in query["sql"]]
+        assert len(own) == 1
+    jobs = {one["name"]: one["jobs"] for one in shown}
+    assert jobs["Other 0"] == ["annotate"]
+    assert len(jobs["Street"]) > 1

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from backend.accounts.models import User
@@ -140,6 +141,24 @@ def test_a_detectors_calibration_is_told_at_the_precision_that_the_review_asks_f
     loose = {"threshold": 0.4, "precision": 0.75, "lower_bound": 0.6, "recall": 0.6}
     none = dict.fromkeys(strict)
     assert [told(0.7), told(0.5), told(0.9)] == [{**strict, **known}, {**loose, **known}, {**none, **known}]
+
+
+def test_a_list_of_detectors_asks_the_database_no_more_than_one_of_them_does(
+    dataset: Dataset, complete: None, admin: User, as_user: AsUser
+) -> None:
+    numbers = []
+    for number in range(3):
+        detector = Detector.objects.create(
+            dataset=dataset, encoder_hash="e", detector_hash=str(number), storage_key="none"
+        )
+        run = detector_run_request(dataset=dataset, frozen_set=None, by=admin)
+        DetectorRun.objects.filter(id=run.id).update(state="done", detector=detector)
+        with CaptureQueriesContext(connection) as asked:
+            shown = as_user(admin).get(f"/api/datasets/{dataset.id}/detector-runs/").json()
+        assert len(shown) == number + 1
+        assert all(one["calibration"] for one in shown)
+        numbers.append(len(asked))
+    assert len(set(numbers)) == 1
 
 
 def test_without_complete_photos_it_says_why_there_is_no_detector(
