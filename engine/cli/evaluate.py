@@ -44,6 +44,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--thresholds", type=int, default=99, metavar="N", help="edges")
     evaluate.add_argument("--boxes", type=Path, metavar="FILE", help="boxes: a detector's, as a COCO results json")
     evaluate.add_argument("--passes", type=int, default=2, help="boxes: 2 feeds the mask back once")
+    evaluate.add_argument("--text-encoder", metavar="SPEC", help="text: minilm:PLACE or clip:PLACE, see `predict`")
     evaluate.set_defaults(run=run)
 
 
@@ -140,6 +141,16 @@ def _boxes(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
     return report, summary(report)
 
 
+def _text(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
+    from engine.evaluation.text import evaluate_text, summary
+    from engine.model.text import encoder_of
+
+    model = predictor(options)
+    encoder = encoder_of(model.model.text_config(), options.text_encoder)
+    report = evaluate_text(model, _records(options), encoder.encode, seed=options.seed, gallery=gallery)
+    return report, summary(report)
+
+
 def _magic_wand(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
     from engine.evaluation.baselines import evaluate_magic_wand, summary
 
@@ -168,6 +179,7 @@ EVALUATIONS: "dict[str, tuple[str, Callable[[argparse.Namespace, Gallery | None]
     "edges": ("zero-shot edges against several annotators: boundaries/ID_K.png", _edges),
     "proposals": ("average recall of everything-mode without its filters", _proposals),
     "boxes": ("masks from boxes, the objects' own or a detector's", _boxes),
+    "text": ("by name, by other words and by wrong names, for checkpoints that take text", _text),
     "magic-wand": ("without a model: flood fill by colour at the click", _magic_wand),
     "superpixel": ("without a model: Felzenszwalb's segment at the click", _superpixel),
     "grabcut": ("without a model: GrabCut from the objects' own boxes", _grabcut),
@@ -175,4 +187,4 @@ EVALUATIONS: "dict[str, tuple[str, Callable[[argparse.Namespace, Gallery | None]
     "sobel": ("without a model: Sobel's edges", _edges_without_model("sobel")),
 }
 WITHOUT_MODEL = ("magic-wand", "superpixel", "grabcut", "canny", "sobel")
-WITH_PICTURES = ("clicks", "regions", "boxes", "grabcut")
+WITH_PICTURES = ("clicks", "regions", "boxes", "text", "grabcut")

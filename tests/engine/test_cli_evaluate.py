@@ -10,12 +10,17 @@ import pytest
 from engine.cli import main
 from engine.cli.evaluate import EVALUATIONS, WITHOUT_MODEL
 from engine.cli.progress import with_progress
+from engine.model.checkpoint import save_checkpoint
+from engine.model.text import TextProjection, text_encoder
 
 
 @pytest.fixture
 def annotated(label_maps):
     """The label maps, and two people's partitions and boundaries of each photo."""
     (label_maps / "boundaries").mkdir()
+    values = {p.stem: cv2.imread(str(p), cv2.IMREAD_UNCHANGED).max() for p in (label_maps / "masks").iterdir()}
+    named = {name: {"labels": ["zebra", "wall", "dog"][:count]} for name, count in values.items()}
+    (label_maps / "instances.json").write_text(json.dumps(named))
     for path in list((label_maps / "masks").glob("*.png")):
         labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         edge = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) > 0
@@ -25,9 +30,31 @@ def annotated(label_maps):
     return label_maps
 
 
+@pytest.fixture
+def takes_text(model, minilm_folder, tmp_path):
+    encoder = text_encoder(f"minilm:{minilm_folder}")
+    model.take_text(TextProjection.Config(width=encoder.width, encoder=encoder.name, fingerprint=encoder.fingerprint))
+    save_checkpoint(model, tmp_path / "text.safetensors", recipe="none")
+    return tmp_path / "text.safetensors"
+
+
 @pytest.mark.parametrize("what", EVALUATIONS)
-def test_each_evaluation_writes_a_report_and_says_it_in_words(what, annotated, weights, tmp_path, capsys):
-    few = ["--limit", "1", "--clicks", "2", "--points-per-side", "2", "--thresholds", "3"]
+def test_each_evaluation_writes_a_report_and_says_it_in_words(
+    what, annotated, weights, takes_text, minilm_folder, tmp_path, capsys
+):
+    weights = takes_text if what == "text" else weights
+    few = [
+        "--text-encoder",
+        f"minilm:{minilm_folder}",
+        "--limit",
+        "1",
+        "--clicks",
+        "2",
+        "--points-per-side",
+        "2",
+        "--thresholds",
+        "3",
+    ]
     arguments = [
         "evaluate",
         what,
@@ -66,6 +93,7 @@ def test_pictures_of_the_worst_and_best_are_written(what, annotated, weights, tm
         ["boxes", "--passes", "3"],
         ["edges", "--pictures", "somewhere"],
         ["boxes", "--boxes", "{data}/masks/0.png"],
+        ["text"],  # of a checkpoint that takes none
     ],
 )
 def test_options_out_of_range_are_status_2_and_one_sentence(arguments, annotated, weights, capsys):
