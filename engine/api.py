@@ -35,6 +35,7 @@ __all__ = [
     "CheckpointInfo",
     "DetectorInfo",
     "answer_prompt",
+    "click_on_larger_error",
     "describe_checkpoint",
     "describe_detector",
     "detect_boxes",
@@ -246,6 +247,15 @@ def innermost_point(
     from engine.data.simulated_clicks import innermost_point as find
 
     return find(region_HW, except_HW=except_HW)
+
+
+def click_on_larger_error(
+    missed_HW: NDArray[np.bool_], alarm_HW: NDArray[np.bool_], *, except_HW: NDArray[np.bool_] | None = None
+) -> tuple[tuple[float, float], int] | None:
+    """Where a person would click next, and the label: see `engine.data.simulated_clicks`. Loads no torch."""
+    from engine.data.simulated_clicks import click_on_larger_error as find
+
+    return find(missed_HW, alarm_HW, except_HW=except_HW)
 
 
 def hardware() -> dict[str, Any]:

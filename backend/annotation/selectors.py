@@ -17,6 +17,11 @@ from backend.datasets.selectors import Part, dataset_get, jobs_of_member
 DRAWN = Q(origin__in=(Origin.ASSISTED, Origin.BRUSH), seconds__isnull=False)
 
 
+def masks_by_people() -> QuerySet[Mask]:
+    """Those that count, and that a person made or finished."""
+    return Mask.objects.filter(state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+
+
 def assignment_get(*, user: User, assignment_id: UUID) -> Assignment:
     """The person's own assignment, whatever its state.
 
@@ -172,7 +177,7 @@ def evidence_of(dataset: Dataset, split: Split) -> tuple[int, int]:
 
 def _evidence(dataset: Dataset, split: Split) -> tuple[QuerySet[Image], QuerySet[Mask]]:
     images = Image.objects.filter(dataset=dataset, split=split, annotated_at__isnull=False)
-    return images, Mask.objects.filter(image__in=images, state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+    return images, masks_by_people().filter(image__in=images)
 
 
 def counts_of(dataset: Dataset) -> dict[str, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.selectors import masks_by_people
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose
 from engine import masks as run_lengths
 
@@ -56,7 +56,7 @@ def _shrunk(proposal: Any) -> dict[str, Any]:
 
 def _compared(job: AutolabelJob, proposals: list[Any]) -> dict[str, Any]:
     """Each candidate with the person's mask that fits it best."""
-    drawn = Mask.objects.filter(image=job.image, state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS).order_by("id")
+    drawn = masks_by_people().filter(image=job.image).order_by("id")
     truths = [
         run_lengths.Rle(size=list(job.image.size), counts=counts) for counts in drawn.values_list("counts", flat=True)
     ]

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.accounts.models import User
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.models import Mask
+from backend.annotation.selectors import masks_by_people
 from backend.datasets.models import Dataset, Split
 from backend.review.models import Answer, Question, QuestionKind
 from engine import masks as run_lengths
@@ -29,13 +30,8 @@ def known_for(*, dataset: Dataset, person: User, count: int) -> list[Known]:
     """Some that the person has not seen and did not make; half of them spoiled. Fewer where there are no more."""
     seen = Question.objects.filter(holder=person, kind=QuestionKind.KNOWN).values("mask_id")
     good = (
-        Mask.objects.filter(
-            image__dataset=dataset,
-            image__split=Split.TRAIN,
-            state=MaskState.ACTIVE,
-            origin__in=HUMAN_ORIGINS,
-            area__gte=LEAST_AREA_PX,
-        )
+        masks_by_people()
+        .filter(image__dataset=dataset, image__split=Split.TRAIN, area__gte=LEAST_AREA_PX)
         .exclude(id__in=seen)
         .exclude(author=person)
     )

@@ -14,7 +14,7 @@ from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
-from backend.annotation.selectors import complete_images
+from backend.annotation.selectors import complete_images, masks_by_people
 from backend.autolabel.models import Detector
 from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Image, Role, Split
@@ -72,7 +72,7 @@ class PhotosByPeople:
 
     def __init__(self, photos: QuerySet[Image]) -> None:
         self.ids = list(photos.order_by("created_at", "id").values_list("id", flat=True))
-        human = Mask.objects.filter(image__in=photos, state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+        human = masks_by_people().filter(image__in=photos)
         self.masks: dict[UUID, list[UUID]] = defaultdict(list)
         for photo, mask in human.order_by("id").values_list("image_id", "id").iterator():
             self.masks[photo].append(mask)
@@ -98,7 +98,7 @@ class PhotosByPeople:
 
 def finished_photos(dataset: Dataset, split: Split) -> PhotosByPeople:
     """Photos that people finished, and have masks by people."""
-    human = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE, origin__in=HUMAN_ORIGINS)
+    human = masks_by_people().filter(image=OuterRef("pk"))
     photos = Image.objects.filter(Exists(human), dataset=dataset, split=split, annotated_at__isnull=False)
     return PhotosByPeople(photos)
 

@@ -25,12 +25,33 @@ def innermost_point(
     Args:
         except_HW: pixels not to be chosen, clicked before, say. They stay part of the region: no border runs around them.
     """
-    padded = cv2.copyMakeBorder(region_HW.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    rows, columns = np.flatnonzero(region_HW.any(1)), np.flatnonzero(region_HW.any(0))
+    if not len(rows):
+        return (0.5, 0.5), 0.0
+    # Looked for where the region is, which is a small part of the photo.
+    part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    padded = cv2.copyMakeBorder(region_HW[part].astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     if except_HW is not None:
-        distance = np.where(except_HW, 0, distance)
+        distance = np.where(except_HW[part], 0, distance)
     y, x = divmod(int(distance.argmax()), distance.shape[1])
-    return (x + 0.5, y + 0.5), float(distance[y, x])
+    return (float(x + columns[0]) + 0.5, float(y + rows[0]) + 0.5), float(distance[y, x])
+
+
+def click_on_larger_error(
+    missed_HW: NDArray[np.bool_], alarm_HW: NDArray[np.bool_], *, except_HW: NDArray[np.bool_] | None = None
+) -> tuple[tuple[float, float], int] | None:
+    """The middle of what is missed, labelled 1, or of a false alarm, labelled 0: of the deeper one, of an alarm where both are
+    as deep (RITM). None: nothing is wrong that may be clicked.
+
+    Args:
+        except_HW: pixels not to be chosen; see `innermost_point`.
+    """
+    miss_at, miss_depth = innermost_point(missed_HW, except_HW=except_HW)
+    alarm_at, alarm_depth = innermost_point(alarm_HW, except_HW=except_HW)
+    if max(miss_depth, alarm_depth) == 0:
+        return None
+    return (miss_at, 1) if miss_depth > alarm_depth else (alarm_at, 0)
 
 
 def noisy_box(

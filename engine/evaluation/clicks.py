@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.records import Record
-from engine.data.simulated_clicks import innermost_point, random_point
+from engine.data.simulated_clicks import click_on_larger_error, random_point
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
 from engine.evaluation.statistics import Stopwatch, by_size, calibration, interval_of_mean, iou
@@ -85,11 +85,7 @@ def next_click(
             return None
         at = random_point(wrong, rng)
         return at, int(truth_HW[int(at[1]), int(at[0])])
-    miss_at, miss_depth = innermost_point(missed, except_HW=clicked_HW)
-    alarm_at, alarm_depth = innermost_point(alarm, except_HW=clicked_HW)
-    if max(miss_depth, alarm_depth) == 0:
-        return None
-    return (miss_at, 1) if miss_depth > alarm_depth else (alarm_at, 0)
+    return click_on_larger_error(missed, alarm, except_HW=clicked_HW)
 
 
 class Clicker:

@@ -107,10 +107,15 @@ class Run:
 
         Args:
             written_for: the input side that the phases have in mind, pixels; their windows keep their share of it.
-            takes_any_side: whether the encoder does; if not, windows are as large as its input.
+            takes_any_side: whether the encoder does; if not, windows are as large as its input, and where it learns there are
+                so many fewer in a micro-batch that its activations take about the room that was meant.
         """
+        learns_encoder = "image_encoder" in self.learn
 
         def sized(phase: Phase) -> Phase:
+            if not takes_any_side and learns_encoder:
+                photos = max(1, round(phase.photos * min(1.0, (phase.side / side) ** 2)))
+                return replace(phase, side=side, photos=photos)
             if phase.side >= written_for or not takes_any_side:
                 return replace(phase, side=side)
             steps = max(1, round(phase.side / written_for * side / WINDOW_STEP))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.data.batches import Batch, Wanted
 from engine.data.records import Record
 from engine.data.samples import Augmentation
-from engine.data.simulated_clicks import innermost_point
+from engine.data.simulated_clicks import click_on_larger_error
 from engine.data.sources import EmbeddingSource, NoObjects, PhotosInMemory, PhotoSource
 from engine.masks import encode
 from engine.model.build import Sam
@@ -112,12 +112,10 @@ def _add_click(
     prompts: Prompts, index: int, truth: NDArray[np.bool_], answer: NDArray[np.bool_], to_frame: float
 ) -> bool:
     """False where nothing is wrong."""
-    (miss_at, miss_depth), (alarm_at, alarm_depth) = innermost_point(truth & ~answer), innermost_point(answer & ~truth)
-    if max(miss_depth, alarm_depth) == 0:
-        return False
-    is_miss = miss_depth > alarm_depth
-    prompts.add(index, miss_at if is_miss else alarm_at, int(is_miss), to_frame)
-    return True
+    click = click_on_larger_error(truth & ~answer, answer & ~truth)
+    if click is not None:
+        prompts.add(index, *click, to_frame)
+    return click is not None
 
 
 def validation_on(

@@ -185,11 +185,10 @@ def _next_click(
 ) -> tuple[Point, int, bool] | None:
     """About the middle of the larger error, what it means, and whether it went beside; None where nothing is left to say."""
     missed, alarm = truth_HW & ~mask_HW, mask_HW & ~truth_HW
-    miss_at, miss_depth = _innermost(missed, tried_HW)
-    alarm_at, alarm_depth = _innermost(alarm, tried_HW)
-    if max(miss_depth, alarm_depth) == 0:
+    click = engine.click_on_larger_error(missed, alarm, except_HW=tried_HW)
+    if click is None:
         return None
-    middle, label, region = (miss_at, 1, missed) if miss_depth > alarm_depth else (alarm_at, 0, alarm)
+    (middle, label), region = click, missed if click[1] else alarm
     size = float(np.sqrt(np.count_nonzero(truth_HW)))
     if rng.random() < habits.wrong_click_share:
         return _moved(middle, 0.5 * size, truth_HW.shape, rng), label, True
@@ -198,16 +197,6 @@ def _next_click(
         if region[int(y), int(x)] and not tried_HW[int(y), int(x)]:
             return (x, y), label, False
     return middle, label, False
-
-
-def _innermost(region_HW: Pixels, except_HW: Pixels) -> tuple[Point, float]:
-    """Looked for where the region is, which is a small part of the photo."""
-    rows, columns = np.flatnonzero(region_HW.any(1)), np.flatnonzero(region_HW.any(0))
-    if not len(rows):
-        return (0.0, 0.0), 0.0
-    part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    (x, y), depth = engine.innermost_point(region_HW[part], except_HW=except_HW[part])
-    return (x + float(columns[0]), y + float(rows[0])), depth
 
 
 def _moved(at: Point, sigma: float, size: tuple[int, ...], rng: np.random.Generator) -> Point:

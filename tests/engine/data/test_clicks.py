@@ -1,5 +1,6 @@
 """Where the simulated person clicks."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +20,19 @@ def test_the_innermost_point_is_farthest_from_every_border_the_images_edge_inclu
     corner[:5, :5] = True
     assert innermost_point(corner)[0] == (2.5, 2.5)
     assert innermost_point(np.zeros((4, 4), bool))[1] == 0
+
+
+def test_it_is_the_same_point_as_over_all_of_the_photo():
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        region = np.zeros((60, 80), bool)
+        for y, x in rng.integers((50, 70), size=(4, 2)):
+            region[y : y + 9, x : x + 7] = True
+        clicked = rng.random(region.shape) < 0.05
+        distance = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        distance = np.where(clicked, 0, distance[1:-1, 1:-1])
+        y, x = np.unravel_index(distance.argmax(), distance.shape)
+        assert innermost_point(region, except_HW=clicked) == ((x + 0.5, y + 0.5), distance[y, x])
 
 
 @given(st.integers(0, 2**32 - 1))

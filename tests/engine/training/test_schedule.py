@@ -82,3 +82,17 @@ def test_windows_keep_their_share_of_another_models_input_where_its_encoder_take
     assert [phase.side for phase in run.phases] == [window, side]
     (whole,) = RECIPES["decoder"]().at_side(side, "other", written_for=384, takes_any_side=takes_any_side).phases
     assert whole.side == side
+
+
+def test_an_encoder_of_one_side_learns_from_as_many_fewer_photos_at_once_as_its_input_is_larger():
+    def photos(recipe, side, *, any_side=False):
+        run = RECIPES[recipe]()
+        sized = run.at_side(side, "other", written_for=384, takes_any_side=any_side)
+        return [phase.photos for phase in sized.phases]
+
+    assert photos("finetune", 384, any_side=True) == photos("finetune", 1024, any_side=True) == [8, 4]
+    assert photos("finetune", 1024) == [1, 1]  # 8 windows of 256 and 4 of 384 are less than one of 1024
+    assert photos("finetune", 512) == [2, 2]
+    assert photos("finetune", 128) == [8, 4]
+    # Where only the decoder learns, photos are embeddings, whose size is the same.
+    assert photos("decoder", 1024) == [phase.photos for phase in RECIPES["decoder"]().phases]
