@@ -63,16 +63,15 @@ class Chart:
     """
 
     title: str
-    unit: str
     points: list[tuple[float, float]]
     marks: list[tuple[float, str]]
-    line: bool = True
 
 
 def svg(chart: Chart, most: float) -> str:
     """The curve; `most` is the right end of the axis."""
     values = [value for _, value in chart.points]
-    high = _round_up(max(values, default=1.0))
+    levels = _ticks(max(values, default=1.0))
+    high = levels[-1]
     x0, x1, y0, y1 = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, TOP
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -82,15 +81,14 @@ def svg(chart: Chart, most: float) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.title)}">',
         f'<text x="{x0}" y="16" class="title">{escape(chart.title)}</text>',
     ]
-    for step in range(5):
-        value = high * step / 4
+    for value in levels:
         _, y = at(0, value)
         parts.append(f'<line x1="{x0}" x2="{x1}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
-        parts.append(f'<text x="{x0 - 6}" y="{y + 4:.1f}" class="tick" text-anchor="end">{value:.3g}</text>')
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        x, _ = at(most * share, 0)
-        anchor = "end" if share == 1 else "middle" if share else "start"
-        parts.append(f'<text x="{x:.1f}" y="{y0 + 16}" class="tick" text-anchor="{anchor}">{most * share:.0f}</text>')
+        parts.append(f'<text x="{x0 - 6}" y="{y + 4:.1f}" class="tick" text-anchor="end">{value:g}</text>')
+    for count in _ticks(most):
+        if count <= most:
+            x, _ = at(count, 0)
+            parts.append(f'<text x="{x:.1f}" y="{y0 + 16}" class="tick" text-anchor="middle">{count:g}</text>')
     parts.append(f'<text x="{x1}" y="{y0 + 30}" class="tick" text-anchor="end">masks by people</text>')
     for position, label in chart.marks:
         x, _ = at(position, 0)
@@ -99,16 +97,18 @@ def svg(chart: Chart, most: float) -> str:
         )
         parts.append(f'<text x="{x - 3:.1f}" y="{y1 + 8}" class="tick" text-anchor="end">{escape(label)}</text>')
     places = [at(x, y) for x, y in chart.points]
-    if chart.line and len(places) > 1:
+    if len(places) > 1:
         parts.append('<polyline class="curve" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in places) + '"/>')
     parts += [f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in places]
     parts.append("</svg>")
     return "".join(parts)
 
 
-def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 5, 8, 10 times a power of ten."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(next(step * power for step in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * 0.999))
+def _ticks(highest: float) -> list[float]:
+    """From 0 to the first one that is not below the highest, five steps at most, each 1, 2 or 5 times a power of ten."""
+    if highest <= 0:
+        return [0.0, 1.0]
+    power = int(np.floor(np.log10(highest))) - 1
+    steps = (round(factor * 10.0**exponent, 12) for exponent in (power, power + 1) for factor in (1, 2, 5))
+    step = next(step for step in steps if highest <= 5 * step)
+    return [round(step * number, 12) for number in range(int(np.ceil(highest / step * 0.999)) + 1)]

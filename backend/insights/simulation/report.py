@@ -278,10 +278,10 @@ def charts_of(report: Report) -> tuple[list[Chart], float]:
             is_live = row["training"]["decision"] == "promoted"
             quality.append((so_far, figure["candidate"] if is_live else figure["live"]))
     return [
-        Chart("clicks per mask drawn", "", means(drawn, lambda e: e["clicks"], lambda _: 1), marks),
-        Chart("simulated seconds per mask", "s", means(seconds, lambda e: e["seconds"], lambda e: e["is_mask"]), marks),
-        Chart("masks per photo", "", per_photo, marks),
-        Chart("mIoU at 1 click of what is live, test split", "", quality, marks),
+        Chart("clicks per mask drawn", means(drawn, lambda e: e["clicks"], lambda _: 1), marks),
+        Chart("simulated seconds per mask", means(seconds, lambda e: e["seconds"], lambda e: e["is_mask"]), marks),
+        Chart("masks per photo", per_photo, marks),
+        Chart("mIoU at 1 click of what is live, test split", quality, marks),
     ], most
 
 
