@@ -74,6 +74,8 @@ class Evaluation(Row):
     checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, related_name="evaluations")
     split = models.CharField(max_length=8, choices=Split.choices)
     photos = models.JSONField()  # photo id -> figures as `evaluate clicks` says them, digest of masks
+    report = models.JSONField(default=dict)  # what else it says
+    asked = models.CharField(max_length=64, blank=True, default="")  # SHA-256 of what was measured, and how
     measured_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -17,7 +17,7 @@ from backend.checkpoints.models import BY_THE_GATE, Checkpoint
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import checkpoint_register, decoder_export, deployment_make
 from backend.common.events import event_record
-from backend.common.storage import get_storage, read
+from backend.common.storage import get_storage
 from backend.common.stream import publish
 from backend.datasets.models import Dataset, Split
 from backend.releases.models import FrozenSet
@@ -158,34 +158,32 @@ class Work:
         for role, checkpoint in (("live", self.run.base), ("candidate", candidate)):
             data = self.folder / f"{split}-{checkpoint.encoder_hash[:16]}"
             write_manifest(data, self.claim.beating(photos), encoder_hash=checkpoint.encoder_hash)
-            reports[role] = self._report(checkpoint, data)
+            asked = _asked(checkpoint, data)
+            reports[role] = self._known_report(checkpoint, split, asked) or self._report(checkpoint, data)
             figures = ", ".join(f"{value:.3f} after {clicks}" for clicks, value in reports[role]["miou"].items())
             self.claim.say(f"The {role} model on {len(photos)} {split} photos: mIoU {figures} clicks.")
-            _remember_scores(checkpoint, self.run.dataset, split, reports[role], photos.digests())
+            _remember_scores(checkpoint, self.run.dataset, split, reports[role], photos.digests(), asked)
         return reports
 
-    def _report(self, checkpoint: Checkpoint, data: Path) -> dict[str, Any]:
+    def _known_report(self, checkpoint: Checkpoint, split: Split, asked: str) -> dict[str, Any] | None:
         """Made once for the same weights and the same masks: what is live now was the candidate of an earlier run."""
-        asked = hashlib.sha256((data / "manifest.jsonl").read_bytes())
-        asked.update(f"{checkpoint.file_hash} {EVALUATED_CLICKS} {engine.CLICKS_EVALUATION}".encode())
-        key, storage = f"evaluations/{asked.hexdigest()}.json", get_storage()
-        if storage.size(key) is None:
-            out = data / "report.json"
-            with storage.local(checkpoint.storage_key) as weights:
-                arguments = [
-                    "evaluate",
-                    "clicks",
-                    "--data",
-                    str(data),
-                    "--checkpoint",
-                    str(weights),
-                    "--json",
-                    str(out),
-                ]
-                arguments += ["--device", self.run.hardware["device"], "--clicks", str(EVALUATED_CLICKS)]
-                run_engine(arguments, tell=self._tell, wanted=self.claim.beat, said=self.claim.say)
-            storage.put(key, out)
-        report: dict[str, Any] = json.loads(read(key))
+        known = Evaluation.objects.filter(dataset=self.run.dataset, checkpoint=checkpoint, split=split, asked=asked)
+        kept = known.first()
+        if kept is None:
+            return None
+        figures = {
+            photo: {name: value for name, value in of_photo.items() if name != "masks"}
+            for photo, of_photo in kept.photos.items()
+        }
+        return {**kept.report, "per_image": figures}
+
+    def _report(self, checkpoint: Checkpoint, data: Path) -> dict[str, Any]:
+        out = data / "report.json"
+        with get_storage().local(checkpoint.storage_key) as weights:
+            arguments = ["evaluate", "clicks", "--data", str(data), "--checkpoint", str(weights), "--json", str(out)]
+            arguments += ["--device", self.run.hardware["device"], "--clicks", str(EVALUATED_CLICKS)]
+            run_engine(arguments, tell=self._tell, wanted=self.claim.beat, said=self.claim.say)
+        report: dict[str, Any] = json.loads(out.read_text())
         return report
 
     def _decide(self, candidate: Checkpoint, reports: dict[Split, dict[str, Any] | None]) -> None:
@@ -269,20 +267,29 @@ def keep_the_best_so_far(run: TrainingRun, folder: Path) -> None:
         publish("training_run.changed", subject=run.id, dataset=run.dataset_id)
 
 
+def _asked(checkpoint: Checkpoint, data: Path) -> str:
+    """What is measured, and how, in one hash."""
+    asked = hashlib.sha256((data / "manifest.jsonl").read_bytes())
+    asked.update(f"{checkpoint.file_hash} {EVALUATED_CLICKS} {engine.CLICKS_EVALUATION}".encode())
+    return asked.hexdigest()
+
+
 @transaction.atomic
 def _remember_scores(
-    checkpoint: Checkpoint, dataset: Dataset, split: Split, report: dict[str, Any], digests: dict[str, str]
+    checkpoint: Checkpoint, dataset: Dataset, split: Split, report: dict[str, Any], digests: dict[str, str], asked: str
 ) -> None:
     """
     Args:
         digests: of each photo's masks.
+        asked: see `_asked`.
     """
     row = Checkpoint.objects.select_for_update().get(id=checkpoint.id)
     kept = {key: report[key] for key in ("images", "objects", "miou", "oracle", "noc90", "intervals", "by_size")}
     row.scores.setdefault(str(dataset.id), {})[str(split)] = kept
     row.save(update_fields=["scores"])
     photos = {name: {**figures, "masks": digests[name]} for name, figures in report["per_image"].items()}
-    found = {"photos": photos, "measured_at": Now()}
+    rest = {name: value for name, value in report.items() if name != "per_image"}
+    found = {"photos": photos, "report": rest, "asked": asked, "measured_at": Now()}
     Evaluation.objects.update_or_create(dataset=dataset, checkpoint=row, split=split, defaults=found)
 
 

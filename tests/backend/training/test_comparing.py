@@ -69,7 +69,7 @@ def test_both_are_compared_on_the_photos_and_masks_on_which_both_were_measured(d
     ours = {"a": photo(0.5), "b": photo(0.7), "changed": photo(0.1), "only ours": photo(0.1)}
     theirs = {"a": photo(0.6, noc=5.0), "b": photo(0.8, noc=5.0), "changed": photo(0.9)}
     for checkpoint, photos in ((live, ours), (other, theirs)):
-        _remember_scores(checkpoint, dataset, "test", report(photos), digests(photos, changed=checkpoint.name))
+        _remember_scores(checkpoint, dataset, "test", report(photos), digests(photos, changed=checkpoint.name), "")
     told = ask(left=live.id, right=other.id)
     assert (told["test"]["photos"], told["test"]["left_out"]) == (2, 2)
     figures = {(one["key"], one["size"]): one for one in told["test"]["figures"]}
@@ -111,7 +111,7 @@ def test_nothing_that_the_comparison_does_not_show_is_read_of_runs(dataset, live
 
 def test_measured_anew_the_newest_counts(dataset, live):
     for iou in (0.5, 0.6):
-        _remember_scores(live, dataset, "test", report({"a": photo(iou)}), {"a": "as drawn"})
+        _remember_scores(live, dataset, "test", report({"a": photo(iou)}), {"a": "as drawn"}, "")
     assert Evaluation.objects.get().photos["a"]["miou"]["1"] == 0.6
 
 

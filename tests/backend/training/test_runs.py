@@ -137,6 +137,9 @@ def test_what_is_live_is_evaluated_once_on_the_same_masks(dataset, labelled, adm
         run.refresh_from_db()
         assert (run.state, len(run.verdict["figures"]) > 0) == (RunState.DONE, True), run.error
     assert len(evaluated) == 2 + 1  # both, and then the new candidate alone
+    with get_storage().local(run.base.storage_key) as weights:
+        assert not (weights.parents[1] / "evaluations").exists(), "a report goes with its dataset"
+    assert {len(one.asked) for one in Evaluation.objects.all()} == {64}
     photo, masks = str(tested[0].id), tested[1]
     kept = {one.photos[photo]["masks"] for one in Evaluation.objects.filter(split=Split.TEST)}
     assert kept == {finished_photos(dataset, Split.TEST).digests()[photo]}
