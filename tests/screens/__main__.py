@@ -151,7 +151,7 @@ def still(page: Page) -> None:
         "Promise.all([...document.images].map(one => one.complete || new Promise(go => { one.onload = one.onerror = go })))"
     )
     page.evaluate(
-        "Promise.all(document.getAnimations().map(one => Promise.race([one.finished, new Promise(go => "
+        "Promise.all(document.getAnimations().map(one => Promise.race([one.finished.catch(() => {}), new Promise(go => "
         "setTimeout(go, 1000))])))"
     )
 

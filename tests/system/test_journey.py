@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pycocotools import mask as coco
 
 from backend.insights.demo import DEMO_PHOTOS
@@ -206,10 +206,13 @@ def goes_back_to_what_is_chosen(person: Person, address: str, script: Client, da
     page.goto(f"{address}/compare?left={other}&right={live}")
     left, right = (page.get_by_role("combobox", name=name) for name in ("Left", "Right"))
     expect(left).to_have_value(other)
-    page.route("**/compare/?**", lambda route: (page.wait_for_timeout(500), route.continue_()))
+    held: list[Route] = []
+    page.route("**/compare/?**", lambda route: held.append(route))
     left.select_option(live)
     right.select_option(other)
     expect(page).to_have_url(f"{address}/compare?left={live}&right={other}")
+    for route in held:
+        route.continue_()
     page.unroute("**/compare/?**")
     side = page.get_by_role("region", name="Right")
     side.get_by_role("button", name=re.compile("Roll back to this|Make live")).click()

@@ -5,7 +5,7 @@ import { fixed, t } from '@/shared/i18n'
 import { masksInWords } from '@/shared/ui/words'
 import { verdictOn } from './better'
 import classes from './compare.module.css'
-import { signed } from './words'
+import { figureNames, signed } from './words'
 
 type Figure = Schemas['FigureJson']
 
@@ -28,13 +28,7 @@ export function FiguresBeside({
       </Text>
     )
   }
-  const names: Record<string, string> = {
-    miou_1: t('mIoU after 1 click'),
-    miou_3: t('mIoU after 3 clicks'),
-    miou_5: t('mIoU after 5 clicks'),
-    noc90: t('Clicks to 90% IoU'),
-    oracle_gap: t('Oracle gap'),
-  }
+  const names = figureNames()
   const sizes = { all: t('All objects'), small: t('Small'), medium: t('Medium'), large: t('Large') }
   const widest = Object.fromEntries(
     Object.keys(names).map(key => [

@@ -10,7 +10,7 @@ import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
 import { Outcome, Trouble, UNFINISHED } from './Outcome'
 import { type TrainingRun, useCancelTraining, useDeploy } from './queries'
 import { RunLog } from './RunLog'
-import { signed } from './words'
+import { figureNames, signed } from './words'
 
 const CLICKS = [
   ['1', '#63b3ed'],
@@ -245,6 +245,7 @@ function Verdict({ run, verdict, dataset, isAdmin }: VerdictProps) {
 }
 
 function Figures({ figures, title }: { figures: Schemas['FigureJson'][]; title: string }) {
+  const names = figureNames()
   return (
     <Table.ScrollContainer minWidth={420} type="native">
       <Table verticalSpacing={4} fz="sm">
@@ -260,7 +261,7 @@ function Figures({ figures, title }: { figures: Schemas['FigureJson'][]; title: 
           {figures.map(figure => (
             <Table.Tr key={`${figure.size} ${figure.key}`}>
               <Table.Td>
-                {figure.name}
+                {names[figure.key] ?? figure.name}
                 {figure.size !== 'all' && (
                   <Text span size="xs" c="dimmed">
                     {' '}

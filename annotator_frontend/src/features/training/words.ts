@@ -14,5 +14,16 @@ export function decisionInWords(decision: Decided): { color: string; children: s
 
 /** What two figures differ by. */
 export function signed(value: number): string {
-  return fixed(value, 3, { signDisplay: 'always' })
+  return fixed(value, 3, { signDisplay: 'exceptZero' })
+}
+
+/** The gate's figures, by their keys. */
+export function figureNames(): Record<string, string> {
+  return {
+    miou_1: t('mIoU after 1 click'),
+    miou_3: t('mIoU after 3 clicks'),
+    miou_5: t('mIoU after 5 clicks'),
+    noc90: t('Clicks to 90% IoU'),
+    oracle_gap: t('Oracle gap'),
+  }
 }

@@ -68,11 +68,11 @@ function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
           )}
         </Group>
       )}
-      <Group gap={8} wrap="nowrap">
+      <Group gap={8}>
         <Button
           size="xs"
           px={10}
-          flex="auto"
+          flex="1 0 auto"
           onClick={() => editor.accept()}
           disabled={isWaiting || (!candidates.length && !painted)}
           rightSection={<Kbd size="xs">{keyOnButton(chordsOf('accept', own))}</Kbd>}
@@ -82,7 +82,7 @@ function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
         <Button
           size="xs"
           px={10}
-          flex="auto"
+          flex="1 0 auto"
           variant="default"
           onClick={() => editor.clear()}
           rightSection={<Kbd size="xs">{keyOnButton(chordsOf('escape', own))}</Kbd>}

@@ -38,15 +38,7 @@ export function TopBar({
   return (
     <Group className={classes.bar} justify="space-between" wrap="nowrap" component="header">
       <Group gap="md" wrap="nowrap" miw={0}>
-        <Anchor
-          component="button"
-          size="sm"
-          onClick={onBack}
-          c="dimmed"
-          truncate
-          maw="20rem"
-          style={{ flex: 'none' }}
-        >
+        <Anchor component="button" size="sm" onClick={onBack} c="dimmed" truncate maw="20rem" miw="4rem">
           ← {title}
         </Anchor>
         {assignment && (
@@ -61,7 +53,7 @@ export function TopBar({
           </Text>
         )}
       </Group>
-      <Group gap={8} wrap="nowrap" style={{ flex: 'none' }}>
+      <Group className={classes.acts} gap={8} wrap="nowrap" flex="none">
         <Button
           size="xs"
           variant="subtle"
