@@ -1,5 +1,7 @@
 """What a record gives an evaluation: the photo's embedding, and the objects that are known in it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,10 +31,35 @@ def objects(record: Record, size: tuple[int, int]) -> tuple[list[NDArray[np.bool
     Raises:
         DataInvalid: a mask is not as large as its photo.
     """
+    masks, ignored = _checked(record, size)
+    return [mask for mask in masks if _counts(mask, ignored)], ignored
+
+
+def named_objects(
+    record: Record, names: Sequence[str | None], size: tuple[int, int]
+) -> tuple[list[tuple[NDArray[np.bool_], str]], NDArray[np.bool_] | None]:
+    """Those of `objects` that have a name, with it.
+
+    Args:
+        names: one for each of the record's masks.
+    Raises:
+        DataInvalid: there are not as many names as masks, or a mask is not as large as its photo.
+    """
+    masks, ignored = _checked(record, size)
+    if len(masks) != len(names):
+        raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(names)} names")
+    return [(m, name) for m, name in zip(masks, names, strict=True) if name and _counts(m, ignored)], ignored
+
+
+def _counts(mask: NDArray[np.bool_], ignored: NDArray[np.bool_] | None) -> bool:
+    return bool((mask if ignored is None else mask & ~ignored).any())
+
+
+def _checked(record: Record, size: tuple[int, int]) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool_] | None]:
     masks = record.read_masks()
     ignored = record.read_ignored() if record.read_ignored else None
     for mask in [*masks, *([] if ignored is None else [ignored])]:
         if mask.shape != tuple(size):
             given = " x ".join(map(str, mask.shape))
             raise DataInvalid(f"{record.name}: a mask is {given} px, its photo {size[0]} x {size[1]} px")
-    return [mask for mask in masks if (mask if ignored is None else mask & ~ignored).any()], ignored
+    return masks, ignored

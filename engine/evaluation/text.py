@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.data.records import Record
 from engine.data.texts import names_that_say_which, plain_name
 from engine.errors import DataInvalid
-from engine.evaluation.given import embedded, objects
+from engine.evaluation.given import embedded, named_objects
 from engine.evaluation.pictures import Gallery
 from engine.evaluation.statistics import Stopwatch, interval_of_mean, iou
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
@@ -49,7 +49,7 @@ def evaluate_text(
         that have one, with "objects", "words" and "by_name", {"miou"} of the same objects by their names; by_name: {NAME:
         {"objects", "miou"}}; seconds_per_image.
     Raises:
-        DataInvalid: not one object can be asked for by its name, or see `given.objects`.
+        DataInvalid: not one object can be asked for by its name, or see `given.named_objects`.
     """
     records, rng = list(records), np.random.default_rng(seed)
     names_of = {record.name: names_that_say_which(record.names or ()) for record in records}
@@ -68,13 +68,9 @@ def evaluate_text(
         if not any(names) or not others:
             continue
         photo = embedded(record, predictor)
-        kept, ignored = objects(record, photo.size)
-        if len(kept) != len(names):
-            raise DataInvalid(f"{record.name}: {len(kept)} masks with pixels that count have {len(names)} names")
+        kept, ignored = named_objects(record, names, photo.size)
         own: dict[str, list[float]] = {what: [] for what in found}
-        for truth, name in zip(kept, names, strict=True):
-            if not name:
-                continue
+        for truth, name in kept:
             asked = [name, others[int(rng.integers(len(others)))]]
             if name in other_words:
                 asked.append(other_words[name])
