@@ -92,11 +92,9 @@ def test_photos_without_names_that_tell_apart_are_refused(a_record):
 
 
 def test_an_object_without_a_pixel_that_counts_is_left_out_and_a_wrong_number_of_names_is_refused(a_record):
-    empty = np.zeros_like(DOG)
-    report = evaluate_text(
-        model(), [replace(a_record([DOG, empty, CAR], ignored=CAR), names=("dog", "zebra", "car"))], encode,
-        other_words={**MEANING_THE_SAME, "wall": "wall"},
-    )  # fmt: skip
+    words = {**MEANING_THE_SAME, "wall": "wall"}
+    half_seen = replace(a_record([DOG, np.zeros_like(DOG), CAR], ignored=CAR), names=("dog", "zebra", "car"))
+    report = evaluate_text(model(), [half_seen], encode, other_words=words)
     assert report["by_name"] == {"dog": {"objects": 1, "miou": 1}}
     with pytest.raises(DataInvalid, match="1 masks have 2 names"):
-        evaluate_text(model(), [replace(a_record([DOG]), names=("dog", "car"))], encode, other_words=MEANING_THE_SAME)
+        evaluate_text(model(), [replace(a_record([DOG]), names=("dog", "car"))], encode, other_words=words)
