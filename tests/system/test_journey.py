@@ -226,9 +226,10 @@ def images_of(script: Client, dataset: str) -> list[dict]:
     return script.get(f"/api/datasets/{dataset}/images/?page_size=100")["results"]
 
 
-def test_what_was_not_saved_survives_a_reload(person: Person, maskloop: Running):
+def test_what_was_not_saved_survives_a_reload(person: Person, maskloop: Running, new_dataset):
     page, script = person.page, maskloop.admin()
-    page.get_by_role("link", name="Demo").click()
+    dataset = new_dataset(1)  # not the demo's, which another test's window may have had open a moment ago
+    page.goto(f"{maskloop.address}/datasets/{dataset}")
     page.get_by_role("link", name="Label photos").click()
     person.wait_until_ready()
     page.context.route("**/api/masks/**", lambda route: route.abort())  # the network is gone
@@ -243,7 +244,6 @@ def test_what_was_not_saved_survives_a_reload(person: Person, maskloop: Running)
     page.reload()
     expect(page.get_by_test_id("object-count")).to_have_text("1", timeout=SLOW_MS)
     person.saved()
-    dataset = next(d["id"] for d in script.get("/api/datasets/") if d["name"] == "Demo")
     image = next(i for i in images_of(script, dataset) if i["file_name"] == photo)
     wait_until("the mask", lambda: script.get(f"/api/images/{image['id']}/masks/") or None, 20)
 
