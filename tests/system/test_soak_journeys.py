@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -287,3 +288,101 @@ def joined(browser: Browser, maskloop: Running, script: Client, dataset: str, na
     page = context.new_page()
     page.goto(f"{maskloop.address}/datasets/{dataset}/label")
     return page
+
+
+# Reloads
+
+
+def test_a_reload_between_every_two_actions_changes_nothing(new_dataset, new_browser, script):
+    dataset = new_dataset(2)
+    page = new_browser(dataset)
+    shown: Shown = {}
+
+    def state() -> tuple[Any, Any, dict[str, np.ndarray]]:
+        return page.evaluate(PHOTO), in_work(page), shown_masks(page)
+
+    def reload() -> None:
+        photo, object_in_work, masks = state()
+        page.reload()
+        wait_until("the photo", lambda: page.evaluate(PHOTO) == photo or None, 30)
+        wait_until("its masks", lambda: shown_masks(page).keys() == masks.keys() or None, 30)
+        if object_in_work is not None:
+            wait_until("the object in work", lambda: True if in_work(page) is not None else None, 30)
+            assert np.array_equal(object_in_work, in_work(page))
+        else:
+            page.wait_for_timeout(300)
+            assert in_work(page) is None
+        assert_same(masks, shown_masks(page))
+
+    def press(*keys: str) -> None:
+        for key in keys:
+            page.keyboard.press(key)
+
+    def prompt(x: float, y: float, clicks: int, button: Any = "left") -> None:
+        Person(page).wait_until_ready()
+        page.mouse.click(*at(page, x, y), button=button)
+        answered(page, clicks)
+
+    def box() -> None:
+        Person(page).wait_until_ready()
+        drag(page, (0.3, 0.2), (0.7, 0.8))
+        answered(page, 1)
+
+    def painted() -> None:
+        drawn(page)
+        press("b")
+        before = in_work(page)
+        drag(page, (0.2, 0.2), (0.5, 0.2), (0.5, 0.5))
+        wait_until("the stroke", lambda: None if same(before, in_work(page)) else True, 10)
+
+    def erased() -> None:
+        drawn(page)
+        press("e")
+        before = in_work(page)
+        drag(page, (0.4, 0.1), (0.4, 0.4))
+        wait_until("the stroke", lambda: None if same(before, in_work(page)) else True, 10)
+        press("q")
+
+    def selected_and_removed() -> None:
+        press("n", "Delete")
+        objects(page, 1)
+
+    def taken_back() -> None:
+        press("z")
+        answered(page, 2)
+
+    def accepted(count: int) -> None:
+        press("Enter")
+        objects(page, count)
+
+    actions: list[Callable[[], object]] = [
+        lambda: prompt(0.5, 0.5, 1),
+        lambda: press("Tab"),
+        lambda: prompt(0.45, 0.55, 2),
+        lambda: prompt(0.1, 0.1, 3, "right"),
+        taken_back,
+        lambda: accepted(1),
+        painted,
+        erased,
+        lambda: accepted(2),
+        selected_and_removed,
+        box,
+        lambda: press("Escape"),
+        box,
+        lambda: accepted(2),
+    ]
+    for _ in range(2):
+        wait_until("a photo", lambda: page.evaluate(PHOTO), 30)
+        for action in actions:
+            action()
+            reload()
+        photo, masks = submit(page, lambda: page.keyboard.press("Control+Enter"))
+        shown[photo] = masks
+        page.reload()
+    expect(page.get_by_text("Every photo is labelled.")).to_be_visible(timeout=30_000)
+    assert [len(masks) for masks in shown.values()] == [2, 2]
+    assert_stored(script, dataset, shown)
+
+
+def same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
