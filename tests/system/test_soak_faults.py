@@ -19,7 +19,7 @@ from tests.system.client import wait_until
 from tests.system.conftest import artefact, world_readable
 from tests.system.fleet import PASSWORD, Fleet, beside, can_mount, fill, small_disk
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
 #: What the report counts that does not depend on how often the network was tried.
 NOT_COMPARED = ("asked_again",)
