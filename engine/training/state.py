@@ -8,9 +8,11 @@ goes on with other photos is a run that nobody described.
 on from those at the same step, but its optimiser begins anew.
 """
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from engine.training.run import Run
 
 #: Up to here what a source says of each photo is read for the fingerprint; beyond it takes longer than it is worth.
 MOST_READ = 20_000
+#: Less is free where a disk is full: bytes.
+NEARLY_NOTHING = 2**20
 #: What a refusal calls the things of `given`.
 _NAMES = {
     "data": "other photos or masks",
@@ -56,11 +60,22 @@ def run_fingerprint(run: Run, micro_batches: int, *, validated: bool) -> str:
 
 
 def save_state(file: Path, state: dict[str, Any]) -> None:
-    """The file has its name only once it is whole."""
+    """The file has its name only once it is whole.
+
+    Raises:
+        OSError: it cannot be written, because the disk is full, say; what there was before is still there.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(file.name + ".part")
-    torch.save(state, unfinished)
-    os.replace(unfinished, file)
+    try:
+        torch.save(state, unfinished)
+        os.replace(unfinished, file)
+    except RuntimeError as error:  # what torch says of a full disk differs from one writer of its to the next
+        if shutil.disk_usage(file.parent).free > NEARLY_NOTHING:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(unfinished)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read_state(file: Path, *, run: str, given: dict[str, str]) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.disks import can_mount, fill, small_disk
 from tests.scenes import write_discs
 from tests.system.client import wait_until
 from tests.system.conftest import artefact, world_readable
-from tests.system.fleet import PASSWORD, Fleet, beside, can_mount, fill, small_disk
+from tests.system.fleet import PASSWORD, Fleet, beside
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
@@ -290,7 +291,7 @@ def test_the_training_workers_disk_is_full_for_a_while(new_fleet, scenes, undist
     disk = fleet.var / "work" / "training"
     if not can_mount(disk):
         pytest.skip("a disk of its own can be mounted by root only")
-    with small_disk(disk, 128):
+    with small_disk(disk, 400):
         fleet.start()
         with simulation(fleet, scenes, tmp_path / "out") as run:
             run.when("some masks", lambda: fleet.count("annotation_mask") >= 4)

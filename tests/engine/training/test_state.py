@@ -1,0 +1,25 @@
+"""State files."""
+
+import errno
+
+import pytest
+import torch
+
+from engine.training.state import save_state
+from tests.disks import can_mount, fill, small_disk
+
+
+@pytest.mark.parametrize("megabytes", [1, 8])
+def test_a_full_disk_is_said_to_be_full_and_the_state_before_stays(tmp_path, megabytes):
+    """Whether nothing fits at all, or the disk is full in the middle of the file."""
+    if not can_mount(tmp_path):
+        pytest.skip("a disk of its own can be mounted by root only")
+    with small_disk(tmp_path, megabytes):
+        save_state(tmp_path / "state", {"step": 1})
+        if megabytes == 1:
+            fill(tmp_path)
+        with pytest.raises(OSError, match="No space left") as refused:
+            save_state(tmp_path / "state", {"step": 2, "weights": torch.ones(4 * 2**20)})
+        assert refused.value.errno == errno.ENOSPC
+        assert torch.load(tmp_path / "state", weights_only=True) == {"step": 1}
+        assert not (tmp_path / "state.part").exists()
