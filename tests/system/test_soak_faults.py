@@ -22,8 +22,9 @@ from tests.system.fleet import PASSWORD, Fleet, beside
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
-#: What the report counts that does not depend on how often the network was tried.
-NOT_COMPARED = ("asked_again",)
+#: Left out of what the report counts: how often the network was tried; and how many masks the model made alone, for which model
+#: that is the gate decides, here by a hair, and the last digits of a sum differ from one run to the next.
+NOT_COMPARED = ("asked_again", "automatic_made", "automatic_in_database")
 SETTINGS = [
     *("--annotators", "2", "--images", "20", "--retrain-every", "12", "--rounds", "1", "--semi-rounds", "0"),
     *("--test-images", "3", "--recipe", "debug_decoder", "--trial", "0"),
@@ -58,6 +59,7 @@ class Run:
 
     def counts(self) -> dict[str, Any]:
         told = json.loads((self.out / "report.json").read_text())["counts"]
+        assert told["automatic_in_database"] == told["automatic_made"] > 0
         return {name: value for name, value in told.items() if name not in NOT_COMPARED}
 
 
