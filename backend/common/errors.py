@@ -57,8 +57,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
             refusal = (400, "invalid_input", " ".join(exception.messages), {})
         case exceptions.Throttled():
             refusal = (429, "too_many_requests", str(exception.detail), {})
-        case OperationalError() | InterfaceError():
-            logger.warning("the database is away: %s", exception)
+        case OperationalError() | InterfaceError() if _is_away(exception):
+            logger.warning("the database is away", exc_info=exception)
             refusal = (503, "database_away", "The database does not answer now. Try again in a moment.", {})
         case exceptions.APIException():
             refusal = (exception.status_code, str(exception.get_codes()), str(exception.detail), {})
@@ -66,6 +66,12 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
             return None
     set_rollback()
     return _reply(*refusal)
+
+
+def _is_away(exception: Exception) -> bool:
+    """A connection that is lost or refused; a deadlock, a cancelled query or a full disk is a fault, and stays one."""
+    sqlstate = getattr(exception.__cause__, "sqlstate", None)
+    return sqlstate is None or sqlstate[:2] == "08" or sqlstate[:4] == "57P0"
 
 
 def _reply(status_code: int, code: str, message: str, extra: dict[str, Any]) -> Response:

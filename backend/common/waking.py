@@ -71,10 +71,13 @@ class WakeUp(DjangoTask):
 def calls_waiting(queue: str) -> int:
     """How many nobody has taken yet. Raises kombu's OperationalError where the queue is away."""
     with current_app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1)
         try:
             return int(connection.channel().queue_declare(queue, passive=True).message_count)
         except connection.channel_errors:  # there is no such queue, as in Redis where it is empty
             return 0
+        except connection.connection_errors as error:
+            raise QueueAway(str(error)) from error
 
 
 def _is_first(name: str) -> bool:

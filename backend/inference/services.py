@@ -116,7 +116,8 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
 
 def _fail(embedding: Embedding, reason: str, *, for_good: bool) -> None:
     tried = MAX_ATTEMPTS if for_good else F("attempts") + 1
-    Embedding.objects.filter(id=embedding.id).update(attempts=tried, error=reason)
+    # Until it is called again, after a while, it has an error: that is how the sweeper knows that no call is on its way.
+    Embedding.objects.filter(id=embedding.id).update(attempts=tried, error=reason, asked_at=Now())
     Embedding.objects.filter(id=embedding.id, attempts__gte=MAX_ATTEMPTS).update(state=EmbeddingState.FAILED)
 
 
@@ -163,12 +164,12 @@ def embeddings_sweep() -> None:
     waiting = Embedding.objects.filter(state=EmbeddingState.WAITING)
     lost, late = waiting.filter(asked_at__isnull=True), waiting.filter(asked_at__lt=Now() - ASK_AGAIN_AFTER)
     try:
-        lost |= late.filter(attempts__gt=0) if calls_waiting("batch") else late
+        lost |= late.exclude(error="") if calls_waiting("batch") else late
     except QueueAway:
         return  # nobody could be called
     rows = list(lost.order_by("created_at").values_list("id", "image__dataset")[:500])
     with transaction.atomic():
-        Embedding.objects.filter(id__in=[row[0] for row in rows]).update(asked_at=Now())
+        Embedding.objects.filter(id__in=[row[0] for row in rows]).update(asked_at=Now(), error="")
         for embedding_id, _ in rows:
             make_embedding.delay_on_commit(str(embedding_id))
         for dataset_id, count in Counter(dataset_id for _, dataset_id in rows).items():

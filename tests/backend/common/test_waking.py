@@ -5,7 +5,7 @@ import time
 
 import pytest
 import redis
-from celery import shared_task
+from celery import current_app, shared_task
 from celery.app.task import Task
 from django.conf import settings
 from django.db import OperationalError, transaction
@@ -18,6 +18,7 @@ from backend.common.events import event_record
 from backend.common.models import Event
 from backend.common.services import NOBODY, event_deliver, events_sweep, files_sweep, queue_check
 from backend.common.tasks import sweep_events
+from backend.common.waking import calls_waiting
 from backend.inference.models import Embedding
 from backend.inference.services import embedding_request, embeddings_sweep
 from backend.inference.tasks import make_embedding
@@ -92,7 +93,7 @@ def test_a_photo_that_waits_behind_many_calls_is_not_called_again_until_the_queu
     rows = Embedding.objects.filter(image=photo)
     Embedding.objects.update(asked_at=Now() - 2 * ASK_AGAIN_AFTER)
     Embedding.objects.filter(image=lost).update(asked_at=None)
-    Embedding.objects.filter(image=failed).update(attempts=1)
+    Embedding.objects.filter(image=failed).update(attempts=1, error="the storage was away")
     Event.objects.all().delete()
     queue.delete("batch")
     make_embedding.delay(str(NOBODY))  # somebody else's call, which nobody takes
@@ -101,10 +102,24 @@ def test_a_photo_that_waits_behind_many_calls_is_not_called_again_until_the_queu
     assert [told["embeddings"] for told in pieces("embeddings.asked_again")] == [2], "not called, and failed"
     embeddings_sweep()
     assert (rows.get().asked_at, queue.llen("batch")) == (before, 3)
+    Embedding.objects.filter(image=failed).update(asked_at=Now() - 2 * ASK_AGAIN_AFTER)  # its second call waits, too
+    embeddings_sweep()
+    assert queue.llen("batch") == 3
     queue.delete("batch")  # a worker took all of them, and died
     embeddings_sweep()
-    assert [told["embeddings"] for told in pieces("embeddings.asked_again")] == [2, 1]
-    assert (rows.get().asked_at > before, queue.llen("batch")) == (True, 1)
+    assert [told["embeddings"] for told in pieces("embeddings.asked_again")] == [2, 2]
+    assert (rows.get().asked_at > before, queue.llen("batch")) == (True, 2)
+
+
+def test_where_the_queue_cannot_be_reached_nothing_is_called_and_nothing_breaks(photo, live, monkeypatch):
+    embedding_request(image=photo, encoder_hash=live.encoder_hash, urgent=False)
+    Embedding.objects.update(asked_at=None)
+    nobody = current_app.connection_for_read("redis://127.0.0.1:1/0")
+    monkeypatch.setattr(current_app._get_current_object(), "connection_for_read", lambda: nobody)
+    with pytest.raises(QueueAway):
+        calls_waiting("batch")
+    embeddings_sweep()
+    assert Embedding.objects.get().asked_at is None
 
 
 @shared_task
