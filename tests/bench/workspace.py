@@ -121,8 +121,9 @@ def journey_rows(table: Table, running: Running, browser: Browser) -> None:
     for number in range(1, PHOTOS + 1):
         expect(page.get_by_test_id("decoder")).to_contain_text("in this browser", timeout=120_000)
         page.mouse.click(560, 380)
-        expect(page.get_by_role("radio")).not_to_have_count(0, timeout=60_000)
-        page.wait_for_selector("[data-next=ready]", timeout=120_000)
+        offered = page.get_by_role("radiogroup", name="Masks offered").get_by_role("radio")
+        expect(offered).not_to_have_count(0, timeout=60_000)
+        page.wait_for_function(NEXT_IS_READY, timeout=120_000)
         page.wait_for_timeout(450)  # a photo that nobody has looked at is not submitted
         page.keyboard.press("Control+Enter")
         page.wait_for_function("n => arrived.length === n", arg=number, timeout=60_000)
@@ -144,6 +145,9 @@ def journey_rows(table: Table, running: Running, browser: Browser) -> None:
     )
     page.context.close()
 
+
+#: Photo and embedding, before they are asked for.
+NEXT_IS_READY = "Number(document.querySelector('[data-testid=workspace]').dataset.ahead) > 0"
 
 #: Milliseconds from the key press until another photo is there, its name and its pixels, and the model is ready for it.
 WATCH_NEXT = """() => {
