@@ -147,7 +147,7 @@ def journey_rows(table: Table, running: Running, browser: Browser) -> None:
 
 
 #: Photo and embedding, before they are asked for.
-NEXT_IS_READY = "Number(document.querySelector('[data-testid=workspace]').dataset.ahead) > 0"
+NEXT_IS_READY = "() => Number(document.querySelector('[data-testid=workspace]').dataset.ahead) > 0"
 
 #: Milliseconds from the key press until another photo is there, its name and its pixels, and the model is ready for it.
 WATCH_NEXT = """() => {
