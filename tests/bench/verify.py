@@ -24,6 +24,7 @@ BUDGET = "100 ms"
 PROPOSE = """
 import sys
 from uuid import UUID
+import numpy as np
 from backend.annotation.models import Mask
 from backend.autolabel.models import Detector, Proposal
 from backend.autolabel.proposals import review_rules_set
@@ -38,7 +39,7 @@ dataset_stage_set(dataset=dataset, stage=Stage.SEMI_AUTOMATIC, by=admin)
 review_rules_set(dataset=dataset, by=admin, known_share=0, verified_twice_share=0)
 detector = Detector.objects.create(dataset=dataset, encoder_hash="e", detector_hash="d", storage_key="none")
 for number, image in enumerate(Image.objects.filter(dataset=dataset)):
-    for which, inside in enumerate(some_masks({masks}, image.height, image.width)):
+    for which, inside in enumerate(some_masks({masks}, image.height, image.width, np.random.default_rng(number))):
         rle = run_lengths.encode(inside)
         x0, y0, x1, y1 = run_lengths.bbox(rle)
         mask = Mask.objects.create(image=image, counts=rle["counts"], x0=x0, y0=y0, x1=x1, y1=y1,
