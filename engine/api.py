@@ -22,7 +22,7 @@ from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 if TYPE_CHECKING:
     from engine.detector.calibration import PrecisionThreshold
     from engine.detector.detect import DetectedBox, Detector
-    from engine.detector.masks import BoxMask
+    from engine.detector.quality import BoxMask
     from engine.inference.everything import ProposedMask
     from engine.inference.predictor import Answer, Predictor
     from engine.inference.settings import EverythingSettings
@@ -39,7 +39,6 @@ __all__ = [
     "describe_checkpoint",
     "describe_detector",
     "detect_boxes",
-    "detector_threshold",
     "embed_image",
     "encode_text",
     "everything_settings_check",
@@ -49,9 +48,9 @@ __all__ = [
     "label_everything",
     "learns_encoder",
     "logits_to_mask",
-    "masks_of_boxes",
     "points_for_decoder",
-    "precision_thresholds",
+    "proposal_thresholds",
+    "propose_masks",
     "recipes",
     "stability",
 ]
@@ -156,48 +155,43 @@ def detect_boxes(
     return loaded.detect(embedding, size, encoder_hash=encoder_hash)
 
 
-def detector_threshold(detector: Path, precision: float) -> float | None:
-    """The confidence above which at least that share of boxes are objects; see `Calibration.threshold_for_precision`.
-
-    Loads no torch.
-
-    Returns:
-        None where it cannot be promised.
-    Raises:
-        DetectorInvalid, PromptInvalid.
-    """
-    from engine.detector.files import read_calibration
-
-    threshold = read_calibration(detector).threshold_for_precision(precision)
-    return None if threshold is None else threshold.confidence
-
-
-def precision_thresholds(detector: Path) -> "tuple[PrecisionThreshold, ...]":
-    """What is known of a detector's precision above each confidence, from the highest confidence down. Loads no torch.
+def proposal_thresholds(detector: Path) -> "tuple[PrecisionThreshold, ...]":
+    """What share of a detector's masks people take as they are above each confidence, from the highest down. Loads no torch.
 
     Raises:
         DetectorInvalid.
     """
-    from engine.detector.files import read_calibration
+    from engine.detector.files import read_quality
 
-    return read_calibration(detector).thresholds
+    return read_quality(detector).calibration.thresholds
 
 
-def masks_of_boxes(
-    embedding: NDArray[np.float16], size: tuple[int, int], boxes: "list[DetectedBox]", *, checkpoint: Path
+def propose_masks(
+    embedding: NDArray[np.floating[Any]], size: tuple[int, int], *, detector: Path, checkpoint: Path
 ) -> "list[BoxMask]":
-    """The mask that a checkpoint makes of each detected box, without near-duplicates, most confident first.
+    """A photo's objects: the detector's boxes, made masks, without near-duplicates, the most confident first.
 
     Args:
         embedding: made by a checkpoint with the same encoder hash.
         size: (height, width) of the upright photo in pixels.
     Raises:
+        DetectorInvalid: not a detector, or not this checkpoint's: its confidences would be of other masks.
         CheckpointInvalid, PromptInvalid.
     """
-    from engine.detector.masks import masks_of_boxes as run
+    from engine.detector.detect import LEAST_CONFIDENCE
+    from engine.detector.masks import masks_of_boxes
+    from engine.errors import DetectorInvalid
     from engine.inference.predictor import EmbeddedPhoto
 
-    return run(_predictor(checkpoint), EmbeddedPhoto(embedding, size), boxes)
+    info = _described(checkpoint, checkpoint.stat().st_mtime_ns if checkpoint.is_file() else 0)
+    loaded = _load_detector(detector, detector.stat().st_mtime_ns if detector.is_file() else 0)
+    if loaded.quality.decoder_hash != info.decoder_hash:
+        raise DetectorInvalid(
+            f"this detector's confidences are of masks by the decoder {loaded.quality.decoder_hash[:12]}, "
+            f"not by {info.decoder_hash[:12]}"
+        )
+    boxes = loaded.detect(embedding, size, encoder_hash=info.encoder_hash, min_confidence=LEAST_CONFIDENCE)
+    return masks_of_boxes(_predictor(checkpoint), EmbeddedPhoto(embedding, size), boxes, loaded.quality)
 
 
 def everything_settings_check(settings: dict[str, Any]) -> None:
@@ -295,6 +289,12 @@ def _predictor(checkpoint: Path) -> "Predictor":
     if not checkpoint.is_file():
         raise CheckpointInvalid(f"there is no file {checkpoint}")
     return _load(checkpoint, checkpoint.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _described(checkpoint: Path, _changed_at: int) -> CheckpointInfo:
+    """Reading it checks its hashes: a second for a large file."""
+    return describe_checkpoint(checkpoint)
 
 
 @lru_cache(maxsize=2)

@@ -15,15 +15,15 @@ SIZE_ENDS = (0.002, 0.02)
 JUDGED_LATELY = 2000
 
 
-def doubt_of(one: Any, image: Image, corrected: list[float], *, confidence: float = 1.0) -> float:
+def doubt_of(one: Any, image: Image, corrected: list[float], *, confidence: float | None = None) -> float:
     """0 to 1: how unsure the model is of one of its masks, and how often those of its size were corrected.
 
     Args:
         one: with `predicted_iou` and `area`.
         corrected: see `corrected_shares`.
-        confidence: that there is an object.
+        confidence: calibrated, that people take it as it is; None: where nobody knows, the predicted IoU stands for it.
     """
-    sure = confidence * min(max(one.predicted_iou, 0.0), 1.0)
+    sure = min(max(one.predicted_iou, 0.0), 1.0) if confidence is None else confidence
     return float(1 - sure * (1 - corrected[_size_class(one.area / (image.width * image.height))]))
 
 

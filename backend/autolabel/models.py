@@ -128,20 +128,22 @@ class ReviewRules(Row):
     """How a dataset's proposals are offered and verified."""
 
     dataset = models.OneToOneField(Dataset, models.CASCADE, related_name="review_rules")
-    precision = models.FloatField(default=0.75, validators=_SHARE)  # that boxes are to have to be offered
+    # Share of the offered masks that people take as they are. Below about a half, drawing is faster than judging and mending.
+    precision = models.FloatField(default=0.6, validators=_SHARE)
     verified_twice_share = models.FloatField(default=0.1, validators=_SHARE)  # of proposals, by different people
     known_share = models.FloatField(default=0.05, validators=_SHARE)  # of questions, whose answer is known
 
 
 class Detector(Row):
-    """Finds the boxes of objects in embeddings of one encoder. Immutable."""
+    """Finds boxes of objects, and knows how good the masks are that one checkpoint makes of them. Immutable."""
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="detectors")
     encoder_hash = models.CharField(max_length=64)
+    decoder_hash = models.CharField(max_length=64, default="")
     detector_hash = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=255)
     training = models.JSONField(default=dict)  # what it was trained on, as its file says
-    # From the highest confidence down: {"confidence", "precision", "lower_bound", "boxes"}; see engine.detector.
+    # Of its masks, from the highest confidence down: {"confidence", "precision", "lower_bound", "boxes"}; see engine.detector.
     thresholds = models.JSONField(default=list)
 
     class Meta:
@@ -160,7 +162,7 @@ class Detector(Row):
         return None if step is None else step["confidence"]
 
     def recall_of(self, step: dict[str, Any]) -> float | None:
-        """Share of the objects on the photos of the calibration that a box above this step's confidence finds."""
+        """Share of the objects on the photos of the calibration that a mask above this step's confidence is right for."""
         objects = self.training.get("calibration_boxes")
         return step["precision"] * step["boxes"] / objects if objects else None
 
@@ -180,7 +182,7 @@ class ProposalJob(Row):
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     mask_count = models.PositiveIntegerField(default=0)
-    left_out = models.PositiveIntegerField(default=0)  # boxes below the confidence that is asked for: not offered
+    left_out = models.PositiveIntegerField(default=0)  # masks below the confidence that is asked for: not offered
     asked_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -197,7 +199,7 @@ class Proposal(Row):
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="+")
     image = models.ForeignKey(Image, models.CASCADE, related_name="+")
     detector = models.ForeignKey(Detector, models.RESTRICT, related_name="+")
-    confidence = models.FloatField()  # calibrated: the chance that the box is an object's
+    confidence = models.FloatField()  # calibrated: the chance that people take the mask as it is
     doubt = models.FloatField()  # 0..1: how unsure the model is, and how often its like was corrected
     photo_doubt = models.FloatField()  # mean over the photo's proposals: those of a photo are asked together
     shuffle = models.FloatField()  # 0..1, the same for a photo's proposals

@@ -1,4 +1,5 @@
-"""Masks that the model offers to people, photo by photo: the detector's boxes, made masks by the live checkpoint."""
+"""Masks that the model offers to people, photo by photo: the detector's boxes, made masks by the live checkpoint, where
+enough of their like would be taken as they are."""
 
 import hashlib
 import logging
@@ -124,7 +125,7 @@ def proposal_job_run(*, job_id: UUID | str) -> None:
 
 
 def _propose(image: Image, detector: Detector, checkpoint: Checkpoint) -> tuple[list[Any], int]:
-    """Masks to offer, and how many more the detector would have had below the confidence that is asked for."""
+    """Masks to offer, and how many more there were below the confidence that is asked for."""
     threshold = detector.threshold_for(rules_of(image.dataset).precision)
     if threshold is None:
         raise DomainError("The detector cannot promise the precision that is asked for.")
@@ -132,9 +133,9 @@ def _propose(image: Image, detector: Detector, checkpoint: Checkpoint) -> tuple[
     values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
     storage = get_storage()
     with storage.local(checkpoint.storage_key) as weights, storage.local(detector.storage_key) as file:
-        boxes = engine.detect_boxes(values, image.size, detector=file, encoder_hash=checkpoint.encoder_hash)
-        sure = [box for box in boxes if box.confidence >= threshold]
-        found = engine.masks_of_boxes(values, image.size, sure, checkpoint=weights)
+        proposed = engine.propose_masks(values, image.size, detector=file, checkpoint=weights)
+    found = [one for one in proposed if one.confidence >= threshold]
+    left_out = len(proposed) - len(found)
     there = [
         run_lengths.Rle(size=list(image.size), counts=counts)
         for counts in Mask.objects.filter(image=image, state=MaskState.ACTIVE).values_list("counts", flat=True)
@@ -142,7 +143,7 @@ def _propose(image: Image, detector: Detector, checkpoint: Checkpoint) -> tuple[
     if there and found:
         overlap = run_lengths.iou([one.rle for one in found], there).max(axis=1)
         found = [one for one, most in zip(found, overlap, strict=True) if most <= SAME_OBJECT_IOU]
-    return found, len(boxes) - len(sure)
+    return found, left_out
 
 
 def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> float:
@@ -165,7 +166,7 @@ def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> float:
             checkpoint=job.checkpoint,
             predicted_iou=one.predicted_iou,
             stability=one.stability_score,
-            prompts=[{"kind": "box", "box": [round(edge, 2) for edge in one.prompt_box]}],
+            prompts=prompts_of(one),
             content_hash=hashlib.sha256(counts.encode()).hexdigest(),
         )
         masks.append(mask)
@@ -189,6 +190,13 @@ def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> float:
     Mask.objects.bulk_create(masks, batch_size=500)
     Proposal.objects.bulk_create(proposals, batch_size=500)
     return mean
+
+
+def prompts_of(one: Any) -> list[dict[str, Any]]:
+    """What the model was asked, as masks keep it."""
+    if one.is_click:
+        return [{"kind": "point", "at": [round(edge, 2) for edge in one.prompt_point], "label": 1}]
+    return [{"kind": "box", "box": [round(edge, 2) for edge in one.prompt_box]}]
 
 
 def _unit(of: UUID) -> float:

@@ -107,8 +107,10 @@ def rules_of(dataset: Dataset) -> ReviewRules:
 
 
 def detector_of(dataset: Dataset, checkpoint: Checkpoint) -> Detector | None:
-    """The newest one that reads this checkpoint's embeddings."""
-    own = Detector.objects.filter(dataset=dataset, encoder_hash=checkpoint.encoder_hash)
+    """The newest one that reads this checkpoint's embeddings and knows its masks."""
+    own = Detector.objects.filter(
+        dataset=dataset, encoder_hash=checkpoint.encoder_hash, decoder_hash=checkpoint.decoder_hash
+    )
     return own.order_by("-created_at").first()
 
 

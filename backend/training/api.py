@@ -142,9 +142,14 @@ class DetectorCalibrationJson(serializers.Serializer):
     """At the precision that the dataset's rules of review ask for."""
 
     threshold = serializers.FloatField(allow_null=True, help_text="null: that precision cannot be promised")
-    precision = serializers.FloatField(allow_null=True, help_text="of boxes above it, on the photos of the calibration")
+    precision = serializers.FloatField(
+        allow_null=True,
+        help_text="share of the masks above it that people would take as they are, on the photos of the calibration",
+    )
     lower_bound = serializers.FloatField(allow_null=True, help_text="of that precision, 95%")
-    recall = serializers.FloatField(allow_null=True, help_text="of objects there, at IoU 0.5")
+    recall = serializers.FloatField(
+        allow_null=True, help_text="share of the objects there that such a mask is made for"
+    )
     best_precision = serializers.FloatField(allow_null=True, help_text="that can be promised at any threshold")
     photos = serializers.IntegerField()
     objects = serializers.IntegerField()

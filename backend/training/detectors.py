@@ -144,7 +144,7 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
             wanted=claim.beat,
             said=claim.say,
         )
-    info, thresholds = engine.describe_detector(out), engine.precision_thresholds(out)
+    info, thresholds = engine.describe_detector(out), engine.proposal_thresholds(out)
     with open(out, "rb") as content:
         key = f"detectors/{hashlib.file_digest(content, 'sha256').hexdigest()}.safetensors"
     get_storage().put(key, out)
@@ -159,6 +159,7 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
             detector_hash=info.detector_hash,
             defaults={
                 "encoder_hash": info.encoder_hash,
+                "decoder_hash": info.decoder_hash,
                 "storage_key": key,
                 "training": info.training,
                 "thresholds": [

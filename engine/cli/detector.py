@@ -77,11 +77,11 @@ def run_train(options: argparse.Namespace) -> None:
     run.check()
     model = predictor(options)
     with tempfile.TemporaryDirectory(prefix="maskloop-detector-") as folder:
-        encoder_hash = describe_checkpoint(find(options.checkpoint)).encoder_hash
+        info = describe_checkpoint(find(options.checkpoint))
         train_detector(
             run,
             records,
-            Embedder(model, encoder_hash, options.cache or Path(folder)),
+            Embedder(model, info.encoder_hash, info.decoder_hash, options.cache or Path(folder)),
             options.out,
             complete=names(options.complete) if options.complete else None,
             calibrate_on=names(options.calibrate) if options.calibrate else None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.detector.calibration import Calibration
 from engine.detector.files import read_detector
 from engine.detector.head import DetectorHead
+from engine.detector.quality import Quality
 from engine.errors import DetectorInvalid, PromptInvalid
 from engine.inference.frame import scale_to_model
 from engine.masks.boxes import non_maximum_suppression
@@ -25,6 +26,8 @@ MAX_BOXES = 320
 NMS_IOU = 0.6
 #: Answers that go on to suppression, best first: thousands of cells at 0.1% would only cost time.
 CANDIDATES = 1500
+#: Boxes that are objects in fewer cases are not made masks: that would only cost time.
+LEAST_CONFIDENCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,19 @@ class DetectedBox:
     box: tuple[float, float, float, float]
     confidence: float
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """(x, y)."""
+        x0, y0, x1, y1 = self.box
+        return (x0 + x1) / 2, (y0 + y1) / 2
+
 
 class Detector:
-    """A trained head and the calibration of its scores."""
+    """A trained head, the calibration of its scores, and that of the masks which one decoder makes of its boxes."""
 
-    def __init__(self, head: DetectorHead, calibration: Calibration, encoder_hash: str) -> None:
-        self.head, self.calibration, self.encoder_hash = head.eval(), calibration, encoder_hash
+    def __init__(self, head: DetectorHead, calibration: Calibration, quality: Quality, encoder_hash: str) -> None:
+        self.head, self.calibration, self.quality = head.eval(), calibration, quality
+        self.encoder_hash = encoder_hash
 
     @classmethod
     def load(cls, path: Path) -> "Detector":
@@ -51,8 +61,8 @@ class Detector:
         Raises:
             DetectorInvalid: see `engine.detector.files`.
         """
-        info, head, calibration = read_detector(path)
-        return cls(head, calibration, info.encoder_hash)
+        info, head, calibration, quality = read_detector(path)
+        return cls(head, calibration, quality, info.encoder_hash)
 
     def detect(
         self,
@@ -79,13 +89,27 @@ class Detector:
             raise DetectorInvalid(
                 f"this detector reads embeddings of the encoder {self.encoder_hash[:12]}, not of {encoder_hash[:12]}"
             )
-        boxes_N4, scores_N = propose(self.head, embedding, size, nms_iou=nms_iou, limit=limit)
-        confidences_N = self.calibration.confidence(scores_N)
-        return [
-            DetectedBox((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(confidence))
-            for box, confidence in zip(boxes_N4, confidences_N, strict=True)
-            if confidence >= min_confidence
-        ]
+        return detected(self.head, self.calibration, embedding, size, min_confidence, nms_iou=nms_iou, limit=limit)
+
+
+def detected(
+    head: DetectorHead,
+    calibration: Calibration,
+    embedding: NDArray[np.floating[Any]],
+    size: tuple[int, int],
+    min_confidence: float = 0.0,
+    *,
+    nms_iou: float = NMS_IOU,
+    limit: int = MAX_BOXES,
+) -> list[DetectedBox]:
+    """See `Detector.detect`."""
+    boxes_N4, scores_N = propose(head, embedding, size, nms_iou=nms_iou, limit=limit)
+    confidences_N = calibration.confidence(scores_N)
+    return [
+        DetectedBox((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(confidence))
+        for box, confidence in zip(boxes_N4, confidences_N, strict=True)
+        if confidence >= min_confidence
+    ]
 
 
 @torch.inference_mode()

@@ -58,13 +58,14 @@ class Embedder:
     """Embeds photos into a folder, each once: a file's name is the hash of the encoder and of the photo's bytes.
 
     Args:
-        encoder_hash: of the predictor's checkpoint.
+        encoder_hash, decoder_hash: of the predictor's checkpoint.
         folder: may hold what earlier calls left there, of this encoder or others.
     """
 
-    def __init__(self, predictor: Predictor, encoder_hash: str, folder: Path) -> None:
+    def __init__(self, predictor: Predictor, encoder_hash: str, decoder_hash: str, folder: Path) -> None:
         config = predictor.model.architecture.prompt
-        self.predictor, self.encoder_hash, self.folder = predictor, encoder_hash, folder
+        self.predictor, self.folder = predictor, folder
+        self.encoder_hash, self.decoder_hash = encoder_hash, decoder_hash
         self.image_side = config.image_side
         self.shape = (config.channels, config.grid, config.grid)
 

@@ -1,4 +1,4 @@
-"""Detector files: `safetensors`, float32, with the configuration, the encoder's hash and the calibration.
+"""Detector files: `safetensors`, float32, with the configuration, the checkpoint's hashes and the calibrations.
 
 A header can be read and checked without torch.
 """
@@ -13,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.detector.calibration import Calibration, PrecisionThreshold
+from engine.detector.quality import Quality
 from engine.errors import DetectorInvalid
 from engine.model.checkpoint import write_whole
 
 if TYPE_CHECKING:
     from engine.detector.head import DetectorHead
 
-FORMAT = "maskloop-detector-1"
-_HEAD, _CALIBRATION = "head.", "calibration."
+FORMAT = "maskloop-detector-2"  # since 2 with `Quality`
+_HEAD, _CALIBRATION, _QUALITY = "head.", "calibration.", "quality."
+_OF_CALIBRATION = ("curve", "thresholds", "counts")
+_OF_QUALITY = ("means", "deviations", "weights")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +31,7 @@ class DetectorInfo:
     """
     Attributes:
         encoder_hash: of the checkpoint whose embeddings it reads.
+        decoder_hash: of the checkpoint for whose masks `Quality` holds.
         detector_hash: of its own configuration and tensors, for provenance; 64 hex digits.
         embedding_shape: (channels, rows, columns).
         config: of the head.
@@ -35,6 +39,7 @@ class DetectorInfo:
     """
 
     encoder_hash: str
+    decoder_hash: str
     detector_hash: str
     embedding_shape: tuple[int, int, int]
     config: dict[str, Any]
@@ -50,12 +55,12 @@ def describe_detector(path: Path) -> DetectorInfo:
     return _read(path)[0]
 
 
-def read_calibration(path: Path) -> Calibration:
-    """The calibration alone. Needs no torch. Raises DetectorInvalid; see `describe_detector`."""
-    return _calibration(_read(path)[1])
+def read_quality(path: Path) -> Quality:
+    """What is known of its masks alone. Needs no torch. Raises DetectorInvalid; see `describe_detector`."""
+    return _quality(*_read(path))
 
 
-def read_detector(path: Path) -> "tuple[DetectorInfo, DetectorHead, Calibration]":
+def read_detector(path: Path) -> "tuple[DetectorInfo, DetectorHead, Calibration, Quality]":
     """The head is float32, on the CPU, in evaluation mode.
 
     Raises:
@@ -73,11 +78,17 @@ def read_detector(path: Path) -> "tuple[DetectorInfo, DetectorHead, Calibration]
         head.load_state_dict(weights)
     except (TypeError, RuntimeError) as error:
         raise DetectorInvalid(f"{path}: {error}") from error
-    return info, head.eval(), _calibration(tensors)
+    return info, head.eval(), _calibration(tensors, _CALIBRATION), _quality(info, tensors)
 
 
 def save_detector(
-    path: Path, head: "DetectorHead", calibration: Calibration, *, encoder_hash: str, training: dict[str, Any]
+    path: Path,
+    head: "DetectorHead",
+    calibration: Calibration,
+    quality: Quality,
+    *,
+    encoder_hash: str,
+    training: dict[str, Any],
 ) -> DetectorInfo:
     """Write a detector; the file has its name only once it is whole, and the same bytes for the same detector."""
     from safetensors.numpy import save
@@ -85,14 +96,14 @@ def save_detector(
     tensors: dict[str, NDArray[Any]] = {
         _HEAD + name: tensor.detach().cpu().float().numpy().copy() for name, tensor in head.state_dict().items()
     }
-    tensors[_CALIBRATION + "curve"] = np.stack([calibration.scores, calibration.confidences])
-    rows = [[t.confidence, t.precision, t.lower_bound, t.boxes] for t in calibration.thresholds]
-    tensors[_CALIBRATION + "thresholds"] = np.array(rows, np.float64).reshape(-1, 4)
-    tensors[_CALIBRATION + "counts"] = np.array([calibration.photos, calibration.boxes], np.int64)
+    tensors |= _tensors_of(calibration, _CALIBRATION) | _tensors_of(quality.calibration, _QUALITY)
+    of_quality = (quality.means_F, quality.deviations_F, quality.weights_F1)
+    tensors |= {_QUALITY + name: values for name, values in zip(_OF_QUALITY, of_quality, strict=True)}
     content = {
         "format": FORMAT,
         "config": json.loads(json.dumps(asdict(head.config))),
         "encoder_hash": encoder_hash,
+        "decoder_hash": quality.decoder_hash,
         "training": training,
     }
     content["detector_hash"] = _hash(content, tensors)
@@ -116,11 +127,14 @@ def _read(path: Path) -> tuple[DetectorInfo, dict[str, NDArray[Any]]]:
         content = json.loads(metadata["maskloop"])
         if content["format"] != FORMAT:
             raise DetectorInvalid(f"{path} is a {content['format']}, this version reads {FORMAT}")
-        if missing := {_CALIBRATION + part for part in ("curve", "thresholds", "counts")} - set(tensors):
+        wanted = {_CALIBRATION + part for part in _OF_CALIBRATION}
+        wanted |= {_QUALITY + part for part in (*_OF_CALIBRATION, *_OF_QUALITY)}
+        if missing := wanted - set(tensors):
             raise DetectorInvalid(f"{path} lacks {', '.join(sorted(missing))}")
         config = content["config"]
         info = DetectorInfo(
             encoder_hash=str(content["encoder_hash"]),
+            decoder_hash=str(content["decoder_hash"]),
             detector_hash=str(content["detector_hash"]),
             embedding_shape=(int(config["channels"]), int(config["grid"]), int(config["grid"])),
             config=config,
@@ -135,11 +149,25 @@ def _read(path: Path) -> tuple[DetectorInfo, dict[str, NDArray[Any]]]:
     return info, tensors
 
 
-def _calibration(tensors: dict[str, NDArray[Any]]) -> Calibration:
-    curve, rows = tensors[_CALIBRATION + "curve"], tensors[_CALIBRATION + "thresholds"]
-    photos, boxes = (int(count) for count in tensors[_CALIBRATION + "counts"])
+def _tensors_of(calibration: Calibration, prefix: str) -> dict[str, NDArray[Any]]:
+    rows = [[t.confidence, t.precision, t.lower_bound, t.boxes] for t in calibration.thresholds]
+    return {
+        prefix + "curve": np.stack([calibration.scores, calibration.confidences]),
+        prefix + "thresholds": np.array(rows, np.float64).reshape(-1, 4),
+        prefix + "counts": np.array([calibration.photos, calibration.boxes], np.int64),
+    }
+
+
+def _calibration(tensors: dict[str, NDArray[Any]], prefix: str) -> Calibration:
+    curve, rows = tensors[prefix + "curve"], tensors[prefix + "thresholds"]
+    photos, boxes = (int(count) for count in tensors[prefix + "counts"])
     thresholds = tuple(PrecisionThreshold(float(c), float(p), float(low), int(n)) for c, p, low, n in rows)
     return Calibration(curve[0], curve[1], thresholds, photos, boxes)
+
+
+def _quality(info: DetectorInfo, tensors: dict[str, NDArray[Any]]) -> Quality:
+    means_F, deviations_F, weights_F1 = (tensors[_QUALITY + name] for name in _OF_QUALITY)
+    return Quality(means_F, deviations_F, weights_F1, _calibration(tensors, _QUALITY), info.decoder_hash)
 
 
 def _hash(content: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> str:

@@ -16,15 +16,19 @@ import torch
 
 from engine.data.records import Record
 from engine.detector.calibration import MATCH_IOU, Calibration, fit_calibration
-from engine.detector.detect import propose
+from engine.detector.detect import LEAST_CONFIDENCE, detected, propose
 from engine.detector.examples import Embedder, Example, embed_examples
 from engine.detector.files import DetectorInfo, save_detector
 from engine.detector.head import DetectorHead
 from engine.detector.losses import detection_loss
+from engine.detector.masks import candidates_of_boxes
 from engine.detector.matching import MOST_IGNORED, match, share_inside
+from engine.detector.quality import Judged, Quality, fit_quality
 from engine.detector.targets import Targets, assign, together
 from engine.errors import DataInvalid
 from engine.inference.frame import scale_to_model
+from engine.inference.predictor import EmbeddedPhoto
+from engine.masks import encode
 from engine.training.schedule import rate_at
 
 #: Of the complete photos, the share that the head does not learn from: its scores are calibrated on them.
@@ -183,6 +187,29 @@ def calibrate(head: DetectorHead, examples: list[Example]) -> Calibration:
     return fit_calibration(photos)
 
 
+def calibrate_masks(
+    head: DetectorHead,
+    calibration: Calibration,
+    examples: list[Example],
+    records: list[Record],
+    embedder: Embedder,
+) -> Quality:
+    """Calibrate the masks of the boxes on the same photos as the boxes: these are known to be complete, too.
+
+    Args:
+        records: of the examples, in their order.
+    """
+    photos = []
+    for example, record in zip(examples, records, strict=True):
+        photo = EmbeddedPhoto(example.read(), example.size)
+        boxes = detected(head, calibration, photo.embedding, photo.size, LEAST_CONFIDENCE)
+        of_boxes = candidates_of_boxes(embedder.predictor, photo, boxes)
+        truths = [encode(mask) for mask in record.read_masks() if mask.any()]
+        ignored_HW = record.read_ignored() if record.read_ignored else None
+        photos.append(Judged(photo.size, of_boxes, truths, ignored_HW))
+    return fit_quality(photos, embedder.decoder_hash)
+
+
 def train_detector(
     run: DetectorRun,
     records: list[Record],
@@ -235,6 +262,7 @@ def train_detector(
     for line in trainer.train():
         say(line)
     calibration = calibrate(trainer.averaged, held_out_examples)
+    quality = calibrate_masks(trainer.averaged, calibration, held_out_examples, held_out, embedder)
     training = {
         **asdict(run),
         "complete_photos": sum(views[0].complete for views in examples),
@@ -243,6 +271,8 @@ def train_detector(
         "calibration_photos": len(held_out),
         "calibration_boxes": sum(len(example.boxes_N4) for example in held_out_examples),
     }
-    info = save_detector(out, trainer.averaged, calibration, encoder_hash=embedder.encoder_hash, training=training)
+    info = save_detector(
+        out, trainer.averaged, calibration, quality, encoder_hash=embedder.encoder_hash, training=training
+    )
     say({"done": str(out), "detector_hash": info.detector_hash})
     return info

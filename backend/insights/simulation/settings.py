@@ -56,7 +56,7 @@ class Settings:
         test_images: complete test photos that the gate wants before it decides.
         left_for_model: share of the training photos that people leave to the automatic stage.
         wanted_precision: of automatic masks; the thresholds are chosen for it.
-        proposal_precision: of the detector's boxes; less where it cannot promise so much.
+        proposal_precision: share of the proposals that are to be taken as they are; less where it cannot promise so much.
         order, known_share, verified_twice_share: how proposals are asked about, see `ReviewRules`. As the photos came, so that
             what a worker has ready in this moment has no part in it.
         everything: settings of everything-mode, see `engine.inference.settings`.

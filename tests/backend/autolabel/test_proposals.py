@@ -24,10 +24,11 @@ from engine import masks as run_lengths
 
 @pytest.fixture
 def detector(dataset: Dataset, live: Checkpoint, tmp_path: Path) -> Detector:
-    """A head with random weights whose every box is called 90% certain, at a promised precision of 0.8."""
+    """A head with random weights whose every mask is called 90% certain, at a promised precision of 0.8."""
     from engine.detector.calibration import Calibration, PrecisionThreshold
     from engine.detector.files import save_detector
     from engine.detector.head import DetectorHead
+    from engine.detector.quality import FEATURES, Quality
 
     torch.manual_seed(3)
     channels, grid, _ = live.embedding_shape
@@ -37,11 +38,14 @@ def detector(dataset: Dataset, live: Checkpoint, tmp_path: Path) -> Detector:
     steps = (PrecisionThreshold(0.5, 0.85, 0.8, 100),)
     certain = Calibration(np.array([0.0, 1.0]), np.array([0.9, 0.9]), steps, 5, 100)
     file = tmp_path / "detector.safetensors"
-    info = save_detector(file, DetectorHead(config), certain, encoder_hash=live.encoder_hash, training={})
+    count = len(FEATURES)
+    quality = Quality(np.zeros(count), np.ones(count), np.zeros(count + 1), certain, live.decoder_hash)
+    info = save_detector(file, DetectorHead(config), certain, quality, encoder_hash=live.encoder_hash, training={})
     get_storage().put("detectors/test", file)
     return Detector.objects.create(
         dataset=dataset,
         encoder_hash=live.encoder_hash,
+        decoder_hash=live.decoder_hash,
         detector_hash=info.detector_hash,
         storage_key="detectors/test",
         thresholds=[{"confidence": 0.5, "precision": 0.85, "lower_bound": 0.8, "boxes": 100}],
@@ -195,3 +199,30 @@ def test_what_is_there_already_is_not_proposed_again(
     )
     again, _ = proposals._propose(photo, detector, live)
     assert known.rle["counts"] not in [one.rle["counts"] for one in again]
+
+
+def test_a_proposal_of_a_click_keeps_the_click_and_one_of_a_box_the_box(
+    semi: Dataset, detector: Detector, photo: Image
+) -> None:
+    proposals_request(dataset=semi)
+    proposal_job_run(job_id=ProposalJob.objects.get().id)
+    kinds = set()
+    for mask in Mask.objects.all():
+        (prompt,) = mask.prompts
+        kinds.add(prompt["kind"])
+        if prompt["kind"] == "point":
+            (x, y), label = prompt["at"], prompt["label"]
+            assert 0 <= x <= photo.width
+            assert 0 <= y <= photo.height
+            assert label == 1
+        else:
+            x0, y0, x1, y1 = prompt["box"]
+            assert 0 <= x0 < x1 <= photo.width
+            assert 0 <= y0 < y1 <= photo.height
+    assert kinds <= {"point", "box"}
+    assert kinds
+
+
+def test_a_detector_that_knows_another_decoders_masks_proposes_nothing(semi: Dataset, detector: Detector) -> None:
+    Detector.objects.update(decoder_hash="another")
+    assert proposals_request(dataset=semi) == 0

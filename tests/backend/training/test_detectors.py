@@ -206,7 +206,11 @@ def with_a_detector(
     deliver()
     assert not DetectorRun.objects.exists(), "a dataset whose first model goes live has asked for none yet"
     detector = Detector.objects.create(
-        dataset=dataset, encoder_hash=live.encoder_hash, detector_hash="d", storage_key="none"
+        dataset=dataset,
+        encoder_hash=live.encoder_hash,
+        decoder_hash=live.decoder_hash,
+        detector_hash="d",
+        storage_key="none",
     )
     run = detector_run_request(dataset=dataset, frozen_set=None, by=None)
     DetectorRun.objects.filter(id=run.id).update(state="done", detector=detector)

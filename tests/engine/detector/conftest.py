@@ -35,5 +35,6 @@ def encoder_hash(weights):
 
 
 @pytest.fixture
-def embedder(model, encoder_hash, tmp_path: Path):
-    return Embedder(Predictor(model), encoder_hash, tmp_path / "embeddings")
+def embedder(model, encoder_hash, weights, tmp_path: Path):
+    decoder_hash = describe_checkpoint(weights).decoder_hash
+    return Embedder(Predictor(model), encoder_hash, decoder_hash, tmp_path / "embeddings")

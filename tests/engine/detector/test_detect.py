@@ -13,10 +13,12 @@ from engine.detector.calibration import Calibration, fit_calibration
 from engine.detector.detect import Detector, propose
 from engine.detector.files import describe_detector, read_detector, save_detector
 from engine.detector.head import DetectorHead, Prediction
+from engine.detector.quality import Quality, fit_quality
 from engine.errors import DetectorInvalid, PromptInvalid
 
 CONFIG = DetectorHead.Config(channels=6, grid=8, image_side=64, hidden=8, dilations=(1,), size_bounds=(0.25, 0.5))
 AS_IS = Calibration(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+OF_NO_MASKS = fit_quality([], "d" * 64)
 
 
 class Says(DetectorHead):
@@ -34,7 +36,7 @@ class Says(DetectorHead):
 
 
 def detect(answers, size=(48, 64), **options):
-    detector = Detector(Says(answers), AS_IS, "e" * 64)
+    detector = Detector(Says(answers), AS_IS, OF_NO_MASKS, "e" * 64)
     return detector.detect(np.zeros((6, 8, 8), np.float16), size, encoder_hash="e" * 64, **options)
 
 
@@ -72,12 +74,12 @@ def test_nothing_is_detected_in_the_padding_nor_without_area():
 def test_equal_confidences_keep_the_order_of_scores():
     flat = Calibration(np.array([0.0, 1.0]), np.array([0.4, 0.4]))
     answers = {(0, 1, 1): (1.0, [0.0, 0, 9, 9]), (0, 3, 3): (2.0, [20.0, 20, 29, 29])}
-    found = Detector(Says(answers), flat, "e").detect(np.zeros((6, 8, 8)), (64, 64), encoder_hash="e")
+    found = Detector(Says(answers), flat, OF_NO_MASKS, "e").detect(np.zeros((6, 8, 8)), (64, 64), encoder_hash="e")
     assert [one.box[0] for one in found] == [20, 0]
 
 
 def test_an_embedding_of_another_encoder_or_shape_is_refused():
-    detector = Detector(DetectorHead(CONFIG), AS_IS, "a" * 64)
+    detector = Detector(DetectorHead(CONFIG), AS_IS, OF_NO_MASKS, "a" * 64)
     with pytest.raises(DetectorInvalid, match="of the encoder aaaaaaaaaaaa, not of bbbbbbbbbbbb"):
         detector.detect(np.zeros((6, 8, 8)), (48, 64), encoder_hash="b" * 64)
     with pytest.raises(DetectorInvalid, match=r"embeddings of \(6, 8, 8\), not \(6, 4, 4\)"):
@@ -107,18 +109,21 @@ def file(tmp_path):
     scores = np.sort(rng.random(60))
     calibration = fit_calibration([(scores, rng.random(60) < scores), (scores, rng.random(60) < scores)])
     path = tmp_path / "detector.safetensors"
-    save_detector(path, DetectorHead(CONFIG), calibration, encoder_hash="a" * 64, training={"steps": 3})
+    of_masks = fit_calibration([(scores, rng.random(60) < 0.5 * scores)])
+    quality = Quality(rng.random(7), 1 + rng.random(7), rng.random(8), of_masks, "c" * 64)
+    save_detector(path, DetectorHead(CONFIG), calibration, quality, encoder_hash="a" * 64, training={"steps": 3})
     return path
 
 
 def test_a_detector_comes_back_as_it_was_saved_and_saves_as_the_same_bytes(file, tmp_path):
-    info, head, calibration = read_detector(file)
-    assert info.encoder_hash == "a" * 64
+    info, head, calibration, quality = read_detector(file)
+    assert (info.encoder_hash, info.decoder_hash) == ("a" * 64, "c" * 64)
     assert info.embedding_shape == (6, 8, 8)
     assert head.config == CONFIG
     assert calibration.thresholds
+    assert quality.calibration.thresholds
     again = tmp_path / "again.safetensors"
-    assert save_detector(again, head, calibration, encoder_hash="a" * 64, training={"steps": 3}) == info
+    assert save_detector(again, head, calibration, quality, encoder_hash="a" * 64, training={"steps": 3}) == info
     assert again.read_bytes() == file.read_bytes()
 
 
@@ -127,7 +132,7 @@ def test_a_header_is_read_without_torch(file):
 import pathlib, sys
 from engine import api
 info = api.describe_detector(pathlib.Path({str(file)!r}))
-api.detector_threshold(pathlib.Path({str(file)!r}), 0.5)
+assert api.proposal_thresholds(pathlib.Path({str(file)!r}))
 assert info.embedding_shape == (6, 8, 8)
 assert "torch" not in sys.modules
 """
@@ -150,7 +155,7 @@ def test_a_file_that_is_no_detector_is_refused_with_a_sentence(file, weights, tm
         "changed": (whole[:-1] + bytes([whole[-1] ^ 1]), "not what its hash was made of"),
         "text": (b"hello there, I am no detector", "is not a detector that can be read"),
         "another encoder's": (with_content(encoder_hash="b" * 64), "not what its hash was made of"),
-        "of the future": (with_content(format="maskloop-detector-9"), "this version reads maskloop-detector-1"),
+        "of the future": (with_content(format="maskloop-detector-9"), "this version reads maskloop-detector-2"),
         "a checkpoint": (weights.read_bytes(), "lacks what a Maskloop detector has"),
     }
     for name, (written, why) in cases.items():

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from engine import api
-from engine.detector.detect import Detector, propose
+from engine.detector.detect import LEAST_CONFIDENCE, Detector, propose
 from engine.detector.examples import embed_examples
 from engine.detector.head import DetectorHead
+from engine.detector.masks import masks_of_boxes
 from engine.detector.matching import match
 from engine.detector.training import (
     DetectorRun,
@@ -19,7 +20,8 @@ from engine.detector.training import (
     split_for_calibration,
     train_detector,
 )
-from engine.errors import DataInvalid
+from engine.errors import DataInvalid, DetectorInvalid
+from engine.model.checkpoint import save_checkpoint
 
 SHORT = DetectorRun(steps=6, photos=4, hidden=8, log_every_steps=2)
 
@@ -115,7 +117,7 @@ def test_the_weight_of_a_mask_counts_against_the_heaviest(scenes, embedder):
     assert [float(targets.weight_BKGG[0, :, i, i].sum()) for i in range(2)] == pytest.approx([1, 0.1])
 
 
-def test_the_engines_api_answers_what_the_detector_does(scenes, embedder, encoder_hash, tmp_path):
+def test_the_engines_api_answers_what_the_detector_does(scenes, embedder, encoder_hash, weights, tmp_path):
     train_detector(SHORT, scenes(6), embedder, tmp_path / "x.safetensors")
     photo = embedder.predictor.embed(scenes(1)[0].pixels())
     found = api.detect_boxes(
@@ -124,8 +126,25 @@ def test_the_engines_api_answers_what_the_detector_does(scenes, embedder, encode
     detector = Detector.load(tmp_path / "x.safetensors")
     assert found == detector.detect(photo.embedding, photo.size, encoder_hash=encoder_hash)
     assert torch.is_grad_enabled()
-    wanted = detector.calibration.threshold_for_precision(0.01)
-    assert api.detector_threshold(tmp_path / "x.safetensors", 0.01) == (wanted.confidence if wanted else None)
+    assert api.proposal_thresholds(tmp_path / "x.safetensors") == detector.quality.calibration.thresholds
+    boxes = [one for one in found if one.confidence >= LEAST_CONFIDENCE]
+    proposed = api.propose_masks(photo.embedding, photo.size, detector=tmp_path / "x.safetensors", checkpoint=weights)
+    assert proposed == masks_of_boxes(embedder.predictor, photo, boxes, detector.quality)
+
+
+def test_a_detector_does_not_judge_the_masks_of_a_decoder_that_it_does_not_know(scenes, embedder, model, tmp_path):
+    train_detector(SHORT, scenes(6), embedder, tmp_path / "x.safetensors")
+    photo = embedder.predictor.embed(scenes(1)[0].pixels())
+    with torch.no_grad():
+        model.mask_decoder.iou_token.weight += 1
+    save_checkpoint(model, tmp_path / "other.safetensors", recipe="test")
+    with pytest.raises(DetectorInvalid, match="confidences are of masks by the decoder"):
+        api.propose_masks(
+            photo.embedding,
+            photo.size,
+            detector=tmp_path / "x.safetensors",
+            checkpoint=tmp_path / "other.safetensors",
+        )
 
 
 def banded(record, top=0, bottom=0):

@@ -145,7 +145,7 @@ function Offered({ review: { detector, proposals } }: { review: Review }) {
     return (
       <Alert color="yellow" title={t('The detector is not sure enough')}>
         {t(
-          'It can promise that {{best}} of its boxes are objects, less than is asked for. More complete photos help.',
+          'It can promise that {{best}} of its masks would be taken as they are, less than is asked for. More complete photos help.',
           {
             best: percent(detector.best_precision ?? 0),
           },
@@ -157,7 +157,7 @@ function Offered({ review: { detector, proposals } }: { review: Review }) {
     <Text size="sm" c="dimmed">
       {t('{{count}} masks offered', { count: proposals.offered })}
       {' · '}
-      {t('{{count}} boxes not sure enough to be offered', { count: proposals.left_out })}
+      {t('{{count}} masks not sure enough to be offered', { count: proposals.left_out })}
       {proposals.preparing > 0 &&
         ` · ${t('{{count}} photos in preparation', { count: proposals.preparing })}`}
     </Text>
@@ -251,7 +251,7 @@ function Rules({ dataset }: { dataset: string }) {
   )
   return (
     <Group align="flex-end" gap="sm">
-      {share(t('Precision'), t('of offered boxes'), 'precision')}
+      {share(t('Precision'), t('of offered masks, taken as they are'), 'precision')}
       {share(t('Verified twice'), t('by different people'), 'verified_twice_share')}
       {share(t('Known answers'), t('hidden among questions'), 'known_share')}
       <Select

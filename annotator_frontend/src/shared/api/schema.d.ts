@@ -1580,7 +1580,7 @@ export interface components {
             threshold: number | null;
             /**
              * Format: double
-             * @description of boxes above it, on the photos of the calibration
+             * @description share of the masks above it that people would take as they are, on the photos of the calibration
              */
             precision: number | null;
             /**
@@ -1590,7 +1590,7 @@ export interface components {
             lower_bound: number | null;
             /**
              * Format: double
-             * @description of objects there, at IoU 0.5
+             * @description share of the objects there that such a mask is made for
              */
             recall: number | null;
             /**

@@ -41,7 +41,12 @@ class Command(BaseCommand):
         add("--test-images", type=int, default=usual["test_images"], help="complete test photos that the gate wants")
         add("--left-for-model", type=float, default=usual["left_for_model"], help="share of the training photos")
         add("--precision", type=float, default=usual["wanted_precision"], help="of automatic masks")
-        add("--proposal-precision", type=float, default=usual["proposal_precision"], help="of the detector's boxes")
+        add(
+            "--proposal-precision",
+            type=float,
+            default=usual["proposal_precision"],
+            help="share of the proposals that are to be taken as they are",
+        )
         add("--everything", type=json.loads, default={}, metavar="JSON", help="settings of everything-mode")
         add("--audit-share", type=float, default=usual["audit_share"], help="of the automatic masks")
         add("--trial", type=int, default=usual["trial"], help="objects drawn for comparison in a semi-automatic round")
