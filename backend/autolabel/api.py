@@ -11,7 +11,14 @@ from rest_framework.views import APIView
 
 from backend.autolabel.calibration import calibration_start, preview_start
 from backend.autolabel.models import AutolabelRun, JobState, Purpose, RunState, Thresholds
-from backend.autolabel.selectors import Selection, autolabel_run_get, images_to_label, progress_of, thresholds_of
+from backend.autolabel.selectors import (
+    Selection,
+    autolabel_run_get,
+    detector_of,
+    images_to_label,
+    progress_of,
+    thresholds_of,
+)
 from backend.autolabel.services import (
     autolabel_run_cancel,
     autolabel_run_pause,
@@ -48,7 +55,20 @@ class SelectionForm(serializers.Serializer):
     search = serializers.CharField(max_length=255, default="", allow_blank=True)
 
 
+PROMPTS_HELP = "a grid of points, or the detector's boxes"
+
+
+class PromptsField(serializers.ChoiceField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=["grid", "boxes"], **options)
+
+
+def prompts_by(detector_id: UUID | None) -> str:
+    return "grid" if detector_id is None else "boxes"
+
+
 class AutolabelRunJson(serializers.ModelSerializer):
+    prompts = serializers.SerializerMethodField(help_text=PROMPTS_HELP)
     counts = JobCountsJson()
     masks = serializers.IntegerField()
     failures = FailureJson(many=True)
@@ -63,6 +83,7 @@ class AutolabelRunJson(serializers.ModelSerializer):
             "state",
             "purpose",
             "checkpoint",
+            "prompts",
             "settings",
             "thresholds",
             "selection",
@@ -80,6 +101,10 @@ class AutolabelRunJson(serializers.ModelSerializer):
     def get_thresholds(self, run: AutolabelRun) -> dict[str, Any] | None:
         return run.thresholds or None
 
+    @extend_schema_field(PromptsField())
+    def get_prompts(self, run: AutolabelRun) -> str:
+        return prompts_by(run.detector_id)
+
     def to_representation(self, run: AutolabelRun) -> dict[str, Any]:
         for name, value in progress_of(run).items():
             setattr(run, name, value)
@@ -89,6 +114,12 @@ class AutolabelRunJson(serializers.ModelSerializer):
 class PreviewForm(serializers.Serializer):
     settings = serializers.DictField(default=dict)
     selection = SelectionForm(default=dict)
+    prompts = PromptsField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text=f"{PROMPTS_HELP}; null: as the calibration chose, else the grid",
+    )
 
 
 class AutolabelForm(PreviewForm):
@@ -121,14 +152,21 @@ class PreviewJson(serializers.Serializer):
 
 
 class ThresholdsJson(serializers.ModelSerializer):
+    prompts = serializers.SerializerMethodField(help_text=f"that they were chosen for: {PROMPTS_HELP}")
+
     class Meta:
         model = Thresholds
         exclude = ["id", "dataset", "created_at"]
+
+    @extend_schema_field(PromptsField())
+    def get_prompts(self, thresholds: Thresholds) -> str:
+        return prompts_by(thresholds.detector_id)
 
 
 class ThresholdsAnswer(serializers.Serializer):
     thresholds = ThresholdsJson(allow_null=True)
     calibration = AutolabelRunJson(allow_null=True, help_text="the one on its way")
+    has_detector = serializers.BooleanField(help_text="whether the live checkpoint has one, whose boxes may be prompts")
 
 
 class CalibrationForm(serializers.Serializer):
@@ -158,6 +196,7 @@ class AutolabelRunsView(APIView):
             by=person(request),
             settings=wanted["settings"],
             thresholds=dict(wanted["thresholds"]) if wanted["thresholds"] else None,
+            prompts=wanted["prompts"],
             selection=selection_of(wanted["selection"]),
         )
         run.refresh_from_db()
@@ -181,8 +220,13 @@ class AutolabelPreviewsView(APIView):
         form = PreviewForm(data=request.data)
         form.is_valid(raise_exception=True)
         selection = selection_of(form.validated_data["selection"])
-        settings = form.validated_data["settings"]
-        run = preview_start(dataset=dataset, by=person(request), settings=settings, selection=selection)
+        run = preview_start(
+            dataset=dataset,
+            by=person(request),
+            settings=form.validated_data["settings"],
+            selection=selection,
+            prompts=form.validated_data["prompts"],
+        )
         run.refresh_from_db()
         return Response(AutolabelRunJson(run).data, status=201)
 
@@ -213,7 +257,9 @@ class ThresholdsView(APIView):
         live = live_checkpoint(dataset.id)
         running = dataset.autolabel_runs.filter(purpose=Purpose.CALIBRATE, state=RunState.RUNNING).first()
         found = thresholds_of(dataset, live) if live else None
-        return Response(ThresholdsAnswer({"thresholds": found, "calibration": running}).data)
+        has_detector = live is not None and detector_of(dataset, live) is not None
+        answer = {"thresholds": found, "calibration": running, "has_detector": has_detector}
+        return Response(ThresholdsAnswer(answer).data)
 
     @extend_schema(operation_id="thresholds_calibrate", request=CalibrationForm, responses={201: AutolabelRunJson})
     def post(self, request: Request, dataset_id: UUID) -> Response:

@@ -12,10 +12,16 @@ from django.db.models.functions import MD5, Cast, Now
 
 from backend.accounts.models import User
 from backend.autolabel.errors import NothingToCalibrateOn, NothingToLabel
-from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, Purpose, RunState, Thresholds
-from backend.autolabel.selectors import Selection, images_to_calibrate_on, images_to_label, thresholds_of
-from backend.autolabel.services import autolabel_run_cancel, run_begin, settings_check
-from backend.autolabel.thresholds import Candidate, Chosen, choose
+from backend.autolabel.models import UNFINISHED, AutolabelRun, Detector, JobState, Purpose, RunState, Thresholds
+from backend.autolabel.selectors import (
+    Selection,
+    detector_of,
+    images_to_calibrate_on,
+    images_to_label,
+    thresholds_of,
+)
+from backend.autolabel.services import autolabel_run_cancel, detector_for, run_begin, settings_check
+from backend.autolabel.thresholds import Candidate, Chosen, choose, is_better
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
@@ -28,11 +34,15 @@ FIT_ASKED_AGAIN_AFTER, FIT_WITHIN = timedelta(minutes=2), timedelta(days=1)
 
 
 @transaction.atomic
-def preview_start(*, dataset: Dataset, by: User, settings: dict[str, Any], selection: Selection) -> AutolabelRun:
+def preview_start(
+    *, dataset: Dataset, by: User, settings: dict[str, Any], selection: Selection, prompts: str | None = None
+) -> AutolabelRun:
     """Candidates of a few photos of a selection, the same few each time. An unfinished preview is given up.
 
+    Args:
+        prompts: see `autolabel_run_start`.
     Raises:
-        SettingsRefused, NothingToLabel.
+        SettingsRefused, NothingToLabel, NoDetector.
     """
     settings_check(settings, {})
     mixed = images_to_label(dataset, selection).order_by(MD5(Cast("id", TextField())))
@@ -40,7 +50,13 @@ def preview_start(*, dataset: Dataset, by: User, settings: dict[str, Any], selec
     if not sampled:
         raise NothingToLabel("There is no photo in this selection that may be labelled automatically.")
     return _instead(
-        dataset=dataset, purpose=Purpose.PREVIEW, by=by, settings=settings, selection=asdict(selection), images=sampled
+        dataset=dataset,
+        purpose=Purpose.PREVIEW,
+        by=by,
+        detector=detector_for(dataset, deployment_ensure(dataset=dataset), prompts),
+        settings=settings,
+        selection=asdict(selection),
+        images=sampled,
     )
 
 
@@ -48,7 +64,8 @@ def preview_start(*, dataset: Dataset, by: User, settings: dict[str, Any], selec
 def calibration_start(
     *, dataset: Dataset, by: User | None, precision: float | None = None, settings: dict[str, Any] | None = None
 ) -> AutolabelRun:
-    """Have the live checkpoint's thresholds chosen; an unfinished calibration is given up.
+    """Have the live checkpoint's thresholds chosen: for a grid of points or for the detector's boxes, whichever finds more
+    at the precision that is wanted. An unfinished calibration is given up.
 
     Args:
         precision: share of masks that shall be good; None: as the last time.
@@ -70,6 +87,7 @@ def calibration_start(
         dataset=dataset,
         purpose=Purpose.CALIBRATE,
         by=by,
+        detector=detector_of(dataset, deployment_ensure(dataset=dataset)),
         settings=settings or {},
         selection={"precision": precision, "complete": complete},
         images=found,
@@ -121,29 +139,38 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> T
     """
     done = run.jobs.filter(state=JobState.DONE).values_list("image_id", "candidates")
     rows = [(image, kept) for image, kept in done if kept is not None]
-    candidates = [
-        Candidate(
-            one["predicted_iou"],
-            one["stability"],
-            one["iou"],
-            None if one["truth"] is None else (str(image), one["truth"]),
-        )
-        for image, kept in rows
-        for one in kept["masks"]
-    ]
-    truths = sum(kept["truths"] for _, kept in rows)
-    wanted = run.selection["precision"]
-    chosen = choose([*candidates, *audited], truths, wanted)
-    return _remember(run, chosen, photos=len(rows), audited=len(audited))
+    truths, wanted = sum(kept["truths"] for _, kept in rows), run.selection["precision"]
+
+    def chosen_of(kind: str, further: Sequence[Candidate]) -> Chosen:
+        candidates = [
+            Candidate(
+                one["predicted_iou"],
+                one["stability"],
+                one["iou"],
+                None if one["truth"] is None else (str(image), one["truth"]),
+            )
+            for image, kept in rows
+            for one in kept.get(kind, [])
+        ]
+        return choose([*candidates, *further], truths, wanted)
+
+    by_grid = chosen_of("masks", [one for one in audited if not one.of_box])
+    by_boxes = None if run.detector is None else chosen_of("boxes", [one for one in audited if one.of_box])
+    if by_boxes is not None and is_better(by_boxes, by_grid):
+        counted = sum(one.of_box for one in audited)
+        return _remember(run, by_boxes, detector=run.detector, photos=len(rows), audited=counted)
+    counted = sum(not one.of_box for one in audited)
+    return _remember(run, by_grid, detector=None, photos=len(rows), audited=counted)
 
 
 @transaction.atomic
-def _remember(run: AutolabelRun, chosen: Chosen, *, photos: int, audited: int) -> Thresholds:
+def _remember(run: AutolabelRun, chosen: Chosen, *, detector: Detector | None, photos: int, audited: int) -> Thresholds:
     fitted, _ = Thresholds.objects.update_or_create(
         dataset_id=run.dataset_id,
         checkpoint_id=run.checkpoint_id,
         defaults={
             "calibration": run,
+            "detector": detector,
             "wanted_precision": run.selection["precision"],
             "min_predicted_iou": chosen.min_predicted_iou,
             "min_stability": chosen.min_stability,
@@ -166,6 +193,7 @@ def _remember(run: AutolabelRun, chosen: Chosen, *, photos: int, audited: int) -
         dataset=run.dataset_id,
         checkpoint=str(run.checkpoint_id),
         attained=chosen.attained,
+        prompts="grid" if detector is None else "boxes",
         audited=audited,
     )
     fitted.refresh_from_db()

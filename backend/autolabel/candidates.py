@@ -1,20 +1,58 @@
-"""Masks that are looked at and not kept: to choose thresholds by eye (preview), or by what people drew (calibration)."""
+"""What a run finds on a photo; and what is kept where masks are only looked at: to choose thresholds by eye (preview), or by
+what people drew (calibration)."""
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.annotation.selectors import masks_by_people
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose
+from backend.common.storage import get_storage
+from engine import api as engine
 from engine import masks as run_lengths
 
 #: What thresholds can be chosen from: everything above these.
 LOOSEST = {"min_predicted_iou": 0.0, "min_stability": 0.0}
+#: The detector's own confidence that people would take a mask.
+AS_LIKELY_AS_NOT = 0.5
 #: Longest side of a preview's masks, in pixels: that of the thumbnails.
 PREVIEW_SIDE = 256
 
 
-def engine_settings(run: AutolabelRun) -> dict[str, Any]:
+def found_on(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int, int]) -> list[Any]:
+    """What a run finds on a photo, by its prompts and above its thresholds, most confident first.
+
+    Raises:
+        EngineError.
+    """
+    least = run.thresholds.get("min_stability", 0.0) if run.purpose == Purpose.LABEL else 0.0
+    found = by_boxes(run, embedding, size) if run.detector is not None else by_grid(run, embedding, size)
+    return [one for one in found if one.stability_score >= least]
+
+
+def by_grid(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int, int]) -> list[Any]:
+    """`engine.inference.everything.ProposedMask`s."""
+    with get_storage().local(run.checkpoint.storage_key) as weights:
+        return list(engine.label_everything(embedding, size, checkpoint=weights, settings=_engine_settings(run)))
+
+
+def by_boxes(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int, int]) -> list[Any]:
+    """`engine.detector.quality.BoxMask`s. Of the settings only predicted IoU and stability say something about boxes."""
+    assert run.detector is not None
+    storage = get_storage()
+    with storage.local(run.checkpoint.storage_key) as weights, storage.local(run.detector.storage_key) as file:
+        found = engine.propose_masks(embedding, size, detector=file, checkpoint=weights)
+    if run.purpose != Purpose.LABEL:
+        return list(found)
+    limits = {**run.settings, **run.thresholds}
+    if not {"min_predicted_iou", "min_stability"} & set(limits):  # nobody has said what a mask must have
+        return [one for one in found if one.confidence >= AS_LIKELY_AS_NOT]
+    iou, stability = limits.get("min_predicted_iou", 0.0), limits.get("min_stability", 0.0)
+    return [one for one in found if one.predicted_iou > iou and one.stability_score >= stability]
+
+
+def _engine_settings(run: AutolabelRun) -> dict[str, Any]:
     """What the engine is asked for.
 
     Where thresholds were chosen among candidates, stability is applied to what is left after suppression, in a run as in its
@@ -28,13 +66,9 @@ def engine_settings(run: AutolabelRun) -> dict[str, Any]:
     return {**run.settings, **run.thresholds, "min_stability": LOOSEST["min_stability"]}
 
 
-def candidates_of(job: AutolabelJob, proposals: list[Any]) -> dict[str, Any] | None:
-    """What is kept of a photo's candidates, by the purpose of the run."""
-    if job.run.purpose == Purpose.PREVIEW:
-        return {"masks": [_shrunk(one) for one in proposals], "truths": 0}
-    if job.run.purpose == Purpose.CALIBRATE:
-        return _compared(job, proposals)
-    return None
+def preview_of(found: list[Any]) -> dict[str, Any]:
+    """What is kept of a photo's candidates to be looked at."""
+    return {"masks": [_shrunk(one) for one in found], "truths": 0}
 
 
 def _figures(proposal: Any) -> dict[str, Any]:
@@ -54,12 +88,20 @@ def _shrunk(proposal: Any) -> dict[str, Any]:
     return {**_figures(proposal), "area": proposal.area, "size": list(size), "counts": small["counts"]}
 
 
-def _compared(job: AutolabelJob, proposals: list[Any]) -> dict[str, Any]:
-    """Each candidate with the person's mask that fits it best."""
-    drawn = masks_by_people().filter(image=job.image).order_by("id")
+def calibration_of(job: AutolabelJob, embedding: NDArray[np.float16]) -> dict[str, Any]:
+    """What both kinds of prompts find on a photo, each candidate with the person's mask that fits it best."""
+    image, run = job.image, job.run
+    drawn = masks_by_people().filter(image=image).order_by("id")
     truths = [
-        run_lengths.Rle(size=list(job.image.size), counts=counts) for counts in drawn.values_list("counts", flat=True)
+        run_lengths.Rle(size=list(image.size), counts=counts) for counts in drawn.values_list("counts", flat=True)
     ]
+    kept = {"masks": _compared(by_grid(run, embedding, image.size), truths), "truths": len(truths)}
+    if run.detector is not None:
+        kept["boxes"] = _compared(by_boxes(run, embedding, image.size), truths)
+    return kept
+
+
+def _compared(proposals: list[Any], truths: list[run_lengths.Rle]) -> list[dict[str, Any]]:
     compared = [{**_figures(one), "iou": 0.0, "truth": None} for one in proposals]
     if truths and proposals:
         iou_NM = run_lengths.iou([one.rle for one in proposals], truths)
@@ -67,4 +109,4 @@ def _compared(job: AutolabelJob, proposals: list[Any]) -> dict[str, Any]:
             row["truth"] = int(best)
         for row, value in zip(compared, iou_NM.max(axis=1), strict=True):
             row["iou"] = round(float(value), 4)
-    return {"masks": compared, "truths": len(truths)}
+    return compared

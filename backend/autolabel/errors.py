@@ -22,6 +22,10 @@ class SettingsRefused(DomainError):
     status: ClassVar[int] = 400
 
 
+class NoDetector(DomainError):
+    code: ClassVar[str] = "no_detector"
+
+
 class AutolabelRunNotRunning(DomainError):
     code: ClassVar[str] = "autolabel_run_not_running"
 

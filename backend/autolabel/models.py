@@ -41,6 +41,8 @@ class JobState(models.TextChoices):
 class AutolabelRun(Row):
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="autolabel_runs")
     checkpoint = models.ForeignKey(Checkpoint, models.RESTRICT, related_name="+")
+    # Whose boxes the model is asked with; null: a grid of points. A calibration tries both.
+    detector = models.ForeignKey("Detector", models.RESTRICT, null=True, related_name="+")
     purpose = models.CharField(max_length=9, choices=Purpose.choices, default=Purpose.LABEL)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     selection = models.JSONField(default=dict)  # of which photos: {"which", "search"}
@@ -71,7 +73,8 @@ class AutolabelJob(Row):
     error = models.TextField(blank=True)
     mask_count = models.PositiveIntegerField(default=0)
     seconds = models.FloatField(null=True)
-    candidates = models.JSONField(null=True)  # of previews and calibrations: {"masks": [...], "truths": number}
+    # Of previews and calibrations: {"masks": [...], "truths": number}; where both prompts are tried, the boxes' as "boxes".
+    candidates = models.JSONField(null=True)
     asked_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -102,6 +105,8 @@ class Thresholds(Row):
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="thresholds")
     checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, related_name="thresholds")
     calibration = models.ForeignKey(AutolabelRun, models.SET_NULL, null=True, related_name="+")
+    # With whose boxes more objects are found at that precision than with a grid of points; null: the grid does.
+    detector = models.ForeignKey("Detector", models.RESTRICT, null=True, related_name="+")
     wanted_precision = models.FloatField()
     min_predicted_iou = models.FloatField()
     min_stability = models.FloatField()

@@ -20,6 +20,7 @@ from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.autolabel.doubt import corrected_shares, doubt_of, photo_doubt
 from backend.autolabel.errors import NothingFailed
 from backend.autolabel.models import Detector, JobState, Proposal, ProposalJob, ReviewRules
+from backend.autolabel.prompts import prompts_of
 from backend.autolabel.selectors import detector_of, images_to_propose, proposals_failed, rules_of
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
@@ -190,13 +191,6 @@ def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> float:
     Mask.objects.bulk_create(masks, batch_size=500)
     Proposal.objects.bulk_create(proposals, batch_size=500)
     return mean
-
-
-def prompts_of(one: Any) -> list[dict[str, Any]]:
-    """What the model was asked, as masks keep it."""
-    if one.is_click:
-        return [{"kind": "point", "at": [round(edge, 2) for edge in one.prompt_point], "label": 1}]
-    return [{"kind": "box", "box": [round(edge, 2) for edge in one.prompt_box]}]
 
 
 def _unit(of: UUID) -> float:

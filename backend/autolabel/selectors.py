@@ -67,12 +67,9 @@ def thresholds_of(dataset: Dataset, checkpoint: Checkpoint) -> Thresholds | None
     return Thresholds.objects.filter(dataset=dataset, checkpoint=checkpoint).first()
 
 
-def calibrated(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, float]:
-    """What a run goes by; {} where there was no calibration."""
-    found = thresholds_of(dataset, checkpoint)
-    if found is None:
-        return {}
-    return {"min_predicted_iou": found.min_predicted_iou, "min_stability": found.min_stability}
+def limits_of(thresholds: Thresholds) -> dict[str, float]:
+    """What a run goes by."""
+    return {"min_predicted_iou": thresholds.min_predicted_iou, "min_stability": thresholds.min_stability}
 
 
 def autolabel_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -> AutolabelRun:

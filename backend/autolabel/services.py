@@ -17,15 +17,31 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
-from backend.autolabel.candidates import candidates_of, engine_settings
+from backend.autolabel.candidates import calibration_of, found_on, preview_of
 from backend.autolabel.doubt import corrected_shares, doubt_of, photo_doubt
-from backend.autolabel.errors import AutolabelRunNotRunning, AutolabelRunUnfinished, NothingToLabel, SettingsRefused
-from backend.autolabel.models import UNFINISHED, AutolabelJob, AutolabelRun, JobState, Purpose, RunState
-from backend.autolabel.selectors import AT_WORK, EVERY_WAITING, Selection, calibrated, images_to_label
+from backend.autolabel.errors import (
+    AutolabelRunNotRunning,
+    AutolabelRunUnfinished,
+    NoDetector,
+    NothingToLabel,
+    SettingsRefused,
+)
+from backend.autolabel.models import UNFINISHED, AutolabelJob, AutolabelRun, Detector, JobState, Purpose, RunState
+from backend.autolabel.prompts import prompts_of
+from backend.autolabel.selectors import (
+    AT_WORK,
+    EVERY_WAITING,
+    Selection,
+    detector_of,
+    images_to_label,
+    limits_of,
+    thresholds_of,
+)
+from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
 from backend.common.events import event_record
-from backend.common.storage import get_storage, read
+from backend.common.storage import read
 from backend.common.stream import publish
 from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset, Image
@@ -47,6 +63,7 @@ def autolabel_run_start(
     by: User,
     settings: dict[str, Any],
     thresholds: dict[str, float] | None = None,
+    prompts: str | None = None,
     selection: Selection = EVERY_WAITING,
 ) -> AutolabelRun:
     """Begin a run over a set of photos.
@@ -54,14 +71,18 @@ def autolabel_run_start(
     Args:
         settings: of `engine.inference.settings.EverythingSettings`.
         thresholds: min_predicted_iou and min_stability; None: the calibrated ones, unless `settings` name their own.
+        prompts: "grid": of points; "boxes": the detector's; None: those that the calibration chose, else the grid.
         selection: which photos; never those for testing, nor those that people have worked on.
     Raises:
-        SettingsRefused, NothingToLabel; AutolabelRunUnfinished: one at a time per dataset.
+        SettingsRefused, NothingToLabel, NoDetector; AutolabelRunUnfinished: one at a time per dataset.
     """
     checkpoint = deployment_ensure(dataset=dataset)
+    detector = detector_for(dataset, checkpoint, prompts)
     if thresholds is None:
         own = {"min_predicted_iou", "min_stability"} & set(settings)
-        thresholds = {} if own else calibrated(dataset, checkpoint)
+        chosen = None if own else thresholds_of(dataset, checkpoint)
+        # Those of the other prompts say nothing about these.
+        thresholds = limits_of(chosen) if chosen is not None and chosen.detector == detector else {}
     settings_check(settings, thresholds)
     images = list(images_to_label(dataset, selection).order_by("created_at").values_list("id", flat=True))
     if not images:
@@ -69,6 +90,7 @@ def autolabel_run_start(
     run = run_begin(
         dataset=dataset,
         checkpoint=checkpoint,
+        detector=detector,
         purpose=Purpose.LABEL,
         by=by,
         settings=settings,
@@ -78,6 +100,23 @@ def autolabel_run_start(
     )
     event_record("autolabel_run.started", subject=run.id, dataset=dataset.id, by=by, images=len(images))
     return run
+
+
+def detector_for(dataset: Dataset, checkpoint: Checkpoint, prompts: str | None) -> Detector | None:
+    """Whose boxes a run takes; None: the grid. The calibration's thresholds hold for its own detector alone.
+
+    Raises:
+        NoDetector: boxes are asked for, and there is no detector for this checkpoint.
+    """
+    chosen = thresholds_of(dataset, checkpoint)
+    if prompts == "grid" or (prompts is None and chosen is None):
+        return None
+    if chosen is not None and (prompts is None or chosen.detector is not None):
+        return chosen.detector
+    detector = detector_of(dataset, checkpoint)
+    if detector is None:
+        raise NoDetector("There is no detector for the live model yet: one is trained with the next retraining.")
+    return detector
 
 
 def settings_check(settings: dict[str, Any], thresholds: dict[str, float]) -> None:
@@ -124,7 +163,11 @@ def _wake_next(run_id: UUID) -> None:
 
 def autolabel_job_run(*, job_id: UUID | str) -> None:
     """Label one photo. Running this twice leaves exactly what running it once leaves."""
-    job = AutolabelJob.objects.select_related("image__dataset", "run__checkpoint").filter(id=job_id).first()
+    job = (
+        AutolabelJob.objects.select_related("image__dataset", "run__checkpoint", "run__detector")
+        .filter(id=job_id)
+        .first()
+    )
     if job is None or job.state != JobState.WAITING or job.run.state != RunState.RUNNING:
         return
     if job.attempts >= MAX_ATTEMPTS:  # each of them took its worker along
@@ -136,12 +179,12 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
         # Seconds of model time: no transaction is open and no row is locked meanwhile.
         embedding = embedding_ready(image=image, encoder_hash=checkpoint.encoder_hash)
         values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
-        with get_storage().local(checkpoint.storage_key) as weights:
-            asked = engine_settings(job.run)
-            proposals = engine.label_everything(values, image.size, checkpoint=weights, settings=asked)
-        least = job.run.thresholds.get("min_stability", 0.0)
-        proposals = [proposal for proposal in proposals if proposal.stability_score >= least]
-        candidates = candidates_of(job, proposals)
+        candidates, proposals = None, []
+        if job.run.purpose == Purpose.CALIBRATE:
+            candidates = calibration_of(job, values)
+        else:
+            proposals = found_on(job.run, values, image.size)
+            candidates = preview_of(proposals) if job.run.purpose == Purpose.PREVIEW else None
     except DATABASE_AWAY:
         raise
     except Exception as error:  # whatever it is: a job that raises would be asked for again without end
@@ -157,7 +200,8 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
         waiting = AutolabelJob.objects.filter(id=job.id, state=JobState.WAITING, run__state__in=UNFINISHED)
         done = {"state": JobState.DONE, "finished_at": Now(), "seconds": time.monotonic() - began}
         if job.run.purpose != Purpose.LABEL:
-            waiting.update(**done, mask_count=len(proposals), candidates=candidates)
+            count = len(candidates["masks"]) if candidates else 0
+            waiting.update(**done, mask_count=count, candidates=candidates)
         elif _a_person_was_faster(image, again=job.run.selection.get("which", "waiting") != "waiting"):
             waiting.update(state=JobState.SKIPPED, finished_at=Now())
         elif waiting.update(**done, mask_count=len(proposals)):  # else another delivery was faster; its masks stand
@@ -185,8 +229,11 @@ def _mask_of(proposal: Any, job: AutolabelJob) -> Mask:
         checkpoint=job.run.checkpoint,
         predicted_iou=proposal.predicted_iou,
         stability=proposal.stability_score,
-        crop_box=list(proposal.crop_box),
-        prompts=[{"kind": "point", "at": list(proposal.point), "label": 1}],
+        # The grid's masks say of which crop they are; those of boxes are of the whole photo.
+        crop_box=None if job.run.detector else list(proposal.crop_box),
+        prompts=prompts_of(proposal)
+        if job.run.detector
+        else [{"kind": "point", "at": list(proposal.point), "label": 1}],
         content_hash=hashlib.sha256(counts.encode()).hexdigest(),
     )
 

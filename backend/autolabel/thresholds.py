@@ -23,12 +23,14 @@ class Candidate:
     """Attributes:
     iou: with the person's mask that fits best.
     truth: which one that is; None: of an audit, where only the mask was looked at.
+    of_box: of an audit, a mask by a detector's box.
     """
 
     predicted_iou: float
     stability: float
     iou: float
     truth: tuple[str, int] | None = None
+    of_box: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,17 @@ def choose(candidates: Sequence[Candidate], truths: int, wanted: float) -> Chose
         int(found_IS[iou, stability]) / truths if truths else None,
         number,
     )
+
+
+def is_better(one: Chosen, other: Chosen) -> bool:
+    """Whether thresholds are to be preferred to others: those that give the precision, then those that find more objects."""
+    return _worth(one) > _worth(other)
+
+
+def _worth(chosen: Chosen) -> tuple[bool, float, float]:
+    # Where the precision is not to be had, coming near it counts for more than finding much.
+    figures = (chosen.recall or 0.0, chosen.precision or 0.0)
+    return (chosen.attained, *(figures if chosen.attained else figures[::-1]))
 
 
 def _nothing(truths: int) -> Chosen:

@@ -163,10 +163,10 @@ def audit_refit(*, dataset: Dataset) -> None:
     """
     for checkpoint in refits_due(dataset):
         own = done_pairs(dataset).filter(mask__checkpoint=checkpoint)
-        figures = list(own.values_list("mask__predicted_iou", "mask__stability", "iou"))
+        figures = list(own.values_list("mask__predicted_iou", "mask__stability", "iou", "mask__crop_box"))
         audited = [
-            Candidate(confidence, stability, iou)
-            for confidence, stability, iou in figures
+            Candidate(confidence, stability, iou, of_box=crop_box is None)
+            for confidence, stability, iou, crop_box in figures
             if confidence is not None and stability is not None and iou is not None
         ]
         try:

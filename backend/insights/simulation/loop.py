@@ -213,7 +213,8 @@ class Simulation:
         admin.set_stage("automatic")
         began = time.monotonic()
         thresholds = admin.calibrate()
-        self.say(f"thresholds: {thresholds['min_predicted_iou']}, {thresholds['min_stability']}; calibration says "
+        self.say(f"thresholds: {thresholds['min_predicted_iou']}, {thresholds['min_stability']}, "
+                 f"prompts: {thresholds['prompts']}; calibration says "
                  f"precision {thresholds['precision']}, recall {thresholds['recall']}")  # fmt: skip
         calibrated, began = time.monotonic() - began, time.monotonic()
         run = admin.label()

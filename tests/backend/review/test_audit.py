@@ -219,7 +219,8 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_pho
 
     before = thresholds_fit(run=run).min_predicted_iou
     masks = automatic(photo, 30)
-    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=0.55, stability=0.9)
+    of_the_grid = {"predicted_iou": 0.55, "stability": 0.9, "crop_box": [0, 0, photo.width, photo.height]}
+    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(**of_the_grid)
     plan(share=1)
     audits_sample()
     audit(lambda client, assignment, mask: client.delete(f"/api/masks/{mask['id']}/"))

@@ -75,6 +75,8 @@ function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
                 stability: fixed(found.min_stability, 2),
               })
             : t('The thresholds were not calibrated for this model yet.')}
+          {found &&
+            `, ${found.prompts === 'boxes' ? t('with the detector’s boxes') : t('with a grid of points')}`}
           {found && !found.attained && (
             <Badge color="yellow" variant="light" ml="xs">
               {t('Not attained')}

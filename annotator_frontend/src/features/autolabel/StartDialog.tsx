@@ -19,6 +19,7 @@ import { masksInWords, photosInWords } from '@/shared/ui/words'
 import {
   type Limits,
   type Preview,
+  type Prompts,
   type Selection,
   usePreview,
   useSelection,
@@ -39,7 +40,11 @@ const COLOURS: readonly Layer['colour'][] = [
 
 /** Which photos, and how sure a mask has to be: seen on a few photos before anything is kept. */
 export function StartDialog({ dataset, onClose }: { dataset: string; onClose: () => void }) {
-  const calibrated = useThresholds(dataset).data?.thresholds
+  const known = useThresholds(dataset).data
+  const [wantedPrompts, setWantedPrompts] = useState<Prompts | null>(null)
+  const prompts = wantedPrompts ?? known?.thresholds?.prompts ?? 'grid'
+  const isOfOthers = known?.thresholds != null && known.thresholds.prompts !== prompts
+  const calibrated = isOfOthers ? null : known?.thresholds
   const [selection, setSelection] = useState<Selection>({ which: 'waiting', search: '' })
   const [asked] = useDebouncedValue(selection, 300)
   const photos = useSelection(dataset, asked).data?.photos
@@ -77,6 +82,27 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
             {photos !== undefined && photosInWords(photos)}
           </Text>
         </Group>
+        <Group gap="sm">
+          <Text size="sm">{t('The model is asked with')}</Text>
+          <SegmentedControl
+            aria-label={t('The model is asked with')}
+            size="xs"
+            value={prompts}
+            onChange={value => {
+              setWantedPrompts(value as Prompts)
+              setPreviewId(null)
+            }}
+            data={[
+              { value: 'grid', label: t('a grid of points') },
+              { value: 'boxes', label: t('the detector’s boxes'), disabled: !known?.has_detector },
+            ]}
+          />
+          {known && !known.has_detector && (
+            <Text size="xs" c="dimmed">
+              {t('The live model has no detector yet; the next retraining trains one.')}
+            </Text>
+          )}
+        </Group>
         <Text size="sm" c="dimmed">
           {t('Photos that people worked on, and those for testing, are never taken.')}{' '}
           {calibrated
@@ -89,7 +115,9 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
                   },
                 )
               : t('No thresholds give the precision that was asked for; these come nearest.')
-            : t('The thresholds were not calibrated for this model yet.')}
+            : isOfOthers
+              ? t('The thresholds were calibrated for the other prompts; look at the preview.')
+              : t('The thresholds were not calibrated for this model yet.')}
         </Text>
         <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
           <Limit
@@ -109,7 +137,12 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
               variant="default"
               disabled={!photos}
               loading={startPreview.isPending}
-              onClick={() => startPreview.mutate(asked, { onSuccess: ({ id }) => setPreviewId(id) })}
+              onClick={() =>
+                startPreview.mutate(
+                  { selection: asked, prompts },
+                  { onSuccess: ({ id }) => setPreviewId(id) },
+                )
+              }
             >
               {t('Look at 20 photos first')}
             </Button>
@@ -124,7 +157,9 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
           <Button
             disabled={!photos}
             loading={start.isPending}
-            onClick={() => start.mutate({ selection: asked, thresholds: limits }, { onSuccess: onClose })}
+            onClick={() =>
+              start.mutate({ selection: asked, prompts, thresholds: limits }, { onSuccess: onClose })
+            }
           >
             {t('Label {{photos}}', { photos: photosInWords(photos ?? 0) })}
           </Button>

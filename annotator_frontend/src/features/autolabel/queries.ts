@@ -6,6 +6,7 @@ export type AutolabelRun = Schemas['AutolabelRunJson']
 export type Selection = Required<Schemas['SelectionFormRequest']>
 export type Limits = Schemas['ThresholdsForm']
 export type Preview = Schemas['PreviewJson']
+export type Prompts = AutolabelRun['prompts']
 
 const at = (dataset: string) => ({ params: { path: { dataset_id: dataset } } })
 const of = (run: string) => ({ params: { path: { run_id: run } } })
@@ -60,10 +61,8 @@ export function useStart(dataset: string) {
 }
 
 export function useStartPreview(dataset: string) {
-  return useChange(dataset, (selection: Selection) =>
-    answer(
-      api.POST('/api/datasets/{dataset_id}/autolabel-previews/', { ...at(dataset), body: { selection } }),
-    ),
+  return useChange(dataset, (body: { selection: Selection; prompts: Prompts }) =>
+    answer(api.POST('/api/datasets/{dataset_id}/autolabel-previews/', { ...at(dataset), body })),
   )
 }
 

@@ -1398,6 +1398,13 @@ export interface components {
                 [key: string]: unknown;
             };
             selection?: components["schemas"]["SelectionFormRequest"];
+            /**
+             * @description a grid of points, or the detector's boxes; null: as the calibration chose, else the grid
+             *
+             *     * `grid` - grid
+             *     * `boxes` - boxes
+             */
+            prompts?: (components["schemas"]["PromptsEnum"] | components["schemas"]["NullEnum"]) | null;
             thresholds?: components["schemas"]["ThresholdsFormRequest"] | null;
         };
         AutolabelRunJson: {
@@ -1407,6 +1414,8 @@ export interface components {
             readonly purpose: components["schemas"]["PurposeEnum"];
             /** Format: uuid */
             readonly checkpoint: string;
+            /** @description a grid of points, or the detector's boxes */
+            readonly prompts: components["schemas"]["PromptsEnum"];
             readonly settings: unknown;
             readonly thresholds: components["schemas"]["ThresholdsForm"] | null;
             readonly selection: unknown;
@@ -2259,6 +2268,13 @@ export interface components {
                 [key: string]: unknown;
             };
             selection?: components["schemas"]["SelectionFormRequest"];
+            /**
+             * @description a grid of points, or the detector's boxes; null: as the calibration chose, else the grid
+             *
+             *     * `grid` - grid
+             *     * `boxes` - boxes
+             */
+            prompts?: (components["schemas"]["PromptsEnum"] | components["schemas"]["NullEnum"]) | null;
         };
         PreviewJson: {
             run: components["schemas"]["AutolabelRunJson"];
@@ -2309,6 +2325,12 @@ export interface components {
             box?: number[];
             words?: string;
         };
+        /**
+         * @description * `grid` - grid
+         *     * `boxes` - boxes
+         * @enum {string}
+         */
+        PromptsEnum: "grid" | "boxes";
         ProposalCountsJson: {
             preparing: number;
             failed: number;
@@ -2656,6 +2678,8 @@ export interface components {
             thresholds: components["schemas"]["ThresholdsJson"] | null;
             /** @description the one on its way */
             calibration: components["schemas"]["AutolabelRunJson"] | null;
+            /** @description whether the live checkpoint has one, whose boxes may be prompts */
+            has_detector: boolean;
         };
         ThresholdsForm: {
             /** Format: double */
@@ -2670,6 +2694,8 @@ export interface components {
             min_stability: number;
         };
         ThresholdsJson: {
+            /** @description that they were chosen for: a grid of points, or the detector's boxes */
+            readonly prompts: components["schemas"]["PromptsEnum"];
             /** Format: double */
             wanted_precision: number;
             /** Format: double */
@@ -2696,6 +2722,8 @@ export interface components {
             checkpoint: string;
             /** Format: uuid */
             calibration?: string | null;
+            /** Format: uuid */
+            detector?: string | null;
         };
         TokenFormRequest: {
             token: string;
