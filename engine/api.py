@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.data.origins import HUMAN_WEIGHT
 from engine.detector.files import DetectorInfo, describe_detector
 from engine.errors import CheckpointInvalid
+from engine.inference.correcting import Correcting
 from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 
@@ -33,6 +34,7 @@ __all__ = [
     "DEFAULT_CHECKPOINT",
     "HUMAN_WEIGHT",
     "CheckpointInfo",
+    "Correcting",
     "DetectorInfo",
     "answer_prompt",
     "click_on_larger_error",
@@ -48,7 +50,7 @@ __all__ = [
     "label_everything",
     "learns_encoder",
     "logits_to_mask",
-    "points_for_decoder",
+    "prompt_for_decoder",
     "proposal_thresholds",
     "propose_masks",
     "recipes",
@@ -220,18 +222,26 @@ def export_decoder(checkpoint: Path, out: Path) -> None:
     export_decoder_onnx(load_checkpoint(checkpoint), out)
 
 
-def points_for_decoder(
-    points: Sequence[tuple[float, float]], size: tuple[int, int], input_side: int
-) -> NDArray[np.float32]:
-    """Clicks as the exported decoder takes them: (N, 2). Loads no torch.
+def prompt_for_decoder(
+    points: Sequence[tuple[float, float]],
+    labels: Sequence[int],
+    box: tuple[float, float, float, float] | None,
+    size: tuple[int, int],
+    input_side: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A prompt as the exported decoder takes it: (N, 2) and (N,), as published. Loads no torch.
 
     Args:
         points: (x, y) in pixels of the upright photo.
         size: (height, width) of the photo in pixels.
         input_side: of the checkpoint.
     """
-    labels = np.ones(len(points), np.int64)
-    return to_model_frame(np.array(points, np.float64), labels, scale_to_model(size, input_side))
+    corners = [] if box is None else [box[:2], box[2:]]
+    labels_N = np.array([*labels, *([] if box is None else (2, 3))], np.int64)
+    coords_N2 = to_model_frame(np.array([*points, *corners], np.float64), labels_N, scale_to_model(size, input_side))
+    if box is None:  # a padding point where there is no box
+        return np.concatenate([coords_N2, np.zeros((1, 2), np.float32)]), np.array([*labels, -1], np.float32)
+    return coords_N2, labels_N.astype(np.float32)
 
 
 def innermost_point(

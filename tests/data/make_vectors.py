@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engine import masks as run_lengths
+from engine.inference.correcting import Correcting
 from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
 
 FOLDER = Path(__file__).parent
@@ -107,9 +108,49 @@ def logits() -> list[dict]:
     return cases
 
 
+def correcting() -> list[dict]:
+    """Clicks on masks that are there, and answers to them: what goes in, and what is taken."""
+    cases = []
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        size = height, width = (31, 44) if seed % 2 else (40, 26)
+        before = blobs(height, width, seed)
+        before[rng.random(size) < 0.03] ^= True  # specks: people's masks are not smooth
+        now = before if seed % 3 else np.roll(before, 2, 1)
+        answer = np.roll(now, int(rng.integers(1, 4)), 0) if seed % 4 else blobs(height, width, seed + 100)
+        wrong = np.argwhere(answer != now)
+        clicks = [
+            {"kind": "point", "at": [float(x) + 0.5, float(y) + 0.5], "label": int(answer[y, x])}
+            for y, x in wrong[rng.integers(len(wrong), size=1 + seed % 3)]
+        ]
+        said = [
+            {"kind": "point", "at": [float(x) + 0.5, float(y) + 0.5], "label": int(rng.integers(2))}
+            for x, y in rng.integers((width, height), size=(int(rng.integers(4)), 2))
+        ]
+        if seed % 2:
+            said.append({"kind": "box", "box": [2.5, 3.0, width - 4.0, height - 2.25]})
+        of = Correcting(before, said, is_models=seed % 5 < 2)
+        points, labels = [one["at"] for one in clicks], [one["label"] for one in clicks]
+        given, given_labels, box = of.prompt(now, points, labels)
+        masks = {"mask": before, "now": now, "answer": answer, "taken": of.taken(now, answer, points, labels)}
+        cases.append(
+            {
+                "size": list(size),
+                **{name: run_lengths.encode(mask)["counts"] for name, mask in masks.items()},
+                "said": said,
+                "is_models": of.is_models,
+                "clicks": clicks,
+                "points": [[*at, label] for at, label in zip(given, given_labels, strict=True)],
+                "box": box,
+            }
+        )
+    return cases
+
+
 def main(arguments: list[str]) -> int:
     stale = []
-    for name, make in (("rle", rle), ("nasty", nasty), ("model_frame", model_frame), ("logits_to_mask", logits)):
+    made = {"rle": rle, "nasty": nasty, "model_frame": model_frame, "logits_to_mask": logits, "correcting": correcting}
+    for name, make in made.items():
         file = FOLDER / f"{name}.json"
         text = json.dumps(make(), separators=(",", ":")).replace("},{", "},\n{") + "\n"
         if file.exists() and file.read_text() == text:

@@ -13,6 +13,7 @@ from engine import api as engine
 Logits = NDArray[np.float32]
 Pixels = NDArray[np.bool_]
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 
 #: What stands for certainly inside in logits that are made of a mask; see the page's `maskToLogits`.
 CERTAIN = 10.0
@@ -64,21 +65,19 @@ class Decoder:
         points: Sequence[Point],
         labels: Sequence[int],
         fed_back_HW: Logits | None = None,
+        box: Box | None = None,
     ) -> list[Answer]:
-        """Best first: three for a lone click, else one.
+        """Best first: three for a lone click or a lone box, else one.
 
         Args:
             size: (height, width) of the photo.
             fed_back_HW: logits of the answer before.
         """
+        coords_N2, labels_N = engine.prompt_for_decoder(points, labels, box, size, self.input_side)
         said: dict[str, Any] = {
             "image_embedding": embedding,
-            "point_coords": np.concatenate(
-                [engine.points_for_decoder(points, size, self.input_side), np.zeros((1, 2), np.float32)]
-            )[None],
-            "point_labels": np.array(
-                [[*labels, -1]], np.float32
-            ),  # as published: a padding point where there is no box
+            "point_coords": coords_N2[None],
+            "point_labels": labels_N[None],
             "mask_input": np.zeros((1, 1, self.side, self.side), np.float32)
             if fed_back_HW is None
             else fed_back_HW[None, None],
@@ -87,7 +86,8 @@ class Decoder:
         if self._takes_text:
             said["text_tokens"] = np.zeros((1, 0, self.shape[0]), np.float32)
         logits, ious = self._session.run(["low_res_logits", "iou_predictions"], said)
-        shown = (1, 2, 3) if len(points) == 1 and fed_back_HW is None else (0,)
+        is_ambiguous = len(points) + (box is not None) == 1 and fed_back_HW is None
+        shown = (1, 2, 3) if is_ambiguous else (0,)
         found = [
             Answer(
                 None if channel == 0 else channel - 1,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.insights.simulation.decoder import Answer, Decoder, Pixels, Point
+from backend.insights.simulation.decoder import Answer, Box, Decoder, Pixels, Point
 from backend.insights.simulation.settings import Habits
 from engine import api as engine
 
@@ -19,7 +19,8 @@ TAKEN_BACK_FROM = 0.3
 WORTH_CHANGING = 0.02
 #: The brush has half the work with a mask that is better than this.
 NEARLY_IOU = 0.7
-#: Clicks on a faulty mask before it is drawn anew.
+#: A faulty mask that is worse is drawn anew at once; another one after so many clicks, or the first that is of no use.
+HOPELESS_IOU = 0.6
 CORRECTING_CLICKS = 4
 
 
@@ -57,8 +58,10 @@ class Sight:
     embedding: NDArray[np.float32]
     size: tuple[int, int]
 
-    def answer(self, points: Sequence[Point], labels: Sequence[int], fed_back: Any = None) -> list[Answer]:
-        return self.decoder.answer(self.embedding, self.size, points, labels, fed_back)
+    def answer(
+        self, points: Sequence[Point], labels: Sequence[int], fed_back: Any = None, box: Box | None = None
+    ) -> list[Answer]:
+        return self.decoder.answer(self.embedding, self.size, points, labels, fed_back, box)
 
 
 def iou_of(one_HW: Pixels, other_HW: Pixels) -> float:
@@ -114,58 +117,55 @@ def draw(sight: Sight, truth_HW: Pixels, habits: Habits, rng: np.random.Generato
 
 
 def correct(
-    sight: Sight, faulty_HW: Pixels, truth_HW: Pixels, habits: Habits, rng: np.random.Generator, *, finely: bool = False
+    sight: Sight,
+    faulty: engine.Correcting,
+    truth_HW: Pixels,
+    habits: Habits,
+    rng: np.random.Generator,
+    *,
+    finely: bool = False,
 ) -> Drawn:
-    """From a faulty mask to an accepted one: only what is at the clicks changes, as in the page. Where that does not help, it
-    is drawn anew.
+    """From a faulty mask to an accepted one, by clicks on it. A hopeless one is deleted and drawn anew; so is one that clicks
+    do not help.
 
     Args:
         finely: the brush mends it to the pixel at once.
     """
     wanted = habits.stop_iou
-    before = iou_of(faulty_HW, truth_HW)
-    drawn = Drawn(faulty_HW, [], None, None, None, habits.find_seconds, 0, False, wanted, [])
+    reached = iou_of(faulty.mask_HW, truth_HW)
+    drawn = Drawn(faulty.mask_HW, [], None, None, None, habits.find_seconds, 0, False, wanted, [])
     if finely:
         _brush(drawn, truth_HW, habits, rng, seconds=habits.brush_seconds)
         return drawn
     points: list[Point] = []
     labels: list[int] = []
-    tried, fed_back = np.zeros_like(truth_HW), sight.decoder.logits_of(faulty_HW)
-    while drawn.clicks < min(CORRECTING_CLICKS, habits.most_clicks):
+    tried = np.zeros_like(truth_HW)
+    while reached >= HOPELESS_IOU and drawn.clicks < min(CORRECTING_CLICKS, habits.most_clicks):
         click = _next_click(truth_HW, drawn.mask_HW, tried, habits, rng)
         if click is None:
             break
         at, label, _ = click
         tried[int(at[1]), int(at[0])] = True
-        answer = sight.answer([*points, at], [*labels, label], fed_back)[0]
+        said, meant, box = faulty.prompt(drawn.mask_HW, [*points, at], [*labels, label])
+        answer = sight.answer(said, meant, sight.decoder.logits_of(drawn.mask_HW), box)[0]
         drawn.clicks += 1
         drawn.seconds += habits.click_seconds
-        mask_HW = changed_at(faulty_HW, answer.mask_HW, [*points, at], [*labels, label])
-        reached = iou_of(mask_HW, truth_HW)
-        if reached < (drawn.ious[-1] if drawn.ious else before):
-            drawn.seconds += habits.undo_seconds
-            continue
+        mask_HW = faulty.taken(drawn.mask_HW, answer.mask_HW, [*points, at], [*labels, label])
+        before, reached = reached, iou_of(mask_HW, truth_HW)
+        if reached < before + WORTH_CHANGING:
+            break
         points.append(at)
         labels.append(label)
         drawn.mask_HW, drawn.predicted_iou, drawn.stability = mask_HW, answer.predicted_iou, answer.stability
         drawn.ious.append(reached)
         if reached >= wanted:
-            drawn.prompts = _stored(points, labels)
+            drawn.prompts = [*faulty.still_said(mask_HW), *_stored(points, labels)]
             return drawn
     anew = draw(sight, truth_HW, habits, rng)
-    anew.seconds += drawn.seconds
+    # It is found already, and goes with one key.
+    anew.seconds += drawn.seconds - habits.find_seconds + habits.key_seconds
     anew.clicks += drawn.clicks
     return anew
-
-
-def changed_at(before_HW: Pixels, after_HW: Pixels, points: Sequence[Point], labels: Sequence[int]) -> Pixels:
-    """A mask with those changes alone that somebody asked for: the connected regions at their clicks (FocalClick)."""
-    result = before_HW.copy()
-    for region_HW, value, label in ((after_HW & ~before_HW, True, 1), (before_HW & ~after_HW, False, 0)):
-        _, parts_HW = cv2.connectedComponents(region_HW.astype(np.uint8), connectivity=8)
-        meant = [parts_HW[int(y), int(x)] for (x, y), of in zip(points, labels, strict=True) if of == label]
-        result[np.isin(parts_HW, [part for part in meant if part])] = value
-    return result
 
 
 def _chosen(answers: list[Answer], truth_HW: Pixels, wanted: float) -> tuple[Answer, int]:

@@ -171,8 +171,7 @@ class Person:
                 taken.add(best)
                 thing = photo.things[best]
                 rng = self._lots(photo, thing.number, "correct")
-                faulty = run_lengths.decode(_rle(mask))
-                drawn = correct(sight, faulty, thing.mask_HW, self.place.habits, rng)
+                drawn = correct(sight, _correcting(mask), thing.mask_HW, self.place.habits, rng)
                 self._accept(lease, photo, thing, drawn, "corrected", replaces=mask["id"])
             yield
         self._submit(lease, photo, complete=False)
@@ -192,8 +191,7 @@ class Person:
                 sight = sight or self._sight(lease)
                 thing = photo.things[best]
                 rng = self._lots(photo, thing.number, "audit")
-                faulty = run_lengths.decode(_rle(mask))
-                drawn = correct(sight, faulty, thing.mask_HW, self.place.habits, rng, finely=True)
+                drawn = correct(sight, _correcting(mask), thing.mask_HW, self.place.habits, rng, finely=True)
                 self._accept(lease, photo, thing, drawn, "repaired", replaces=mask["id"])
             else:
                 self._note("audited", photo, self.place.habits.find_seconds + self.place.habits.key_seconds)
@@ -352,3 +350,9 @@ class Lease:
 
 def _rle(mask: dict[str, Any]) -> run_lengths.Rle:
     return run_lengths.Rle(size=list(mask["size"]), counts=mask["counts"])
+
+
+def _correcting(mask: dict[str, Any]) -> engine.Correcting:
+    """A mask as the page sees it when it is corrected."""
+    is_models = mask["origin"] in ("proposed", "automatic")
+    return engine.Correcting(run_lengths.decode(_rle(mask)), mask["prompts"], is_models=is_models)

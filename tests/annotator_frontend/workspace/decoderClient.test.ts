@@ -60,9 +60,9 @@ const untilTold = (worker: Recorder, kind: ToWorker['kind']) =>
 test('a question that comes before the photo is asked when the photo is there, and only the newest', () => {
   const client = new DecoderClient()
   const worker = Recorder.all[0]!
-  client.prompt('one', 1, [CLICK], null)
-  client.prompt('one', 2, [CLICK, CLICK], null)
-  client.prompt('two', 3, [CLICK], null)
+  client.prompt('one', 1, [CLICK], null, null)
+  client.prompt('one', 2, [CLICK, CLICK], null, null)
+  client.prompt('two', 3, [CLICK], null, null)
   expect(worker.told).toEqual([])
   client.addPhoto(photo('one'))
   expect(asked(worker)).toMatchObject([{ photo: 'one', revision: 2 }])
@@ -77,7 +77,7 @@ test('a photo that the worker does not have is no reason to go to the server, on
   worker.say({ kind: 'not there', photo: 'gone', revision: 1 })
   expect(client.step.get().where).toBe('browser')
   client.addPhoto(photo('lost'))
-  client.prompt('lost', 2, [CLICK], null)
+  client.prompt('lost', 2, [CLICK], null, null)
   worker.say({ kind: 'not there', photo: 'lost', revision: 2 })
   expect(client.step.get().where).toBe('server')
   expect(fetched).toEqual(['/api/assignments/lease of lost/decode/'])
@@ -92,7 +92,7 @@ test('what waits for a decoder goes on when the server takes over', async () => 
   await loading
   expect(client.step.get()).toEqual({ where: 'server', why: 'out of memory' })
   await client.load('c', '/c.onnx')
-  client.prompt('two', 4, [CLICK], null)
+  client.prompt('two', 4, [CLICK], null, null)
   client.addPhoto(photo('two', 'b'))
   expect(fetched.at(-1)).toBe('/api/assignments/lease of two/decode/')
 })

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { Correcting } from '@/features/workspace/decoder/correcting'
 import type { Candidate } from '@/features/workspace/decoder/protocol'
 import { shownMask } from '@/features/workspace/editor/document'
 import { type AcceptedMask, Editor } from '@/features/workspace/editor/editor'
@@ -21,9 +22,10 @@ const dot = (x: number, y: number, adds = true): Shape => ({
 const BLANK = ['........', '........', '........', '........']
 const LEFT = mask('##......', '##......', '........', '........')
 const RIGHT = mask('......##', '......##', '........', '........')
+const BLANK_MASK = mask(...BLANK)
 const WIDE = mask('.######.', '........', '........', '........')
 
-let asked: { prompts: readonly Prompt[]; fedBack: Float32Array | Bitmask | null; revision: number }[]
+let asked: { prompts: readonly Prompt[]; fedBack: Float32Array | Bitmask | null; revision: number; correcting: Correcting | null }[]
 let told: string[]
 /** What the server has: active masks as rows of signs. It refuses what the real one refuses. */
 let server: Map<string, { rows: string[]; state: 'active' | 'replaced' | 'rejected'; mask: AcceptedMask }>
@@ -55,7 +57,7 @@ beforeEach(() => {
   let ids = 0
   server = new Map()
   editor = new Editor({
-    ask: (_, revision, prompts, fedBack) => asked.push({ revision, prompts, fedBack }),
+    ask: (_, revision, prompts, fedBack, correcting) => asked.push({ revision, prompts, fedBack, correcting }),
     put: one => {
       told.push(`put ${one.id}${one.replaces ? ` for ${one.replaces}` : ''}`)
       if (one.replaces) {
@@ -248,6 +250,48 @@ describe('correcting an accepted mask with clicks', () => {
     editor.redo()
     expect(objects()).toEqual(after)
     expect(told.at(-1)).toBe('put n3 for n2')
+  })
+
+  test('goes on from what was said of the mask, which is not shown, and stores it with the clicks', () => {
+    const box: Prompt = { kind: 'box', box: [5, 0, 8, 2] }
+    open(accepted('proposed', RIGHT, { origin: 'proposed', prompts: [box] }))
+    editor.select('proposed')
+    editor.addPrompt(click(5, 0))
+    expect(asked[0]).toMatchObject({ prompts: [click(5, 0)], correcting: { mask: RIGHT, said: [box], isModels: true } })
+    answer(candidate(WIDE, { index: null }))
+    editor.addPrompt(click(6, 0))
+    expect(asked[1]).toMatchObject({ fedBack: WIDE, correcting: { mask: RIGHT, said: [box] } })
+    answer(candidate(WIDE, { index: null }))
+    expect(editor.state.prompts).toEqual([click(5, 0), click(6, 0)])
+    editor.accept()
+    expect(server.get('n1')!.mask).toMatchObject({ prompts: [box, click(5, 0), click(6, 0)], clicks: 2, choice: null })
+    editor.select('n1')
+    editor.addPrompt(click(1, 0, 0))
+    expect(asked[2]!.correcting).toMatchObject({ mask: WIDE, isModels: false }) // a person's by now
+  })
+
+  test('of pixels that hands painted, too, every click keeps what it is not at', () => {
+    editor.paint({ kind: 'stroke', adds: true, diameter: 1, path: [{ x: 3.5, y: 3.5 }] })
+    editor.addPrompt(click(4.5, 3.5))
+    answer(candidate(WIDE))
+    editor.addPrompt(click(5, 0))
+    expect(asked.map(({ correcting }) => correcting?.isModels)).toEqual([false, false])
+    expect(asked[1]!.fedBack).toBe(WIDE)
+  })
+
+  test('a click that loses the mask, or what was said of it, is noticed and taken back with one key', () => {
+    open(accepted('proposed', RIGHT, { origin: 'proposed', prompts: [click(7, 1)] }))
+    editor.select('proposed')
+    editor.addPrompt(click(6, 0, 0))
+    answer(candidate(mask('........', '......#.', '........', '........'), { index: null }))
+    expect(editor.state.fault?.kind).toBe('forgot')
+    editor.undo()
+    editor.select('proposed')
+    editor.addPrompt(click(7, 1, 0))
+    answer(candidate(BLANK_MASK, { index: null }))
+    expect(editor.state.fault?.kind).toBe('wrecked')
+    editor.undo()
+    expect(editor.state.masks.map(({ mask }) => mask)).toEqual([RIGHT])
   })
 
   test('when the last click is taken away the mask is only selected again', () => {

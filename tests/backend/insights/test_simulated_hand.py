@@ -12,11 +12,12 @@ from PIL import Image as Pillow
 
 from backend.insights.simulation.client import Client, Refused
 from backend.insights.simulation.decoder import Decoder
-from backend.insights.simulation.hand import Sight, changed_at, correct, draw, iou_of
+from backend.insights.simulation.hand import Sight, correct, draw, iou_of
 from backend.insights.simulation.settings import Habits
 from backend.insights.simulation.truth import Photo, lots, read_folder
 from backend.launch.sentence import Sentence
 from engine import api as engine
+from engine.inference.correcting import changed_at
 from tests.scenes import write_discs
 
 #: The tests of the backend put a tiny model in the place of the default one.
@@ -102,9 +103,42 @@ def test_half_a_mask_is_corrected_to_what_the_person_wants(sight, photo):
     truth = photo.things[0].mask_HW
     half = truth.copy()
     half[:, : int(np.flatnonzero(truth.any(0)).mean())] = False
-    mended = correct(sight, half, truth, NO_ERRORS, lots(0))
+    mended = correct(sight, engine.Correcting(half), truth, NO_ERRORS, lots(0))
     assert iou_of(mended.mask_HW, truth) >= NO_ERRORS.stop_iou
-    assert iou_of(correct(sight, half, truth, NO_ERRORS, lots(0), finely=True).mask_HW, truth) > 0.85
+    finely = correct(sight, engine.Correcting(half), truth, NO_ERRORS, lots(0), finely=True)
+    assert iou_of(finely.mask_HW, truth) > 0.85
+
+
+def test_what_clicks_mend_keeps_what_was_said_of_it_and_costs_those_clicks(sight, photo):
+    """A model's mask that lacks a third: the clicks go on from its box, and nothing is drawn from nothing."""
+    mended = []
+    for thing in photo.things:
+        truth = thing.mask_HW
+        columns, rows = np.flatnonzero(truth.any(0)), np.flatnonzero(truth.any(1))
+        box = {"kind": "box", "box": [float(v) for v in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)]}
+        faulty = truth.copy()
+        faulty[:, columns[int(len(columns) * 0.7)] :] = False
+        drawn = correct(sight, engine.Correcting(faulty, [box], is_models=True), truth, NO_ERRORS, lots(0))
+        assert drawn.is_brushed or iou_of(drawn.mask_HW, truth) >= NO_ERRORS.stop_iou > iou_of(faulty, truth)
+        if drawn.prompts[0] == box:
+            mended.append(drawn)
+    assert mended
+    for drawn in mended:
+        assert 1 <= drawn.clicks == len(drawn.prompts) - 1
+        assert drawn.seconds == pytest.approx(NO_ERRORS.find_seconds + drawn.clicks * NO_ERRORS.click_seconds)
+
+
+def test_a_hopeless_mask_is_deleted_with_a_key_and_drawn_anew(sight, photo):
+    truth = photo.things[0].mask_HW
+    speck = np.zeros_like(truth)
+    at, _ = engine.innermost_point(truth)
+    speck[int(at[1]), int(at[0])] = True
+    anew, drawn = (
+        correct(sight, engine.Correcting(speck), truth, NO_ERRORS, lots(0)),
+        draw(sight, truth, NO_ERRORS, lots(0)),
+    )
+    assert (anew.clicks, anew.prompts) == (drawn.clicks, drawn.prompts)
+    assert anew.seconds == pytest.approx(drawn.seconds + NO_ERRORS.key_seconds)
 
 
 def test_photos_are_drawn_by_the_seed_and_crowded_ones_can_be_left_aside(folder, tmp_path):

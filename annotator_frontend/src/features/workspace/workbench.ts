@@ -69,9 +69,9 @@ export class Workbench {
 
   private newEditor(): Editor {
     const editor: Editor = new Editor({
-      ask: (photo, revision, prompts, fedBack) => {
+      ask: (photo, revision, prompts, fedBack, correcting) => {
         this.decoder.know(editor.state.candidates) // they may be a draft's
-        this.decoder.prompt(photo, revision, prompts, fedBack)
+        this.decoder.prompt(photo, revision, prompts, fedBack, correcting)
       },
       put: mask => {
         const { id, image } = this.assignment!

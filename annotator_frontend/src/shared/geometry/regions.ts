@@ -1,4 +1,5 @@
 import { areaOf, type Bitmask, covers, cropped } from './bitmask'
+import { squaredDistances } from './distances'
 import type { Box, ImagePoint } from './points'
 
 /** Connected regions of equal pixels, as runs along rows. */
@@ -185,9 +186,9 @@ export function difference(mask: Bitmask, others: readonly Bitmask[]): Bitmask {
 }
 
 /**
- * A mask with those changes alone that somebody asked for: connected regions that another mask has more and that hold a place
- * of `adds`, and such that it has less and that hold a place of `cuts`. FocalClick (Chen et al. 2022) merges so: a click
- * corrects one spot, and what was right stays.
+ * A mask with those changes alone that somebody asked for: of connected regions that another mask has more, what is at a place of
+ * `adds`, and of those that it has less, what is at a place of `cuts`. FocalClick (Chen et al. 2022) merges so: a click corrects one
+ * spot, and what was right stays.
  */
 export function changedAt(
   before: Bitmask,
@@ -195,11 +196,41 @@ export function changedAt(
   adds: readonly ImagePoint[],
   cuts: readonly ImagePoint[],
 ): Bitmask {
-  const holding = (regions: Bitmask, places: readonly ImagePoint[]) =>
-    partsOf(regions).filter(part => places.some(({ x, y }) => covers(part, x, y)))
-  const gained = holding(difference(after, [before]), adds)
-  const lost = holding(difference(before, [after]), cuts)
+  const at = (regions: Bitmask, places: readonly ImagePoint[]) =>
+    partsOf(regions).flatMap(part =>
+      places.filter(({ x, y }) => covers(part, x, y)).map(place => meantBy(place, part)),
+    )
+  const gained = at(difference(after, [before]), adds)
+  const lost = at(difference(before, [after]), cuts)
   return union([difference(before, lost), ...gained])
+}
+
+/** What is within a region and this much farther from the spot than the spot's own edge still belongs to it: its corners. */
+const CORNERS_PX = 1.5
+
+/**
+ * What a click in a region means: not what hangs on by a thin bridge. Two outlines of one object never agree, so a region of change goes on
+ * around the object as a rim. The spot is what is at least half as deep inside as the click, up to the region's border.
+ */
+function meantBy({ x, y }: ImagePoint, region: Bitmask): Bitmask {
+  const { size, box, bits } = region
+  const [x0, y0, x1, y1] = box
+  const [width, height] = [x1 - x0, y1 - y0]
+  const depths = squaredDistances(bits, width, height, true)
+  const depth = depths[(Math.floor(y) - y0) * width + Math.floor(x) - x0]!
+  const deep: Bitmask = { size, box, bits: Uint8Array.from(depths, own => Number(4 * own >= depth)) }
+  const spot = partsOf(deep).find(part => covers(part, x, y))!
+  const besides = new Uint8Array(bits.length).fill(1)
+  const spotWidth = spot.box[2] - spot.box[0]
+  for (let row = spot.box[1]; row < spot.box[3]; row++) {
+    for (let column = spot.box[0]; column < spot.box[2]; column++) {
+      if (spot.bits[(row - spot.box[1]) * spotWidth + column - spot.box[0]])
+        besides[(row - y0) * width + column - x0] = 0
+    }
+  }
+  const away = squaredDistances(besides, width, height, false)
+  const reach = (Math.sqrt(depth) / 2 + CORNERS_PX) ** 2
+  return trimmed({ size, box, bits: bits.map((bit, at) => Number(bit && away[at]! <= reach)) })
 }
 
 /** Pixels that both have, over pixels that one has. Two empty masks are the same. */

@@ -6,6 +6,7 @@ import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box } from '@/shared/geometry/points'
 import { rememberRuns } from '@/shared/geometry/rowRuns'
 import { t } from '@/shared/i18n'
+import type { Correcting } from './correcting'
 import type { Candidate, FromWorker, PhotoForDecoder, ToWorker } from './protocol'
 import { RemoteDecoder } from './remote'
 import { chooseThreads } from './threads'
@@ -98,7 +99,7 @@ export class DecoderClient {
     if (this.isAsking) return
     this.isAsking = true
     while (this.last) {
-      const [photo, revision, prompts, fedBack] = this.last
+      const [photo, revision, prompts, fedBack, correcting] = this.last
       this.last = null
       const about = this.photos.get(photo)
       if (!about) continue
@@ -106,9 +107,8 @@ export class DecoderClient {
       try {
         // The server looks at the whole photo only: logits of a part mean nothing there, their mask does.
         const made = fedBack instanceof Float32Array ? this.maker(fedBack) : undefined
-        const candidates = await this.remote!.decode(about, prompts, made?.region ? made.mask : fedBack, {
-          corrects: fedBack !== null && !(fedBack instanceof Float32Array),
-        })
+        const fed = made?.region ? made.mask : fedBack
+        const candidates = await this.remote!.decode(about, prompts, fed, correcting)
         this.know(candidates)
         this.listener?.onAnswer(photo, revision, candidates, performance.now() - began)
       } catch (error) {
@@ -229,24 +229,24 @@ export class DecoderClient {
     revision: number,
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
+    correcting: Correcting | null,
   ): void {
     if (!this.photos.has(photo)) {
-      this.early.set(photo, [photo, revision, prompts, fedBack])
+      this.early.set(photo, [photo, revision, prompts, fedBack, correcting])
       return
     }
-    this.last = [photo, revision, prompts, fedBack]
+    this.last = [photo, revision, prompts, fedBack, correcting]
     if (this.remote) void this.askRemote()
     else this.sendPrompt(this.last)
   }
 
-  private sendPrompt([photo, revision, prompts, fedBack]: Asked): void {
+  private sendPrompt([photo, revision, prompts, fedBack, correcting]: Asked): void {
     const isCloser = this.isCloser(photo, prompts)
     // Logits mean something only in the frame that they were made in; their mask does in all.
     const made = fedBack instanceof Float32Array ? this.maker(fedBack) : undefined
     const region = isCloser ? this.regions.get(photo)! : null
     const fed = made && String(made.region) !== String(region) ? made.mask : fedBack
-    const corrects = fedBack !== null && !(fedBack instanceof Float32Array)
-    this.send({ kind: 'prompt', photo, revision, prompts, fedBack: fed, isCloser, corrects })
+    this.send({ kind: 'prompt', photo, revision, prompts, fedBack: fed, isCloser, correcting })
   }
 
   /** Ask what a click would give. Anything else goes first; where there is no answer, it comes back empty. */

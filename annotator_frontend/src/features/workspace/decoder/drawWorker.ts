@@ -4,8 +4,8 @@ import type { Bitmask } from '@/shared/geometry/bitmask'
 import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Size } from '@/shared/geometry/points'
-import { changedAt } from '@/shared/geometry/regions'
 import { runsOf } from '@/shared/geometry/rowRuns'
+import { type Correcting, corrected } from './correcting'
 import { floatsOf } from './float16'
 import type { Candidate } from './protocol'
 
@@ -18,8 +18,9 @@ export interface ToDraw {
   predictedIous: readonly number[]
   /** Which of the decoder's masks each is; 0: the single one. */
   channels: readonly number[]
-  /** The mask that is corrected: it changes only at the clicks, as in the browser's own decoder. */
-  before: Bitmask | null
+  /** The mask that is corrected, as it is now. */
+  now: Bitmask | null
+  correcting: Correcting | null
   prompts: readonly Prompt[]
 }
 
@@ -28,20 +29,13 @@ export interface Drawn {
   candidates: Candidate[]
 }
 
-function corrected(before: Bitmask, answer: Bitmask, prompts: readonly Prompt[]): Bitmask {
-  if (prompts.some(({ kind }) => kind !== 'point')) return answer
-  const places = (label: 0 | 1) =>
-    prompts.flatMap(prompt => (prompt.kind === 'point' && prompt.label === label ? [prompt.at] : []))
-  return changedAt(before, answer, places(1), places(0))
-}
-
 self.onmessage = ({ data }: MessageEvent<ToDraw>) => {
-  const { id, side, size, channels, predictedIous, before, prompts } = data
+  const { id, side, size, channels, predictedIous, now, correcting, prompts } = data
   const all = floatsOf(data.logits)
   const candidates = channels.map((channel, index): Candidate => {
     const logits = all.slice(index * side * side, (index + 1) * side * side)
     const answer = logitsToMask(logits, side, size)
-    const mask = before ? corrected(before, answer, prompts) : answer
+    const mask = now && correcting ? corrected(correcting, now, answer, prompts) : answer
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: predictedIous[index]!,

@@ -2,6 +2,7 @@ import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box, Size } from '@/shared/geometry/points'
 import type { RowRuns } from '@/shared/geometry/rowRuns'
+import type { Correcting } from './correcting'
 
 /** Side of the mask logits: four times the embedding's grid. */
 export function logitsSide(embeddingShape: readonly number[]): number {
@@ -54,8 +55,8 @@ export type ToWorker =
       prompts: readonly Prompt[]
       /** Logits, or a mask that logits are to be made of. */
       fedBack: Float32Array | Bitmask | null
-      /** What is fed back is a mask to correct: only what is at the clicks may change. */
-      corrects: boolean
+      /** What is fed back is a mask that the prompts correct. */
+      correcting: Correcting | null
       /** To be answered on the part of the photo that is looked at closer. */
       isCloser: boolean
     }

@@ -3,6 +3,7 @@ import type { Bitmask } from '@/shared/geometry/bitmask'
 import { maskToLogits } from '@/shared/geometry/logits'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { storedPrompt } from '../saving/maskBody'
+import { type Correcting, promptsToCorrect } from './correcting'
 import type { Drawn, ToDraw } from './drawWorker'
 import { halvesOf } from './float16'
 import { type Candidate, logitsSide, type PhotoForDecoder } from './protocol'
@@ -25,15 +26,17 @@ export class RemoteDecoder {
     { assignment, size, embeddingShape }: Omit<PhotoForDecoder, 'embedding'>,
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
-    { corrects }: { corrects: boolean },
+    correcting: Correcting | null,
   ): Promise<Candidate[]> {
     const side = logitsSide(embeddingShape)
+    const now = correcting && fedBack && 'bits' in fedBack ? fedBack : null
+    const said = now ? promptsToCorrect(correcting!, now, prompts) : prompts
     const previous = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side) : fedBack
     const response = await bytesOf(`/api/assignments/${assignment}/decode/`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'X-CSRFToken': csrfToken() },
       body: JSON.stringify({
-        prompts: prompts.map(storedPrompt),
+        prompts: said.map(storedPrompt),
         previous: previous && base64Of(halvesOf(previous)),
       }),
     })
@@ -41,8 +44,7 @@ export class RemoteDecoder {
     const logits = await response.arrayBuffer()
     const id = this.asked++
     const [predictedIous, channels] = [numbers('X-Predicted-Iou'), numbers('X-Channels')]
-    const before = corrects && fedBack && 'bits' in fedBack ? fedBack : null
-    const told: ToDraw = { id, logits, side, size, predictedIous, channels, before, prompts }
+    const told: ToDraw = { id, logits, side, size, predictedIous, channels, now, correcting, prompts }
     return new Promise(resolve => {
       this.drawing.set(id, resolve)
       this.worker.postMessage(told, [logits])

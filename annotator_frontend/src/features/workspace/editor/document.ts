@@ -3,6 +3,7 @@ import type { Prompt } from '@/shared/geometry/modelFrame'
 import { flattened, type Patched } from '@/shared/geometry/patched'
 import type { Box } from '@/shared/geometry/points'
 import { encode } from '@/shared/geometry/runLengths'
+import type { Correcting } from '../decoder/correcting'
 import type { Candidate } from '../decoder/protocol'
 
 /** A mask that was accepted here, or was on the photo before. */
@@ -91,6 +92,18 @@ export function shownMask(document: Document): Bitmask | null {
   const { painted, candidates, chosen, refines, masks } = document
   if (painted) return flattened(painted.pixels)
   return candidates[chosen]?.mask ?? masks.find(({ id }) => id === refines)?.mask ?? null
+}
+
+/** What is known of the mask that goes into the decoder with the prompts; null: none does, or logits do. */
+export function correctingIn({ fedBack, painted, refines, masks }: Document): Correcting | null {
+  if (!fedBack || !('bits' in fedBack)) return null
+  const own = painted ? undefined : masks.find(({ id }) => id === refines)
+  if (!own) return { mask: fedBack, said: NO_PROMPTS, isModels: false }
+  return {
+    mask: own.mask,
+    said: own.prompts,
+    isModels: own.origin === 'proposed' || own.origin === 'automatic',
+  }
 }
 
 export function isEmpty(mask: Bitmask): boolean {

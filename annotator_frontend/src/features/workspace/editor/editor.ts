@@ -4,9 +4,11 @@ import type { Prompt } from '@/shared/geometry/modelFrame'
 import { emptyMask, flattened, type Patched, patched, repatched } from '@/shared/geometry/patched'
 import type { Box, Size } from '@/shared/geometry/points'
 import { withoutHoles, withoutIslands } from '@/shared/geometry/regions'
+import { type Correcting, stillSaid } from '../decoder/correcting'
 import type { Candidate } from '../decoder/protocol'
 import {
   type AcceptedMask,
+  correctingIn,
   type Document,
   isBusy,
   isEmpty,
@@ -30,12 +32,16 @@ export type { EditorState } from './state'
 
 /** What the editor wants done outside. */
 export interface EditorEffects {
-  /** @param fedBack logits of the mask before, or a mask that logits are to be made of. */
+  /**
+   * @param fedBack logits of the mask before, or a mask that logits are to be made of.
+   * @param correcting what is known of that mask.
+   */
   ask: (
     photo: string,
     revision: number,
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
+    correcting: Correcting | null,
   ) => void
   put: (mask: AcceptedMask) => void
   remove: (id: string) => void
@@ -112,16 +118,17 @@ export class Editor {
   addPrompt(prompt: Prompt, known: readonly Candidate[] | null = null): void {
     if (this.state.photo === null) return
     if (this.promise.postpone(() => this.addPrompt(prompt))) return
-    const { prompts, candidates, chosen, painted } = this.state
+    const { prompts, candidates, chosen, painted, fedBack: fed } = this.state
     const refines = this.refinesNext()
     const kept = prompt.kind === 'point' ? prompts : prompts.filter(({ kind }) => kind !== prompt.kind)
     const next = [...kept, prompt]
-    // What is on show goes back in; on the very first prompt there is nothing on show. Of a mask that is corrected the pixels
-    // go in: each click changes it where it is, and nothing else of it.
+    // What is on show goes back in; on the very first prompt there is nothing on show. Of a mask that is corrected, or was painted, the
+    // pixels go in.
     const shown = next.length > 1 ? candidates[chosen] : undefined
+    const corrects = refines !== null || (fed !== null && 'bits' in fed)
     const fedBack = painted
       ? flattened(painted.pixels)
-      : refines
+      : corrects
         ? (shown?.mask ?? this.maskOf(refines))
         : (shown?.logits ?? null)
     const isFirst = next.length === 1 && fedBack === null
@@ -153,7 +160,7 @@ export class Editor {
     const { revision } = this.state
     this.store.setState({ isWaiting: true, selected: null, alsoSelected: [] })
     if (known) this.answered(photo, revision, known)
-    else this.effects.ask(photo, revision, prompts, fedBack)
+    else this.effects.ask(photo, revision, prompts, fedBack, correctingIn(this.document()))
   }
 
   /** The decoder's answer, best first. */
@@ -164,7 +171,9 @@ export class Editor {
     const before = state.past.at(-1)
     const isAdded = before && state.prompts.length === before.prompts.length + 1
     const shown = isAdded && (before.prompts.length > 0 || state.fedBack) ? shownMask(state) : null
-    const fault = shown && candidates[0] ? faultOf(shown, candidates[0].mask, state.prompts) : null
+    const held = shown ? stillSaid(correctingIn(this.document())?.said ?? [], shown, state.prompts) : []
+    const fault =
+      shown && candidates[0] ? faultOf(shown, candidates[0].mask, [...held, ...state.prompts]) : null
     this.store.setState({
       candidates,
       answers: state.prompts,
@@ -333,7 +342,7 @@ export class Editor {
     const accepted: AcceptedMask = {
       ...this.made(mask, refines, seconds),
       origin: painted ? 'brush' : 'assisted',
-      prompts,
+      prompts: painted ? prompts : [...stillSaid(this.saidOf(refines), mask, prompts), ...prompts],
       predictedIou: model?.predictedIou ?? null,
       stability: model?.stability ?? null,
       choice: model?.index ?? null,
@@ -484,6 +493,10 @@ export class Editor {
     return this.state.masks.find(mask => mask.id === id)?.mask ?? null
   }
 
+  private saidOf(id: string | null): readonly Prompt[] {
+    return this.state.masks.find(mask => mask.id === id)?.prompts ?? []
+  }
+
   /** What the next prompt or stroke corrects. */
   private refinesNext(): string | null {
     return this.isBusy ? this.state.refines : this.state.selected
@@ -546,7 +559,7 @@ export class Editor {
     // A step whose answer had not come yet when it was left: ask again.
     if (photo !== null && target.answers !== target.prompts) {
       this.store.setState({ isWaiting: true })
-      this.effects.ask(photo, revision + 1, target.prompts, target.fedBack)
+      this.effects.ask(photo, revision + 1, target.prompts, target.fedBack, correctingIn(target))
     }
   }
 }

@@ -8,7 +8,7 @@ export type Fault =
   | { kind: 'ignored'; iou: number }
   /** A click before it, which was on its right side, is not any more. */
   | { kind: 'forgot'; iou: number }
-  /** More than half of the mask went with a foreground click, or it grew by more than half with a background click. */
+  /** More than half of the mask went with a foreground click, it grew by more than half with a background click, or all of it went. */
   | { kind: 'wrecked'; iou: number }
 
 const TOO_MUCH = 0.5
@@ -30,5 +30,5 @@ export function faultOf(before: Bitmask, after: Bitmask, prompts: readonly Promp
   const [was, is] = [areaOf(before), areaOf(after)]
   const both = (iou * (was + is)) / (1 + iou)
   const wrong = last.label === 1 ? was - both : is - both
-  return was > 0 && wrong > TOO_MUCH * was ? { kind: 'wrecked', iou } : null
+  return was > 0 && (both === 0 || wrong > TOO_MUCH * was) ? { kind: 'wrecked', iou } : null
 }

@@ -1,0 +1,100 @@
+import { type Bitmask, covers } from '@/shared/geometry/bitmask'
+import { areWithin } from '@/shared/geometry/crops'
+import { innermostPoint } from '@/shared/geometry/distances'
+import type { Prompt } from '@/shared/geometry/modelFrame'
+import type { Box } from '@/shared/geometry/points'
+import { changedAt, iouOf } from '@/shared/geometry/regions'
+
+/** A mask that clicks correct. */
+export interface Correcting {
+  /** As it was before them. */
+  mask: Bitmask
+  /** What was said of it when it was made. */
+  said: readonly Prompt[]
+  /** The model made it, and nobody has worked on it: none of its edges is a person's will. */
+  isModels: boolean
+}
+
+/** The model was taught masks together with what they came of: a lone click with a mask it has never seen, and loses the mask. */
+const CHANGES_TO = 0.75
+
+/** Whether all that is said is clicks; a box or words are about the whole object, so they stand alone and their answer is taken whole. */
+function areClicks(prompts: readonly Prompt[]): boolean {
+  return prompts.every(({ kind }) => kind === 'point')
+}
+
+/** Of what was said of a mask before, what still holds of the pixels that it has now and goes with what is said next. */
+export function stillSaid(said: readonly Prompt[], now: Bitmask, next: readonly Prompt[]): readonly Prompt[] {
+  if (!areClicks(next)) return []
+  return said.filter(
+    prompt =>
+      prompt.kind === 'box' ||
+      (prompt.kind === 'point' && covers(now, prompt.at.x, prompt.at.y) === (prompt.label === 1)),
+  )
+}
+
+/**
+ * What goes into the decoder with clicks on a mask that is there. The model was taught masks only together with what was said to get
+ * them: of a lone click, even with the mask, it makes another object. So it is told what was said, and where nobody said anything, what
+ * the mask says of itself: a point in its innermost place, and its box. Which of these is best was measured; see `benchmark.md`.
+ */
+export function promptsToCorrect(
+  { mask, said, isModels }: Correcting,
+  now: Bitmask,
+  clicks: readonly Prompt[],
+): readonly Prompt[] {
+  if (!areClicks(clicks)) return clicks
+  const held = stillSaid(said, now, clicks)
+  const points = held.filter(({ kind }) => kind === 'point')
+  const hasInside = points.some(prompt => prompt.kind === 'point' && prompt.label === 1)
+  const own = isModels ? held.find(prompt => prompt.kind === 'box')?.box : undefined
+  const box = own ?? (isModels && hasInside ? null : mask.box)
+  if (!hasInside) {
+    const middle = innermostPoint(mask)
+    const at = middle && covers(now, middle.x, middle.y) ? middle : innermostPoint(now)
+    if (at) points.unshift({ kind: 'point', at, label: 1 })
+  }
+  return [
+    ...points,
+    ...(box && box[2] > box[0] ? [{ kind: 'box', box: around(box, clicks) } as const] : []),
+    ...clicks,
+  ]
+}
+
+/** A box that holds the clicks for more as well. */
+function around(box: Box, clicks: readonly Prompt[]): Box {
+  let [x0, y0, x1, y1] = box
+  for (const click of clicks) {
+    if (click.kind !== 'point' || click.label === 0) continue
+    const { x, y } = click.at
+    ;[x0, y0] = [Math.min(x0, x - 0.5), Math.min(y0, y - 0.5)]
+    ;[x1, y1] = [Math.max(x1, x + 0.5), Math.max(y1, y + 0.5)]
+  }
+  return [x0, y0, x1, y1]
+}
+
+/** Of prompts what can be said of a part of the photo: points outside are left out, a box ends where it ends. */
+export function withinPart(prompts: readonly Prompt[], part: Box): readonly Prompt[] {
+  return prompts.flatMap((prompt): Prompt[] => {
+    if (prompt.kind !== 'box') return areWithin([prompt], part) ? [prompt] : []
+    const [x0, y0] = [Math.max(prompt.box[0], part[0]), Math.max(prompt.box[1], part[1])]
+    const [x1, y1] = [Math.min(prompt.box[2], part[2]), Math.min(prompt.box[3], part[3])]
+    return x1 > x0 && y1 > y0 ? [{ kind: 'box', box: [x0, y0, x1, y1] }] : []
+  })
+}
+
+/**
+ * What is taken of an answer. Where people made the mask, its other edges are meant: only what is at the clicks changes. Where the
+ * model made it, its answer to more is the better mask everywhere, unless it is another object.
+ */
+export function corrected(
+  { isModels }: Correcting,
+  now: Bitmask,
+  answer: Bitmask,
+  clicks: readonly Prompt[],
+): Bitmask {
+  if (!areClicks(clicks) || (isModels && iouOf(answer, now) >= CHANGES_TO)) return answer
+  const places = (label: 0 | 1) =>
+    clicks.flatMap(click => (click.kind === 'point' && click.label === label ? [click.at] : []))
+  return changedAt(now, answer, places(1), places(0))
+}
