@@ -51,20 +51,20 @@ class Correcting:
         self, now_HW: Pixels, points: Sequence[Point], labels: Sequence[int]
     ) -> tuple[list[Point], list[int], Box | None]:
         """What goes into the decoder with clicks: what was said; where nobody said anything, what the mask says of itself."""
+        against = {_pixel(at, now_HW.shape) for at, label in zip(points, labels, strict=True) if not label}
         held = self.still_said(now_HW)
         said = [((one["at"][0], one["at"][1]), int(one["label"])) for one in held if one["kind"] == "point"]
+        said = [(at, label) for at, label in said if not label or _pixel(at, now_HW.shape) not in against]
         has_inside = any(label for _, label in said)
         own: Box | None = next((tuple(one["box"]) for one in held if one["kind"] == "box"), None)
         box = own if self.is_models else None
         if box is None and not (self.is_models and has_inside):
             box = box_of(self.mask_HW)
         if not has_inside:
-            middle, _ = innermost_point(self.mask_HW)
-            if not now_HW[_pixel(middle, now_HW.shape)]:
-                middle, depth = innermost_point(now_HW)
-                if depth:
-                    said.insert(0, (middle, 1))
-            else:
+            middle, depth = _away_from(against, self.mask_HW)
+            if not (depth and now_HW[_pixel(middle, now_HW.shape)]):
+                middle, depth = _away_from(against, now_HW)
+            if depth:
                 said.insert(0, (middle, 1))
         if box is not None:
             for (x, y), label in zip(points, labels, strict=True):
@@ -96,6 +96,14 @@ def box_of(mask_HW: Pixels) -> Box | None:
     if not len(rows):
         return None
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _away_from(against: set[tuple[int, int]], mask_HW: Pixels) -> tuple[Point, float]:
+    """The innermost place of a mask, as far from the clicks that take away as from its border."""
+    rest_HW = mask_HW.copy()
+    for pixel in against:
+        rest_HW[pixel] = False
+    return innermost_point(rest_HW)
 
 
 def _meant_by(at: Point, region_HW: Pixels) -> Pixels:

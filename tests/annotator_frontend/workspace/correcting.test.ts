@@ -66,6 +66,11 @@ describe('a click on a mask that is there', () => {
     expect(stillSaid(said, square, [point(6.5, 2.5)])).toEqual([point(3.5, 3.5)])
   })
 
+  test('is not contradicted by what was said at its place, nor by the place that the mask names for itself', () => {
+    const by = { mask: square, said: [point(2.5, 2.5)], isModels: true }
+    expect(promptsToCorrect(by, square, [point(2.2, 2.8, 0)])[0]).toEqual(point(3.5, 3.5))
+  })
+
   test('with a box or words it is about the whole object: nothing else goes in, and the answer is taken whole', () => {
     const [by, box] = [{ mask: square, said: [point(3.5, 3.5)], isModels: false }, { kind: 'box', box: [0, 0, 8, 2] } as const]
     const answer = mask('########', '########', '........', '........', '........', '........')

@@ -280,18 +280,19 @@ describe('correcting an accepted mask with clicks', () => {
   })
 
   test('a click that loses the mask, or what was said of it, is noticed and taken back with one key', () => {
-    open(accepted('proposed', RIGHT, { origin: 'proposed', prompts: [click(7, 1)] }))
+    const said: Prompt[] = [click(7, 1)]
+    open(accepted('proposed', RIGHT, { origin: 'proposed', prompts: said }), accepted('imported', LEFT))
     editor.select('proposed')
     editor.addPrompt(click(6, 0, 0))
     answer(candidate(mask('........', '......#.', '........', '........'), { index: null }))
     expect(editor.state.fault?.kind).toBe('forgot')
     editor.undo()
-    editor.select('proposed')
-    editor.addPrompt(click(7, 1, 0))
+    editor.select('imported')
+    editor.addPrompt(click(1, 1, 0))
     answer(candidate(BLANK_MASK, { index: null }))
     expect(editor.state.fault?.kind).toBe('wrecked')
     editor.undo()
-    expect(editor.state.masks.map(({ mask }) => mask)).toEqual([RIGHT])
+    expect(editor.state.masks.map(({ mask }) => mask)).toEqual([RIGHT, LEFT])
   })
 
   test('when the last click is taken away the mask is only selected again', () => {

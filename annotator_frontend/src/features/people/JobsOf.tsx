@@ -2,7 +2,7 @@ import { Button, Checkbox, Popover, Stack, Text } from '@mantine/core'
 import { t } from '@/shared/i18n'
 import { jobNames } from '@/shared/ui/jobs'
 import { tellError } from '@/shared/ui/notify'
-import { type Job, type Member, useSetJobs } from './queries'
+import { type Job, type Member, useAsChosen, useSetJobs } from './queries'
 
 /** In which queues a member works, in words. */
 export function jobsInWords({ jobs }: Member): string {
@@ -13,7 +13,8 @@ export function jobsInWords({ jobs }: Member): string {
 }
 
 /** The same, for an admin to change. What the person has in hand stays theirs. */
-export function JobsOf({ dataset, member }: { dataset: string; member: Member }) {
+export function JobsOf({ dataset, member: stored }: { dataset: string; member: Member }) {
+  const member = useAsChosen(dataset, stored)
   const set = useSetJobs(dataset)
   const names = jobNames()
   const all = Object.keys(names) as Job[]

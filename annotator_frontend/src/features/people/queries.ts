@@ -1,4 +1,11 @@
-import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import {
+  type Mutation,
+  type QueryClient,
+  useMutation,
+  useMutationState,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query'
 import { answer, api, type Schemas } from '@/shared/api/client'
 
 export type Member = Schemas['MembershipJson']
@@ -27,32 +34,40 @@ export function useSetMember(dataset: string) {
   })
 }
 
-interface JobsOfOne {
+export interface JobsOfOne {
   user: string
   /** In which queues somebody works; null: in all. */
   jobs: Job[] | null
 }
 
-/** What is chosen is there at once, so that the next choice goes on from it; and one is asked after the other. */
+/** Choices of a dataset's queues that the server has not answered yet, oldest first. */
+export const choicesUnderWay = (dataset: string) => ({
+  filters: { mutationKey: ['dataset', dataset, 'members', 'jobs'], status: 'pending' } as const,
+  select: (choice: Mutation): JobsOfOne => choice.state.variables as JobsOfOne,
+})
+
+/** A member as chosen last: the server may not know it yet, and what it tells meanwhile does not take it back. */
+export function asChosen(member: Member, underWay: readonly JobsOfOne[]): Member {
+  const newest = underWay.findLast(({ user }) => user === member.user)
+  return newest ? { ...member, jobs: newest.jobs } : member
+}
+
+export function useAsChosen(dataset: string, member: Member): Member {
+  return asChosen(member, useMutationState(choicesUnderWay(dataset)))
+}
+
+/** One is asked after the other. */
 export function settingJobs(
   queries: QueryClient,
   dataset: string,
   ask: (input: JobsOfOne) => Promise<unknown>,
 ) {
-  const members = ['dataset', dataset, 'members']
-  const mutationKey = [...members, 'jobs']
+  const { mutationKey } = choicesUnderWay(dataset).filters
   return {
     mutationKey,
     scope: { id: mutationKey.join(' ') },
     mutationFn: ask,
-    onMutate: async ({ user, jobs }: JobsOfOne) => {
-      queries.setQueryData<Member[]>(members, all =>
-        all?.map(member => (member.user === user ? { ...member, jobs } : member)),
-      )
-      // An answer from before would take it back.
-      await queries.cancelQueries({ queryKey: members })
-    },
-    // Whatever came of it; but not while another choice waits, which the server does not know yet.
+    // Whatever came of it; not over until what holds has been read. While another choice waits there is no use in asking.
     onSettled: () =>
       queries.isMutating({ mutationKey }) === 1
         ? queries.invalidateQueries({ queryKey: ['dataset', dataset] })

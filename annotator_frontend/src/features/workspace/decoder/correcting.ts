@@ -2,7 +2,7 @@ import { type Bitmask, covers } from '@/shared/geometry/bitmask'
 import { areWithin } from '@/shared/geometry/crops'
 import { innermostPoint } from '@/shared/geometry/distances'
 import type { Prompt } from '@/shared/geometry/modelFrame'
-import type { Box } from '@/shared/geometry/points'
+import type { Box, ImagePoint } from '@/shared/geometry/points'
 import { changedAt, iouOf } from '@/shared/geometry/regions'
 
 /** A mask that clicks correct. */
@@ -15,7 +15,7 @@ export interface Correcting {
   isModels: boolean
 }
 
-/** The model was taught masks together with what they came of: a lone click with a mask it has never seen, and loses the mask. */
+/** IoU with the mask before, below which an answer is about another object. */
 const CHANGES_TO = 0.75
 
 /** Whether all that is said is clicks; a box or words are about the whole object, so they stand alone and their answer is taken whole. */
@@ -36,7 +36,7 @@ export function stillSaid(said: readonly Prompt[], now: Bitmask, next: readonly 
 /**
  * What goes into the decoder with clicks on a mask that is there. The model was taught masks only together with what was said to get
  * them: of a lone click, even with the mask, it makes another object. So it is told what was said, and where nobody said anything, what
- * the mask says of itself: a point in its innermost place, and its box. Which of these is best was measured; see `benchmark.md`.
+ * the mask says of itself: a point in its innermost place, and its box.
  */
 export function promptsToCorrect(
   { mask, said, isModels }: Correcting,
@@ -45,13 +45,18 @@ export function promptsToCorrect(
 ): readonly Prompt[] {
   if (!areClicks(clicks)) return clicks
   const held = stillSaid(said, now, clicks)
-  const points = held.filter(({ kind }) => kind === 'point')
+  const against = clicks.flatMap(click => (click.kind === 'point' && click.label === 0 ? [click.at] : []))
+  const points = held.filter(
+    prompt =>
+      prompt.kind === 'point' &&
+      !(prompt.label === 1 && against.some(place => isSamePixel(place, prompt.at))),
+  )
   const hasInside = points.some(prompt => prompt.kind === 'point' && prompt.label === 1)
   const own = isModels ? held.find(prompt => prompt.kind === 'box')?.box : undefined
   const box = own ?? (isModels && hasInside ? null : mask.box)
   if (!hasInside) {
-    const middle = innermostPoint(mask)
-    const at = middle && covers(now, middle.x, middle.y) ? middle : innermostPoint(now)
+    const middle = innermostPoint(without(mask, against))
+    const at = middle && covers(now, middle.x, middle.y) ? middle : innermostPoint(without(now, against))
     if (at) points.unshift({ kind: 'point', at, label: 1 })
   }
   return [
@@ -59,6 +64,20 @@ export function promptsToCorrect(
     ...(box && box[2] > box[0] ? [{ kind: 'box', box: around(box, clicks) } as const] : []),
     ...clicks,
   ]
+}
+
+function isSamePixel(a: ImagePoint, b: ImagePoint): boolean {
+  return Math.floor(a.x) === Math.floor(b.x) && Math.floor(a.y) === Math.floor(b.y)
+}
+
+/** A mask without the pixels that clicks take away: what is innermost is as far from them as from its border. */
+function without(mask: Bitmask, places: readonly ImagePoint[]): Bitmask {
+  const [x0, y0, x1] = mask.box
+  const bits = mask.bits.slice()
+  for (const { x, y } of places) {
+    if (covers(mask, x, y)) bits[(Math.floor(y) - y0) * (x1 - x0) + Math.floor(x) - x0] = 0
+  }
+  return { ...mask, bits }
 }
 
 /** A box that holds the clicks for more as well. */
