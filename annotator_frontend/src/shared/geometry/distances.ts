@@ -31,13 +31,15 @@ export function squaredDistances(
   // Along a row each column is a parabola; what counts is the lowest one. The edges are columns of zeros.
   const [places, from] = [new Float64Array(width + 2), new Float64Array(width + 3)]
   const heights = new Float64Array(width + 2)
+  const [first, end] = isOutside ? [-1, width + 1] : [0, width]
   for (let row = 0; row < out.length; row += width) {
     let last = -1
-    const add = (place: number, least: number) => {
+    for (let place = first; place < end; place++) {
+      const least = place < 0 || place === width ? 0 : out[row + place]!
       let start = Number.NEGATIVE_INFINITY
       for (; last >= 0; last--) {
         const other = places[last]!
-        start = (least + place ** 2 - heights[last]! - other ** 2) / (2 * (place - other))
+        start = (least + place * place - heights[last]! - other * other) / (2 * (place - other))
         if (start > from[last]!) break
         start = Number.NEGATIVE_INFINITY
       }
@@ -46,13 +48,11 @@ export function squaredDistances(
       heights[last] = least
       from[last] = start
     }
-    if (isOutside) add(-1, 0)
-    for (let x = 0; x < width; x++) add(x, out[row + x]!)
-    if (isOutside) add(width, 0)
     from[last + 1] = Number.POSITIVE_INFINITY
     for (let x = 0, lowest = 0; x < width; x++) {
       while (from[lowest + 1]! < x) lowest++
-      out[row + x] = (x - places[lowest]!) ** 2 + heights[lowest]!
+      const away = x - places[lowest]!
+      out[row + x] = away * away + heights[lowest]!
     }
   }
   return out

@@ -218,7 +218,7 @@ function meantBy({ x, y }: ImagePoint, region: Bitmask): Bitmask {
   const [width, height] = [x1 - x0, y1 - y0]
   const depths = squaredDistances(bits, width, height, true)
   const depth = depths[(Math.floor(y) - y0) * width + Math.floor(x) - x0]!
-  const deep: Bitmask = { size, box, bits: Uint8Array.from(depths, own => Number(4 * own >= depth)) }
+  const deep: Bitmask = { size, box, bits: bits.map((_, at) => Number(4 * depths[at]! >= depth)) }
   const spot = partsOf(deep).find(part => covers(part, x, y))!
   const besides = new Uint8Array(bits.length).fill(1)
   const spotWidth = spot.box[2] - spot.box[0]
