@@ -69,3 +69,23 @@ def larger(*, seed: int = 0, steps: int | None = None) -> Run:
             Phase(steps=full, side=384, photos=4, objects=4, affinity=0.1, box_share=0.35, scale=(0.7, 1.25)),
         ),
     )
+
+
+def further(*, seed: int = 2, steps: int | None = None) -> Run:
+    """On weights that have been through `larger`: hidden matrices by Muon, which learns more from each step; see
+    docs/default-model.md."""
+    total = steps or 1600
+    small, middle = (round(total * share) for share in (0.58, 0.24))
+    full = total - small - middle
+    first, second, third = larger(seed=seed).phases
+    return replace(
+        scratch(seed=seed),
+        name="further",
+        optimizer="muon",
+        learning_rate=1e-3,
+        phases=(
+            replace(first, steps=small, corrections=1),
+            replace(second, steps=middle),
+            replace(third, steps=full, middle_share=0.7),
+        ),
+    )

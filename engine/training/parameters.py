@@ -1,17 +1,25 @@
-"""Which weights learn how fast, and which shrink."""
+"""Which weights learn how fast, which shrink, and by which optimiser."""
 
 from collections import defaultdict
 from dataclasses import fields, replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from engine.model.build import Sam
+from engine.training.muon import Muon
+from engine.training.run import Run
 
 #: An encoder's parts, by their names: these come first, then the members of these lists one after the other. What is named
 #: otherwise (neck, lateral convolutions) comes last. Holds for the ViTs, TinyViT and `TinyEncoder`.
 _FIRST = ("pos_embed", "patch_embed", "stem")
 _LISTS = ("blocks", "layers", "stages", "globals")
+#: By these names weights are tables, whose rows are looked up: they are no matrices to Muon.
+_TABLES = ("pos_embed", "rel_pos", "embeddings", "tokens", "attention_biases")
+#: Rows and columns of the smallest matrix that Muon takes.
+_SMALLEST_MATRIX = 16
+ADAM_BETAS = (0.9, 0.999)
 
 
 def depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
@@ -45,17 +53,36 @@ def parameter_groups(model: Sam, others: nn.Module, *, weight_decay: float, laye
         others: what learns with the model and is thrown away.
     """
     level_of, last = depths(model.image_encoder)
-    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in (*model.named_parameters(), *others.named_parameters()):
         if not parameter.requires_grad:
             continue
         level = level_of.get(name.removeprefix("image_encoder."), last) if name.startswith("image_encoder.") else last
         decays = parameter.ndim > 1 and not name.endswith("pos_embed")
-        groups[layer_decay ** (last - level), weight_decay if decays else 0.0].append(parameter)
+        scale = layer_decay ** (last - level)
+        groups[scale, weight_decay if decays else 0.0, level > 0 and _is_hidden_matrix(name, parameter)].append(
+            parameter
+        )
     return [
-        {"params": parameters, "scale": scale, "weight_decay": decay}
-        for (scale, decay), parameters in sorted(groups.items(), key=lambda group: (-group[0][0], -group[0][1]))
+        {"params": parameters, "scale": scale, "weight_decay": decay, "is_hidden": is_hidden}
+        for (scale, decay, is_hidden), parameters in sorted(groups.items(), reverse=True, key=lambda group: group[0])
     ]
+
+
+def _is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
+    """Neither a vector, nor a table, nor a filter for each channel alone, nor a head of a few rows."""
+    is_table = any(word in name for word in _TABLES)
+    return parameter.ndim > 1 and not is_table and min(len(parameter), parameter[0].numel()) >= _SMALLEST_MATRIX
+
+
+def optimizers(run: Run, model: Sam, others: nn.Module) -> list[torch.optim.Optimizer]:
+    """What takes a run's steps; each group's `scale` is its share of the rate. See `parameter_groups`."""
+    groups = parameter_groups(model, others, weight_decay=run.weight_decay, layer_decay=run.layer_decay)
+    if run.optimizer == "adamw":
+        return [torch.optim.AdamW(groups, lr=run.learning_rate, betas=ADAM_BETAS)]
+    hidden = [group for group in groups if group["is_hidden"]]
+    rest = [group for group in groups if not group["is_hidden"]]
+    return [Muon(hidden, run.learning_rate), torch.optim.AdamW(rest, lr=run.learning_rate, betas=ADAM_BETAS)]
 
 
 def with_drop_path(model: Sam, share: float) -> Sam:

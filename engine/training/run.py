@@ -59,6 +59,7 @@ class Run:
         architecture: of a model that begins with random weights, or has to be given by `--init`.
         starts_live: from a trained checkpoint, of whichever architecture.
         learn: names of the model's parts that change: image_encoder, prompt_encoder, mask_decoder, text_projection.
+        optimizer: of hidden layers' matrices; all else has AdamW. See `engine.training.muon`.
         learning_rate: of the parts after the encoder's last block; see `layer_decay`.
         drops: fractions of the run after which the rate is a tenth; none: half a cosine.
         layer_decay: the rate of each level of the encoder is this times the next one's; see `engine.training.parameters`.
@@ -82,6 +83,7 @@ class Run:
     lesson: Literal["masks", "embeddings"] = "masks"
     starts_live: bool = False
     seed: int = 0
+    optimizer: Literal["adamw", "muon"] = "adamw"
     warm_up_steps: int = 100
     drops: tuple[float, ...] = ()
     layer_decay: float = 1.0

@@ -102,7 +102,7 @@ def read_state(file: Path, *, run: str, given: dict[str, str]) -> dict[str, Any]
 def lighten(file: Path, out: Path) -> None:
     """Write the light state of a whole one."""
     state = torch.load(file, map_location="cpu", weights_only=True)
-    kept = {key: value for key, value in state.items() if key not in ("model", "optimizer")}
+    kept = {key: value for key, value in state.items() if key not in ("model", "optimizers")}
     for part in ("averaged", "lesson"):
         kept[part] = {name: _halved(tensor) for name, tensor in kept[part].items()}
     save_state(out, kept)

@@ -24,7 +24,7 @@ from engine.model.build import Sam
 from engine.model.checkpoint import save_checkpoint, write_whole
 from engine.training.distributed import RunningStatistics, Workers
 from engine.training.lessons import Lesson
-from engine.training.parameters import parameter_groups
+from engine.training.parameters import optimizers
 from engine.training.plot import draw_curves
 from engine.training.progress import Log
 from engine.training.run import Phase, Run
@@ -87,8 +87,7 @@ class Trainer:
         self.workers.begin_alike(self.lesson)
         self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
         self.learnt = [p for p in (*model.parameters(), *lesson.parameters()) if p.requires_grad]
-        groups = parameter_groups(model, lesson, weight_decay=run.weight_decay, layer_decay=run.layer_decay)
-        self.optimizer = torch.optim.AdamW(groups, lr=run.learning_rate, betas=(0.9, 0.999))
+        self.optimizers = optimizers(run, self.model, self.lesson)
         self.step = 0
         self.best_score: float | None = None
         self.state_file = _beside(out, ".state")
@@ -171,7 +170,8 @@ class Trainer:
         """
         phase = self.run.phase_at(self.step)
         self._set_modes_and_rates()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         statistics = RunningStatistics(self.model) if self.micro_batches > 1 else None
         told: list[dict[str, float]] = []
         for _ in range(self.run.accumulate):
@@ -189,7 +189,8 @@ class Trainer:
             statistics.step_done(self.workers, self.micro_batches)
         self.workers.sum(self._gradients())
         nn.utils.clip_grad_norm_(self.learnt, self.run.clip)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self._average()
         return {key: float(np.mean([one[key] for one in told])) for key in told[0]}
@@ -208,7 +209,7 @@ class Trainer:
         self.model.train()
         if "image_encoder" not in self.run.learn:
             self.model.image_encoder.eval()
-        for group in self.optimizer.param_groups:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = group["scale"] * self.run.rate_at(self.step)
 
     def _at_side(self, side: int) -> Sam:
@@ -282,7 +283,7 @@ class Trainer:
                 "model": self.model.state_dict(),
                 "averaged": self.averaged.state_dict(),
                 "lesson": self.lesson.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             },
         )
 
@@ -297,8 +298,8 @@ class Trainer:
         self.model.load_state_dict(state.get("model", state["averaged"]))  # a light state has the average alone
         self.averaged.load_state_dict(state["averaged"])
         self.lesson.load_state_dict(state["lesson"])
-        if "optimizer" in state:
-            self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state.get("optimizers", ()), strict=False):
+            optimizer.load_state_dict(kept)
         self.step, self.best_score = state["step"], state["best_score"]
 
     def _fingerprint(self) -> str:
