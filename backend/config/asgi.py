@@ -3,11 +3,28 @@
 import os
 import warnings
 
-from django.core.asgi import get_asgi_application
+import django
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 os.environ.setdefault("DATABASE_POOL", "1")
-application = get_asgi_application()
+
+
+class OneThreadHandler(ASGIHandler):
+    """All middleware and the view of a request in one thread.
+
+    Django's own handler runs each of its middlewares as a coroutine, whose two halves it sends to the thread and back, about
+    twenty changes of thread for a request. The event stream is a coroutine all the same: what it returns is read by the loop.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+        self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
+
+
+django.setup(set_prefix=False)
+application = OneThreadHandler()
 
 # WhiteNoise hands the build's files over as they would go to WSGI; Django reads each whole, and warns of it every time.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")

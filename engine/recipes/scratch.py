@@ -74,8 +74,8 @@ def larger(*, seed: int = 0, steps: int | None = None) -> Run:
 def further(*, seed: int = 2, steps: int | None = None) -> Run:
     """On weights that have been through `larger`: hidden matrices by Muon, which learns more from each step; see
     docs/default-model.md."""
-    total = steps or 1600
-    small, middle = (round(total * share) for share in (0.58, 0.24))
+    total = steps or 1150
+    small, middle = (round(total * share) for share in (0.5, 0.27))
     full = total - small - middle
     first, second, third = larger(seed=seed).phases
     return replace(

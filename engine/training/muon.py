@@ -1,9 +1,9 @@
 """Muon: steps that are orthogonal matrices -- a weight as R rows and C columns.
 
 A few directions dominate a layer's gradient. Muon makes all of its singular values about one, so rare directions are learnt
-as fast as frequent ones (Jordan, 2024, "Muon: an optimizer for hidden layers in neural networks"), and a step is worth more than
-one of AdamW's. torch's own Muon takes matrices only and iterates in bfloat16, for which many processors have no instructions:
-there it takes forty times as long.
+as fast as frequent ones (Jordan, 2024, "Muon: an optimizer for hidden layers in neural networks"), and a step is worth more
+than one of AdamW's. torch's own Muon takes matrices only and iterates in bfloat16, for which many processors have no
+instructions: there it takes forty times as long.
 """
 
 from collections.abc import Callable, Iterable
