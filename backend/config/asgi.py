@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any
 
 import django
 from asgiref.sync import sync_to_async
@@ -20,7 +21,8 @@ class OneThreadHandler(ASGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
-        self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
+        chain: Any = self._middleware_chain  # type: ignore[has-type]
+        self._middleware_chain = sync_to_async(chain, thread_sensitive=True)
 
 
 django.setup(set_prefix=False)

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.records import read_rgb
+
 Picture = NDArray[np.float32]  # (H, W, 3), 0..255
 
 #: Edges are drawn so many times as large and then averaged, so that pixels on a border are mixtures, as in photos.
@@ -20,7 +22,7 @@ _FINER = 2
 _SHIFT = 4  # of fixed-point coordinates, bits
 #: An object of which less is to be seen is not asked for: pixels, and share of itself.
 LEAST_VISIBLE_PX, LEAST_VISIBLE_SHARE = 60, 0.35
-#: Between the mean colours of an object and of what is behind it, 0..255 in each channel: what nobody could see is not asked for.
+#: Between the mean colours of an object and of what is around it, 0..255: what nobody could see is not asked for.
 LEAST_CONTRAST = 30.0
 JPEG_QUALITY = 92
 
@@ -85,7 +87,7 @@ def write_scenes(folder: Path, *, count: int, side: int, seed: int = 0, photos: 
         (folder / name).mkdir(parents=True, exist_ok=True)
 
     def reading(file: Path) -> Callable[[], NDArray[np.uint8]]:
-        return lambda: np.ascontiguousarray(cv2.imread(str(file), cv2.IMREAD_COLOR)[..., ::-1])
+        return lambda: read_rgb(file)
 
     behind = [reading(file) for file in photos]
     for number in range(count):
@@ -198,8 +200,7 @@ def _filled(corners_N2: NDArray[np.float64], size: tuple[int, int]) -> NDArray[n
     fine = np.zeros((size[0] * _FINER, size[1] * _FINER), np.uint8)
     fixed = np.round((corners_N2 * _FINER - 0.5) * 2**_SHIFT).astype(np.int32)
     cv2.fillPoly(fine, [fixed[:, None]], 255, shift=_SHIFT)
-    small: NDArray[np.float32] = cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return small
+    return np.asarray(cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA) / 255, np.float32)
 
 
 def _grown(inside: NDArray[np.bool_], pixels: int = 2) -> NDArray[np.bool_]:
@@ -275,7 +276,7 @@ def _seen(rng: np.random.Generator, canvas: Picture) -> NDArray[np.uint8]:
         light_HW = clouds(rng, canvas.shape[:2], max(canvas.shape) / 2)
         canvas = canvas * (1 - rng.uniform(0, 0.5) * light_HW)[..., None]
     if rng.random() < 0.5:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.6))
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.6)), np.float32)
     noise = rng.normal(0, rng.uniform(0, 10), (*canvas.shape[:2], 1 if rng.random() < 0.5 else 3))
     return np.clip(canvas + noise, 0, 255).astype(np.uint8)
 

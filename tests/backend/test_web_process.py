@@ -3,6 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
+
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
 
 CODE = """
 import sys, os
@@ -22,6 +26,48 @@ def test_the_web_process_loads_no_torch():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+class Notes:
+    """A middleware as Django's own are: it can be called by both kinds of handler."""
+
+    sync_capable = async_capable = True
+    threads: list[int] = []
+
+    def __new__(cls, get_response):
+        from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+
+        def noting(request):
+            cls.threads.append(threading.get_ident())
+            return get_response(request)
+
+        async def noting_in_the_loop(request):
+            cls.threads.append(threading.get_ident())
+            return await get_response(request)
+
+        is_async = iscoroutinefunction(get_response)
+        return markcoroutinefunction(noting_in_the_loop) if is_async else noting
+
+
+def test_middleware_and_view_of_a_request_run_in_one_thread_beside_the_loop(settings):
+    from backend.config.asgi import OneThreadHandler
+
+    settings.MIDDLEWARE = [f"{__name__}.Notes"] * 3
+    scope = {"type": "http", "method": "GET", "path": "/nowhere.html", "headers": [], "query_string": b""}
+
+    async def answered():
+        reply = ApplicationCommunicator(OneThreadHandler(), scope)
+        await reply.send_input({"type": "http.request", "body": b""})
+        start = await reply.receive_output(5)
+        await reply.wait(5)
+        return start["status"], threading.get_ident()
+
+    Notes.threads.clear()
+    status, loop_thread = async_to_sync(answered)()
+    assert status in (200, 404, 503)  # with a built page, and without
+    assert len(Notes.threads) == 3
+    assert len(set(Notes.threads)) == 1
+    assert loop_thread not in Notes.threads
 
 
 def test_every_answer_carries_the_isolation_headers(client, db):
