@@ -321,15 +321,14 @@ def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | No
     if crop_box is not None:
         content["crop_box"] = crop_box
     content_hash = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-    existing = Mask.objects.filter(id=mask_id).first()
-    if existing is None:
-        try:
-            return _mask_create(mask_id, author, body, content_hash, tab), True
-        except (IntegrityError, DomainError):
-            # Another delivery of the same request was faster: what refuses this one may be what that one did.
-            existing = Mask.objects.filter(id=mask_id).first()
-            if existing is None:
-                raise
+    try:
+        return _mask_create(mask_id, author, body, content_hash, tab), True
+    except (IntegrityError, DomainError):
+        # It may have been stored before, and what refuses it now may be what was done since: asked only here, since
+        # nearly every mask is new.
+        existing = Mask.objects.filter(id=mask_id).first()
+        if existing is None:
+            raise
     return _same_again(existing, author, content_hash), False
 
 

@@ -49,7 +49,7 @@ def test_the_same_bytes_again_are_answered_the_same(put, own):
 
 def test_saving_a_mask_asks_the_database_little(put, own, django_assert_max_num_queries):
     # Two of them are the test's, inside whose transaction the service's own is a savepoint.
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(9):
         assert put(uuid4(), mask_body(own)).status_code == 201
 
 
