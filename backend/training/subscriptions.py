@@ -30,25 +30,28 @@ def train_a_first_detector(event: Event) -> None:
 
 
 @subscribe("deployment.changed")
-def train_a_detector_for_another_encoder(event: Event) -> None:
-    """A detector reads one encoder's embeddings, so with another encoder the dataset would be without."""
+def train_a_detector_for_another_model(event: Event) -> None:
+    """A detector reads one encoder's embeddings and knows one decoder's masks: with another model the dataset would be without."""
     if event.data["reason"] != BY_THE_GATE:  # the end of that run has one trained, on the run's masks
-        _request_for_another_encoder(event.dataset_id)
+        _request_for_another_model(event.dataset_id)
 
 
 @subscribe("detector.ready", "detector_run.failed", "detector_run.cancelled")
-def look_whether_the_encoder_is_another(event: Event) -> None:
+def look_whether_the_model_is_another(event: Event) -> None:
     """While it was trained no second one could be asked for."""
-    _request_for_another_encoder(event.dataset_id)
+    _request_for_another_model(event.dataset_id)
 
 
-def _request_for_another_encoder(dataset_id: UUID | None) -> None:
-    """Where detectors were trained, and none for the encoder that is live now. One that failed there would fail again."""
+def _request_for_another_model(dataset_id: UUID | None) -> None:
+    """Where detectors were trained, and none for what is live now. One that failed there would fail again."""
     dataset = dataset_id and Dataset.objects.filter(id=dataset_id).first()
     if not dataset or detector_is_there(dataset):
         return
     runs, live = DetectorRun.objects.filter(dataset=dataset), live_checkpoint(dataset.id)
-    if live is not None and runs.exists() and not runs.filter(checkpoint__encoder_hash=live.encoder_hash).exists():
+    if live is None or not runs.exists():
+        return
+    of_live = runs.filter(checkpoint__encoder_hash=live.encoder_hash, checkpoint__decoder_hash=live.decoder_hash)
+    if not of_live.exists():
         _request(dataset, None)
 
 

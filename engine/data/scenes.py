@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.records import read_rgb
+from engine.errors import DataInvalid
 
 Picture = NDArray[np.float32]  # (H, W, 3), 0..255
 
@@ -82,7 +83,12 @@ def write_scenes(folder: Path, *, count: int, side: int, seed: int = 0, photos: 
     Args:
         side: of the square scenes, pixels.
         photos: files that may lie behind the objects.
+    Raises:
+        DataInvalid: there is something in the folder.
+        OSError: a file cannot be written.
     """
+    if folder.exists() and any(folder.iterdir()):
+        raise DataInvalid(f"{folder} is not empty; scenes are drawn into a folder of their own")
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -97,9 +103,10 @@ def write_scenes(folder: Path, *, count: int, side: int, seed: int = 0, photos: 
             owner_HW = scene.owner_HW
         name = f"scene-{number:05}"
         bgr_HW3 = np.ascontiguousarray(scene.rgb_HW3[..., ::-1])
-        cv2.imwrite(str(folder / "images" / f"{name}.jpg"), bgr_HW3, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        jpeg = cv2.imencode(".jpg", bgr_HW3, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+        (folder / "images" / f"{name}.jpg").write_bytes(jpeg.tobytes())
         depth = np.uint8 if owner_HW.max() < 256 else np.uint16
-        cv2.imwrite(str(folder / "masks" / f"{name}.png"), owner_HW.astype(depth))
+        (folder / "masks" / f"{name}.png").write_bytes(cv2.imencode(".png", owner_HW.astype(depth))[1].tobytes())
 
 
 class _Family:

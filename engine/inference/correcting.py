@@ -67,9 +67,13 @@ class Correcting:
             if depth:
                 said.insert(0, (middle, 1))
         if box is not None:
+            height, width = now_HW.shape
             for (x, y), label in zip(points, labels, strict=True):
-                if label:
-                    box = (min(box[0], x - 0.5), min(box[1], y - 0.5), max(box[2], x + 0.5), max(box[3], y + 0.5))
+                if label:  # the box holds it, and ends where the photo does
+                    box = (
+                        *(min(box[0], max(0.0, x - 0.5)), min(box[1], max(0.0, y - 0.5))),
+                        *(max(box[2], min(float(width), x + 0.5)), max(box[3], min(float(height), y + 0.5))),
+                    )
         return [*(at for at, _ in said), *points], [*(label for _, label in said), *labels], box
 
     def taken(self, now_HW: Pixels, answer_HW: Pixels, points: Sequence[Point], labels: Sequence[int]) -> Pixels:

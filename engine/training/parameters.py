@@ -42,7 +42,9 @@ def depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
     return found, level
 
 
-def parameter_groups(model: Sam, others: nn.Module, *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: Sam, others: nn.Module, *, weight_decay: float, layer_decay: float, hidden: bool | None = None
+) -> list[dict[str, Any]]:
     """Groups for the optimiser, of what requires a gradient; `scale` is the share of the run's rate.
 
     A parameter of the encoder at level d of L learns at layer_decay^(L - d) of the rate; everything behind the encoder at
@@ -51,25 +53,25 @@ def parameter_groups(model: Sam, others: nn.Module, *, weight_decay: float, laye
 
     Args:
         others: what learns with the model and is thrown away.
+        hidden: only hidden layers' matrices, or all but these; None: everything.
     """
     level_of, last = depths(model.image_encoder)
-    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = defaultdict(list)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in (*model.named_parameters(), *others.named_parameters()):
         if not parameter.requires_grad:
             continue
         level = level_of.get(name.removeprefix("image_encoder."), last) if name.startswith("image_encoder.") else last
+        if hidden is not None and hidden != (level > 0 and _is_matrix(name, parameter)):
+            continue
         decays = parameter.ndim > 1 and not name.endswith("pos_embed")
-        scale = layer_decay ** (last - level)
-        groups[scale, weight_decay if decays else 0.0, level > 0 and _is_hidden_matrix(name, parameter)].append(
-            parameter
-        )
+        groups[layer_decay ** (last - level), weight_decay if decays else 0.0].append(parameter)
     return [
-        {"params": parameters, "scale": scale, "weight_decay": decay, "is_hidden": is_hidden}
-        for (scale, decay, is_hidden), parameters in sorted(groups.items(), reverse=True, key=lambda group: group[0])
+        {"params": parameters, "scale": scale, "weight_decay": decay}
+        for (scale, decay), parameters in sorted(groups.items(), key=lambda group: (-group[0][0], -group[0][1]))
     ]
 
 
-def _is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
+def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
     """Neither a vector, nor a table, nor a filter for each channel alone, nor a head of a few rows."""
     is_table = any(word in name for word in _TABLES)
     return parameter.ndim > 1 and not is_table and min(len(parameter), parameter[0].numel()) >= _SMALLEST_MATRIX
@@ -77,12 +79,13 @@ def _is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
 
 def optimizers(run: Run, model: Sam, others: nn.Module) -> list[torch.optim.Optimizer]:
     """What takes a run's steps; each group's `scale` is its share of the rate. See `parameter_groups`."""
-    groups = parameter_groups(model, others, weight_decay=run.weight_decay, layer_decay=run.layer_decay)
-    if run.optimizer == "adamw":
-        return [torch.optim.AdamW(groups, lr=run.learning_rate, betas=ADAM_BETAS)]
-    hidden = [group for group in groups if group["is_hidden"]]
-    rest = [group for group in groups if not group["is_hidden"]]
-    return [Muon(hidden, run.learning_rate), torch.optim.AdamW(rest, lr=run.learning_rate, betas=ADAM_BETAS)]
+    decays = {"weight_decay": run.weight_decay, "layer_decay": run.layer_decay}
+    is_muon = run.optimizer == "muon"
+    rest = parameter_groups(model, others, **decays, hidden=False if is_muon else None)
+    adamw = torch.optim.AdamW(rest, lr=run.learning_rate, betas=ADAM_BETAS)
+    if not is_muon:
+        return [adamw]
+    return [Muon(parameter_groups(model, others, **decays, hidden=True), run.learning_rate), adamw]
 
 
 def with_drop_path(model: Sam, share: float) -> Sam:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +91,19 @@ def read_state(file: Path, *, run: str, given: dict[str, str]) -> dict[str, Any]
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DataInvalid(f"{file} cannot be read; remove it to begin again") from error
-    if state["run"] != run:
+    if _completed(state["run"]) != run:
         raise DataInvalid(f"{file} is of a run with other settings; remove it to begin again")
     for key, value in given.items():
         if state.get("given", {}).get(key, value) != value:
             raise DataInvalid(f"{file} is of a run with {_NAMES.get(key, key)}; remove it to begin again")
     return state
+
+
+def _completed(fingerprint: str) -> str:
+    """With the defaults of settings that there were not yet when it was written."""
+    settings, validated = json.loads(fingerprint)
+    defaults = {field.name: field.default for field in fields(Run) if field.default is not MISSING}
+    return json.dumps([defaults | settings, validated], sort_keys=True)
 
 
 def lighten(file: Path, out: Path) -> None:

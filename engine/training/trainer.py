@@ -298,7 +298,10 @@ class Trainer:
         self.model.load_state_dict(state.get("model", state["averaged"]))  # a light state has the average alone
         self.averaged.load_state_dict(state["averaged"])
         self.lesson.load_state_dict(state["lesson"])
-        for optimizer, kept in zip(self.optimizers, state.get("optimizers", ()), strict=False):
+        earlier = (
+            [state["optimizer"]] if "optimizer" in state else []
+        )  # when there was one only; a light state has none
+        for optimizer, kept in zip(self.optimizers, state.get("optimizers", earlier), strict=False):
             optimizer.load_state_dict(kept)
         self.step, self.best_score = state["step"], state["best_score"]
 

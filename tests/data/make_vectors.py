@@ -108,6 +108,10 @@ def logits() -> list[dict]:
     return cases
 
 
+def _edge_or_middle(pixel: int, length: int) -> float:
+    return 0.0 if pixel == 0 else float(length) if pixel == length - 1 else float(pixel) + 0.5
+
+
 def correcting() -> list[dict]:
     """Clicks on masks that are there, and answers to them: what goes in, and what is taken."""
     cases = []
@@ -123,6 +127,16 @@ def correcting() -> list[dict]:
             {"kind": "point", "at": [float(x) + 0.5, float(y) + 0.5], "label": int(answer[y, x])}
             for y, x in wrong[rng.integers(len(wrong), size=1 + seed % 3)]
         ]
+        if seed >= 20:  # on the photo's very edges, which belong to the pixels there
+            edge = wrong[(wrong == 0).any(axis=1) | (wrong == np.array(size) - 1).any(axis=1)]
+            clicks = [
+                {
+                    "kind": "point",
+                    "at": [_edge_or_middle(x, width), _edge_or_middle(y, height)],
+                    "label": int(answer[y, x]),
+                }
+                for y, x in edge[rng.integers(len(edge), size=2)]
+            ]
         said = [
             {"kind": "point", "at": [float(x) + 0.5, float(y) + 0.5], "label": int(rng.integers(2))}
             for x, y in rng.integers((width, height), size=(int(rng.integers(4)), 2))

@@ -26,6 +26,7 @@ def simulated(maskloop: Running, tmp_path_factory: pytest.TempPathFactory) -> Re
         recipe="debug_decoder",
         test_images=3,
         proposal_precision=0.5,
+        least_precision=0.05,  # three test photos and a detector of a minute promise little
         everything={"points_per_side": 8},
         audit_share=0.3,
         trial=4,

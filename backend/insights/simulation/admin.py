@@ -18,8 +18,6 @@ LONGEST_WAIT_SECONDS = 3600.0  # for one training run, or one automatic run
 NO_PROPOSALS_SECONDS = 90.0  # with none there and none in the making: there will be none
 SAMPLED_WITHIN_SECONDS = 150.0
 CONCLUDED_WITHIN_SECONDS = 30.0
-#: A detector that can promise no more is of no help.
-LEAST_PRECISION = 0.2
 _FINISHED = ("done", "failed", "cancelled")
 
 
@@ -125,7 +123,7 @@ class Admin:
         """What it cannot promise is not asked of it."""
         self.say(f"detector: threshold {detector['threshold']}, precision of {detector['best_precision']} at best")
         best = detector["best_precision"]
-        if detector["threshold"] is None and best is not None and best >= LEAST_PRECISION:
+        if detector["threshold"] is None and best is not None and best >= self.settings.least_precision:
             self.client.patch(f"/api/datasets/{self.dataset}/review/rules/", {"precision": int(100 * best) / 100})
 
     def proposals_ready(self) -> bool:

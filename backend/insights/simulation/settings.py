@@ -57,6 +57,7 @@ class Settings:
         left_for_model: share of the training photos that people leave to the automatic stage.
         wanted_precision: of automatic masks; the thresholds are chosen for it.
         proposal_precision: share of the proposals that are to be taken as they are; less where it cannot promise so much.
+        least_precision: a detector that can promise no more is of no help, and people go on drawing.
         order, known_share, verified_twice_share: how proposals are asked about, see `ReviewRules`. As the photos came, so that
             what a worker has ready in this moment has no part in it.
         everything: settings of everything-mode, see `engine.inference.settings`.
@@ -79,6 +80,7 @@ class Settings:
     left_for_model: float = 0.3
     wanted_precision: float = 0.8
     proposal_precision: float = 0.6
+    least_precision: float = 0.2
     order: str = "import"
     known_share: float = 0.05
     verified_twice_share: float = 0.1

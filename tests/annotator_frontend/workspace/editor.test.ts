@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { Correcting } from '@/features/workspace/decoder/correcting'
 import type { Candidate } from '@/features/workspace/decoder/protocol'
 import { type AcceptedMask, Editor } from '@/features/workspace/editor/editor'
 import { type Bitmask, cropped } from '@/shared/geometry/bitmask'
@@ -18,6 +19,7 @@ interface Asked {
   revision: number
   prompts: readonly Prompt[]
   fedBack: Float32Array | Bitmask | null
+  correcting: Correcting | null
 }
 
 let asked: Asked[]
@@ -31,7 +33,8 @@ beforeEach(() => {
   seconds = 2.5
   let ids = 0
   editor = new Editor({
-    ask: (photo, revision, prompts, fedBack) => asked.push({ photo, revision, prompts, fedBack }),
+    ask: (photo, revision, prompts, fedBack, correcting) =>
+      asked.push({ photo, revision, prompts, fedBack, correcting }),
     put: (mask: AcceptedMask) => told.push(`put ${mask.id}`),
     remove: id => told.push(`remove ${id}`),
     notAccepted: () => told.push('not accepted'),
@@ -66,6 +69,26 @@ describe('prompts and answers', () => {
     expect(asked[0]!.fedBack).toBeNull()
     expect(asked[1]!.fedBack).toEqual(new Float32Array([0.7]))
     expect(asked[1]!.prompts).toHaveLength(2)
+  })
+
+  test('what hands painted on a mask of the model is a person’s will through all clicks that follow', () => {
+    const { mask } = candidate(0, 0.9)
+    const proposed: AcceptedMask = {
+      ...{ id: 'p', mask, counts: '', origin: 'proposed', prompts: [click(1)], predictedIou: 0.9, stability: 0.9 },
+      ...{ choice: null, seconds: null, clicks: 0, isNew: false, replaces: null, locked: false, cropBox: null },
+    }
+    editor.open('photo', [proposed], { height: 1, width: 4 })
+    editor.select('p')
+    editor.addPrompt(click(2))
+    expect(asked.at(-1)!.correcting).toMatchObject({ isModels: true, said: [click(1)] })
+    editor.undo()
+    editor.select('p')
+    editor.paint({ kind: 'stroke', adds: true, diameter: 1, path: [{ x: 0.5, y: 0.5 }] })
+    for (const x of [3, 2]) {
+      editor.addPrompt(click(x))
+      expect(asked.at(-1)!.correcting).toMatchObject({ isModels: false, said: [] })
+      answer(candidate(0, 0.9, '1111'))
+    }
   })
 
   test('an answer to an older revision, or for another photo, is dropped', () => {

@@ -238,6 +238,18 @@ def test_another_encoder_made_live_by_hand_gets_a_detector_and_one_that_has_its_
         assert waiting() == []
 
 
+def test_another_decoder_on_the_same_encoder_gets_a_detector_too(
+    dataset: Dataset, with_a_detector: None, another_encoder: Checkpoint, live: Checkpoint, admin: User
+) -> None:
+    """What the usual recipe makes, promoted or rolled back to by hand."""
+    Checkpoint.objects.filter(id=another_encoder.id).update(encoder_hash=live.encoder_hash, decoder_hash="another")
+    another_encoder.refresh_from_db()
+    deployment_make(dataset=dataset, checkpoint=another_encoder, reason="by hand", by=admin)
+    deliver()
+    (run,) = waiting()
+    assert run.checkpoint == another_encoder
+
+
 def test_another_encoder_gets_its_detector_when_the_one_on_its_way_for_the_old_one_is_done(
     dataset: Dataset, with_a_detector: None, another_encoder: Checkpoint, admin: User
 ) -> None:

@@ -63,6 +63,13 @@ def test_the_command_writes_a_folder_to_train_on_the_same_for_the_same_seed(tmp_
     assert owner.max() >= 1
 
 
+def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["scenes", "--out", str(tmp_path), "--count", "1", "--side", "64"]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
 def test_another_seed_draws_other_scenes(tmp_path):
     for seed in (0, 1):
         write_scenes(tmp_path / str(seed), count=1, side=64, seed=seed)

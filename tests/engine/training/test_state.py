@@ -1,11 +1,14 @@
 """State files."""
 
 import errno
+import json
 
 import pytest
 import torch
 
-from engine.training.state import save_state
+from engine.errors import DataInvalid
+from engine.recipes import RECIPES
+from engine.training.state import read_state, run_fingerprint, save_state
 from tests.disks import can_mount, fill, small_disk
 
 
@@ -23,3 +26,13 @@ def test_a_full_disk_is_said_to_be_full_and_the_state_before_stays(tmp_path, meg
         assert refused.value.errno == errno.ENOSPC
         assert torch.load(tmp_path / "state", weights_only=True) == {"step": 1}
         assert not (tmp_path / "state.part").exists()
+
+
+def test_a_state_from_before_a_setting_existed_is_of_a_run_with_that_settings_default(tmp_path):
+    plain, muon = (run_fingerprint(RECIPES[name](), 1, validated=False) for name in ("larger", "further"))
+    settings, validated = json.loads(plain)
+    del settings["optimizer"]
+    save_state(tmp_path / "state", {"run": json.dumps([settings, validated], sort_keys=True), "step": 7})
+    assert read_state(tmp_path / "state", run=plain, given={})["step"] == 7
+    with pytest.raises(DataInvalid, match="other settings"):
+        read_state(tmp_path / "state", run=muon, given={})

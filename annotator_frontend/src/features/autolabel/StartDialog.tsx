@@ -90,6 +90,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
             value={prompts}
             onChange={value => {
               setWantedPrompts(value as Prompts)
+              setChosen(null) // what was chosen was chosen for masks of the other kind
               setPreviewId(null)
             }}
             data={[

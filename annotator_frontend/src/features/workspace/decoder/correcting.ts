@@ -2,7 +2,7 @@ import { type Bitmask, covers } from '@/shared/geometry/bitmask'
 import { areWithin } from '@/shared/geometry/crops'
 import { innermostPoint } from '@/shared/geometry/distances'
 import type { Prompt } from '@/shared/geometry/modelFrame'
-import type { Box, ImagePoint } from '@/shared/geometry/points'
+import type { Box, ImagePoint, Size } from '@/shared/geometry/points'
 import { changedAt, iouOf } from '@/shared/geometry/regions'
 
 /** A mask that clicks correct. */
@@ -28,8 +28,7 @@ export function stillSaid(said: readonly Prompt[], now: Bitmask, next: readonly 
   if (!areClicks(next)) return []
   return said.filter(
     prompt =>
-      prompt.kind === 'box' ||
-      (prompt.kind === 'point' && covers(now, prompt.at.x, prompt.at.y) === (prompt.label === 1)),
+      prompt.kind === 'box' || (prompt.kind === 'point' && isIn(now, prompt.at) === (prompt.label === 1)),
   )
 }
 
@@ -49,7 +48,7 @@ export function promptsToCorrect(
   const points = held.filter(
     prompt =>
       prompt.kind === 'point' &&
-      !(prompt.label === 1 && against.some(place => isSamePixel(place, prompt.at))),
+      !(prompt.label === 1 && against.some(place => isSamePixel(place, prompt.at, now.size))),
   )
   const hasInside = points.some(prompt => prompt.kind === 'point' && prompt.label === 1)
   const own = isModels ? held.find(prompt => prompt.kind === 'box')?.box : undefined
@@ -61,33 +60,45 @@ export function promptsToCorrect(
   }
   return [
     ...points,
-    ...(box && box[2] > box[0] ? [{ kind: 'box', box: around(box, clicks) } as const] : []),
+    ...(box && box[2] > box[0] ? [{ kind: 'box', box: around(box, clicks, now.size) } as const] : []),
     ...clicks,
   ]
 }
 
-function isSamePixel(a: ImagePoint, b: ImagePoint): boolean {
-  return Math.floor(a.x) === Math.floor(b.x) && Math.floor(a.y) === Math.floor(b.y)
+/** The pixel at a place: the photo's far edge is its last pixel's. */
+function pixelAt({ x, y }: ImagePoint, { width, height }: Size): ImagePoint {
+  return { x: Math.min(Math.floor(x), width - 1), y: Math.min(Math.floor(y), height - 1) }
+}
+
+function isIn(mask: Bitmask, place: ImagePoint): boolean {
+  const { x, y } = pixelAt(place, mask.size)
+  return covers(mask, x, y)
+}
+
+function isSamePixel(a: ImagePoint, b: ImagePoint, size: Size): boolean {
+  const [one, other] = [pixelAt(a, size), pixelAt(b, size)]
+  return one.x === other.x && one.y === other.y
 }
 
 /** A mask without the pixels that clicks take away: what is innermost is as far from them as from its border. */
 function without(mask: Bitmask, places: readonly ImagePoint[]): Bitmask {
   const [x0, y0, x1] = mask.box
   const bits = mask.bits.slice()
-  for (const { x, y } of places) {
-    if (covers(mask, x, y)) bits[(Math.floor(y) - y0) * (x1 - x0) + Math.floor(x) - x0] = 0
+  for (const place of places) {
+    const { x, y } = pixelAt(place, mask.size)
+    if (covers(mask, x, y)) bits[(y - y0) * (x1 - x0) + x - x0] = 0
   }
   return { ...mask, bits }
 }
 
-/** A box that holds the clicks for more as well. */
-function around(box: Box, clicks: readonly Prompt[]): Box {
+/** A box that holds the clicks for more as well, and ends where the photo does. */
+function around(box: Box, clicks: readonly Prompt[], { width, height }: Size): Box {
   let [x0, y0, x1, y1] = box
   for (const click of clicks) {
     if (click.kind !== 'point' || click.label === 0) continue
     const { x, y } = click.at
-    ;[x0, y0] = [Math.min(x0, x - 0.5), Math.min(y0, y - 0.5)]
-    ;[x1, y1] = [Math.max(x1, x + 0.5), Math.max(y1, y + 0.5)]
+    ;[x0, y0] = [Math.min(x0, Math.max(0, x - 0.5)), Math.min(y0, Math.max(0, y - 0.5))]
+    ;[x1, y1] = [Math.max(x1, Math.min(width, x + 0.5)), Math.max(y1, Math.min(height, y + 0.5))]
   }
   return [x0, y0, x1, y1]
 }
@@ -114,6 +125,8 @@ export function corrected(
 ): Bitmask {
   if (!areClicks(clicks) || (isModels && iouOf(answer, now) >= CHANGES_TO)) return answer
   const places = (label: 0 | 1) =>
-    clicks.flatMap(click => (click.kind === 'point' && click.label === label ? [click.at] : []))
+    clicks.flatMap(click =>
+      click.kind === 'point' && click.label === label ? [pixelAt(click.at, now.size)] : [],
+    )
   return changedAt(now, answer, places(1), places(0))
 }

@@ -47,6 +47,8 @@ export interface ObjectInWork {
   /** What went into the decoder with the prompts. */
   fedBack: Float32Array | Bitmask | null
   painted: Painted | null
+  /** Hands have painted it at some time, so its edges are a person's will, whatever clicks have made of it since. */
+  isHandled: boolean
   /** The accepted mask that is being corrected. */
   refines: string | null
 }
@@ -65,6 +67,7 @@ export const NO_OBJECT: ObjectInWork = {
   chosen: 0,
   fedBack: null,
   painted: null,
+  isHandled: false,
   refines: null,
 }
 
@@ -95,9 +98,9 @@ export function shownMask(document: Document): Bitmask | null {
 }
 
 /** What is known of the mask that goes into the decoder with the prompts; null: none does, or logits do. */
-export function correctingIn({ fedBack, painted, refines, masks }: Document): Correcting | null {
+export function correctingIn({ fedBack, isHandled, refines, masks }: Document): Correcting | null {
   if (!fedBack || !('bits' in fedBack)) return null
-  const own = painted ? undefined : masks.find(({ id }) => id === refines)
+  const own = isHandled ? undefined : masks.find(({ id }) => id === refines)
   if (!own) return { mask: fedBack, said: NO_PROMPTS, isModels: false }
   return {
     mask: own.mask,

@@ -24,19 +24,19 @@ function earlierOf(object: Part, past: readonly Step[]): Part[] {
   const before = past.slice(past.findLastIndex(step => !isBusy(step)) + 1)
   const earlier: Part[] = []
   let began: Part['fedBack'] = null
-  for (const [at, { prompts, answers, fedBack, painted, refines }] of before.entries()) {
+  for (const [at, { prompts, answers, fedBack, painted, isHandled, refines }] of before.entries()) {
     const next = before[at + 1] ?? object
     if (!(fedBack instanceof Float32Array)) began = fedBack
     const isPainted = painted !== null && answers === prompts
     if (!isPainted) {
       // Where nothing of this object changed, another mask did.
       if (next.prompts !== prompts || next.painted)
-        earlier.push({ ...NO_OBJECT, prompts, fedBack: began, refines })
+        earlier.push({ ...NO_OBJECT, prompts, fedBack: began, isHandled, refines })
     } else if (next.prompts !== prompts && next.fedBack && 'size' in next.fedBack) {
       // The click after strokes was asked with their pixels.
       const pixels = { size: next.fedBack.size, base: next.fedBack, tiles: new Map() }
       const then = { prompts, answers: prompts, painted: { pixels, from: painted.from } }
-      earlier.push({ ...NO_OBJECT, ...then, refines })
+      earlier.push({ ...NO_OBJECT, ...then, isHandled, refines })
     }
   }
   return earlier
@@ -60,7 +60,7 @@ export function stepsOf(kept: unknown, masks: readonly StepMask[]): { draft: Ste
   const step = (part: Partial<Part>): Step => {
     // What it corrects may be gone meanwhile: then it is an object of its own.
     const refines = masks.some(({ id }) => id === part.refines) ? part.refines! : null
-    return { ...NO_OBJECT, ...part, refines, masks }
+    return { ...NO_OBJECT, isHandled: Boolean(part.painted), ...part, refines, masks }
   }
   const isStep = ({ prompts, painted }: Step) => Array.isArray(prompts) && isBusy({ prompts, painted })
   const draft = step(object)

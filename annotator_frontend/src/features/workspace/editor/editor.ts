@@ -281,7 +281,8 @@ export class Editor {
   private setPixels(pixels: Patched): void {
     const { prompts, candidates, chosen, painted } = this.state
     const from: Painted['from'] = painted ? painted.from : (candidates[chosen] ?? null)
-    this.step({ painted: { pixels, from }, candidates: [], answers: prompts, refines: this.refinesNext() })
+    const refines = this.refinesNext()
+    this.step({ painted: { pixels, from }, isHandled: true, candidates: [], answers: prompts, refines })
     this.store.setState({ isWaiting: false, selected: null, alsoSelected: [] })
   }
 
@@ -503,8 +504,8 @@ export class Editor {
   }
 
   private document(): Document {
-    const { prompts, candidates, answers, chosen, fedBack, painted, refines, masks } = this.state
-    return { prompts, candidates, answers, chosen, fedBack, painted, refines, masks }
+    const { prompts, candidates, answers, chosen, fedBack, painted, isHandled, refines, masks } = this.state
+    return { prompts, candidates, answers, chosen, fedBack, painted, isHandled, refines, masks }
   }
 
   private step(change: Partial<Document>): void {
