@@ -31,7 +31,7 @@ def train_a_first_detector(event: Event) -> None:
 
 @subscribe("deployment.changed")
 def train_a_detector_for_another_model(event: Event) -> None:
-    """A detector reads one encoder's embeddings and knows one decoder's masks: with another model the dataset would be without."""
+    """A detector reads one encoder's embeddings and knows one decoder's masks: another model would be without."""
     if event.data["reason"] != BY_THE_GATE:  # the end of that run has one trained, on the run's masks
         _request_for_another_model(event.dataset_id)
 
