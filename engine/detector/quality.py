@@ -2,8 +2,9 @@
 
 A detector knows how sure it is of a box, and the promptable model of a mask; neither knows whether the two of them are
 of one thing, and a mask that leaks out of its box is the commonest fault. Logistic regression on what both say and on how
-well mask and box agree gives a score, and isotonic regression on complete photos that neither learned from makes
-it a probability (see `engine.detector.calibration`). It holds for one pair of detector and decoder.
+well mask and box agree gives a score, and isotonic regression on complete photos that the detector did not learn from makes
+it a probability, too high a one where the decoder did (see `engine.detector.calibration`). It holds for one pair of
+detector and decoder.
 """
 
 from collections.abc import Sequence
@@ -135,8 +136,8 @@ class Judged:
 
 
 def fit_quality(photos: Sequence[Judged], decoder_hash: str) -> Quality:
-    """Fit on complete photos that neither detector nor decoder learned from. Where nothing was detected on them, nothing is
-    promised: every confidence is 0.
+    """Fit on complete photos that the detector did not learn from, and best the decoder neither. Where nothing was
+    detected on them, nothing is promised: every confidence is 0.
     """
     rows = [[one for masks in photo.of_boxes for one in masks] for photo in photos]
     if not any(rows):
