@@ -11,6 +11,7 @@ import {
   Stack,
   Text,
 } from '@mantine/core'
+import { useEffect, useRef } from 'react'
 import { useSearchParams } from 'react-router'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
@@ -24,6 +25,11 @@ import { decisionInWords } from './words'
 export function ComparePage({ dataset, isAdmin }: { dataset: string; isAdmin: boolean }) {
   const [search, setSearch] = useSearchParams()
   const chosen = { left: search.get('left') ?? undefined, right: search.get('right') ?? undefined }
+  // What was chosen since the address was last read: a second choice may come before the first one is in it.
+  const asked = useRef<{ left?: string; right?: string }>({})
+  useEffect(() => {
+    if (search) asked.current = {}
+  }, [search])
   const compared = useComparison(dataset, chosen)
   const checkpoints = useCheckpoints(dataset).data ?? []
   const failure = compared.error && <Alert color="gray">{compared.error.message}</Alert>
@@ -38,8 +44,10 @@ export function ComparePage({ dataset, isAdmin }: { dataset: string; isAdmin: bo
   const { left, right, test, holdout } = compared.data
   // While the answer about a choice is on its way, the figures are still of those before.
   const wanted = { left: chosen.left ?? left.id, right: chosen.right ?? right.id }
-  const choose = (side: 'left' | 'right') => (id: string) =>
-    setSearch({ ...wanted, [side]: id }, { replace: true })
+  const choose = (side: 'left' | 'right') => (id: string) => {
+    asked.current = { ...asked.current, [side]: id }
+    setSearch({ ...wanted, ...asked.current }, { replace: true })
+  }
   const own = { dataset, isAdmin, checkpoints }
   return (
     <Stack gap="md">
