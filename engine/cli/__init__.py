@@ -1,5 +1,5 @@
 """The engine alone: python -m engine predict | everything | detector | train | evaluate | export-onnx | checkpoints,
-scenes, and for training elsewhere pack | unpack | lease | cut | join.
+compositions | scenes, and for training elsewhere pack | unpack | lease | cut | join.
 
 Exit status: 0; 1 failed; 2 bad input or usage, with one sentence on stderr. Each verb is a module here, with `add`, which
 declares its options, and `run`, which loads torch only once they are read.
@@ -11,11 +11,23 @@ import re
 import sys
 from collections.abc import Sequence
 
-from engine.cli import checkpoints, detector, evaluate, everything, export_onnx, lease, pack, predict, scenes, train
+from engine.cli import (
+    checkpoints,
+    compositions,
+    detector,
+    evaluate,
+    everything,
+    export_onnx,
+    lease,
+    pack,
+    predict,
+    scenes,
+    train,
+)
 from engine.cli.common import common_options
 from engine.errors import EngineError
 
-VERBS = (predict, everything, detector, train, evaluate, export_onnx, checkpoints, scenes, pack, lease)
+VERBS = (predict, everything, detector, train, evaluate, export_onnx, checkpoints, compositions, scenes, pack, lease)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

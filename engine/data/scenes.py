@@ -5,7 +5,7 @@ are cheap and endless, and teach what everything else is made of: something even
 begins; of a hundred alike, one is meant; what lies in front hides what is behind.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def draw_scene(
         canvas += alpha_HW[..., None] * ((_grey(paint) if is_grey else paint) - canvas)
         owner_HW[inside] = len(whole_px)
         whole_px.append(int(inside.sum()))
-    return Scene(_seen(rng, canvas), _numbered(owner_HW, whole_px))
+    return Scene(_seen(rng, canvas), numbered(owner_HW, whole_px))
 
 
 def write_scenes(folder: Path, *, count: int, side: int, seed: int = 0, photos: Sequence[Path] = ()) -> None:
@@ -87,26 +87,40 @@ def write_scenes(folder: Path, *, count: int, side: int, seed: int = 0, photos: 
         DataInvalid: there is something in the folder.
         OSError: a file cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise DataInvalid(f"{folder} is not empty; scenes are drawn into a folder of their own")
-    for name in ("images", "masks"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
 
     def reading(file: Path) -> Callable[[], NDArray[np.uint8]]:
         return lambda: read_rgb(file)
 
     behind = [reading(file) for file in photos]
-    for number in range(count):
-        rng, owner_HW = np.random.default_rng([seed, number]), np.zeros((1, 1), np.uint16)
-        while not owner_HW.any():  # now and then all that was drawn is too small
+
+    def scenes() -> Iterator[tuple[str, Scene]]:
+        for number in range(count):
+            rng = np.random.default_rng([seed, number])
             scene = draw_scene(rng, (side, side), behind)
-            owner_HW = scene.owner_HW
-        name = f"scene-{number:05}"
+            while not scene.owner_HW.any():  # now and then all that was drawn is too small
+                scene = draw_scene(rng, (side, side), behind)
+            yield f"scene-{number:05}", scene
+
+    write_folder(folder, scenes())
+
+
+def write_folder(folder: Path, scenes: Iterable[tuple[str, Scene]]) -> None:
+    """A label-map folder of scenes and their names.
+
+    Raises:
+        DataInvalid: there is something in the folder.
+        OSError: a file cannot be written.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise DataInvalid(f"{folder} is not empty; what is drawn goes into a folder of its own")
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for name, scene in scenes:
         bgr_HW3 = np.ascontiguousarray(scene.rgb_HW3[..., ::-1])
         jpeg = cv2.imencode(".jpg", bgr_HW3, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
         (folder / "images" / f"{name}.jpg").write_bytes(jpeg.tobytes())
-        depth = np.uint8 if owner_HW.max() < 256 else np.uint16
-        (folder / "masks" / f"{name}.png").write_bytes(cv2.imencode(".png", owner_HW.astype(depth))[1].tobytes())
+        depth = np.uint8 if scene.owner_HW.max() < 256 else np.uint16
+        (folder / "masks" / f"{name}.png").write_bytes(cv2.imencode(".png", scene.owner_HW.astype(depth))[1].tobytes())
 
 
 class _Family:
@@ -288,8 +302,12 @@ def _seen(rng: np.random.Generator, canvas: Picture) -> NDArray[np.uint8]:
     return np.clip(canvas + noise, 0, 255).astype(np.uint8)
 
 
-def _numbered(owner_HW: NDArray[np.uint16], whole_px: list[int]) -> NDArray[np.uint16]:
-    """What is hidden for the most part is nobody's; the others are numbered anew."""
+def numbered(owner_HW: NDArray[np.uint16], whole_px: list[int]) -> NDArray[np.uint16]:
+    """What is hidden for the most part is nobody's; the others are numbered anew, 1..N without gaps.
+
+    Args:
+        whole_px: of each number, 0 included, how many pixels it would have if nothing hid it.
+    """
     visible = np.bincount(owner_HW.ravel(), minlength=len(whole_px))
     stays = (visible >= LEAST_VISIBLE_PX) & (visible >= LEAST_VISIBLE_SHARE * np.array(whole_px))
     stays[0] = False
