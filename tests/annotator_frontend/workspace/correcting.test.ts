@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { corrected, promptsToCorrect, stillSaid, withinPart } from '@/features/workspace/decoder/correcting'
+import { corrected, correctingIntoCrop, promptsToCorrect, stillSaid } from '@/features/workspace/decoder/correcting'
 import { type Bitmask, covers, cropped } from '@/shared/geometry/bitmask'
 import { innermostPoint, squaredDistances } from '@/shared/geometry/distances'
 import { type Prompt, toModelFrame } from '@/shared/geometry/modelFrame'
@@ -99,10 +99,24 @@ describe('a click on a mask that is there', () => {
     expect([covers(spot, 15, 3), covers(spot, 9, 10), covers(spot, 1, 6), covers(spot, 3, 1)]).toEqual([true, true, false, false])
   })
 
-  test('in a part of the photo only what lies there is said', () => {
-    const prompts = [point(1.5, 1.5), { kind: 'box', box: [0, 0, 6, 6] } as const, point(5.5, 5.5)]
-    expect(withinPart(prompts, [4, 4, 8, 8])).toEqual([{ kind: 'box', box: [4, 4, 6, 6] }, point(5.5, 5.5)])
-    expect(withinPart([prompts[1]!], [6, 6, 8, 8])).toEqual([])
+  test('in a part of the photo is asked with what was said there, and with what of the mask lies there', () => {
+    const box: Prompt = { kind: 'box', box: [0, 0, 6, 6] }
+    const by = { mask: square, said: [point(1.5, 1.5), box, point(3.5, 3.5)], isModels: true }
+    expect(correctingIntoCrop(by, [2, 2, 8, 6])).toEqual({
+      mask: { size: { height: 4, width: 6 }, box: [0, 0, 3, 3], bits: new Uint8Array(9).fill(1) },
+      said: [{ kind: 'box', box: [0, 0, 4, 4] }, point(1.5, 1.5)],
+      isModels: true,
+    })
+    expect(correctingIntoCrop({ ...by, said: [box] }, [6, 6, 8, 8]).said).toEqual([])
+  })
+
+  test('never goes in alone in a part of the photo either, when all that was said lies outside it', () => {
+    const by = correctingIntoCrop({ mask: square, said: [point(1.5, 1.5)], isModels: true }, [3, 0, 8, 6])
+    expect(promptsToCorrect(by, by.mask, [point(3.5, 2.5)])).toEqual([
+      point(0.5, 1.5),
+      { kind: 'box', box: [0, 1, 4, 5] },
+      point(3.5, 2.5),
+    ])
   })
 })
 

@@ -1,9 +1,9 @@
 import { type Bitmask, covers } from '@/shared/geometry/bitmask'
-import { areWithin } from '@/shared/geometry/crops'
+import { areWithin, intoCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { innermostPoint } from '@/shared/geometry/distances'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box, ImagePoint, Size } from '@/shared/geometry/points'
-import { changedAt, iouOf } from '@/shared/geometry/regions'
+import { changedAt, iouOf, trimmed } from '@/shared/geometry/regions'
 
 /** A mask that clicks correct. */
 export interface Correcting {
@@ -103,14 +103,18 @@ function around(box: Box, clicks: readonly Prompt[], { width, height }: Size): B
   return [x0, y0, x1, y1]
 }
 
-/** Of prompts what can be said of a part of the photo: points outside are left out, a box ends where it ends. */
-export function withinPart(prompts: readonly Prompt[], part: Box): readonly Prompt[] {
-  return prompts.flatMap((prompt): Prompt[] => {
-    if (prompt.kind !== 'box') return areWithin([prompt], part) ? [prompt] : []
+/**
+ * A mask that clicks correct as a part of the photo has it, in that part's frame: what was said elsewhere says nothing there, a box ends
+ * where the part does.
+ */
+export function correctingIntoCrop({ mask, said, isModels }: Correcting, part: Box): Correcting {
+  const there = said.flatMap((prompt): Prompt[] => {
+    if (prompt.kind !== 'box') return areWithin([prompt], part) ? [intoCrop(prompt, part)] : []
     const [x0, y0] = [Math.max(prompt.box[0], part[0]), Math.max(prompt.box[1], part[1])]
     const [x1, y1] = [Math.min(prompt.box[2], part[2]), Math.min(prompt.box[3], part[3])]
-    return x1 > x0 && y1 > y0 ? [{ kind: 'box', box: [x0, y0, x1, y1] }] : []
+    return x1 > x0 && y1 > y0 ? [intoCrop({ kind: 'box', box: [x0, y0, x1, y1] }, part)] : []
   })
+  return { mask: trimmed(maskIntoCrop(mask, part)), said: there, isModels }
 }
 
 /**

@@ -13,7 +13,7 @@ import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from 
 import type { Box } from '@/shared/geometry/points'
 import { difference, union } from '@/shared/geometry/regions'
 import { runsOf } from '@/shared/geometry/rowRuns'
-import { type Correcting, corrected, promptsToCorrect, withinPart } from './correcting'
+import { type Correcting, corrected, correctingIntoCrop, promptsToCorrect } from './correcting'
 import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
 
@@ -184,13 +184,13 @@ async function decode(
   if (!whole || !loaded || !session) throw new NotThere()
   const { about, embedding } = loaded
   const side = logitsSide(about.embeddingShape)
+  const here = region ? prompts.map(prompt => intoCrop(prompt, region)) : prompts
   const isMask = fedBack !== null && 'bits' in fedBack
-  const said = isMask && correcting ? promptsToCorrect(correcting, fedBack, prompts) : prompts
-  const { coords, labels } = toModelFrame(
-    region ? withinPart(said, region).map(prompt => intoCrop(prompt, region)) : said,
-    scaleToModel(about.size, about.inputSide),
-  )
-  const fed = isMask ? maskToLogits(region ? maskIntoCrop(fedBack, region) : fedBack, side) : fedBack
+  const maskHere = isMask ? (region ? maskIntoCrop(fedBack, region) : fedBack) : null
+  const correctingHere = correcting && region ? correctingIntoCrop(correcting, region) : correcting
+  const said = maskHere && correctingHere ? promptsToCorrect(correctingHere, maskHere, here) : here
+  const { coords, labels } = toModelFrame(said, scaleToModel(about.size, about.inputSide))
+  const fed = maskHere ? maskToLogits(maskHere, side) : (fedBack as Float32Array | null)
   const token = textToken(prompts)
   const channels = about.embeddingShape[0]!
   const result = await session.run({
@@ -208,8 +208,12 @@ async function decode(
   const ious = result.iou_predictions!.data as Float32Array
   const shown = isAmbiguous(prompts) && !fed ? [1, 2, 3] : [0]
   const inPhoto = (mask: Bitmask) => {
-    if (isMask && correcting) return correctedIn(correcting, fedBack, mask, prompts, region)
-    return region ? maskFromCrop(mask, region, whole.about.size) : mask
+    const changed = maskHere && correctingHere ? corrected(correctingHere, maskHere, mask, here) : mask
+    if (!region) return changed
+    const inWhole = maskFromCrop(changed, region, whole.about.size)
+    if (!maskHere || !correcting || prompts.some(({ kind }) => kind !== 'point')) return inWhole
+    // What lies outside the part that was looked at stays.
+    return union([difference(fedBack as Bitmask, [maskFromCrop(maskHere, region, inWhole.size)]), inWhole])
   }
   const candidates = shown.map((channel): Candidate => {
     const own = logits.slice(channel * side * side, (channel + 1) * side * side)
@@ -225,25 +229,4 @@ async function decode(
     }
   })
   return candidates.sort((a, b) => b.predictedIou - a.predictedIou)
-}
-
-/**
- * A mask that is there, as clicks change it; see `corrected`.
- *
- * @param answer in the frame of the region, where there is one.
- */
-function correctedIn(
-  correcting: Correcting,
-  before: Bitmask,
-  answer: Bitmask,
-  clicks: readonly Prompt[],
-  region: Box | null,
-): Bitmask {
-  if (!region) return corrected(correcting, before, answer, clicks)
-  const there = maskIntoCrop(before, region)
-  const inside = clicks.map(click => intoCrop(click, region))
-  const changed = maskFromCrop(corrected(correcting, there, answer, inside), region, before.size)
-  if (clicks.some(({ kind }) => kind !== 'point')) return changed
-  // What lies outside the part that was looked at stays.
-  return union([difference(before, [maskFromCrop(there, region, before.size)]), changed])
 }
