@@ -18,6 +18,7 @@ import redis
 import redis.asyncio
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 
 logger = logging.getLogger(__name__)
@@ -54,12 +55,15 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     memberships = apps.get_model("datasets", "Membership").objects.filter(user=user)
     session = request.session
 
-    async def channels() -> frozenset[str] | None:
+    @sync_to_async
+    def channels() -> frozenset[str] | None:
         """Those that the person may hear now; None: nobody is logged in any more."""
-        if session.session_key is None or not await session.aexists(session.session_key):
-            return None
-        ids = await sync_to_async(lambda: list(memberships.values_list("dataset_id", flat=True)))()
-        return frozenset(map(channel_of, ids))
+        try:
+            if session.session_key is None or not session.exists(session.session_key):
+                return None
+            return frozenset(map(channel_of, memberships.values_list("dataset_id", flat=True)))
+        finally:
+            connection.close()  # others need it while this one listens, for hours perhaps
 
     return StreamingHttpResponse(
         _messages(channels, str(user.pk)),

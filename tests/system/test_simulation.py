@@ -24,9 +24,9 @@ def simulated(maskloop: Running, tmp_path_factory: pytest.TempPathFactory) -> Re
         assisted_rounds=1,
         semi_rounds=1,
         recipe="debug_decoder",
-        test_images=3,
+        test_images=4,  # so many complete ones, and proposals are calibrated on them
         proposal_precision=0.5,
-        least_precision=0.05,  # three test photos and a detector of a minute promise little
+        least_precision=0.05,  # four test photos and a detector of a minute promise little
         everything={"points_per_side": 8},
         audit_share=0.3,
         trial=4,

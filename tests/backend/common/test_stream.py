@@ -4,10 +4,14 @@ import asyncio
 import json
 
 import pytest
+import redis
 from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
 from django.test import AsyncClient
 
 from backend.common import stream
+from backend.config.asgi import OneThreadHandler
 from backend.datasets.services import member_remove
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,3 +61,45 @@ def test_the_stream_ends_when_somebody_logs_out_in_another_tab(annotator, datase
         await client.alogout()
 
     assert set(hear(client, log_out)) == {b":\n\n"}
+
+
+def test_a_page_that_goes_away_leaves_nothing_listening_and_the_next_request_is_answered(annotator, dataset):
+    """As the web process serves it: middleware in a thread, the stream in the loop."""
+    client = AsyncClient()
+    client.force_login(annotator)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}".encode()
+    channel, sender = stream.channel_of(dataset.id), redis.Redis.from_url(settings.REDIS_URL)
+
+    def listeners():
+        return dict(sender.pubsub_numsub(channel))[channel.encode()]
+
+    async def until(is_so):
+        for _ in range(100):
+            if await sync_to_async(is_so, thread_sensitive=False)():
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("it did not come to that in five seconds")
+
+    def asked(path):
+        headers = [(b"host", b"testserver"), (b"cookie", cookie)]
+        scope = {"type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b""}
+        return ApplicationCommunicator(OneThreadHandler(), scope)
+
+    async def run():
+        page = asked("/api/stream/")
+        await page.send_input({"type": "http.request", "body": b""})
+        assert (await page.receive_output(5))["status"] == 200
+        assert (await page.receive_output(5))["body"] == b"retry: 2000\n\n"
+        await until(lambda: listeners() == 1)
+        await sync_to_async(stream.publish)("mask.put", subject=dataset.id, dataset=dataset.id)
+        while (heard := (await page.receive_output(5))["body"]) == b":\n\n":
+            pass
+        assert json.loads(heard.split(b"data: ")[1])["kind"] == "mask.put"
+        await page.send_input({"type": "http.disconnect"})
+        await page.wait(5)
+        await until(lambda: listeners() == 0)
+        after = asked("/api/session/")
+        await after.send_input({"type": "http.request", "body": b""})
+        assert (await after.receive_output(5))["status"] == 200
+
+    async_to_sync(run)()
