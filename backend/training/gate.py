@@ -103,7 +103,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`decision` is promoted, refused or insufficient_evidence; `reason` a sentence that names the figure."""
+    """`decision` is promoted, refused or insufficient_evidence; `reason` sentences that name the figure, and
+    that the page knows again (`said.ts`)."""
 
     decision: str
     reason: str

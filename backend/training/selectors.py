@@ -121,7 +121,7 @@ class Due:
     """Attributes:
     now: whether a run should start.
     when: the next moment at which one may, where time alone decides.
-    why: or why not; a sentence.
+    why: or why not; sentences, which the page knows again (`said.ts`).
     """
 
     now: bool
@@ -142,7 +142,7 @@ def policy_due(policy: RetrainPolicy) -> Due:
     number = fresh.count()
     by_clock, next_time = _by_clock(policy, runs.order_by("-created_at").first(), now)
     if policy.after_new_masks and number >= policy.after_new_masks:
-        reason = f"{number} new masks since the last run."
+        reason = f"{number} new mask{'s' * (number != 1)} since the last run."
         settled = _settled_at(policy, fresh, number)
         if settled > now and not by_clock:
             minutes = policy.settle_minutes

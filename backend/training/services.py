@@ -21,16 +21,18 @@ from backend.training.selectors import PASSED_OVER, crontab_of, gate_rule_of, ma
 from backend.training.work import Work, keep_the_best_so_far
 from engine import api as engine
 
+BY_HAND = "By hand."
+
 
 @transaction.atomic
 def training_run_request(
-    *, dataset: Dataset, by: User | None, recipe: str | None = None, seed: int = 0, why: str = "By hand."
+    *, dataset: Dataset, by: User | None, recipe: str | None = None, seed: int = 0, why: str = BY_HAND
 ) -> TrainingRun:
     """Freeze what there is to learn from, and have it learnt.
 
     Args:
         recipe: None: the one that the dataset's policy names.
-        why: what started it, a sentence.
+        why: what started it, a sentence; the page knows it again (`said.ts`), and tests/data/said.json holds them all.
     Raises:
         RecipeUnknown, NothingToTrainOn; TrainingRunUnfinished: one at a time per dataset.
     """

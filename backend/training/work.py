@@ -37,6 +37,7 @@ CANDIDATE = "candidate.safetensors"  # in the run's folder
 MAX_NAME = 100  # letters of the dataset's name in the checkpoint's
 EVALUATED_CLICKS = 9  # the gate's figures end at 5; clicks to 90% need some more
 VALIDATE_EVERY_STEPS = 25
+OVERTAKEN = "But another model was made live meanwhile; it stays until you say otherwise."
 EXAMPLES = 4  # photos with an object each, shown while it trains
 KEPT_BACK_SHARE, KEPT_BACK_MOST = 0.1, 16  # of the training photos; too few for a tenth: none
 
@@ -198,9 +199,7 @@ class Work:
             # What it was compared with serves no more: somebody has decided otherwise meanwhile, and that stands.
             overtaken = live is not None and live.id != run.base_id
             if overtaken and verdict.decision == Decision.PROMOTED:
-                reason = (
-                    f"{verdict.reason} But another model was made live meanwhile; it stays until you say otherwise."
-                )
+                reason = f"{verdict.reason} {OVERTAKEN}"
                 verdict = replace(verdict, decision=str(Decision.INSUFFICIENT_EVIDENCE), reason=reason)
             told = _as_json(verdict, rule, test, holdout)
             self.claim.say(f"The gate: {verdict.decision.replace('_', ' ')}. {verdict.reason}")

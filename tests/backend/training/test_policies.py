@@ -85,7 +85,7 @@ def test_after_a_run_it_cools_down(dataset, policy, masks):
     finish_runs()
     masks(1)
     due = policy_due(policy_of(dataset))
-    assert due.why == "1 new masks since the last run. The last run ended less than 30 minutes ago."
+    assert due.why == "1 new mask since the last run. The last run ended less than 30 minutes ago."
     assert timedelta(minutes=29) < due.when - database_now() <= timedelta(minutes=30)
     policies_run()
     assert TrainingRun.objects.count() == 1

@@ -14,6 +14,7 @@ import {
 import { useEffect, useRef } from 'react'
 import { useSearchParams } from 'react-router'
 import { t } from '@/shared/i18n'
+import { said } from '@/shared/i18n/said'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, when } from '@/shared/ui/words'
@@ -131,7 +132,7 @@ function SideCard({ dataset, isAdmin, checkpoints, label, side, chosen, onChoose
           {'. '}
           {t('Frozen set {{digest}}', { digest: run.digest.slice(0, 12) })}
           {'. '}
-          {run.why}
+          {said(run.why)}
         </Text>
       )}
     </Paper>

@@ -1,6 +1,7 @@
 import { Button, Group, NumberInput, Select, Stack, Switch, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { t } from '@/shared/i18n'
+import { said } from '@/shared/i18n/said'
 import { tellError } from '@/shared/ui/notify'
 import { when } from '@/shared/ui/words'
 import { type GateRule, type Policy, useGateRule, usePolicy, useSetGateRule, useSetPolicy } from './queries'
@@ -41,7 +42,7 @@ export function PolicyForm({ dataset }: { dataset: string }) {
           }
         />
         <Text size="xs" c="dimmed" data-testid="policy-why" role="status">
-          {policy.why} {policy.due_at && t('Next: {{when}}.', { when: when(policy.due_at) })}
+          {said(policy.why)} {policy.due_at && t('Next: {{when}}.', { when: when(policy.due_at) })}
         </Text>
       </Group>
       {policy.enabled && (

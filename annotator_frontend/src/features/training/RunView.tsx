@@ -3,6 +3,7 @@ import { useMemo, useState } from 'react'
 import type { Schemas } from '@/shared/api/client'
 import { decode } from '@/shared/geometry/runLengths'
 import { fixed, t } from '@/shared/i18n'
+import { said } from '@/shared/i18n/said'
 import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
 import { tellError } from '@/shared/ui/notify'
 import { Plot } from '@/shared/ui/Plot'
@@ -43,7 +44,7 @@ export function RunView({ run, dataset, isAdmin }: RunViewProps) {
             </Text>
           </Group>
           <Text size="xs" c="dimmed" mt={4}>
-            {[run.why, hardwareOf(run), run.attempts > 1 && t('Went on after a worker died.')]
+            {[said(run.why), hardwareOf(run), run.attempts > 1 && t('Went on after a worker died.')]
               .filter(Boolean)
               .join(' ')}
           </Text>
@@ -209,7 +210,7 @@ function Verdict({ run, verdict, dataset, isAdmin }: VerdictProps) {
   const shown = verdict.figures.filter(({ size }) => isWhole || (size ?? 'all') === 'all')
   return (
     <Stack gap="xs">
-      <Text size="sm">{verdict.reason}</Text>
+      <Text size="sm">{said(verdict.reason)}</Text>
       {verdict.figures.length > 0 && (
         <Figures
           figures={shown}
