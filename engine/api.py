@@ -18,6 +18,7 @@ from engine.detector.files import DetectorInfo, describe_detector
 from engine.errors import CheckpointInvalid
 from engine.inference.correcting import Correcting
 from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
+from engine.inference.tidying import tidied
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ __all__ = [
     "propose_masks",
     "recipes",
     "stability",
+    "tidied",
 ]
 
 #: Another number where `evaluate clicks` measures otherwise: reports of before are not compared with those of now.

@@ -10,7 +10,9 @@ import numpy as np
 
 from engine.detector.detect import DetectedBox
 from engine.detector.quality import BoxMask, Quality, chosen
+from engine.inference.frame import logits_to_mask
 from engine.inference.predictor import Answer, EmbeddedPhoto, Predictor, Prompt
+from engine.inference.tidying import tidied
 from engine.masks import area, bbox, encode
 
 #: Prompts that go through the decoder together.
@@ -52,7 +54,8 @@ def candidates_of_boxes(
 
 
 def _mask_of(answer: Answer, found: DetectedBox, *, is_click: bool) -> BoxMask | None:
-    mask_HW = answer.mask()
+    points = [found.middle] if is_click else []
+    mask_HW = logits_to_mask(tidied(answer.logits_MHW[0], answer.size, points, [1] * len(points)), answer.size)
     if not mask_HW.any():
         return None
     rle = encode(mask_HW)

@@ -13,6 +13,7 @@ import numpy as np
 from engine import masks as run_lengths
 from engine.inference.correcting import Correcting
 from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
+from engine.inference.tidying import tidied
 
 FOLDER = Path(__file__).parent
 
@@ -161,9 +162,43 @@ def correcting() -> list[dict]:
     return cases
 
 
+def tidy() -> list[dict]:
+    """Noisy logits, and clicks on some of their specks."""
+    cases = []
+    for seed, size in enumerate([(24, 24), (30, 61), (61, 30), (7, 90)] * 3):
+        rng = np.random.default_rng(seed)
+        side = 24
+        noise = rng.normal(0, 1 + seed % 3, (side, side))
+        values = np.where(blobs(side, side, seed), 2.0, -2.0) + noise
+        values[rng.random((side, side)) < 0.01] = 0.0
+        values = values.astype(np.float16).astype(np.float32)
+        places = [[float(x), float(y)] for x, y in rng.uniform(0, size[::-1], (4, 2)).round(1)]
+        points, labels = [*places, [float(size[1]), float(size[0])]], [1, 0, 1, 0, 1]
+        if seed >= 8:
+            points, labels = [], []
+        made = tidied(values, size, [(x, y) for x, y in points], labels)
+        cases.append(
+            {
+                "side": side,
+                "size": list(size),
+                "points": [[*at, label] for at, label in zip(points, labels, strict=True)],
+                "logits": [float(v) for v in values.ravel()],
+                "turned": [int(at) for at in np.flatnonzero((made > 0) != (values > 0))],
+            }
+        )
+    return cases
+
+
 def main(arguments: list[str]) -> int:
     stale = []
-    made = {"rle": rle, "nasty": nasty, "model_frame": model_frame, "logits_to_mask": logits, "correcting": correcting}
+    made = {
+        "rle": rle,
+        "nasty": nasty,
+        "model_frame": model_frame,
+        "logits_to_mask": logits,
+        "correcting": correcting,
+        "tidy": tidy,
+    }
     for name, make in made.items():
         file = FOLDER / f"{name}.json"
         text = json.dumps(make(), separators=(",", ":")).replace("},{", "},\n{") + "\n"

@@ -94,7 +94,7 @@ class Decoder:
                 float(ious[0, channel]),
                 float(engine.stability(logits[0, channel][None], size)[0]),
                 logits[0, channel],
-                engine.logits_to_mask(logits[0, channel], size),
+                engine.logits_to_mask(engine.tidied(logits[0, channel], size, points, labels), size),
             )
             for channel in shown
         ]

@@ -17,7 +17,7 @@ interface Regions {
 }
 
 /** Runs that touch belong together: sideways, and with `diagonally` over corners as well. */
-function regionsOf(
+export function regionsOf(
   bits: Uint8Array,
   width: number,
   height: number,

@@ -5,6 +5,7 @@ import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Size } from '@/shared/geometry/points'
 import { runsOf } from '@/shared/geometry/rowRuns'
+import { tidied } from '@/shared/geometry/tidy'
 import { type Correcting, corrected } from './correcting'
 import { floatsOf } from './float16'
 import type { Candidate } from './protocol'
@@ -22,6 +23,8 @@ export interface ToDraw {
   now: Bitmask | null
   correcting: Correcting | null
   prompts: readonly Prompt[]
+  /** What went into the decoder. */
+  said: readonly Prompt[]
 }
 
 export interface Drawn {
@@ -30,11 +33,11 @@ export interface Drawn {
 }
 
 self.onmessage = ({ data }: MessageEvent<ToDraw>) => {
-  const { id, side, size, channels, predictedIous, now, correcting, prompts } = data
+  const { id, side, size, channels, predictedIous, now, correcting, prompts, said } = data
   const all = floatsOf(data.logits)
   const candidates = channels.map((channel, index): Candidate => {
     const logits = all.slice(index * side * side, (index + 1) * side * side)
-    const answer = logitsToMask(logits, side, size)
+    const answer = logitsToMask(tidied(logits, side, size, said), side, size)
     const mask = now && correcting ? corrected(correcting, now, answer, prompts) : answer
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),

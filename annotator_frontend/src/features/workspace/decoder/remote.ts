@@ -44,7 +44,7 @@ export class RemoteDecoder {
     const logits = await response.arrayBuffer()
     const id = this.asked++
     const [predictedIous, channels] = [numbers('X-Predicted-Iou'), numbers('X-Channels')]
-    const told: ToDraw = { id, logits, side, size, predictedIous, channels, now, correcting, prompts }
+    const told: ToDraw = { id, logits, side, size, predictedIous, channels, now, correcting, prompts, said }
     return new Promise(resolve => {
       this.drawing.set(id, resolve)
       this.worker.postMessage(told, [logits])

@@ -13,6 +13,7 @@ import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from 
 import type { Box } from '@/shared/geometry/points'
 import { difference, union } from '@/shared/geometry/regions'
 import { runsOf } from '@/shared/geometry/rowRuns'
+import { tidied } from '@/shared/geometry/tidy'
 import { type Correcting, corrected, correctingIntoCrop, promptsToCorrect } from './correcting'
 import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
@@ -217,7 +218,7 @@ async function decode(
   }
   const candidates = shown.map((channel): Candidate => {
     const own = logits.slice(channel * side * side, (channel + 1) * side * side)
-    const mask = inPhoto(logitsToMask(own, side, about.size))
+    const mask = inPhoto(logitsToMask(tidied(own, side, about.size, said), side, about.size))
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: ious[channel]!,
