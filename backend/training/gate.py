@@ -224,10 +224,10 @@ def _photos(report: dict[str, Any], size: str) -> list[dict[str, Any]]:
 
 def _missing(report: dict[str, Any], rule: GateRule) -> str | None:
     wants = [
-        f"{wanted - there} more test {what}"
+        f"{wanted - there} more test {what}{'s' * (wanted - there != 1)}"
         for what, there, wanted in (
-            ("photos", report["images"], rule.images_wanted),
-            ("masks", report["objects"], rule.masks_wanted),
+            ("photo", report["images"], rule.images_wanted),
+            ("mask", report["objects"], rule.masks_wanted),
         )
         if there < wanted
     ]

@@ -142,22 +142,26 @@ def policy_due(policy: RetrainPolicy) -> Due:
     number = fresh.count()
     by_clock, next_time = _by_clock(policy, runs.order_by("-created_at").first(), now)
     if policy.after_new_masks and number >= policy.after_new_masks:
-        reason = f"{number} new mask{'s' * (number != 1)} since the last run."
+        reason = f"{_masks(number)} since the last run."
         settled = _settled_at(policy, fresh, number)
         if settled > now and not by_clock:
             minutes = policy.settle_minutes
             waits = f"{reason} It waits until none has come for {minutes} minute{'s' * (minutes != 1)}."
             return Due(False, settled, waits)
     elif by_clock and number:
-        reason = f"The schedule {policy.crontab} is due, with {number} new mask{'s' * (number != 1)}."
+        reason = f"The schedule {policy.crontab} is due, with {_masks(number)}."
     elif by_clock:
         return Due(False, None, f"The schedule {policy.crontab} {PASSED_OVER}")
     elif policy.after_new_masks:
         return Due(False, next_time, f"{number} of {policy.after_new_masks} new masks.")
     else:
-        return Due(False, next_time, f"By the schedule {policy.crontab}, with {number} new masks so far.")
+        return Due(False, next_time, f"By the schedule {policy.crontab}, with {_masks(number)} so far.")
     held = _held_back(policy, runs, now)
     return Due(False, held[0], f"{reason} {held[1]}") if held else Due(True, now, reason)
+
+
+def _masks(number: int) -> str:
+    return f"{number} new mask{'s' * (number != 1)}"
 
 
 def _by_clock(policy: RetrainPolicy, last: TrainingRun | None, now: datetime) -> tuple[bool, datetime | None]:
@@ -182,7 +186,10 @@ def _held_back(policy: RetrainPolicy, runs: QuerySet[TrainingRun], now: datetime
     ended = runs.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))["last"]
     cool = ended + timedelta(minutes=policy.cooldown_minutes) if ended else now
     if cool > now:
-        return cool, f"The last run ended less than {policy.cooldown_minutes} minutes ago."
+        return (
+            cool,
+            f"The last run ended less than {policy.cooldown_minutes} minute{'s' * (policy.cooldown_minutes != 1)} ago.",
+        )
     today = runs.filter(requested_by__isnull=True, created_at__gt=now - timedelta(days=1)).order_by("-created_at")
     quota = today[: policy.max_runs_per_day]
     if len(quota) == policy.max_runs_per_day:

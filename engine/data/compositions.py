@@ -22,8 +22,10 @@ LEAST_CUT_PX, LEAST_LARGEST_SHARE = 1600, 0.9
 PUT_SIDE = (0.08, 0.6)
 MOST_ENLARGED = 1.6
 MOST_OBJECTS = 6
-#: Objects looked at for one composition.
-MOST_TRIES = 100
+#: Of an object's pixels those that no other one of its photo hides, and of a piece's those that are its own for the most part.
+LEAST_OWN_SHARE, LEAST_SOLID_SHARE = 0.9, 0.8
+#: Objects looked at for one composition, and photos, with those that have none.
+MOST_TRIES, MOST_PHOTOS = 100, 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,64 +56,97 @@ def cut_out(rgb_HW3: NDArray[np.uint8], mask_HW: NDArray[np.bool_]) -> Piece | N
     return Piece(rgb_HW3[y0:y1, x0:x1].copy(), inside_HW.copy())
 
 
-def compose(rng: np.random.Generator, behind: Scene, pieces: Sequence[Piece]) -> Scene:
+def compose(
+    rng: np.random.Generator, rgb_HW3: NDArray[np.uint8], masks: Sequence[NDArray[np.bool_]], pieces: Sequence[Piece]
+) -> Scene:
     """Put pieces over a photo, each turned about, scaled, recoloured, and in front of what was there before it.
 
     Args:
-        behind: with its own objects, which stay where enough of them is still to be seen.
+        masks: of the photo's own objects, which stay where enough of them is still to be seen. A pixel has one owner here: of
+            those that overlap, an object that others hide a part of is nobody's.
     """
-    canvas = behind.rgb_HW3.astype(np.float32)
-    owner_HW = behind.owner_HW.copy()
-    whole_px = np.bincount(owner_HW.ravel()).tolist()
+    canvas = rgb_HW3.astype(np.float32)
+    owner_HW, whole_px = _owners(rgb_HW3.shape[:2], masks)
     for piece in pieces:
         paint, alpha_HW = _changed(rng, piece, min(owner_HW.shape))
+        is_its_HW = alpha_HW > 0.5
+        if is_its_HW.sum() < LEAST_SOLID_SHARE * alpha_HW.sum():
+            continue  # so thin now that it would be seen where no mask is
         height, width = alpha_HW.shape
         # Its middle lies in the photo; what is beyond the edge is cut off.
-        y, x = (
-            int(rng.integers(0, side)) - extent // 2
-            for side, extent in zip(owner_HW.shape, (height, width), strict=True)
-        )
+        y = int(rng.integers(0, owner_HW.shape[0])) - height // 2
+        x = int(rng.integers(0, owner_HW.shape[1])) - width // 2
         here = (slice(max(y, 0), y + height), slice(max(x, 0), x + width))
         there = (slice(max(-y, 0), owner_HW.shape[0] - y), slice(max(-x, 0), owner_HW.shape[1] - x))
-        alpha_hw, paint_hw3 = alpha_HW[there], paint[there]
-        canvas[here] += alpha_hw[..., None] * (paint_hw3 - canvas[here])
-        owner_HW[here][alpha_hw > 0.5] = len(whole_px)
-        whole_px.append(int((alpha_hw > 0.5).sum()))
+        canvas[here] += alpha_HW[there][..., None] * (paint[there] - canvas[here])
+        owner_HW[here][is_its_HW[there]] = len(whole_px)
+        whole_px.append(int(is_its_HW[there].sum()))
     rgb_HW3 = np.clip(canvas + rng.normal(0, rng.uniform(0, 4), canvas.shape), 0, 255).astype(np.uint8)
     return Scene(rgb_HW3, numbered(owner_HW, whole_px))
+
+
+def _owners(size: tuple[int, ...], masks: Sequence[NDArray[np.bool_]]) -> tuple[NDArray[np.uint16], list[int]]:
+    """Whose each pixel is, 0: nobody's; and of each number how many pixels the whole object has."""
+    owner_HW = np.zeros(size, np.uint16)
+    ordered = sorted(masks, key=np.count_nonzero, reverse=True)
+    whole_px = [0, *(int(mask_HW.sum()) for mask_HW in ordered)]
+    for number, mask_HW in enumerate(ordered, start=1):
+        owner_HW[mask_HW] = number
+    seen_px = np.bincount(owner_HW.ravel(), minlength=len(whole_px))
+    owner_HW[(seen_px < LEAST_OWN_SHARE * np.array(whole_px))[owner_HW]] = 0
+    return owner_HW, whole_px
 
 
 def write_compositions(folder: Path, records: Sequence[Record], *, count: int, seed: int = 0) -> None:
     """A label-map folder, the same for the same arguments: images/composition-NNNNN.jpg, masks/composition-NNNNN.png.
 
     Raises:
-        DataInvalid: there is something in the folder; no object of these photos can be cut out; a file cannot be read.
+        DataInvalid: there is something in the folder; no object of these photos can be cut out; a file cannot be read, or has
+            masks of another size than its photo. Then nothing is written.
         OSError: a file cannot be written.
     """
-    write_folder(folder, ((f"composition-{n:05}", _composition(seed, n, records)) for n in range(count)))
+    photos = [record for record in records if record.image is not None]
+    if not photos:
+        raise DataInvalid("there are no photos among these, only embeddings")
+    write_folder(folder, ((f"composition-{n:05}", _composition(seed, n, photos)) for n in range(count)))
 
 
-def _composition(seed: int, number: int, records: Sequence[Record]) -> Scene:
+def _composition(seed: int, number: int, photos: Sequence[Record]) -> Scene:
     rng = np.random.default_rng([seed, number])
-
-    def any_photo() -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
-        record = records[int(rng.integers(len(records)))]
-        return record.pixels(), record.read_masks()
-
-    rgb_HW3, masks = any_photo()
-    owner_HW = np.zeros(rgb_HW3.shape[:2], np.uint16)
-    for index, mask_HW in enumerate(masks, start=1):
-        owner_HW[mask_HW] = index
-    wanted, pieces = int(rng.integers(1, MOST_OBJECTS + 1)), list[Piece]()
     for _ in range(MOST_TRIES):
-        if len(pieces) == wanted:
-            break
-        other_HW3, others = any_photo()
-        piece = cut_out(other_HW3, others[int(rng.integers(len(others)))]) if others else None
+        scene = compose(rng, *_read(_any(rng, photos)), _some_pieces(rng, photos))
+        if scene.owner_HW.any():  # now and then all is too small, or put beyond the edge
+            return scene
+    raise DataInvalid(f"in {MOST_TRIES} compositions of these photos no object was large enough to be seen")
+
+
+def _some_pieces(rng: np.random.Generator, photos: Sequence[Record]) -> list[Piece]:
+    wanted, pieces, looked_at = int(rng.integers(1, MOST_OBJECTS + 1)), list[Piece](), 0
+    for _ in range(MOST_PHOTOS):
+        record = _any(rng, photos)
+        if not record.read_masks():
+            continue
+        rgb_HW3, masks = _read(record)
+        piece = cut_out(rgb_HW3, masks[int(rng.integers(len(masks)))])
         pieces += [piece] if piece else []
+        looked_at += 1
+        if len(pieces) == wanted or looked_at == MOST_TRIES:
+            break
     if not pieces:
-        raise DataInvalid(f"{MOST_TRIES} objects were looked at, and none can be cut out")
-    return compose(rng, Scene(rgb_HW3, owner_HW), pieces)
+        raise DataInvalid(f"{looked_at} objects were looked at, and none can be cut out")
+    return pieces
+
+
+def _any(rng: np.random.Generator, photos: Sequence[Record]) -> Record:
+    return photos[int(rng.integers(len(photos)))]
+
+
+def _read(record: Record) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
+    rgb_HW3, masks = record.pixels(), record.read_masks()
+    for mask_HW in masks:
+        if mask_HW.shape != rgb_HW3.shape[:2]:
+            raise DataInvalid(f"{record.name} has {rgb_HW3.shape[:2]} pixels, and a mask of {mask_HW.shape}")
+    return rgb_HW3, masks
 
 
 def _changed(rng: np.random.Generator, piece: Piece, side: int) -> tuple[Picture, NDArray[np.float32]]:
@@ -137,10 +172,12 @@ def _turned(
         turn: radians.
     """
     if scale < 1:  # a warp alone would skip pixels
-        sigma = 0.4 * (1 / scale - 1)
+        smaller = tuple(max(1, round(scale * length)) for length in alpha_HW.shape[::-1])
         paint_HW3, alpha_HW = (
-            np.asarray(cv2.GaussianBlur(part, (0, 0), sigma), np.float32) for part in (paint_HW3, alpha_HW)
+            np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), np.float32)
+            for part in (paint_HW3, alpha_HW)
         )
+        scale = 1.0
     height, width = alpha_HW.shape
     matrix_22 = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     extent = np.abs(matrix_22) @ (width, height)

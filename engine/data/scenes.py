@@ -5,6 +5,7 @@ are cheap and endless, and teach what everything else is made of: something even
 begins; of a hundred alike, one is meant; what lies in front hides what is behind.
 """
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def write_scenes(folder: Path, *, count: int, side: int, seed: int = 0, photos: 
 
 
 def write_folder(folder: Path, scenes: Iterable[tuple[str, Scene]]) -> None:
-    """A label-map folder of scenes and their names.
+    """A label-map folder of scenes and their names; all of it, or nothing.
 
     Raises:
         DataInvalid: there is something in the folder.
@@ -113,14 +114,20 @@ def write_folder(folder: Path, scenes: Iterable[tuple[str, Scene]]) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         raise DataInvalid(f"{folder} is not empty; what is drawn goes into a folder of its own")
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    for name, scene in scenes:
-        bgr_HW3 = np.ascontiguousarray(scene.rgb_HW3[..., ::-1])
-        jpeg = cv2.imencode(".jpg", bgr_HW3, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-        (folder / "images" / f"{name}.jpg").write_bytes(jpeg.tobytes())
-        depth = np.uint8 if scene.owner_HW.max() < 256 else np.uint16
-        (folder / "masks" / f"{name}.png").write_bytes(cv2.imencode(".png", scene.owner_HW.astype(depth))[1].tobytes())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as unfinished:
+        made = Path(unfinished) / "made"
+        for kind in ("images", "masks"):
+            (made / kind).mkdir(parents=True)
+        for name, scene in scenes:
+            bgr_HW3 = np.ascontiguousarray(scene.rgb_HW3[..., ::-1])
+            jpeg = cv2.imencode(".jpg", bgr_HW3, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+            (made / "images" / f"{name}.jpg").write_bytes(jpeg.tobytes())
+            depth = np.uint8 if scene.owner_HW.max() < 256 else np.uint16
+            (made / "masks" / f"{name}.png").write_bytes(
+                cv2.imencode(".png", scene.owner_HW.astype(depth))[1].tobytes()
+            )
+        made.replace(folder)  # where it is empty, too
 
 
 class _Family:

@@ -25,40 +25,58 @@ def tidied(
 ) -> NDArray[np.float32]:
     """Islands and holes of less than a hundredth of the mask change sides, but for those that somebody clicked on.
 
-    Islands hang together over corners, holes over sides alone; what reaches the frame's edge is no hole. The largest island
-    stays whatever its share, so no mask becomes empty.
+    Islands hang together over corners, holes over sides alone. What reaches the edge of the photo, or of the part of it that
+    was looked at, stays: it may go on beyond. So does the largest island, and no mask becomes empty.
 
     Args:
+        logits_SS: of the padded frame; the padding stays as it is.
         size: (height, width) of the photo.
-        points: (x, y) in pixels of the photo; labels: 1 foreground, 0 background, of each.
+        points: (x, y) in pixels of the photo.
+        labels: of each point; 1: foreground, whose island stays; 0: background, whose hole does.
     """
-    side = len(logits_SS)
-    scale = side / max(size)
-    cells = [(min(int(y * scale), side - 1), min(int(x * scale), side - 1)) for x, y in points]
     result_SS = logits_SS.copy()
-    inside_SS = logits_SS > 0
-    parts_SS, areas = _parts(inside_SS, 8)
-    least = SPECK_SHARE * areas.sum()
-    is_speck = (areas < least) & (areas < areas.max(initial=0))
-    is_speck[
-        [parts_SS[cell] - 1 for cell, label in zip(cells, labels, strict=True) if label == 1 and inside_SS[cell]]
-    ] = False
-    gone_SS = np.append(is_speck, False)[parts_SS - 1]  # background is part 0, and so reads the last
-    result_SS[gone_SS] *= -1
-    inside_SS &= ~gone_SS
-    holes_SS, areas = _parts(~inside_SS, 4)
-    is_speck = areas < SPECK_SHARE * inside_SS.sum()
-    frame = np.concatenate([holes_SS[0], holes_SS[-1], holes_SS[:, 0], holes_SS[:, -1]])
-    is_speck[frame[frame > 0] - 1] = False
-    is_speck[
-        [holes_SS[cell] - 1 for cell, label in zip(cells, labels, strict=True) if label == 0 and not inside_SS[cell]]
-    ] = False
-    filled_SS = np.append(is_speck, False)[holes_SS - 1]
-    result_SS[filled_SS] = np.maximum(-result_SS[filled_SS], _LEAST)
+    scale = len(logits_SS) / max(size)
+    rows, columns = (int(np.ceil(length * scale)) for length in size)
+    photo_HW = result_SS[:rows, :columns]
+    inside_HW = photo_HW > 0
+    gone_HW = _specks(
+        inside_HW, 8, _read(points, labels, 1, scale, inside_HW.shape), inside_HW.sum(), keep_largest=True
+    )
+    photo_HW[gone_HW] *= -1
+    inside_HW &= ~gone_HW
+    filled_HW = _specks(~inside_HW, 4, _read(points, labels, 0, scale, inside_HW.shape), inside_HW.sum())
+    photo_HW[filled_HW] = np.maximum(-photo_HW[filled_HW], _LEAST)
     return result_SS
 
 
-def _parts(inside_SS: NDArray[np.bool_], connectivity: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The part that each cell belongs to, 1..N, 0: none; and the cells of each part."""
-    _, parts_SS = cv2.connectedComponents(inside_SS.astype(np.uint8), connectivity=connectivity)
-    return np.asarray(parts_SS, np.int32), np.bincount(parts_SS.ravel(), minlength=1)[1:]
+def _specks(
+    cells_HW: NDArray[np.bool_],
+    connectivity: int,
+    clicked_N2: NDArray[np.int64],
+    area: int,
+    *,
+    keep_largest: bool = False,
+) -> NDArray[np.bool_]:
+    """Cells of the parts that are small beside `area`, touch no edge and no clicked cell."""
+    _, parts_HW = cv2.connectedComponents(cells_HW.astype(np.uint8), connectivity=connectivity)
+    areas = np.bincount(parts_HW.ravel())
+    is_speck = areas < SPECK_SHARE * area
+    if keep_largest:
+        is_speck &= areas < areas[1:].max(initial=0)
+    edges = (parts_HW[0], parts_HW[-1], parts_HW[:, 0], parts_HW[:, -1])
+    is_speck[np.concatenate([*edges, parts_HW[clicked_N2[:, 0], clicked_N2[:, 1]]])] = False
+    is_speck[0] = False  # what is in no part
+    specks_HW: NDArray[np.bool_] = is_speck[parts_HW]
+    return specks_HW
+
+
+def _read(
+    points: Sequence[tuple[float, float]], labels: Sequence[int], label: int, scale: float, cells: tuple[int, int]
+) -> NDArray[np.int64]:
+    """(N, 2), row and column: the four cells that are read for each clicked pixel; see `frame.logits_to_mask`."""
+    found = []
+    for (x, y), of in zip(points, labels, strict=True):
+        row, column = (max(0, int((np.floor(at) + 0.5) * scale - 0.5)) for at in (y, x))
+        if of == label:
+            found += [(row + down, column + right) for down in (0, 1) for right in (0, 1)]
+    return np.minimum(np.array(found, np.int64).reshape(-1, 2), np.array(cells) - 1)

@@ -163,30 +163,39 @@ def correcting() -> list[dict]:
 
 
 def tidy() -> list[dict]:
-    """Noisy logits, and clicks on some of their specks."""
+    """Noisy logits, padding included, and clicks on some of their specks: each case with the cells that change sides."""
     cases = []
-    for seed, size in enumerate([(24, 24), (30, 61), (61, 30), (7, 90)] * 3):
+    for seed, size in enumerate([(24, 24), (30, 61), (61, 30), (45, 50)] * 4):
         rng = np.random.default_rng(seed)
         side = 24
-        noise = rng.normal(0, 1 + seed % 3, (side, side))
-        values = np.where(blobs(side, side, seed), 2.0, -2.0) + noise
+        values = np.where(blobs(side, side, seed), 2.0, -2.0) + rng.normal(0, 1 + seed % 3 / 2, (side, side))
         values[rng.random((side, side)) < 0.01] = 0.0
         values = values.astype(np.float16).astype(np.float32)
-        places = [[float(x), float(y)] for x, y in rng.uniform(0, size[::-1], (4, 2)).round(1)]
-        points, labels = [*places, [float(size[1]), float(size[0])]], [1, 0, 1, 0, 1]
-        if seed >= 8:
-            points, labels = [], []
-        made = tidied(values, size, [(x, y) for x, y in points], labels)
+        untouched = _turned(values, tidied(values, size, [], []))
+        scale = side / max(size)
+        clicks = []
+        for at in rng.permutation(untouched)[: seed % 4]:
+            row, column = divmod(int(at), side)
+            # One that keeps the speck; every third time one that does not.
+            label = int(values[row, column] > 0) ^ (len(clicks) == 2)
+            clicks.append([min((column + 0.4) / scale, size[1]), min((row + 0.6) / scale, size[0]), label])
+        made = tidied(values, size, [(x, y) for x, y, _ in clicks], [label for *_, label in clicks])
         cases.append(
             {
                 "side": side,
                 "size": list(size),
-                "points": [[*at, label] for at, label in zip(points, labels, strict=True)],
+                "points": clicks,
                 "logits": [float(v) for v in values.ravel()],
-                "turned": [int(at) for at in np.flatnonzero((made > 0) != (values > 0))],
+                "turned": _turned(values, made),
+                "turned_without_clicks": untouched,
             }
         )
+    assert sum(case["turned"] != case["turned_without_clicks"] for case in cases) >= 6
     return cases
+
+
+def _turned(before: np.ndarray, after: np.ndarray) -> list[int]:
+    return [int(at) for at in np.flatnonzero((after > 0) != (before > 0))]
 
 
 def main(arguments: list[str]) -> int:

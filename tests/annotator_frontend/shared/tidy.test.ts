@@ -8,8 +8,9 @@ interface Case {
   size: [number, number]
   points: [number, number, 0 | 1][]
   logits: number[]
-  /** Cells that change sides. */
+  /** Cells that change sides, and those that would if nobody had clicked. */
   turned: number[]
+  turned_without_clicks: number[]
 }
 
 const CASES = JSON.parse(readFileSync(new URL('../../data/tidy.json', import.meta.url), 'utf8')) as Case[]
@@ -21,13 +22,15 @@ test.each(CASES.map((one, index) => ({ ...one, index })))('case $index loses the
   const result = tidied(logits, one.side, { height: one.size[0], width: one.size[1] }, prompts)
   const turned = [...result.keys()].filter(at => result[at]! > 0 !== before[at]! > 0)
   expect(turned).toEqual(one.turned)
+  const alone = tidied(logits, one.side, { height: one.size[0], width: one.size[1] }, [])
+  expect([...alone.keys()].filter(at => alone[at]! > 0 !== before[at]! > 0)).toEqual(one.turned_without_clicks)
   expect(logits).toEqual(before)
   // What does not change sides does not change.
   expect([...result.keys()].filter(at => result[at] !== before[at] && !turned.includes(at))).toEqual([])
 })
 
 test('no mask becomes empty, and an empty one stays it', () => {
-  const checks = Float32Array.from({ length: 1600 }, (_, at) => (at % 2 === 0 && Math.floor(at / 40) % 2 === 0 ? 1 : -1))
+  const checks = Float32Array.from({ length: 1600 }, (_, at) => (at % 2 === 1 && Math.floor(at / 40) % 2 === 1 ? 1 : -1))
   expect(tidied(checks, 40, { height: 80, width: 80 }, []).some(value => value > 0)).toBe(true)
   expect(tidied(new Float32Array(64).fill(-1), 8, { height: 30, width: 40 }, []).some(value => value > 0)).toBe(false)
 })

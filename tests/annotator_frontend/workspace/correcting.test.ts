@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { corrected, correctingIntoCrop, promptsToCorrect, stillSaid } from '@/features/workspace/decoder/correcting'
+import { corrected, correctedInPart, correctingIntoCrop, promptsToCorrect, stillSaid } from '@/features/workspace/decoder/correcting'
 import { type Bitmask, covers, cropped } from '@/shared/geometry/bitmask'
 import { innermostPoint, squaredDistances } from '@/shared/geometry/distances'
 import { type Prompt, toModelFrame } from '@/shared/geometry/modelFrame'
@@ -117,6 +117,31 @@ describe('a click on a mask that is there', () => {
       { kind: 'box', box: [0, 1, 4, 5] },
       point(3.5, 2.5),
     ])
+  })
+
+  const right: [number, number, number, number] = [3, 0, 8, 6]
+  const answer = mask('.....', '####.', '##...', '##...', '##...', '.....')
+
+  test('changes in a part of the photo what lies there, and leaves all else', () => {
+    for (const isModels of [false, true]) {
+      const by = { mask: square, said: [], isModels }
+      const changed = correctedInPart(by, square, answer, [point(5.5, 1.5)], right)
+      expect(encode(changed)).toBe(encode(mask('........', '.######.', '.####...', '.####...', '.####...', '........')))
+    }
+  })
+
+  test('adds to a mask that lies outside the part altogether', () => {
+    const left = mask('........', '.##.....', '.##.....', '........', '........', '........')
+    const by = { mask: left, said: [], isModels: false }
+    const changed = correctedInPart(by, left, answer, [point(5.5, 1.5)], right)
+    expect(encode(changed)).toBe(encode(mask('........', '.######.', '.####...', '...##...', '...##...', '........')))
+  })
+
+  test('with a box in a part of the photo the answer is the mask', () => {
+    const by = { mask: square, said: [], isModels: false }
+    const box: Prompt = { kind: 'box', box: [3, 1, 7, 5] }
+    const changed = correctedInPart(by, square, answer, [box], right)
+    expect(encode(changed)).toBe(encode(mask('........', '...####.', '...##...', '...##...', '...##...', '........')))
   })
 })
 

@@ -117,7 +117,7 @@ def test_a_run_that_failed_has_learnt_nothing_so_its_masks_still_count(dataset, 
 def test_a_schedule_fires_when_it_is_due_and_shows_its_next_time(dataset, policy, masks):
     masks(1)
     told = policy(crontab="0 3 * * *")
-    assert told["why"] == "By the schedule 0 3 * * *, with 1 new masks so far."
+    assert told["why"] == "By the schedule 0 3 * * *, with 1 new mask so far."
     next_time = datetime.fromisoformat(told["due_at"])
     assert (next_time.hour, next_time.minute) in ((3, 0), (2, 59))  # the clock went on while it was asked
     assert next_time - database_now() <= timedelta(days=1)

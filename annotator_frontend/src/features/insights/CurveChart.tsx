@@ -3,6 +3,7 @@ import { type KeyboardEvent, type Ref, useMemo, useRef, useState } from 'react'
 import { Link } from 'react-router'
 import { Signal, useSignal } from '@/shared/api/signal'
 import { t } from '@/shared/i18n'
+import { said } from '@/shared/i18n/said'
 import { when } from '@/shared/ui/words'
 import type { Axis } from './axis'
 import type { Curve } from './curves'
@@ -144,7 +145,7 @@ function Hint({ shown, width }: { shown: Signal<Place | null>; width: number }) 
       {mark && (
         <>
           <div>{when(mark.at)}</div>
-          {mark.reason && <div className={classes.reason}>{mark.reason}</div>}
+          {mark.reason && <div className={classes.reason}>{said(mark.reason)}</div>}
         </>
       )}
       {stop && (

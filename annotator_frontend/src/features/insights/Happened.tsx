@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { t } from '@/shared/i18n'
+import { said } from '@/shared/i18n/said'
 import { Section } from '@/shared/ui/Section'
 import { when } from '@/shared/ui/words'
 import { isChange } from './axis'
@@ -55,7 +56,7 @@ export function Happened({ dataset, marks }: { dataset: string; marks: readonly 
               </Text>
               {mark.reason && (
                 <Text size="xs" c="dimmed">
-                  {mark.reason}
+                  {said(mark.reason)}
                 </Text>
               )}
             </div>

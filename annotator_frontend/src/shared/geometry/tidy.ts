@@ -7,10 +7,10 @@ const LEAST = 1e-3
 
 /**
  * An answer without specks: its islands and holes of less than a hundredth of the mask change sides, but for those that somebody clicked
- * on, and for the largest island. The same rule as `engine/inference/tidying.py`.
+ * on, that reach the photo's edge, and for the largest island. The same rule as `engine/inference/tidying.py`.
  *
  * @param logits of the padded square model frame, `side` x `side`; they stay as they are.
- * @param prompts in the frame of a photo of this size.
+ * @param size of the photo, or of the part of it that was looked at, whose prompts these are.
  */
 export function tidied(
   logits: Float32Array,
@@ -18,39 +18,66 @@ export function tidied(
   size: Size,
   prompts: readonly Prompt[],
 ): Float32Array {
-  const scale = side / Math.max(size.height, size.width)
-  const cell = (place: number) => Math.min(Math.floor(place * scale), side - 1)
-  const clickedAs = (label: 0 | 1) =>
-    prompts.flatMap(prompt => (prompt.kind === 'point' && prompt.label === label ? [prompt.at] : []))
   const result = logits.slice()
-  const inside = Uint8Array.from(logits, value => Number(value > 0))
-  const area = inside.reduce((sum, value) => sum + value, 0)
-
-  /** Cells of one value change sides where they make up a speck. */
-  const turn = (value: 0 | 1, isSpeck: (part: number, areas: number[], isOpen: boolean[]) => boolean) => {
-    const { rows, starts, ends, region, areas, isOpen } = regionsOf(inside, side, side, value, value === 1)
-    const specks = areas.map((_, part) => isSpeck(part, areas, isOpen))
-    for (const { x, y } of clickedAs(value)) {
-      const [column, row] = [cell(x), cell(y)]
-      const own = rows.findIndex((at, run) => at === row && starts[run]! <= column && column < ends[run]!)
-      if (own >= 0) specks[region[own]!] = false
+  const scale = side / Math.max(size.height, size.width)
+  const [rows, columns] = [Math.ceil(size.height * scale), Math.ceil(size.width * scale)]
+  const inside = new Uint8Array(rows * columns)
+  let area = 0
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      if (logits[y * side + x]! > 0) area += inside[y * columns + x] = 1
     }
+  }
+
+  /** Specks of one value change sides; returns how many cells that were. */
+  const turn = (value: 0 | 1) => {
+    const {
+      rows: ys,
+      starts,
+      ends,
+      region,
+      areas,
+      isOpen,
+    } = regionsOf(inside, columns, rows, value, value === 1)
+    const largest = value ? areas.reduce((most, own) => Math.max(most, own), 0) : Infinity
+    const specks = areas.map((own, part) => own < SMALL_SHARE * area && own < largest && !isOpen[part])
+    if (!specks.includes(true)) return 0
+    const clicked = cellsRead(prompts, value, scale, rows, columns)
+    ys.forEach((y, run) => {
+      const [from, to] = [y * columns + starts[run]!, y * columns + ends[run]!]
+      if (clicked.some(cell => from <= cell && cell < to)) specks[region[run]!] = false
+    })
     let turned = 0
-    rows.forEach((y, run) => {
+    ys.forEach((y, run) => {
       if (!specks[region[run]!]) return
-      for (let at = y * side + starts[run]!; at < y * side + ends[run]!; at++) {
+      for (let x = starts[run]!; x < ends[run]!; x++, turned++) {
+        const at = y * side + x
         result[at] = value ? -result[at]! : Math.max(-result[at]!, LEAST)
-        inside[at] = 1 - value
-        turned++
+        inside[y * columns + x] = 1 - value
       }
     })
     return turned
   }
 
-  const gone = turn(
-    1,
-    (part, areas) => areas[part]! < SMALL_SHARE * area && areas[part]! < Math.max(...areas),
-  )
-  turn(0, (part, areas, isOpen) => !isOpen[part] && areas[part]! < SMALL_SHARE * (area - gone))
+  area -= turn(1)
+  turn(0)
   return result
+}
+
+/** The four cells that are read for each pixel clicked with this label; see `logitsToMask`. */
+function cellsRead(
+  prompts: readonly Prompt[],
+  label: 0 | 1,
+  scale: number,
+  rows: number,
+  columns: number,
+): number[] {
+  const first = (place: number) => Math.max(0, Math.floor((Math.floor(place) + 0.5) * scale - 0.5))
+  return prompts.flatMap(prompt => {
+    if (prompt.kind !== 'point' || prompt.label !== label) return []
+    const [row, column] = [first(prompt.at.y), first(prompt.at.x)]
+    return [0, 1].flatMap(down =>
+      [0, 1].map(right => Math.min(row + down, rows - 1) * columns + Math.min(column + right, columns - 1)),
+    )
+  })
 }

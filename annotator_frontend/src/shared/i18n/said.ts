@@ -31,6 +31,17 @@ const SENTENCES = [
   text('{{figure}} went from {{live}} to {{candidate}}; worse by {{allowed}} at most is allowed.'),
   text('{{figure}} went from {{live}} to {{candidate}}; worse by {{allowed}} clicks at most is allowed.'),
   text('But another model was made live meanwhile; it stays until you say otherwise.'),
+  text('By the schedule {{words}}, with {{number}} new mask so far.'),
+  text('The last run ended less than {{number}} minute ago.'),
+  text('The gate wants {{number}} more test photo before it decides.'),
+  text('The gate wants {{number}} more test mask before it decides.'),
+  text('The gate wants {{photos}} more test photo and {{masks}} more test masks before it decides.'),
+  text('The gate wants {{photos}} more test photos and {{masks}} more test mask before it decides.'),
+  text('The gate wants {{photos}} more test photo and {{masks}} more test mask before it decides.'),
+  text('the default model'),
+  text('rolled back'),
+  text('by hand'),
+  text('promoted by the gate'),
 ]
 
 /** Names within sentences; `{{words}}` are people's own. */

@@ -1,9 +1,9 @@
 import { type Bitmask, covers } from '@/shared/geometry/bitmask'
-import { areWithin, intoCrop, maskIntoCrop } from '@/shared/geometry/crops'
+import { areWithin, intoCrop, maskFromCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { innermostPoint } from '@/shared/geometry/distances'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { Box, ImagePoint, Size } from '@/shared/geometry/points'
-import { changedAt, iouOf, trimmed } from '@/shared/geometry/regions'
+import { changedAt, difference, iouOf, trimmed, union } from '@/shared/geometry/regions'
 
 /** A mask that clicks correct. */
 export interface Correcting {
@@ -133,4 +133,24 @@ export function corrected(
       click.kind === 'point' && click.label === label ? [pixelAt(click.at, now.size)] : [],
     )
   return changedAt(now, answer, places(1), places(0))
+}
+
+/**
+ * `corrected`, where a part of the photo was looked at: what lies outside it stays, unless a box or words asked for the whole anew.
+ *
+ * @param answer in the part's frame; all else is in the photo's.
+ */
+export function correctedInPart(
+  correcting: Correcting,
+  now: Bitmask,
+  answer: Bitmask,
+  clicks: readonly Prompt[],
+  part: Box,
+): Bitmask {
+  const there = maskIntoCrop(now, part)
+  const inside = clicks.map(click => intoCrop(click, part))
+  const changed = corrected(correctingIntoCrop(correcting, part), there, answer, inside)
+  const inWhole = maskFromCrop(changed, part, now.size)
+  if (!areClicks(clicks)) return inWhole
+  return union([difference(now, [maskFromCrop(there, part, now.size)]), inWhole])
 }

@@ -6,15 +6,20 @@
 import loaderUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import * as ort from 'onnxruntime-web/wasm'
-import { type Bitmask, edgesOf, inTurn } from '@/shared/geometry/bitmask'
+import { areaOf, type Bitmask, edgesOf, inTurn } from '@/shared/geometry/bitmask'
 import { intoCrop, maskFromCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
 import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
 import type { Box } from '@/shared/geometry/points'
-import { difference, union } from '@/shared/geometry/regions'
 import { runsOf } from '@/shared/geometry/rowRuns'
 import { tidied } from '@/shared/geometry/tidy'
-import { type Correcting, corrected, correctingIntoCrop, promptsToCorrect } from './correcting'
+import {
+  type Correcting,
+  corrected,
+  correctedInPart,
+  correctingIntoCrop,
+  promptsToCorrect,
+} from './correcting'
 import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
 
@@ -191,7 +196,12 @@ async function decode(
   const correctingHere = correcting && region ? correctingIntoCrop(correcting, region) : correcting
   const said = maskHere && correctingHere ? promptsToCorrect(correctingHere, maskHere, here) : here
   const { coords, labels } = toModelFrame(said, scaleToModel(about.size, about.inputSide))
-  const fed = maskHere ? maskToLogits(maskHere, side) : (fedBack as Float32Array | null)
+  // A mask of which nothing lies in the part that was looked at says nothing there.
+  const fed = maskHere
+    ? areaOf(maskHere)
+      ? maskToLogits(maskHere, side)
+      : null
+    : (fedBack as Float32Array | null)
   const token = textToken(prompts)
   const channels = about.embeddingShape[0]!
   const result = await session.run({
@@ -207,14 +217,14 @@ async function decode(
   })
   const logits = result.low_res_logits!.data as Float32Array
   const ious = result.iou_predictions!.data as Float32Array
-  const shown = isAmbiguous(prompts) && !fed ? [1, 2, 3] : [0]
+  const shown = isAmbiguous(prompts) && !fedBack ? [1, 2, 3] : [0]
   const inPhoto = (mask: Bitmask) => {
-    const changed = maskHere && correctingHere ? corrected(correctingHere, maskHere, mask, here) : mask
-    if (!region) return changed
-    const inWhole = maskFromCrop(changed, region, whole.about.size)
-    if (!maskHere || !correcting || prompts.some(({ kind }) => kind !== 'point')) return inWhole
-    // What lies outside the part that was looked at stays.
-    return union([difference(fedBack as Bitmask, [maskFromCrop(maskHere, region, inWhole.size)]), inWhole])
+    if (isMask && correcting) {
+      return region
+        ? correctedInPart(correcting, fedBack, mask, prompts, region)
+        : corrected(correcting, fedBack, mask, prompts)
+    }
+    return region ? maskFromCrop(mask, region, whole.about.size) : mask
   }
   const candidates = shown.map((channel): Candidate => {
     const own = logits.slice(channel * side * side, (channel + 1) * side * side)
