@@ -1,4 +1,5 @@
 import type { Box } from '@/shared/geometry/points'
+import { type Canvas, type Context, drawOver, drawPhoto, newCanvas, thumbnailOf } from './drawing'
 import { copy, drawMask, onPlate, type Plate, Shapes, wipe } from './plate'
 import type { FromPainter, Scene, Shown, ToPainter } from './protocol'
 import { SMALL_SIDE_PX } from './protocol'
@@ -6,12 +7,7 @@ import { Pyramid } from './pyramid'
 
 /** `ground`: the same picture without the masks in work. A click then draws those alone, however many others there are. */
 type DrawnPlate = Plate & { image: ImageData; canvas: Canvas; ground: Plate }
-type Canvas = OffscreenCanvas | HTMLCanvasElement
-type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D
 
-/** Pixels of the photo are seen as squares from here on; a little later they get a grid. */
-const SQUARES_FROM_SCALE = 2
-export const GRID_FROM_SCALE = 14
 /** Of the window's width and height, on each side: so far a hand can move before masks are composed anew. */
 const MARGIN = 0.3
 const SLICE_MS = 8
@@ -313,8 +309,11 @@ export class Painter {
     for (const canvas of [photoCanvas, maskCanvas]) {
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height })
     }
-    this.framePhoto(photoCanvas.getContext('2d') as Context, scene)
-    this.frameMasks(maskCanvas.getContext('2d') as Context, scene)
+    const pyramid = scene.photo === null ? undefined : this.photos.get(scene.photo)
+    drawPhoto(photoCanvas.getContext('2d') as Context, pyramid, scene)
+    const over = maskCanvas.getContext('2d') as Context
+    this.frameMasks(over, scene)
+    if (pyramid) drawOver(over, pyramid, scene)
     const isDrawn = !this.composing && this.plate?.scale === scene.view.scale * scene.ratio
     if (this.told !== this.serial && isDrawn) {
       this.told = this.serial
@@ -322,38 +321,7 @@ export class Painter {
     }
   }
 
-  private framePhoto(context: Context, { photo, view, ratio }: Scene): void {
-    const { width, height } = context.canvas
-    context.clearRect(0, 0, width, height)
-    const pyramid = photo === null ? undefined : this.photos.get(photo)
-    if (!pyramid) return
-    const scale = view.scale * ratio
-    const [left, top] = [Math.round(view.offsetX * ratio), Math.round(view.offsetY * ratio)]
-    const level = pyramid.for(scale)
-    const [perX, perY] = [pyramid.width / level.width, pyramid.height / level.height]
-    // Only what is seen, with a pixel more around it.
-    const x0 = Math.max(0, Math.floor(-left / scale / perX) - 1)
-    const y0 = Math.max(0, Math.floor(-top / scale / perY) - 1)
-    const x1 = Math.min(level.width, Math.ceil((width - left) / scale / perX) + 1)
-    const y1 = Math.min(level.height, Math.ceil((height - top) / scale / perY) + 1)
-    if (x0 >= x1 || y0 >= y1) return
-    context.imageSmoothingEnabled = view.scale < SQUARES_FROM_SCALE
-    context.imageSmoothingQuality = 'low'
-    const [stepX, stepY] = [perX * scale, perY * scale]
-    context.drawImage(
-      level,
-      x0,
-      y0,
-      x1 - x0,
-      y1 - y0,
-      left + x0 * stepX,
-      top + y0 * stepY,
-      (x1 - x0) * stepX,
-      (y1 - y0) * stepY,
-    )
-  }
-
-  private frameMasks(context: Context, { photo, view, ratio, isHidden, region }: Scene): void {
+  private frameMasks(context: Context, { view, ratio, isHidden }: Scene): void {
     const { plate } = this
     const { width, height } = context.canvas
     context.clearRect(0, 0, width, height)
@@ -370,45 +338,13 @@ export class Painter {
         plate.height * stretch,
       )
     }
-    const pyramid = photo === null ? undefined : this.photos.get(photo)
-    if (pyramid && region) dimAround(context, region, [left, top, scale], pyramid)
-    if (pyramid && view.scale >= GRID_FROM_SCALE) {
-      const inside: Box = [
-        Math.max(0, Math.floor(-left / scale)),
-        Math.max(0, Math.floor(-top / scale)),
-        Math.min(pyramid.width, Math.ceil((width - left) / scale)),
-        Math.min(pyramid.height, Math.ceil((height - top) / scale)),
-      ]
-      drawGrid(context, inside, left, top, scale)
-    }
   }
 
-  private async thumbnail({
-    photo,
-    id,
-    side,
-    colour,
-  }: Extract<ToPainter, { kind: 'thumbnail' }>): Promise<void> {
+  private async thumbnail(asked: Extract<ToPainter, { kind: 'thumbnail' }>): Promise<void> {
+    const { photo, id } = asked
     const [pyramid, shapes] = [this.photos.get(photo), this.shapes.get(id)]
-    if (!pyramid || !shapes) {
-      this.tell({ kind: 'thumbnail', id, picture: null })
-      return
-    }
-    const [x0, y0, x1, y1] = shapes.box
-    const seen = 1.25 * Math.max(x1 - x0, y1 - y0, 8) // photo pixels, square
-    const scale = side / seen
-    const left = ((x0 + x1 - seen) / 2) * scale
-    const top = ((y0 + y1 - seen) / 2) * scale
-    const canvas = newCanvas(side, side)
-    const context = canvas.getContext('2d') as Context
-    const level = pyramid.for(scale)
-    const [width, height] = [pyramid.width * scale, pyramid.height * scale]
-    context.drawImage(level, -left, -top, width, height)
-    const image = context.getImageData(0, 0, side, side)
-    const plate: Plate = { width: side, height: side, scale, left, top, data: image.data }
-    drawMask(plate, shapes, { colour, fill: 0.35, line: 1 }, [0, 0, side, side])
-    context.putImageData(image, 0, 0)
-    this.tell({ kind: 'thumbnail', id, picture: await fileOf(canvas) })
+    const picture = pyramid && shapes ? await thumbnailOf(pyramid, shapes, asked) : null
+    this.tell({ kind: 'thumbnail', id, picture })
   }
 }
 
@@ -466,53 +402,7 @@ export function apart(boxes: readonly Box[]): Box[] {
   return all
 }
 
-function fileOf(canvas: Canvas): Promise<Blob | null> {
-  if (!('toBlob' in canvas)) return canvas.convertToBlob()
-  return new Promise(resolve => canvas.toBlob(resolve))
-}
-
-function newCanvas(width: number, height: number): OffscreenCanvas | HTMLCanvasElement {
-  if (typeof OffscreenCanvas !== 'undefined') return new OffscreenCanvas(width, height)
-  return Object.assign(document.createElement('canvas'), { width, height })
-}
-
 function show({ canvas, image }: { canvas: Canvas; image: ImageData }, [x0, y0, x1, y1]: Box): void {
   const context = canvas.getContext('2d') as Context
   context.putImageData(image, 0, 0, x0, y0, x1 - x0, y1 - y0)
-}
-
-function drawGrid(context: Context, [x0, y0, x1, y1]: Box, left: number, top: number, scale: number): void {
-  const [from, to] = [left + x0 * scale, top + y0 * scale]
-  for (const [style, shift] of [
-    ['rgb(0 0 0 / 0.3)', 0],
-    ['rgb(255 255 255 / 0.16)', 1],
-  ] as const) {
-    context.fillStyle = style
-    for (let x = x0; x <= x1; x++)
-      context.fillRect(Math.round(left + x * scale) + shift, to, 1, (y1 - y0) * scale)
-    for (let y = y0; y <= y1; y++)
-      context.fillRect(from, Math.round(top + y * scale) + shift, (x1 - x0) * scale, 1)
-  }
-}
-
-/** The photo outside a part of it, darker, with a line between. */
-function dimAround(
-  context: Context,
-  [x0, y0, x1, y1]: Box,
-  [left, top, scale]: readonly [number, number, number],
-  { width, height }: { width: number; height: number },
-): void {
-  context.beginPath()
-  context.rect(left, top, width * scale, height * scale)
-  context.rect(left + x0 * scale, top + y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale)
-  context.fillStyle = 'rgb(8 12 18 / 0.5)'
-  context.fill('evenodd')
-  context.strokeStyle = 'rgb(255 255 255 / 0.7)'
-  context.lineWidth = 1
-  context.strokeRect(
-    Math.round(left + x0 * scale) + 0.5,
-    Math.round(top + y0 * scale) + 0.5,
-    (x1 - x0) * scale,
-    (y1 - y0) * scale,
-  )
 }
