@@ -3,7 +3,7 @@ import type { Prompt } from '@/shared/geometry/modelFrame'
 import { flattened, type Patched } from '@/shared/geometry/patched'
 import type { Box } from '@/shared/geometry/points'
 import { encode } from '@/shared/geometry/runLengths'
-import type { Correcting } from '../decoder/correcting'
+import { type Correcting, stillSaid } from '../decoder/correcting'
 import type { Candidate } from '../decoder/protocol'
 
 /** A mask that was accepted here, or was on the photo before. */
@@ -106,6 +106,43 @@ export function correctingIn({ fedBack, isHandled, refines, masks }: Document): 
     mask: own.mask,
     said: own.prompts,
     isModels: own.origin === 'proposed' || own.origin === 'automatic',
+  }
+}
+
+/**
+ * What goes into the decoder with more prompts: what is on show, and on the very first one nothing is. Of a mask that is corrected, or
+ * was painted, the pixels go in, else the answer's logits.
+ */
+export function fedBackWith(
+  { prompts, candidates, chosen, painted, fedBack, masks }: Document,
+  refines: string | null,
+): Float32Array | Bitmask | null {
+  if (painted) return flattened(painted.pixels)
+  const shown = prompts.length ? candidates[chosen] : undefined
+  const isCorrected = refines !== null || (fedBack !== null && 'bits' in fedBack)
+  if (!isCorrected) return shown?.logits ?? null
+  return shown?.mask ?? masks.find(({ id }) => id === refines)?.mask ?? null
+}
+
+/** The object in work as a mask of the photo, in the place of the one that it corrects; null where nothing can be taken yet. */
+export function acceptedOf(
+  document: Document,
+  made: (mask: Bitmask, replaces: string | null) => AcceptedMask,
+): AcceptedMask | null {
+  const { candidates, answers, chosen, prompts, painted, refines, masks } = document
+  const mask = painted ? flattened(painted.pixels) : candidates[chosen]?.mask
+  if (!mask || answers !== prompts || isEmpty(mask)) return null
+  const model = painted ? painted.from : candidates[chosen]!
+  const said = masks.find(({ id }) => id === refines)?.prompts ?? NO_PROMPTS
+  return {
+    ...made(mask, refines),
+    origin: painted ? 'brush' : 'assisted',
+    prompts: painted ? prompts : [...stillSaid(said, mask, prompts), ...prompts],
+    predictedIou: model?.predictedIou ?? null,
+    stability: model?.stability ?? null,
+    choice: model?.index ?? null,
+    cropBox: model?.region ?? null,
+    clicks: prompts.length,
   }
 }
 

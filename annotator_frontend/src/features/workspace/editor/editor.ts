@@ -1,17 +1,18 @@
 import { createStore, type StoreApi } from 'zustand/vanilla'
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
-import { emptyMask, flattened, type Patched, patched, repatched } from '@/shared/geometry/patched'
+import { emptyMask, type Patched, patched, repatched } from '@/shared/geometry/patched'
 import type { Box, Size } from '@/shared/geometry/points'
 import { withoutHoles, withoutIslands } from '@/shared/geometry/regions'
 import { type Correcting, stillSaid } from '../decoder/correcting'
 import type { Candidate } from '../decoder/protocol'
 import {
   type AcceptedMask,
+  acceptedOf,
   correctingIn,
   type Document,
+  fedBackWith,
   isBusy,
-  isEmpty,
   madeAgain,
   madeByHand,
   NO_OBJECT,
@@ -118,19 +119,11 @@ export class Editor {
   addPrompt(prompt: Prompt, known: readonly Candidate[] | null = null): void {
     if (this.state.photo === null) return
     if (this.promise.postpone(() => this.addPrompt(prompt))) return
-    const { prompts, candidates, chosen, painted, fedBack: fed } = this.state
+    const { prompts } = this.state
     const refines = this.refinesNext()
     const kept = prompt.kind === 'point' ? prompts : prompts.filter(({ kind }) => kind !== prompt.kind)
     const next = [...kept, prompt]
-    // What is on show goes back in; on the very first prompt there is nothing on show. Of a mask that is corrected, or was painted, the
-    // pixels go in.
-    const shown = next.length > 1 ? candidates[chosen] : undefined
-    const corrects = refines !== null || (fed !== null && 'bits' in fed)
-    const fedBack = painted
-      ? flattened(painted.pixels)
-      : corrects
-        ? (shown?.mask ?? this.maskOf(refines))
-        : (shown?.logits ?? null)
+    const fedBack = fedBackWith({ ...this.document(), prompts: kept }, refines)
     const isFirst = next.length === 1 && fedBack === null
     this.ask(next, fedBack, refines, isFirst ? known : null)
   }
@@ -336,20 +329,10 @@ export class Editor {
   }
 
   private acceptNow(seconds?: number): boolean {
-    const { candidates, answers, chosen, prompts, masks, isWaiting, painted, refines } = this.state
-    const mask = painted ? flattened(painted.pixels) : candidates[chosen]?.mask
-    if (!mask || isWaiting || answers !== prompts || isEmpty(mask)) return false
-    const model = painted ? painted.from : candidates[chosen]!
-    const accepted: AcceptedMask = {
-      ...this.made(mask, refines, seconds),
-      origin: painted ? 'brush' : 'assisted',
-      prompts: painted ? prompts : [...stillSaid(this.saidOf(refines), mask, prompts), ...prompts],
-      predictedIou: model?.predictedIou ?? null,
-      stability: model?.stability ?? null,
-      choice: model?.index ?? null,
-      cropBox: model?.region ?? null,
-      clicks: prompts.length,
-    }
+    const { masks, isWaiting, refines } = this.state
+    if (isWaiting) return false
+    const accepted = acceptedOf(this.document(), (mask, replaces) => this.made(mask, replaces, seconds))
+    if (!accepted) return false
     const place = masks.findIndex(({ id }) => id === refines)
     this.step({ ...NO_OBJECT, masks: place < 0 ? [...masks, accepted] : masks.with(place, accepted) })
     this.store.setState({ selected: null, alsoSelected: [] })
@@ -492,10 +475,6 @@ export class Editor {
 
   private maskOf(id: string | null): Bitmask | null {
     return this.state.masks.find(mask => mask.id === id)?.mask ?? null
-  }
-
-  private saidOf(id: string | null): readonly Prompt[] {
-    return this.state.masks.find(mask => mask.id === id)?.prompts ?? []
   }
 
   /** What the next prompt or stroke corrects. */
