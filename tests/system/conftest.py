@@ -157,6 +157,22 @@ def log_in(page: Page, maskloop: Running) -> None:
     expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
 
 
+def joined(browser: Browser, maskloop: Running, script: Client, dataset: str, name: str) -> Page:
+    """The workspace of somebody new, who came by a link."""
+    token = script.post(f"/api/datasets/{dataset}/invitations/", {"role": "annotator"})["token"]
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    person = {"username": f"{name}-{dataset[-6:]}", "password": "a long password"}
+    context.request.get(f"{maskloop.address}/api/session/")
+    (signed,) = [cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrftoken"]
+    headers = {"X-CSRFToken": signed, "Referer": maskloop.address}
+    accept = f"{maskloop.address}/api/invited/accept/"
+    reply = context.request.post(accept, data={"token": token, **person}, headers=headers)
+    assert reply.ok, reply.text()
+    page = context.new_page()
+    page.goto(f"{maskloop.address}/datasets/{dataset}/label")
+    return page
+
+
 @pytest.fixture(scope="session")
 def script(maskloop: Running) -> Client:
     return maskloop.admin()

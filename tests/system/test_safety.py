@@ -5,8 +5,8 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Route, expect
 
-from tests.system.client import wait_until
-from tests.system.conftest import log_in
+from tests.system.client import Client, wait_until
+from tests.system.conftest import joined, log_in
 from tests.system.shown import PHOTO, assert_same, clicks_answered, in_work, shown_masks, stored_masks
 from tests.system.test_journey import Person
 
@@ -115,6 +115,57 @@ def test_of_two_windows_on_one_photo_one_writes_and_the_other_one_watches_or_tak
     wait_until("all four", lambda: len(shown_masks(first)) == 4 or None, 10)
     assert_same(shown_masks(first), stored_masks(script, photo))
     expect(second.get_by_test_id("watching")).to_be_visible(timeout=10_000)
+
+
+def test_what_somebody_else_made_after_the_lease_ran_out_is_shown_before_the_photo_is_submitted(
+    new_dataset, new_browser, browser, maskloop, script
+):
+    dataset = new_dataset(1)
+    first = new_browser(dataset)
+    click(first, 0.3, 0.4)
+    first.keyboard.press("Enter")
+    saved(first)
+    photo = first.evaluate(PHOTO)
+    first.context.set_offline(True)
+    give_back(script, dataset)
+    other = joined(browser, maskloop, script, dataset, "other")
+    click(other, 0.7, 0.6)
+    other.keyboard.press("Enter")
+    saved(other)
+    other.keyboard.press("Control+Enter")
+    saved(other)
+    other.context.close()
+    click(first, 0.5, 0.8)
+    first.keyboard.press("Enter")
+    expect(first.get_by_test_id("object-count")).to_have_text("2")
+    first.context.set_offline(False)
+    expect(first.get_by_text("Somebody else has worked on this photo meanwhile")).to_be_visible(timeout=30_000)
+    expect(first.get_by_test_id("object-count")).to_have_text("3")
+    saved(first)
+    assert_same(shown_masks(first), stored_masks(script, photo))
+    # What came from somebody else is no step of this person's: undo takes back the own object alone.
+    first.keyboard.press("Control+z")
+    first.keyboard.press("Control+z")
+    expect(first.get_by_test_id("object-count")).to_have_text("2")
+
+
+def test_a_photo_on_which_nothing_is_drawn_goes_when_its_lease_runs_out(new_dataset, new_browser, script):
+    dataset = new_dataset(2)
+    page = new_browser(dataset)
+    Person(page).wait_until_ready()
+    before = page.evaluate(PHOTO)
+    give_back(script, dataset, before)
+    wait_until("the other photo", lambda: page.evaluate(PHOTO) not in (None, before) or None, 20)
+
+
+def give_back(script: Client, dataset: str, photo: str | None = None) -> None:
+    """What the page holds, or one photo of it, without its knowing."""
+    asked, besides = f"/api/datasets/{dataset}/assignments/", []
+    while held := script.post(asked, {"besides": besides})["assignment"]:
+        besides.append(held["id"])
+        if photo in (None, held["image"]["id"]):
+            script.post(f"/api/assignments/{held['id']}/release/")
+            return
 
 
 def test_three_photos_labelled_offline_are_sent_when_the_network_is_back(new_dataset, new_browser, script):

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.system.client import Client, wait_until
-from tests.system.conftest import Running, log_in, start, world_readable
+from tests.system.conftest import Running, joined, log_in, start, world_readable
 from tests.system.shown import PHOTO, assert_same, clicks_answered, in_work, shown_masks, stored_masks
 from tests.system.test_journey import Person, images_of, offered
 from tests.system.test_safety import click, saved
@@ -272,22 +272,6 @@ def test_two_people_in_two_browsers_share_one_queue(new_dataset, new_browser, br
     assert len(set.union(*(authors[photo] for photo in by["0"]))) == 1
     assert set.union(*(authors[p] for p in by["0"])).isdisjoint(set.union(*(authors[p] for p in by["1"])))
     other.context.close()
-
-
-def joined(browser: Browser, maskloop: Running, script: Client, dataset: str, name: str) -> Page:
-    """The workspace of somebody new, who came by a link."""
-    token = script.post(f"/api/datasets/{dataset}/invitations/", {"role": "annotator"})["token"]
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
-    person = {"username": f"{name}-{dataset[-6:]}", "password": "a long password"}
-    context.request.get(f"{maskloop.address}/api/session/")
-    (signed,) = [cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrftoken"]
-    headers = {"X-CSRFToken": signed, "Referer": maskloop.address}
-    accept = f"{maskloop.address}/api/invited/accept/"
-    reply = context.request.post(accept, data={"token": token, **person}, headers=headers)
-    assert reply.ok, reply.text()
-    page = context.new_page()
-    page.goto(f"{maskloop.address}/datasets/{dataset}/label")
-    return page
 
 
 # Reloads

@@ -34,7 +34,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   const queries = useQueryClient()
   const { data: dataset } = useDataset(id)
   const outbox = outboxOf(user.id)
-  const [drafts] = useState(() => new DraftKeeper(draftsOf(user.id)))
+  const [drafts] = useState(() => new DraftKeeper(draftsOf(user.id), () => outbox.journalled()))
   const [isResumed, setResumed] = useState(false)
   useEffect(() => {
     void claimTab()
@@ -49,6 +49,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     return () => window.removeEventListener('pagehide', leave)
   }, [])
 
+  const lost = useRef((_: Assignment) => {})
   // Behind the masks that are still on their way, so that they arrive under this lease.
   const giveBack = (held: readonly Assignment[]) => {
     for (const { id: assignment, image } of held.filter(one => !isElsewhere(one)))
@@ -63,13 +64,20 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     closing: () => outbox.closing(),
     asOf: () => outbox.confirmations,
     onLeave: giveBack,
+    onLost: assignment => lost.current(assignment),
     onError: tellError,
   })
-  const { current, ahead, reason, advance, rename } = queue
-  const takeOver = useWatching(queue, outbox, tellError)
+  const { current, ahead, reason, advance, move } = queue
+  // Nobody waits for a photo on which nothing is drawn yet; one on which something is, is taken again before more is.
+  lost.current = held => {
+    const { id } = held.image
+    if (!outbox.operationsOn(id).length && !drafts.isInWork(id)) advance(held)
+    else outbox.reopen(id, held.id).catch(tellError)
+  }
+  const takeOver = useWatching(queue, outbox, lost, tellError)
   useEffect(() => {
-    outbox.onMoved = rename
-  }, [outbox, rename])
+    outbox.onMoved = move
+  }, [outbox, move])
   // The photo that was asked for is done, or not to be had: a reload is not to bring it back.
   const wanted = search.get('image')
   const wasThere = useRef(false)

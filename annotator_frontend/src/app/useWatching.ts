@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef } from 'react'
+import { type RefObject, useCallback, useEffect, useRef } from 'react'
 import type { Assignment, Queue } from '@/features/queue/useQueue'
 import type { Outbox } from '@/features/workspace/saving/outbox'
 import { type Change, listen } from '@/shared/api/changes'
@@ -16,8 +16,15 @@ export function isElsewhere({ tab }: Assignment): boolean {
 /**
  * Photos that another window of the person's has: watched, as they change there, until this window takes them over. One whose
  * window is gone, after a crash or a closed tab, is taken over without a question.
+ *
+ * @param lost told of a photo of this window's whose lease ran out.
  */
-export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unknown) => void) {
+export function useWatching(
+  queue: Queue,
+  outbox: Outbox,
+  lost: RefObject<(assignment: Assignment) => void>,
+  onError: (error: unknown) => void,
+) {
   const { current, ahead, replace, advance } = queue
   const held = current ? [current, ...ahead] : ahead
   const newest = useRef(held)
@@ -62,6 +69,7 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
             // While this window writes, it knows best what is on the photo.
             if (isElsewhere(now) || isElsewhere(held)) replace({ ...now, asOf })
           } else if (isElsewhere(held)) advance(held)
+          else if (now.state === 'expired') lost.current(held)
         } catch (error) {
           // The one at hand stays, with what was drawn: it may be somebody else who is logged in right now.
           if (error instanceof ApiError && error.status === 404 && isElsewhere(held)) advance(held)
@@ -82,7 +90,7 @@ export function useWatching(queue: Queue, outbox: Outbox, onError: (error: unkno
       stop()
       clearTimeout(timer)
     }
-  }, [replace, advance, outbox])
+  }, [replace, advance, outbox, lost])
 
   return takeOver
 }

@@ -36,6 +36,21 @@ test('the newest draft is kept, and those that it has overtaken are not written'
   expect(await drafts.read('photo')).toBeUndefined()
 })
 
+test('a draft goes only after what became of it is in the journal', async () => {
+  const kept = new Map<string, unknown>([['photo', { n: 1 }]])
+  let written = () => {}
+  const journal = new Promise<void>(resolve => {
+    written = resolve
+  })
+  const drafts = new DraftKeeper(storeOf(kept), () => journal)
+  drafts.keep('photo', null)
+  await new Promise(resolve => setTimeout(resolve))
+  expect(kept.has('photo')).toBe(true)
+  written()
+  await drafts.read('photo')
+  expect(kept.has('photo')).toBe(false)
+})
+
 test('a draft of one photo is not overtaken by that of another', async () => {
   const kept = new Map<string, unknown>()
   const drafts = new DraftKeeper(storeOf(kept))

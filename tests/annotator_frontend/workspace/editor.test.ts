@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Correcting } from '@/features/workspace/decoder/correcting'
 import type { Candidate } from '@/features/workspace/decoder/protocol'
+import { madeByHand } from '@/features/workspace/editor/document'
 import { type AcceptedMask, Editor } from '@/features/workspace/editor/editor'
 import { type Bitmask, cropped } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
@@ -229,6 +230,27 @@ describe('accepting before the answer', () => {
     expect(told).toEqual(['put new-1', 'submitted', 'at once'])
   })
 
+  test('an answer that comes while the hand is at a stroke is kept, and the stroke lies on it', () => {
+    editor.addPrompt(click(1))
+    editor.preview(stroke)
+    answer(candidate(0, 0.9, '0110'))
+    expect([...flattened(editor.pixelsShown()!).bits]).toEqual([1, 1, 1])
+    editor.paint(stroke)
+    editor.accept()
+    const [mask] = editor.state.masks
+    expect([...mask!.mask.bits]).toEqual([1, 1, 1])
+    expect(mask).toMatchObject({ origin: 'brush', predictedIou: 0.9 })
+  })
+
+  test('what is accepted is told before the object in work is gone', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    editor.store.subscribe(() => told.push(editor.isBusy ? 'in work' : 'gone'))
+    editor.accept()
+    expect(told[0]).toBe('put new-1')
+    expect(told).toContain('gone')
+  })
+
   test('shows a stroke for the next object without the one before, and keeps all of it', () => {
     editor.addPrompt(click(1))
     editor.accept()
@@ -244,6 +266,56 @@ describe('accepting before the answer', () => {
       [1, 0, 3, 1],
       [0, 0, 4, 1],
     ])
+  })
+})
+
+describe('others at the photo', () => {
+  const theirs = (id: string) => madeByHand(candidate(0, 1).mask, id, null, 0)
+
+  function accepted() {
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    editor.accept()
+    return editor.state.masks.map(({ id }) => id)
+  }
+
+  const shown = () => editor.state.masks.map(({ id }) => id)
+
+  test('what they made is there in all steps, so that no undo takes it away', () => {
+    const [own] = accepted()
+    expect(editor.meet([...editor.state.masks, theirs('theirs')])).toBe(1)
+    expect(shown()).toEqual([own, 'theirs'])
+    editor.undo()
+    expect(shown()).toEqual(['theirs'])
+    expect(told).toEqual([`put ${own}`, `remove ${own}`])
+    editor.redo()
+    expect(shown()).toContain('theirs')
+    expect(shown()).toHaveLength(2)
+  })
+
+  test('what they took away is there in no step, and the object in work goes on as one of its own', () => {
+    editor.open('photo', [theirs('before')], { height: 1, width: 4 })
+    editor.select('before')
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    expect(editor.meet([])).toBe(1)
+    expect(editor.state.refines).toBeNull()
+    editor.accept()
+    expect(told).toEqual(['put new-1'])
+    editor.undo()
+    editor.undo()
+    expect(shown()).toEqual([])
+    expect(told).toEqual(['put new-1', 'remove new-1'])
+  })
+
+  test('what this page has made, or undone, is nothing new', () => {
+    const [own] = accepted()
+    expect(editor.meet(editor.state.masks)).toBe(0)
+    const stored = editor.state.masks
+    editor.undo()
+    editor.meet(stored) // the server has not heard of it yet
+    expect(shown()).toEqual([])
+    expect(own).toBe('new-1')
   })
 })
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest'
-import { type Journal, type Operation, Outbox, type Server } from '@/features/workspace/saving/outbox'
+import { type Journal, type Leased, type Operation, Outbox, type Server } from '@/features/workspace/saving/outbox'
 import { ApiError, Unreachable } from '@/shared/api/client'
 
 let said: string[]
@@ -17,6 +17,7 @@ const put = (id: string, assignment = 'lease 1'): Operation => ({
   assignment,
   body: { assignment },
 })
+const lease2 = { id: 'lease 2', masks: [{ id: 'of somebody else' }] } as unknown as Leased
 const submit = (...masks: string[]): Operation => ({ kind: 'submit', image: 'photo', assignment: 'lease 1', masks })
 
 beforeEach(() => {
@@ -37,7 +38,7 @@ beforeEach(() => {
     submit: (assignment, masks, complete) => answer(`submit ${assignment}: ${masks.join(' ')}${complete ? ', complete' : ''}`),
     skip: (assignment, reason) => answer(`skip ${assignment}: ${reason}`),
     release: assignment => answer(`release ${assignment}`),
-    reopen: async () => 'lease 2',
+    reopen: async () => lease2,
     succeed: async () => null,
     take: async () => 'this window',
   }
@@ -155,12 +156,23 @@ test('two tabs of one person share the journal, and each operation is sent once'
 test('a removal under a lease that ran out goes on under the new one', async () => {
   failures = [new ApiError(409, 'assignment_not_held', 'It ran out.')]
   const outbox = open()
-  const moved: string[] = []
-  outbox.onMoved = (from, to) => moved.push(`${from} to ${to}`)
+  const moved: unknown[] = []
+  outbox.onMoved = (from, to) => moved.push([from, to])
   outbox.add({ kind: 'remove', id: 'a', image: 'photo', assignment: 'lease 1' })
   outbox.add(put('b'))
   await settle()
   expect(said).toEqual(['remove a', 'put b under lease 2'])
+  expect(moved).toEqual([['lease 1', { ...lease2, asOf: 0 }]]) // with the masks that are there by now
+})
+
+test('a photo whose lease ran out is taken again before anything has to be sent', async () => {
+  const outbox = open()
+  const moved: string[] = []
+  outbox.onMoved = (from, to) => moved.push(`${from} to ${to.id}`)
+  outbox.add(put('a'))
+  await settle()
+  expect(await outbox.reopen('photo', 'lease 1')).toBe(true)
+  expect(await outbox.reopen('photo', 'lease 2')).toBe(false)
   expect(moved).toEqual(['lease 1 to lease 2'])
 })
 
@@ -235,7 +247,7 @@ test('what the server refuses on one photo does not hold up the others', async (
   outbox.add({ ...put('d'), image: 'another photo' })
   await settle()
   expect(said.at(-1)).toBe('put d under lease 1')
-  server.reopen = async () => 'lease 2'
+  server.reopen = async () => lease2
   outbox.kick() // a person tries again
   await settle()
   expect(said.slice(2)).toEqual(['put a under lease 1', 'put b under lease 1'])

@@ -28,6 +28,8 @@ export interface QueueOptions {
   asOf: () => number
   /** When the page is left, photos go back to the others; masks that were made stay. */
   onLeave: (held: readonly Assignment[]) => void
+  /** The lease of the photo at hand ran out. */
+  onLost: (assignment: Assignment) => void
   onError: (error: unknown) => void
 }
 
@@ -39,8 +41,8 @@ export interface Queue {
   reason: Reason | null
   /** Done with this one: the next takes its place at once. */
   advance: (finished: Assignment) => void
-  /** A lease that ran out was taken again under another id. */
-  rename: (from: string, to: string) => void
+  /** A lease that ran out was taken again under another id; others may have made masks meanwhile. */
+  move: (from: string, to: Assignment) => void
   /** What the server has said of one since. */
   replace: (assignment: Assignment) => void
 }
@@ -124,11 +126,10 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
         const path = { assignment_id: id }
         answer(api.POST('/api/assignments/{assignment_id}/renew/', { params: { path } })).catch(
           (error: unknown) => {
-            // One that waits can go back; the one at hand stays, and what was drawn is kept.
-            const isAhead = heldNow.current[0]?.id !== id
-            if (error instanceof ApiError && error.code === 'assignment_not_held' && isAhead) {
-              setHeld(now => now.filter(other => other.id !== id))
-            }
+            if (!(error instanceof ApiError) || error.code !== 'assignment_not_held') return
+            const atHand = heldNow.current[0]
+            if (atHand?.id === id) optionsNow.current.onLost(atHand)
+            else setHeld(now => now.filter(other => other.id !== id)) // one that waits can go back
           },
         )
       }
@@ -151,9 +152,10 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
     setHeld(now => now.filter(({ image: { id } }) => id !== done.image.id))
   }, [])
 
-  const rename = useCallback((from: string, to: string) => {
-    finished.current.add(to) // whoever asks next is not to get it a second time
-    setHeld(now => now.map(one => (one.id === from ? { ...one, id: to } : one)))
+  const move = useCallback((from: string, to: Assignment) => {
+    finished.current.add(to.id) // whoever asks next is not to get it a second time
+    // The model stays the one that the photo was opened with.
+    setHeld(now => now.map(one => (one.id === from ? { ...to, checkpoint: one.checkpoint } : one)))
   }, [])
 
   const replace = useCallback((changed: Assignment) => {
@@ -161,7 +163,7 @@ export function useQueue({ dataset, job, image, isEnabled, ...options }: QueueOp
   }, [])
 
   const ahead = useMemo(() => held.slice(1), [held])
-  return { current: held[0] ?? null, ahead, reason, advance, rename, replace }
+  return { current: held[0] ?? null, ahead, reason, advance, move, replace }
 }
 
 async function ask(

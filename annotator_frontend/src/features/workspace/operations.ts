@@ -38,7 +38,7 @@ export function tell(operation: Operation, outcome: Outcome): void {
   else if (operation === 'split') notify(t('Split into {{count}} parts', { count: outcome.count }))
 }
 
-export function notify(message: string): void {
+export function notify(message: string, milliseconds = 2500): void {
   notifications.hide('workspace') // else the newer one is not shown
-  notifications.show({ id: 'workspace', message, autoClose: 2500, withCloseButton: false })
+  notifications.show({ id: 'workspace', message, autoClose: milliseconds, withCloseButton: false })
 }

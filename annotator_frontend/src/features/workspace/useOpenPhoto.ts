@@ -18,6 +18,11 @@ export function useOpenPhoto(
   // Not whenever the assignment changes: a lease that was taken again goes on with the same photo, undo and all.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => bench.open(current, user), [bench, photo, watched, user])
+  const [lease, masks] = [current?.id, current?.masks]
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a lease that was taken again tells what others did meanwhile
+  useEffect(() => {
+    if (current && !isWatching) bench.meet(current, user)
+  }, [bench, lease, masks, user])
   useEffect(() => {
     bench.isWatching = isWatching
   }, [bench, isWatching])

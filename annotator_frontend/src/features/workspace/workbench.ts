@@ -5,7 +5,7 @@ import type { StageHandle } from './canvas/Stage'
 import { Closer } from './closer'
 import { DecoderClient } from './decoder/client'
 import { ActiveClock } from './editor/activeClock'
-import { Editor } from './editor/editor'
+import { type AcceptedMask, Editor } from './editor/editor'
 import { Look } from './editor/look'
 import { JOBS } from './jobs'
 import { notify } from './operations'
@@ -127,10 +127,9 @@ export class Workbench {
   open(assignment: Assignment | null, user: string): void {
     const { editor, hand } = this
     if (assignment) {
-      const { image, masks, job, asOf } = assignment
-      const { isWanted = () => false, isLocked } = JOBS[job] ?? {}
-      const since = this.outbox.operationsOn(image.id, asOf)
-      editor.open(image.id, masksOf(masks, since, isLocked, user), image)
+      const { image, masks, job } = assignment
+      const { isWanted = () => false } = JOBS[job] ?? {}
+      editor.open(image.id, this.masksOn(assignment, user), image)
       // Begin with what the job is about.
       const wanted = new Set(masks.filter(isWanted).map(({ id }) => id))
       editor.select(editor.state.masks.find(({ id }) => wanted.has(id))?.id ?? null)
@@ -141,6 +140,20 @@ export class Workbench {
     this.closer.leave()
     this.openedAt = performance.now()
     this.clock.take(this.openedAt)
+  }
+
+  /** The lease of the photo at hand is another one: others may have been at it in between. */
+  meet(assignment: Assignment, user: string): void {
+    const { editor } = this
+    if (editor.state.photo !== assignment.image.id || !editor.meet(this.masksOn(assignment, user))) return
+    notify(
+      t('Somebody else has worked on this photo meanwhile: look at all of its masks before you submit it.'),
+      20_000,
+    )
+  }
+
+  private masksOn({ image, masks, job, asOf }: Assignment, user: string): AcceptedMask[] {
+    return masksOf(masks, this.outbox.operationsOn(image.id, asOf), JOBS[job]?.isLocked, user)
   }
 
   touch = (): void => this.clock.touch(performance.now())

@@ -25,7 +25,7 @@ import { type Become, merged, type Outcome, refused, splitUp, subtracted } from 
 import { AcceptPromise } from './promise'
 import { LiveShape, type Shape } from './shape'
 import { type EditorState, NEW_PHOTO } from './state'
-import { packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
+import { met, packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
 import { MaskUndo, renamed, wayTo } from './undo'
 
 export type { AcceptedMask } from './document'
@@ -86,6 +86,34 @@ export class Editor {
     this.breakPromise()
     this.live = null
     this.store.setState({ ...NEW_PHOTO, photo: null })
+  }
+
+  /**
+   * Others were at the photo meanwhile: take in what they made, and let go what they took away, in all steps, so that no undo
+   * takes it back.
+   *
+   * @param there all masks that the photo has now.
+   * @returns how many came and went.
+   */
+  meet(there: readonly AcceptedMask[]): number {
+    const { masks, past, future, selected, alsoSelected } = this.state
+    const known = new Set(
+      [...past, ...future, this.document()].flatMap(step => step.masks.map(({ id }) => id)),
+    )
+    const came = there.filter(({ id }) => !known.has(id))
+    const gone = new Set(masks.map(({ id }) => id).filter(id => !there.some(mask => mask.id === id)))
+    if (!came.length && !gone.size) return 0
+    const after = met(this.document(), gone, came)
+    this.maskUndo.forget()
+    this.store.setState({
+      masks: after.masks,
+      refines: after.refines,
+      past: past.map(step => met(step, gone, came)),
+      future: future.map(step => met(step, gone, came)),
+      selected: selected !== null && gone.has(selected) ? null : selected,
+      alsoSelected: alsoSelected.filter(id => !gone.has(id)),
+    })
+    return came.length + gone.size
   }
 
   /** The object in work, which nobody has accepted yet, as plain data; null: there is none. */
@@ -175,6 +203,8 @@ export class Editor {
       isWaiting: false,
       fault,
     })
+    // The hand is at a stroke already: it goes onto the answer, as if that had been there when it was begun.
+    if (this.live && !this.promise.isMade) this.live = this.live.movedOnto(this.pixelsInWork())
     this.keepPromise()
   }
 
@@ -333,10 +363,11 @@ export class Editor {
     if (isWaiting) return false
     const accepted = acceptedOf(this.document(), (mask, replaces) => this.made(mask, replaces, seconds))
     if (!accepted) return false
+    // In the journal first: a crash between the two is not to find the draft gone and no mask.
+    this.effects.put(accepted)
     const place = masks.findIndex(({ id }) => id === refines)
     this.step({ ...NO_OBJECT, masks: place < 0 ? [...masks, accepted] : masks.with(place, accepted) })
     this.store.setState({ selected: null, alsoSelected: [] })
-    this.effects.put(accepted)
     return true
   }
 

@@ -16,16 +16,23 @@ export class LiveShape {
 
   /** @param onto what it is painted on, which stays as it is. */
   constructor(
-    { path }: Shape,
+    private readonly shape: Shape,
     private readonly onto: Patched,
   ) {
-    this.path = path
+    this.path = shape.path
     this.painter = new Painter(onto)
   }
 
   /** Whether it is this shape, which may have grown since. */
   is({ path }: Shape): boolean {
     return path === this.path
+  }
+
+  /** The same shape, all of it that is there, on other pixels. */
+  movedOnto(onto: Patched): LiveShape {
+    const moved = new LiveShape(this.shape, onto)
+    moved.grow(this.shape)
+    return moved
   }
 
   /** Paint what has come to its path. */

@@ -24,17 +24,29 @@ export function draftsOf(user: string): DraftStore {
 export class DraftKeeper {
   private waiting: { photo: string; draft: Draft | null } | null = null
   private writing: Promise<void> | null = null
+  private readonly inWork = new Set<string>()
 
-  constructor(private readonly store: DraftStore) {}
+  /** @param journal what the object in work may have become: it is written before the draft goes. */
+  constructor(
+    private readonly store: DraftStore,
+    private readonly journal: () => Promise<void> = async () => {},
+  ) {}
 
   /** @param draft null: there is nothing in work. */
   keep(photo: string, draft: Draft | null): void {
+    if (draft) this.inWork.add(photo)
+    else this.inWork.delete(photo)
     // Another photo's is not overtaken.
     if (this.waiting && this.waiting.photo !== photo) void this.write(this.waiting)
     this.waiting = { photo, draft }
     this.writing ??= this.writeAll().finally(() => {
       this.writing = null
     })
+  }
+
+  /** Whether an object of the photo is in work. */
+  isInWork(photo: string): boolean {
+    return this.inWork.has(photo)
   }
 
   async read(photo: string): Promise<unknown> {
@@ -52,6 +64,7 @@ export class DraftKeeper {
 
   private async write({ photo, draft }: { photo: string; draft: Draft | null }): Promise<void> {
     try {
+      if (draft === null) await this.journal()
       await (draft === null ? this.store.remove(photo) : this.store.write(photo, draft))
     } catch {
       // See above.

@@ -1,4 +1,4 @@
-import { ApiError, isPassing } from '@/shared/api/client'
+import { ApiError, isPassing, type Schemas } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
 
 /**
@@ -40,7 +40,7 @@ export interface Server {
   skip(assignment: string, reason: string): Promise<void>
   release(assignment: string): Promise<void>
   /** Take the photo of a lease that ran out; its new assignment. */
-  reopen(image: string): Promise<string>
+  reopen(image: string): Promise<Leased>
   /**
    * Another window has the photo. The window under whose name it may be told all the same, because that one is this very
    * window, or has taken the place of one that is gone; null: a person has to decide.
@@ -49,6 +49,9 @@ export interface Server {
   /** Let this window write to the photo, and no other one; its name. */
   take(assignment: string): Promise<string>
 }
+
+/** A photo's assignment, as the server tells of it, with the masks that are on the photo. */
+export type Leased = Schemas['AssignmentJson']
 
 /** The server, as a window speaks to it; undefined: the one at hand. */
 export type ServerOf = (tab: string | undefined) => Server
@@ -93,8 +96,8 @@ export class Outbox {
   state: SavingState = { name: 'saved' }
   /** How many operations were confirmed so far. */
   confirmations = 0
-  /** Told when a lease that ran out was taken again. */
-  onMoved: (from: string, to: string) => void = () => {}
+  /** Told when a lease that ran out was taken again; `asOf`: `confirmations` when the server was asked for it. */
+  onMoved: (from: string, to: Leased & { asOf: number }) => void = () => {}
 
   constructor(
     private readonly serverOf: ServerOf,
@@ -145,6 +148,11 @@ export class Outbox {
     this.start()
   }
 
+  /** Resolves when all that was added is in the journal, or cannot be. */
+  journalled(): Promise<void> {
+    return this.writing
+  }
+
   /** Whether the work is in this page alone: nothing unsent survives its closing. */
   get isOnlyHere(): boolean {
     return this.entries.some(({ keeping }) => keeping === 'failed')
@@ -185,6 +193,15 @@ export class Outbox {
     const forgotten = this.writing
     this.kick()
     return forgotten
+  }
+
+  /** Take the photo of a lease that ran out again, and move all that is unsent for it over. Returns whether it was another lease. */
+  async reopen(image: string, assignment: string, tab?: string): Promise<boolean> {
+    const asOf = this.confirmations
+    const taken = await this.serverOf(tab).reopen(image)
+    if (taken.id === assignment) return false
+    this.move(assignment, { ...taken, asOf })
+    return true
   }
 
   /** Instead of what the server refuses, give its photo back: somebody else has to decide first. */
@@ -344,10 +361,7 @@ export class Outbox {
         this.rename(image, heir)
       } else if (error.code === 'assignment_not_held') {
         if (kind === 'skip' || kind === 'release') return
-        // The lease ran out. Take the photo again, if nobody else has it, and move all that is unsent for it over.
-        const taken = await this.serverOf(entry.operation.tab).reopen(image)
-        if (taken === assignment) throw error
-        this.move(assignment, taken)
+        if (!(await this.reopen(image, assignment, entry.operation.tab))) throw error
       } else throw error
       await this.tell(entry.operation)
     }
@@ -357,11 +371,11 @@ export class Outbox {
     this.change(operation => (operation.image === image ? { ...operation, tab } : null))
   }
 
-  private move(from: string, to: string): void {
+  private move(from: string, to: Leased & { asOf: number }): void {
     this.change(operation => {
       if (operation.assignment !== from) return null
-      if (operation.kind !== 'put') return { ...operation, assignment: to }
-      return { ...operation, assignment: to, body: { ...operation.body, assignment: to } }
+      if (operation.kind !== 'put') return { ...operation, assignment: to.id }
+      return { ...operation, assignment: to.id, body: { ...operation.body, assignment: to.id } }
     })
     this.onMoved(from, to)
   }

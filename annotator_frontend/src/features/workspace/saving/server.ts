@@ -50,7 +50,7 @@ function serverFor(user: string, tab: string): Server {
     },
     reopen: async image => {
       const params = { path: { image_id: image } }
-      return (await mine(user, api.POST('/api/images/{image_id}/open/', { params, headers }))).id
+      return mine(user, api.POST('/api/images/{image_id}/open/', { params, headers }))
     },
     succeed: async (assignment, holder) => {
       if (holder === thisTab()) return holder
