@@ -84,15 +84,21 @@ class DeviceSource:
 
     def _objects(self, windows: "_Windows", wanted: Wanted, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Candidates' masks at the logits' resolution, (I, K', H, W), and which of them the batch holds, (I, K')."""
-        seen_IKSS = self.masks_MLL[
-            windows.objects_IK[:, :, None, None],
-            windows.y_IS.long().clamp(0, self.masks_MLL.shape[1] - 1)[:, None, :, None],
-            windows.x_IS.long().clamp(0, self.masks_MLL.shape[2] - 1)[:, None, None, :],
-        ]
-        seen_IKSS = seen_IKSS & windows.inside_ISS[:, None]
-        area_IK = seen_IKSS.sum(dim=(2, 3))
-        truth_IKHW = F.avg_pool2d(seen_IKSS.float(), self.augmentation.stride // 4) > 0.5
-        fits_IK = (area_IK >= self.augmentation.min_area_px) & (area_IK < wanted.side**2) & windows.real_IK
+        size_I2 = self.size_I2[windows.photo_I]
+        y0, y1, ty = _between(windows.y_IS, size_I2[:, :1])
+        x0, x1, tx = _between(windows.x_IS, size_I2[:, 1:])
+        (a, b), (c, d) = (
+            tuple(
+                self.masks_MLL[windows.objects_IK[..., None, None], y[:, None, :, None], x[:, None, None, :]].float()
+                for x in (x0, x1)
+            )
+            for y in (y0, y1)
+        )
+        tx, ty = tx[:, None, None, :], ty[:, None, :, None]
+        shares_IKSS = torch.lerp(torch.lerp(a, b, tx), torch.lerp(c, d, tx), ty) * windows.inside_ISS[:, None]
+        area_IK, least_IK = shares_IKSS.sum(dim=(2, 3)), shares_IKSS.amin(dim=(2, 3))
+        truth_IKHW = F.avg_pool2d(shares_IKSS, self.augmentation.stride // 4) > 0.5
+        fits_IK = (area_IK >= self.augmentation.min_area_px) & (least_IK <= 0.5) & windows.real_IK
         fits_IK &= truth_IKHW.any(dim=3).any(dim=2)
         return truth_IKHW, fits_IK & (fits_IK.cumsum(1) <= wanted.objects)
 

@@ -187,7 +187,7 @@ def _entry(record: Record, photo: Photo) -> dict[str, Any]:
         entry["complete"] = record.complete
     if record.read_ignored is not None:
         ignored = record.read_ignored().astype(np.uint8)
-        entry["ignored"] = encode(cv2.resize(ignored, size[::-1], interpolation=cv2.INTER_NEAREST) > 0)
+        entry["ignored"] = encode(cv2.resize(ignored, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0)
     return entry
 
 

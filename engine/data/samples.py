@@ -52,7 +52,8 @@ class Photo:
         if labelled:
             record.check_texts(len(whole))
         kept = [index for index, mask in enumerate(whole) if mask.mean() <= largest_share]
-        masks = [cv2.resize(whole[i].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for i in kept]
+        # Not INTER_NEAREST, which takes the upper left of the pixels that become one, where the photo has their mean.
+        masks = [cv2.resize(whole[i].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) for i in kept]
         return cls(
             np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
             np.packbits(np.stack(masks).astype(bool), axis=2) if masks else np.zeros((0, size[1], 0), np.uint8),
@@ -71,9 +72,15 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
+    """
+    Attributes:
+        masks_KSS: of each pixel the share that is the object's, 0..1.
+        objects: which of the photo's they are.
+    """
+
     rgb_SS3: NDArray[np.uint8]
-    masks_KSS: NDArray[np.bool_]
-    objects: tuple[int, ...]  # which of the photo's they are
+    masks_KSS: NDArray[np.float32]
+    objects: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,9 +146,10 @@ def draw_sample(
     for index in rng.choice(
         len(photo.masks), len(photo.masks), replace=False, p=chances if (chances > 0).all() else None
     ):
-        mask = cv2.warpAffine(photo.mask(int(index)), to_window, (side, side), flags=cv2.INTER_NEAREST).astype(bool)
-        if mask.sum() >= augmentation.min_area_px and not mask.all():
-            chosen.append(mask)
+        kept = photo.mask(int(index)).astype(np.float32)
+        mask = cv2.warpAffine(kept, to_window, (side, side), flags=cv2.INTER_LINEAR)
+        if mask.sum() >= augmentation.min_area_px and not (mask > 0.5).all():
+            chosen.append(np.asarray(mask, np.float32))
             objects_chosen.append(int(index))
         if len(chosen) == objects:
             break

@@ -172,12 +172,10 @@ class PhotoSource:
             if sample is None:
                 continue
             for mask, index in zip(sample.masks_KSS, sample.objects, strict=True):
-                small = cv2.resize(
-                    mask.astype(np.uint8), None, fx=to_logits, fy=to_logits, interpolation=cv2.INTER_AREA
-                )
-                if small.any():
+                truth = cv2.resize(mask, None, fx=to_logits, fy=to_logits, interpolation=cv2.INTER_AREA) > 0.5
+                if truth.any():
                     owners.append(len(images))
-                    truths.append(small.astype(bool))
+                    truths.append(truth)
                     texts.append(photo.texts[index] if photo.texts else None)
             images.append(sample.rgb_SS3)
             if len(images) == wanted.photos and truths:

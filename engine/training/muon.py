@@ -16,6 +16,9 @@ from torch.optim import Optimizer
 #: Of the quintic iteration: the steepest slope at zero for which singular values stay within 0.7..1.2 (Jordan, 2024).
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
+#: Matrices with at least so many rows, and so many times as many columns, are iterated on their small side: for others that is
+#: slower.
+LEAST_ROWS, WIDE = 128, 1.5
 MOMENTUM = 0.95
 #: The root mean square of AdamW's steps, which makes its rates and decays ours (Liu et al., 2025, "Muon is scalable for LLM
 #: training", section 2.2).
@@ -26,12 +29,31 @@ def orthogonalised(matrix_RC: Tensor) -> Tensor:
     """A matrix with the same singular vectors, and singular values of about 1 (0 where they are 0)."""
     is_tall = matrix_RC.shape[0] > matrix_RC.shape[1]
     wide = matrix_RC.T if is_tall else matrix_RC
-    a, b, c = NEWTON_SCHULZ
     x = wide / (wide.norm() + 1e-7)
+    rows, columns = x.shape
+    x = _on_the_small_side(x) if rows >= LEAST_ROWS and columns >= WIDE * rows else _iterated(x)
+    return x.T if is_tall else x
+
+
+def _iterated(x: Tensor) -> Tensor:
+    a, b, c = NEWTON_SCHULZ
     for _ in range(NEWTON_SCHULZ_STEPS):
         squared = x @ x.T
         x = torch.addmm(x, torch.addmm(squared, squared, squared, beta=b, alpha=c), x, beta=a)
-    return x.T if is_tall else x
+    return x
+
+
+def _on_the_small_side(x: Tensor) -> Tensor:
+    """The same: each step multiplies from the left by a polynomial of x x^T, all of which commute, so what they come to is
+    found on rows x rows, and x is multiplied once."""
+    a, b, c = NEWTON_SCHULZ
+    squared = x @ x.T
+    product = same = torch.eye(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        step = torch.addmm(a * same + b * squared, squared, squared, beta=1.0, alpha=c)
+        product = product @ step
+        squared = step @ squared @ step
+    return product @ x
 
 
 class Muon(Optimizer):

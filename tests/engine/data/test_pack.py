@@ -44,7 +44,7 @@ def test_what_comes_out_of_a_pack_is_what_went_in_as_large_as_training_keeps_it(
         shrunk = cv2.resize(original.pixels(), (40, 30), interpolation=cv2.INTER_AREA)
         assert np.abs(ours.pixels().astype(int) - shrunk).mean() < 4
         for mask, whole in zip(ours.read_masks(), original.read_masks(), strict=True):
-            nearest = cv2.resize(whole.astype(np.uint8), (40, 30), interpolation=cv2.INTER_NEAREST)
+            nearest = cv2.resize(whole.astype(np.uint8), (40, 30), interpolation=cv2.INTER_NEAREST_EXACT)
             np.testing.assert_array_equal(mask, nearest > 0)
     assert (train[0].names, train[0].complete) == (records[0].names, True)
     assert train[0].read_ignored()[:3].all()

@@ -13,7 +13,7 @@ from engine.training.parameters import optimizers
 
 def test_singular_vectors_stay_and_singular_values_become_about_one():
     generator = torch.Generator().manual_seed(0)
-    for rows, columns in ((16, 40), (40, 16), (24, 24)):
+    for rows, columns in ((16, 40), (40, 16), (24, 24), (128, 400), (400, 128)):
         matrix_RC = torch.randn(rows, columns, generator=generator)
         u, s, v = torch.linalg.svd(matrix_RC, full_matrices=False)
         wanted = s / s.norm()
