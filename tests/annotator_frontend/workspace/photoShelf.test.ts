@@ -39,3 +39,30 @@ test('small photos are held as far ahead as they are leased, huge ones only the 
   expect(fetched(5000)).toEqual(['a', 'b'])
   vi.unstubAllGlobals()
 })
+
+test('a photo and an embedding that broke off on the way are fetched again', async () => {
+  vi.useFakeTimers()
+  const tries = new Map<string, number>()
+  vi.stubGlobal('fetch', async (url: string) => {
+    tries.set(url, (tries.get(url) ?? 0) + 1)
+    const broken = new ReadableStream({ start: stream => stream.error(new TypeError('network error')) })
+    return new Response(tries.get(url) === 1 ? broken : 'bytes')
+  })
+  const addPhoto = vi.fn()
+  const picture = { close: () => {} } as ImageBitmap
+  const decoder = { load: async () => {}, addPhoto } as unknown as DecoderClient
+  const shelf = new PhotoShelf(decoder, { load: async () => picture } as unknown as PainterClient)
+  const lease = {
+    id: 'lease',
+    image: { id: 'photo', width: 9, height: 9, pixels_url: '/pixels' },
+    checkpoint: { decoder_hash: '', encoder_hash: '' },
+  } as unknown as Assignment
+  shelf.hold([lease])
+  await vi.advanceTimersByTimeAsync(0)
+  expect(shelf.get('photo')).toMatchObject({ picture: null, isReady: false, problem: expect.any(String) })
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(shelf.get('photo')).toMatchObject({ picture, isReady: true, problem: null })
+  expect([...tries.values()]).toEqual([2, 2])
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
