@@ -31,6 +31,30 @@ export function isPassing(error: unknown): boolean {
   return error instanceof ApiError && (error.status >= 500 || [401, 429].includes(error.status))
 }
 
+const TRY_AGAIN_MS = 2000
+
+/**
+ * Loads something, again and again for as long as that may help and it is wanted.
+ *
+ * @param failed is told of each failure, and whether it was the last.
+ */
+export async function persist(
+  load: () => Promise<void>,
+  signal: AbortSignal,
+  failed: (problem: string, isFinal: boolean) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await load()
+    } catch (error) {
+      if (signal.aborted) return
+      failed(error instanceof Error ? error.message : String(error), !isPassing(error))
+      if (!isPassing(error)) return
+      await new Promise(resolve => setTimeout(resolve, TRY_AGAIN_MS))
+    }
+  }
+}
+
 /** The header that says which window of a person's asks. */
 export const TAB = 'X-Maskloop-Tab'
 
