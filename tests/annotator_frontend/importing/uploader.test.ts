@@ -157,3 +157,15 @@ test('stopping leaves what is not sent', async () => {
   await end()
   expect(server.there.size).toBe(500)
 })
+
+test('what could not be read is named beside what arrives, and alone too', async () => {
+  const { server, uploader, end } = begin()
+  const lost = { name: 'folder/locked.jpg', reason: 'It could not be read.' }
+  uploader.add(many(3), [lost])
+  await end()
+  expect(uploader.progress).toMatchObject({ all: 4, done: 4, imported: 3, failures: [{ ...lost, file: null }] })
+  uploader.add([], [lost])
+  expect(uploader.isRunning).toBe(false)
+  expect(uploader.progress).toMatchObject({ all: 1, done: 1, imported: 0, failures: [{ ...lost, file: null }] })
+  expect(server.sent).toHaveLength(3)
+})

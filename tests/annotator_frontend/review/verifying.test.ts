@@ -166,6 +166,18 @@ test('an outline that nobody has seen yet is not answered', async () => {
   expect(told.map(({ question }) => question)).toEqual(['a'])
 })
 
+test('of a photo that cannot be shown people can say that they are unsure, and nothing else', async () => {
+  const { page, told } = verifying([['a', 'b']])
+  await page.fill()
+  page.cannotLook('b') // not on show
+  expect(page.answer('unsure')).toBe(false)
+  page.cannotLook('a')
+  for (const answer of ['accept', 'fix', 'not_an_object'] as const) expect(page.answer(answer)).toBe(false)
+  expect(page.answer('unsure')).toBe(true)
+  expect(page.answer('unsure')).toBe(false) // of the next one nobody knows yet
+  expect(told).toMatchObject([{ question: 'a', answer: 'unsure' }])
+})
+
 test('the near view has room around the mask and stays inside the photo', () => {
   const size = { width: 200, height: 100 }
   expect(around([50, 40, 100, 60], size)).toEqual([30, 20, 120, 80])

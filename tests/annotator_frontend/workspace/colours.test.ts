@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { pixelsOf } from '@/features/workspace/canvas/useColours'
 import {
   assignColours,
   contrasts,
@@ -59,4 +60,25 @@ test('neighbours get different colours, and a mask keeps its own', () => {
   for (let i = 1; i < masks.length; i++) expect(colours.get(String(i))).not.toBe(colours.get(String(i - 1)))
   const fewer = assignColours(masks.slice(3), flat(0, 0, 0), colours)
   for (const { id } of masks.slice(3)) expect(fewer.get(id)).toBe(colours.get(id))
+})
+
+test('all photos are read through one canvas, and none sees what was drawn before it', () => {
+  const done: string[] = []
+  const context = {
+    clearRect: () => done.push('wiped'),
+    drawImage: () => done.push('drawn'),
+    getImageData: (_x: number, _y: number, width: number, height: number) => ({ width, height }),
+  }
+  let made = 0
+  const createElement = () => {
+    made++
+    return { width: 300, height: 150, getContext: () => context }
+  }
+  vi.stubGlobal('document', { createElement })
+  for (const [width, height] of [[4, 3], [3, 4], [3, 4]]) {
+    expect(pixelsOf({ width, height } as ImageBitmap)).toEqual({ width, height })
+  }
+  expect(made).toBe(1)
+  expect(done).toEqual(['wiped', 'drawn', 'wiped', 'drawn', 'wiped', 'drawn'])
+  vi.unstubAllGlobals()
 })

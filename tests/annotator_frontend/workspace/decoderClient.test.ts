@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { DecoderClient } from '@/features/workspace/decoder/client'
 import type { FromWorker, ToWorker } from '@/features/workspace/decoder/protocol'
+import { Unreachable } from '@/shared/api/client'
 import { areaOf, type Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 
@@ -121,6 +122,21 @@ test('a decoder that no held photo needs is released, once there is another', as
   client.forgetPhoto('three')
   expect(released()).toEqual([{ kind: 'release', decoderHash: 'a' }])
   await load('a') // it is fetched again, should a photo need it
+})
+
+test('a decoder whose file broke off on the way is fetched again, and the browser goes on answering', async () => {
+  const client = new DecoderClient()
+  const worker = Recorder.all[0]!
+  const broken = new ReadableStream({ start: stream => stream.error(new TypeError('network error')) })
+  const files = [new Response(broken), new Response(new ArrayBuffer(8))]
+  vi.stubGlobal('fetch', async () => files.shift())
+  await expect(client.load('a', '/a.onnx')).rejects.toThrow(Unreachable)
+  expect(client.step.get().where).toBe('browser')
+  const loading = client.load('a', '/a.onnx')
+  await untilTold(worker, 'load')
+  worker.say({ kind: 'loaded', decoderHash: 'a', threads: 1 })
+  await loading
+  expect(client.step.get().where).toBe('browser')
 })
 
 test('the runs that the worker found are not searched for again', () => {

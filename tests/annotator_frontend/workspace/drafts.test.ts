@@ -266,3 +266,94 @@ test('a draft does not take the place of what is in work already, and nonsense i
   editor.restore({ prompts: [{ kind: 'point', at: { x: 1, y: 1 }, label: 1 }] })
   expect(editor.state.prompts).toEqual([{ kind: 'point', at: { x: 5, y: 5 }, label: 1 }])
 })
+
+const LOGITS = 256 * 256
+/** The three masks of a lone click, each with logits of its own. */
+const three = () =>
+  ([0, 1, 2] as const).map(index => ({ ...answer(), index, logits: new Float32Array(LOGITS).fill(index + 1), mask: row(0, 10 + index) }))
+const one = (value: number) => ({ ...answer(), logits: new Float32Array(LOGITS).fill(value) })
+const bytes = (editor: Editor) => serialize(packedDraft(editor.draft()!)).byteLength
+
+test('of the logits a draft keeps those that go back in with the next click, and no others', () => {
+  const own = effects()
+  const before = open(own)
+  before.addPrompt(click(5))
+  before.answered('photo', before.state.revision, three())
+  before.choose(1)
+  expect(bytes(before)).toBeLessThan(4 * LOGITS + 5000)
+  const { after, asked } = reloaded(before)
+  expect(after.state.candidates.map(({ mask }) => mask)).toEqual(before.state.candidates.map(({ mask }) => mask))
+  for (const editor of [before, after]) editor.addPrompt(click(6))
+  expect(asked).toHaveLength(1)
+  expect(asked[0]!.slice(2)).toEqual((own.asked as unknown[][]).at(-1)!.slice(2))
+  expect(asked[0]![3]).toEqual(new Float32Array(LOGITS).fill(2))
+  // While the answer is awaited what went in is kept, and once: it is what is on show.
+  expect(bytes(before)).toBeLessThan(4 * LOGITS + 5000)
+  before.answered('photo', before.state.revision, [one(7)])
+  expect(bytes(before)).toBeLessThan(4 * LOGITS + 5000)
+  const again = reloaded(before)
+  again.after.addPrompt(click(7))
+  expect(again.asked.at(-1)![3]).toEqual(new Float32Array(LOGITS).fill(7))
+})
+
+test('of a mask that is corrected a draft keeps no logits, for its pixels go in', () => {
+  const mask = madeByHand(row(0, 10), 'mask', null, 0)
+  const before = open(effects())
+  before.open('photo', [mask], size)
+  before.select('mask')
+  before.addPrompt(click(12))
+  before.answered('photo', before.state.revision, [{ ...one(1), mask: row(0, 12) }])
+  expect(bytes(before)).toBeLessThan(5000)
+  const { after, asked } = reloaded(before, [mask])
+  expect(asked).toEqual([])
+  after.addPrompt(click(14))
+  expect(asked.at(-1)![3]).toMatchObject({ box: [0, 0, 12, 1] })
+})
+
+test('another mask that is chosen after a reload is asked for again, stays chosen, and its logits go back in', () => {
+  const before = open(effects())
+  before.addPrompt(click(5))
+  before.answered('photo', before.state.revision, three())
+  const { after, asked } = reloaded(before)
+  after.choose(2)
+  after.choose(1)
+  expect(shownMask(after.state)).toMatchObject({ box: [0, 0, 11, 1] }) // at once
+  expect(asked.map(([, , ...what]) => what)).toEqual([[[click(5)], null, null]])
+  // A page that is closed before the answer leaves it to the next one.
+  const next = reloaded(after)
+  expect(next.asked).toHaveLength(1)
+  for (const editor of [after, next.after]) {
+    editor.answered('photo', editor.state.revision, three().toReversed())
+    expect(editor.state).toMatchObject({ isWaiting: false, chosen: 1 })
+    editor.choose(0)
+    expect(editor.state.isWaiting).toBe(false)
+    editor.choose(1)
+    editor.addPrompt(click(6))
+  }
+  for (const own of [asked, next.asked]) {
+    expect(own).toHaveLength(2)
+    expect(own[1]![3]).toEqual(new Float32Array(LOGITS).fill(2))
+  }
+})
+
+test('a mask that is chosen after a reload is accepted as it was chosen, though the model is still at it', () => {
+  const before = open(effects())
+  before.addPrompt(click(5))
+  before.answered('photo', before.state.revision, three())
+  const { after } = reloaded(before)
+  after.choose(2)
+  expect(after.accept()).toBe(true)
+  after.answered('photo', after.state.revision, three().toReversed())
+  expect(after.state.masks[0]).toMatchObject({ choice: 2, mask: { box: [0, 0, 12, 1] } })
+})
+
+test('without an answer the clicks alone go in with the next one', () => {
+  const before = open(effects())
+  before.addPrompt(click(5))
+  before.answered('photo', before.state.revision, three())
+  const { after, asked } = reloaded(before)
+  after.choose(1)
+  after.failed('photo', after.state.revision)
+  after.addPrompt(click(6))
+  expect(asked.at(-1)!.slice(2)).toEqual([[click(5), click(6)], null, null])
+})

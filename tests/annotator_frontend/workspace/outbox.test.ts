@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import { type Journal, type Leased, type Operation, Outbox, type Server } from '@/features/workspace/saving/outbox'
-import { ApiError, Unreachable } from '@/shared/api/client'
+import { ApiError, answer, api, Unreachable } from '@/shared/api/client'
 
 let said: string[]
 let kept: Map<string, Operation>
@@ -101,6 +101,23 @@ test('while the server cannot be reached it says so, and tries again by itself',
   await vi.advanceTimersByTimeAsync(5000)
   expect(outbox.state.name).toBe('saved')
   expect(said).toEqual(['put a under lease 1'])
+})
+
+test('a mask whose answer broke off, or was no answer of the server’s, is sent again', async () => {
+  const broken = new ReadableStream({ start: stream => stream.error(new TypeError('network error')) })
+  const answers = [new Response(broken), new Response('<p>Log in first</p>'), Response.json({})]
+  vi.stubGlobal('fetch', async () => answers.shift())
+  server.put = async id => {
+    await answer(api.GET('/api/session/', { baseUrl: 'http://here/' }))
+    said.push(`put ${id}`)
+  }
+  const outbox = open()
+  outbox.add(put('a'))
+  await vi.advanceTimersByTimeAsync(0)
+  expect(outbox.state.name).toBe('waiting')
+  await vi.advanceTimersByTimeAsync(5000)
+  expect([said, outbox.state.name]).toEqual([['put a'], 'saved'])
+  vi.unstubAllGlobals()
 })
 
 test('an expired login keeps everything until somebody has logged in', async () => {

@@ -39,3 +39,72 @@ test('small photos are held as far ahead as they are leased, huge ones only the 
   expect(fetched(5000)).toEqual(['a', 'b'])
   vi.unstubAllGlobals()
 })
+
+test('a photo and an embedding that broke off on the way are fetched again', async () => {
+  vi.useFakeTimers()
+  const tries = new Map<string, number>()
+  vi.stubGlobal('fetch', async (url: string) => {
+    tries.set(url, (tries.get(url) ?? 0) + 1)
+    const broken = new ReadableStream({ start: stream => stream.error(new TypeError('network error')) })
+    return new Response(tries.get(url) === 1 ? broken : 'bytes')
+  })
+  const addPhoto = vi.fn()
+  const picture = { close: () => {} } as ImageBitmap
+  const decoder = { load: async () => {}, addPhoto } as unknown as DecoderClient
+  const shelf = new PhotoShelf(decoder, { load: async () => picture } as unknown as PainterClient)
+  const lease = {
+    id: 'lease',
+    image: { id: 'photo', width: 9, height: 9, pixels_url: '/pixels' },
+    checkpoint: { decoder_hash: '', encoder_hash: '' },
+  } as unknown as Assignment
+  shelf.hold([lease])
+  await vi.advanceTimersByTimeAsync(0)
+  expect(shelf.get('photo')).toMatchObject({ picture: null, isReady: false, problem: expect.any(String) })
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(shelf.get('photo')).toMatchObject({ picture, isReady: true, problem: null })
+  expect([...tries.values()]).toEqual([2, 2])
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+test('of two photos of hundreds of megapixels the one at hand is decoded, and the next lies ready to be', async () => {
+  vi.stubGlobal('fetch', async () => new Response('bytes'))
+  const decoded = new Set<string>()
+  const painter = {
+    load: async (id: string) => {
+      decoded.add(id)
+      return { close: () => {} }
+    },
+    forget: (id: string) => decoded.delete(id),
+  } as unknown as PainterClient
+  const decoder = { load: async () => {}, addPhoto: () => {}, moved: () => {}, forgetPhoto: () => {} } as unknown as DecoderClient
+  const shelf = new PhotoShelf(decoder, painter)
+  const lease = (id: string, megapixels: number) =>
+    ({
+      id,
+      image: { id, width: 1000 * megapixels, height: 1000, pixels_url: id },
+      checkpoint: { decoder_hash: '', encoder_hash: '' },
+    }) as unknown as Assignment
+  const ready = (...ids: string[]) => vi.waitFor(() => expect(ids.every(id => shelf.get(id).isReady)).toBe(true))
+  const settled = () => new Promise(resolve => setTimeout(resolve, 20))
+  const [a, b] = [lease('a', 200), lease('b', 200)]
+  shelf.hold([a, b])
+  await ready('a', 'b')
+  await settled()
+  expect([...decoded]).toEqual(['a'])
+  expect(shelf.get('b')).toMatchObject({ picture: null, problem: null })
+  const asked = vi.spyOn(globalThis, 'fetch')
+  shelf.hold([b])
+  await vi.waitFor(() => expect(shelf.get('b').picture).not.toBeNull())
+  expect([...decoded]).toEqual(['b'])
+  // Somebody goes back: the one before is at hand again, and the other one makes room.
+  shelf.hold([a, b])
+  await vi.waitFor(() => expect(shelf.get('a').picture).not.toBeNull())
+  expect([[...decoded], shelf.get('b').picture]).toEqual([['a'], null])
+  expect(asked.mock.calls.map(([url]) => url).filter(url => url === 'b')).toEqual([])
+  // Photos as cameras make them are decoded ahead.
+  shelf.hold([lease('c', 60), lease('d', 60)])
+  await vi.waitFor(() => expect([...decoded]).toEqual(['c', 'd']))
+  asked.mockRestore()
+  vi.unstubAllGlobals()
+})

@@ -3,7 +3,6 @@ import { useEffect, useRef } from 'react'
 import { Link } from 'react-router'
 import { t } from '@/shared/i18n'
 import { tell } from '@/shared/ui/notify'
-import { withoutNoise } from './files'
 import { addFiles, useUploads } from './uploads'
 
 /** The short way to import, and how far an import is, on every page of a dataset. */
@@ -37,7 +36,7 @@ export function AddPhotos({ dataset }: { dataset: string }) {
         </Anchor>
       )}
       <FileButton
-        onChange={files => files.length && addFiles(dataset, withoutNoise(files))}
+        onChange={files => addFiles(dataset, { files, unreadable: [] })}
         accept="image/*,.zip,application/zip"
         multiple
       >

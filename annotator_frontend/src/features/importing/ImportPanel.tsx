@@ -2,7 +2,7 @@ import { Alert, Button, Group, Progress, Stack, Table, Text } from '@mantine/cor
 import { type DragEvent, useEffect, useRef, useState } from 'react'
 import { t } from '@/shared/i18n'
 import { Section } from '@/shared/ui/Section'
-import { dropped, filesOf, withoutNoise } from './files'
+import { dropped, filesOf } from './files'
 import classes from './importing.module.css'
 import { addFiles, forgetUnfinished, type Unfinished, unfinishedOf, useUploads } from './uploads'
 
@@ -17,11 +17,11 @@ export function ImportPanel({ dataset }: { dataset: string }) {
   const onDrop = async (event: DragEvent) => {
     event.preventDefault()
     setOver(false)
-    const found = dropped(event.dataTransfer)
-    addFiles(dataset, withoutNoise(await found.files), await found.handles)
+    const { found, handles } = dropped(event.dataTransfer)
+    addFiles(dataset, await found, await handles)
   }
   const chosen = (input: HTMLInputElement) => {
-    addFiles(dataset, withoutNoise([...(input.files ?? [])]))
+    addFiles(dataset, { files: [...(input.files ?? [])], unreadable: [] })
     input.value = '' // choosing the same again is a choice, too
   }
   const isRunning = progress.done < progress.all
@@ -126,10 +126,10 @@ function GoOn({ dataset }: { dataset: string }) {
   }, [dataset])
   if (!unfinished) return null
   const goOn = async () => {
-    const files = await filesOf(unfinished.handles)
-    if (!files) return
+    const found = await filesOf(unfinished.handles)
+    if (!found) return
     setUnfinished(null)
-    addFiles(dataset, withoutNoise(files), unfinished.handles)
+    addFiles(dataset, found, unfinished.handles)
   }
   const forget = () => {
     setUnfinished(null)

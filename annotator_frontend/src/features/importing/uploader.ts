@@ -65,12 +65,18 @@ export class Uploader {
     return () => this.listeners.delete(listener)
   }
 
-  add(files: readonly File[]): void {
-    if (!files.length) return
+  /** @param unreadable what was chosen with them and cannot be sent. */
+  add(files: readonly File[], unreadable: readonly Refusal[] = []): void {
+    if (!files.length && !unreadable.length) return
     if (!this.isRunning) this.progress = NOTHING
     this.isStopped = false
     this.waiting.push(...files)
-    this.tell({ all: this.progress.all + files.length })
+    const { all, done, failures } = this.progress
+    this.tell({
+      all: all + files.length + unreadable.length,
+      done: done + unreadable.length,
+      failures: [...failures, ...unreadable.map(refusal => ({ ...refusal, file: null }))],
+    })
     void this.work()
   }
 

@@ -2,7 +2,7 @@ import { del, get, set } from 'idb-keyval'
 import { useSyncExternalStore } from 'react'
 import { answer, api, type Schemas } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
-import type { Handle } from './files'
+import { type Found, type Handle, withoutNoise } from './files'
 import { type Door, nameOf, type Progress, Uploader } from './uploader'
 
 const HASHED_UP_TO_BYTES = 256 << 20
@@ -54,11 +54,13 @@ export function useUploads(dataset: string): [Progress, Uploader] {
   return [progress, uploader]
 }
 
-export function addFiles(dataset: string, files: readonly File[], handles: Handle[] = []): void {
-  if (!files.length) return
-  handlesOf.set(dataset, [...(handlesOf.get(dataset) ?? []), ...handles])
-  uploaderOf(dataset).add(files)
-  void keep(dataset, uploaderOf(dataset).progress)
+export function addFiles(dataset: string, found: Found, handles: readonly Handle[] = []): void {
+  const files = withoutNoise(found.files)
+  const unreadable = found.unreadable.map(name => ({ name, reason: t('It could not be read.') }))
+  const uploader = uploaderOf(dataset)
+  if (files.length) handlesOf.set(dataset, [...(handlesOf.get(dataset) ?? []), ...handles])
+  uploader.add(files, unreadable)
+  if (uploader.isRunning) void keep(dataset, uploader.progress)
 }
 
 export async function unfinishedOf(dataset: string): Promise<Unfinished | null> {

@@ -54,12 +54,15 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
   )
   const { ahead, past, reason, answered: count, looked } = useStore(verifying.store)
   const current = ahead[0]
-  const picture = usePictures(ahead, onError)
+  const { picture, problem, isLost } = usePictures(ahead)
   useEffect(() => {
     if (!current || !picture) return
     const timer = setTimeout(() => verifying.look(current.id), LOOK_MS)
     return () => clearTimeout(timer)
   }, [verifying, current, picture])
+  useEffect(() => {
+    if (current && isLost) verifying.cannotLook(current.id)
+  }, [verifying, current, isLost])
   const mask = useMemo(
     () => current && decode(current.counts, { height: current.size[0]!, width: current.size[1]! }),
     [current],
@@ -146,6 +149,12 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
           {refusal}
         </Text>
       )}
+      {problem && (
+        <Text size="sm" c="red" px="md" py={4} role="alert">
+          {t('This photo cannot be shown: {{why}}', { why: problem })}
+          {isLost && ` ${t('Answer “Unsure”, and somebody else is asked.')}`}
+        </Text>
+      )}
       {current && mask && parts ? (
         <>
           <main className={classes.views} data-question={current.id} data-ready={looked === current.id}>
@@ -173,6 +182,7 @@ export function VerifyPage({ dataset, title, user, onBack, onError }: VerifyPage
                 key={answer}
                 variant={answer === 'accept' ? 'filled' : 'default'}
                 onClick={() => verifying.answer(answer)}
+                disabled={isLost && answer !== 'unsure'}
                 rightSection={<Kbd size="xs">{keys[0]!.toUpperCase()}</Kbd>}
                 title={t(meaning)}
               >

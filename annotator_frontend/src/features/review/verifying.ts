@@ -21,6 +21,8 @@ export interface VerifyingState {
   answered: number
   /** The question whose outline the person has had before their eyes: no other one is answered. */
   looked: string | null
+  /** The question whose photo cannot be shown: what is said of it is that nobody can tell. */
+  unshown: string | null
 }
 
 export interface VerifyingEffects {
@@ -45,6 +47,7 @@ export class Verifying {
       reason: null,
       answered: 0,
       looked: null,
+      unshown: null,
     }))
     this.shownAt = effects.now()
   }
@@ -81,10 +84,20 @@ export class Verifying {
     if (this.state.ahead[0]?.id === question) this.store.setState({ looked: question })
   }
 
-  /** Answer the one on show; the next takes its place at once. Returns whether there was one, and it was looked at. */
+  /** There is no photo to look at. */
+  cannotLook(question: string): void {
+    if (this.state.ahead[0]?.id === question) this.store.setState({ unshown: question })
+  }
+
+  /**
+   * Answer the one on show; the next takes its place at once. Returns whether there was one, and it was looked at, or is handed on
+   * because nobody can.
+   */
   answer(answer: Answer): boolean {
     const [question, ...ahead] = this.state.ahead
-    if (!question || this.state.looked !== question.id) return false
+    if (!question) return false
+    const isHandedOn = answer === 'unsure' && this.state.unshown === question.id
+    if (!isHandedOn && this.state.looked !== question.id) return false
     const now = this.effects.now()
     const seconds = Math.min((now - this.shownAt) / 1000, LONGEST_SECONDS)
     this.shownAt = now
@@ -92,6 +105,7 @@ export class Verifying {
     this.store.setState(({ past, answered }) => ({
       ahead,
       looked: null,
+      unshown: null,
       past: [...past, { question, answer }].slice(-MOST_REMEMBERED),
       answered: answered + 1,
     }))
@@ -112,6 +126,7 @@ export class Verifying {
       answered: answered - 1,
       reason: null,
       looked: null,
+      unshown: null,
     }))
     return true
   }

@@ -1,4 +1,5 @@
-import { bytesOf, isPassing, type Schemas } from '@/shared/api/client'
+import { bytesOf, persist, type Schemas } from '@/shared/api/client'
+import { roomFor } from '@/shared/geometry/room'
 import type { PainterClient } from './canvas/painter/client'
 import type { DecoderClient } from './decoder/client'
 
@@ -15,10 +16,11 @@ export interface ShelvedPhoto {
   problem: string | null
 }
 
-const TRY_AGAIN_MS = 2000
 /** Of the photos held; more of them would cost memory that the one at hand needs. The first two are held whatever they are. */
 const MOST_PIXELS = 40_000_000
 const ALWAYS_HELD = 2
+/** Of those that are decoded, each pixel of which takes five bytes and a third. The one at hand is decoded whatever it is. */
+const MOST_DECODED_PIXELS = 130_000_000
 
 const EMPTY: ShelvedPhoto = { picture: null, isReady: false, expectedSeconds: null, problem: null }
 
@@ -28,6 +30,12 @@ export class PhotoShelf {
   /** Under which assignment each is held; a lease that was taken again has a new one. */
   private readonly assignments = new Map<string, string>()
   private readonly aborts = new Map<string, AbortController>()
+  /** The photos' files, so that one whose pixels had to go is not fetched again. */
+  private readonly files = new Map<string, Blob>()
+  /** Those whose pixels there is room for. */
+  private decodable = new Set<string>()
+  /** Those that the painter has, or is about to have. */
+  private readonly decoded = new Set<string>()
   private readonly listeners = new Set<() => void>()
 
   constructor(
@@ -46,18 +54,19 @@ export class PhotoShelf {
 
   /** Have these, in this order, as many as there is room for, and nothing else. */
   hold(leased: readonly Assignment[]): void {
-    let pixels = 0
-    const assignments = leased.filter(({ image: { width, height } }, index) => {
-      pixels += width * height
-      return index < ALWAYS_HELD || pixels <= MOST_PIXELS
-    })
-    const wanted = new Set(assignments.map(({ image }) => image.id))
+    const all = leased.map(({ image }) => image)
+    const images = all.slice(0, roomFor(all, MOST_PIXELS, ALWAYS_HELD))
+    const wanted = new Set(images.map(({ id }) => id))
     for (const image of [...this.photos.keys()]) if (!wanted.has(image)) this.drop(image)
-    for (const assignment of assignments) {
+    const room = roomFor(images, MOST_DECODED_PIXELS, 1)
+    this.decodable = new Set(images.slice(0, room).map(({ id }) => id))
+    for (const image of [...this.decoded]) if (!this.decodable.has(image)) this.undecode(image)
+    for (const assignment of leased.slice(0, images.length)) {
       const { image, id } = assignment
       this.assignments.set(image.id, id)
       if (this.photos.has(image.id)) this.decoder.moved(image.id, id)
       else this.fetch(assignment)
+      this.decode(image)
     }
   }
 
@@ -65,10 +74,35 @@ export class PhotoShelf {
     this.aborts.get(image)?.abort()
     this.aborts.delete(image)
     this.assignments.delete(image)
-    this.photos.get(image)?.picture?.close()
+    this.files.delete(image)
+    this.undecode(image)
     this.photos.delete(image)
-    this.painter.forget(image)
     this.decoder.forgetPhoto(image)
+  }
+
+  private undecode(image: string): void {
+    this.decoded.delete(image)
+    this.painter.forget(image)
+    this.photos.get(image)?.picture?.close()
+    this.change(image, { picture: null })
+  }
+
+  private decode(image: Assignment['image']): void {
+    const { id } = image
+    const file = this.files.get(id)
+    if (!file || !this.decodable.has(id) || this.decoded.has(id)) return
+    this.decoded.add(id)
+    const { signal } = this.aborts.get(id)!
+    this.painter.load(id, file, image).then(
+      picture => {
+        if (signal.aborted) picture.close()
+        else this.change(id, { picture, problem: null })
+      },
+      (error: unknown) => {
+        if (!signal.aborted)
+          this.change(id, { problem: error instanceof Error ? error.message : String(error) })
+      },
+    )
   }
 
   private change(image: string, change: Partial<ShelvedPhoto>): void {
@@ -83,16 +117,13 @@ export class PhotoShelf {
     const { signal } = abort
     this.aborts.set(image.id, abort)
     this.photos.set(image.id, EMPTY)
-    const failed = (error: unknown) => {
+    const failed = (problem: string) => this.change(image.id, { problem })
+    const loadFile = async () => {
+      const file = await (await bytesOf(image.pixels_url, { signal })).blob()
       if (signal.aborted) return
-      this.change(image.id, { problem: error instanceof Error ? error.message : String(error) })
-    }
-    const loadPicture = async () => {
-      const blob = await (await bytesOf(image.pixels_url, { signal })).blob()
-      if (signal.aborted) return
-      const picture = await this.painter.load(image.id, blob, image)
-      if (signal.aborted) picture.close()
-      else this.change(image.id, { picture, problem: null })
+      this.files.set(image.id, file)
+      this.change(image.id, { problem: null })
+      this.decode(image)
     }
     const loadEmbedding = async () => {
       const url = `/api/images/${image.id}/embedding/${checkpoint.encoder_hash}/`
@@ -116,18 +147,7 @@ export class PhotoShelf {
       })
       this.change(image.id, { isReady: true, expectedSeconds: null, problem: null })
     }
-    const persist = async (load: () => Promise<void>) => {
-      while (!signal.aborted) {
-        try {
-          return await load()
-        } catch (error) {
-          failed(error)
-          if (!isPassing(error)) return
-          await new Promise(resolve => setTimeout(resolve, TRY_AGAIN_MS))
-        }
-      }
-    }
-    void persist(loadPicture)
-    void persist(loadEmbedding)
+    void persist(loadFile, signal, failed)
+    void persist(loadEmbedding, signal, failed)
   }
 }

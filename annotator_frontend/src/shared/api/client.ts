@@ -18,7 +18,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The server was not reached at all: try again later. */
+/** The server was not reached, or its answer did not come whole: try again later. */
 export class Unreachable extends Error {
   constructor() {
     super(t('The server cannot be reached.'))
@@ -29,6 +29,30 @@ export class Unreachable extends Error {
 export function isPassing(error: unknown): boolean {
   if (error instanceof Unreachable) return true
   return error instanceof ApiError && (error.status >= 500 || [401, 429].includes(error.status))
+}
+
+const TRY_AGAIN_MS = 2000
+
+/**
+ * Loads something, again and again for as long as that may help and it is wanted.
+ *
+ * @param failed is told of each failure, and whether it was the last.
+ */
+export async function persist(
+  load: () => Promise<void>,
+  signal: AbortSignal,
+  failed: (problem: string, isFinal: boolean) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await load()
+    } catch (error) {
+      if (signal.aborted) return
+      failed(error instanceof Error ? error.message : String(error), !isPassing(error))
+      if (!isPassing(error)) return
+      await new Promise(resolve => setTimeout(resolve, TRY_AGAIN_MS))
+    }
+  }
 }
 
 /** The header that says which window of a person's asks. */
@@ -59,22 +83,36 @@ function cookie(name: string): string {
 }
 
 async function reach(ask: () => Promise<Response>): Promise<Response> {
-  let response: Response
-  try {
-    response = await ask()
-  } catch {
-    throw new Unreachable()
-  }
+  const response = await ask().catch(lost)
   const build = response.headers.get('X-Maskloop-Build')
   if (build && ownBuild) isOutdated.set(build !== ownBuild)
+  return watched(response)
+}
+
+const READERS = ['arrayBuffer', 'blob', 'json', 'text'] as const
+
+/** The network can be gone in the middle of a body, too. And what should be JSON and is none, something on the way has said. */
+function watched(response: Response): Response {
+  for (const name of READERS) {
+    const read = response[name].bind(response) as () => Promise<unknown>
+    Object.defineProperty(response, name, { value: () => read().catch(lost) })
+  }
   return response
+}
+
+function lost(error: unknown): never {
+  const isWanted = error instanceof DOMException && error.name === 'AbortError'
+  throw isWanted ? error : new Unreachable()
 }
 
 /** The data of an answer, or the refusal thrown. */
 export async function answer<T>(
   asked: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
-  const { data, error, response } = await asked
+  // openapi-fetch reads some answers as text, and parses them itself.
+  const { data, error, response } = await asked.catch((error: unknown) => {
+    throw error instanceof SyntaxError ? new Unreachable() : error
+  })
   if (!response.ok) throw refusal(response.status, error)
   return data as T
 }
@@ -111,7 +149,16 @@ export async function bytesOf(
       await new Promise(resolve => setTimeout(resolve, 250))
       continue
     }
-    if (!response.ok) throw refusal(response.status, await response.json().catch(() => null))
+    if (!response.ok) throw refusal(response.status, parsed(await response.text()))
     return response
+  }
+}
+
+/** A refusal that a proxy made may be a page of HTML. */
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return null
   }
 }

@@ -23,11 +23,16 @@ export function useColours(editor: Editor, small: ImageBitmap | null): ReadonlyM
   }, [photo, masks, pixels])
 }
 
-function pixelsOf(small: ImageBitmap | null): SmallPhoto | null {
+/** One for all photos: a canvas's pixels lie outside the JavaScript heap, where nobody hurries to collect them. */
+let canvas: HTMLCanvasElement | undefined
+
+export function pixelsOf(small: ImageBitmap | null): SmallPhoto | null {
   if (!small?.width) return null
-  const canvas = document.createElement('canvas')
-  Object.assign(canvas, { width: small.width, height: small.height })
+  const { width, height } = small
+  canvas ??= document.createElement('canvas')
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height })
   const context = canvas.getContext('2d', { willReadFrequently: true })!
+  context.clearRect(0, 0, width, height)
   context.drawImage(small, 0, 0)
-  return context.getImageData(0, 0, small.width, small.height)
+  return context.getImageData(0, 0, width, height)
 }

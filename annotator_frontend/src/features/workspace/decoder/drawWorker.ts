@@ -1,56 +1,19 @@
-/** Makes masks of logits that the server sent, away from the page's main thread. It needs no WebAssembly. */
+/** Draws away from the page's main thread. */
 
-import type { Bitmask } from '@/shared/geometry/bitmask'
-import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
-import type { Prompt } from '@/shared/geometry/modelFrame'
-import type { Size } from '@/shared/geometry/points'
-import { runsOf } from '@/shared/geometry/rowRuns'
-import { tidied } from '@/shared/geometry/tidy'
-import { type Correcting, corrected } from './correcting'
-import { floatsOf } from './float16'
+import { drawn, type ToDraw } from './drawn'
 import type { Candidate } from './protocol'
 
-/** Logits of masks, best first: float16, masks x side x side. */
-export interface ToDraw {
-  id: number
-  logits: ArrayBuffer
-  side: number
-  size: Size
-  predictedIous: readonly number[]
-  /** Which of the decoder's masks each is; 0: the single one. */
-  channels: readonly number[]
-  /** The mask that is corrected, as it is now. */
-  now: Bitmask | null
-  correcting: Correcting | null
-  prompts: readonly Prompt[]
-  /** What went into the decoder. */
-  said: readonly Prompt[]
-}
+export type ToDrawWorker = ToDraw & { id: number }
 
-export interface Drawn {
+export interface FromDrawWorker {
   id: number
   candidates: Candidate[]
 }
 
-self.onmessage = ({ data }: MessageEvent<ToDraw>) => {
-  const { id, side, size, channels, predictedIous, now, correcting, prompts, said } = data
-  const all = floatsOf(data.logits)
-  const candidates = channels.map((channel, index): Candidate => {
-    const logits = all.slice(index * side * side, (index + 1) * side * side)
-    const answer = logitsToMask(tidied(logits, side, size, said), side, size)
-    const mask = now && correcting ? corrected(correcting, now, answer, prompts) : answer
-    return {
-      index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
-      predictedIou: predictedIous[index]!,
-      stability: stabilityOf(logits, side, size),
-      logits,
-      region: null,
-      mask,
-      runs: runsOf(mask),
-    }
-  })
+self.onmessage = ({ data }: MessageEvent<ToDrawWorker>) => {
+  const candidates = drawn(data)
   const transfer = candidates.flatMap(
     ({ logits, mask }) => [logits.buffer, mask.bits.buffer] as ArrayBuffer[],
   )
-  ;(self as unknown as Worker).postMessage({ id, candidates } satisfies Drawn, transfer)
+  ;(self as unknown as Worker).postMessage({ id: data.id, candidates } satisfies FromDrawWorker, transfer)
 }

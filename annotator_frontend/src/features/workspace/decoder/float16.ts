@@ -1,9 +1,15 @@
-/** float16 as it lies in memory, to float32. By table: browsers that lack Float16Array are still about. */
-export function floatsOf(half: ArrayBuffer): Float32Array<ArrayBuffer> {
+/**
+ * float16 as it lies in memory, to float32. By table: browsers that lack Float16Array are still about.
+ *
+ * @param room of as many numbers, to put them into.
+ */
+export function floatsOf(
+  half: ArrayBuffer,
+  room = new Float32Array(half.byteLength / 2),
+): Float32Array<ArrayBuffer> {
   const bits = new Uint16Array(half)
-  const floats = new Float32Array(bits.length)
-  for (let i = 0; i < bits.length; i++) floats[i] = table()[bits[i]!]!
-  return floats
+  for (let i = 0; i < bits.length; i++) room[i] = table()[bits[i]!]!
+  return room
 }
 
 let made: Float32Array | undefined

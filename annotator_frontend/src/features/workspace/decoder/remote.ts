@@ -4,21 +4,27 @@ import { maskToLogits } from '@/shared/geometry/logits'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { storedPrompt } from '../saving/maskBody'
 import { type Correcting, promptsToCorrect } from './correcting'
-import type { Drawn, ToDraw } from './drawWorker'
+import { drawn, type ToDraw } from './drawn'
+import type { FromDrawWorker, ToDrawWorker } from './drawWorker'
 import { halvesOf } from './float16'
 import { type Candidate, logitsSide, type PhotoForDecoder } from './protocol'
 
 /** Prompts answered by the server's decoder, where the browser cannot run its own. */
 export class RemoteDecoder {
-  private readonly worker = new Worker(new URL('./drawWorker.ts', import.meta.url), { type: 'module' })
-  private readonly drawing = new Map<number, (candidates: Candidate[]) => void>()
+  /** null: it is broken, and the page's main thread draws. */
+  private worker: Worker | null = new Worker(new URL('./drawWorker.ts', import.meta.url), { type: 'module' })
+  private readonly drawing = new Map<
+    number,
+    { told: ToDraw; resolve: (found: Candidate[] | Promise<Candidate[]>) => void }
+  >()
   private asked = 0
 
   constructor() {
-    this.worker.onmessage = ({ data }: MessageEvent<Drawn>) => {
-      this.drawing.get(data.id)?.(data.candidates)
+    this.worker!.onmessage = ({ data }: MessageEvent<FromDrawWorker>) => {
+      this.drawing.get(data.id)?.resolve(data.candidates)
       this.drawing.delete(data.id)
     }
+    this.worker!.onerror = () => this.goOnHere()
   }
 
   /** The masks that answer prompts, best first. */
@@ -42,17 +48,31 @@ export class RemoteDecoder {
     })
     const numbers = (name: string) => response.headers.get(name)!.split(',').map(Number)
     const logits = await response.arrayBuffer()
-    const id = this.asked++
     const [predictedIous, channels] = [numbers('X-Predicted-Iou'), numbers('X-Channels')]
-    const told: ToDraw = { id, logits, side, size, predictedIous, channels, now, correcting, prompts, said }
+    return this.draw({ logits, side, size, predictedIous, channels, now, correcting, prompts, said })
+  }
+
+  private async draw(told: ToDraw): Promise<Candidate[]> {
+    const { worker } = this
+    if (!worker) return drawn(told)
+    const id = this.asked++
     return new Promise(resolve => {
-      this.drawing.set(id, resolve)
-      this.worker.postMessage(told, [logits])
+      this.drawing.set(id, { told, resolve })
+      // The logits are copied, so that they can be drawn here should it break.
+      worker.postMessage({ ...told, id } satisfies ToDrawWorker)
     })
   }
 
+  /** The worker is broken: its script is gone since a deploy, or it ran out of memory. */
+  private goOnHere(): void {
+    this.worker?.terminate()
+    this.worker = null
+    for (const { told, resolve } of this.drawing.values()) resolve(this.draw(told))
+    this.drawing.clear()
+  }
+
   stop(): void {
-    this.worker.terminate()
+    this.worker?.terminate()
   }
 }
 

@@ -20,13 +20,14 @@ import {
   correctingIntoCrop,
   promptsToCorrect,
 } from './correcting'
-import { floatsOf } from './float16'
 import { type Candidate, type FromWorker, logitsSide, type PhotoForDecoder, type ToWorker } from './protocol'
+import { Rooms } from './rooms'
 
 ort.env.wasm.wasmPaths = { mjs: loaderUrl, wasm: wasmUrl }
 
 interface Loaded {
   about: Omit<PhotoForDecoder, 'embedding' | 'assignment'>
+  floats: Float32Array<ArrayBuffer>
   embedding: ort.Tensor
 }
 
@@ -35,6 +36,7 @@ const TEXT_INPUT = 'text_tokens'
 const sessions = new Map<string, Promise<ort.InferenceSession>>()
 const photos = new Map<string, Loaded>()
 const closer = new Map<string, Loaded & { region: Box }>()
+const rooms = new Rooms()
 const newest = new Map<string, number>()
 let queue: Promise<void> = Promise.resolve()
 
@@ -80,17 +82,19 @@ async function handle(message: ToWorker): Promise<void> {
     case 'probe':
       return probe(message.model, message.threads)
     case 'photo':
+      forget(photos, message.photo.photo)
       photos.set(message.photo.photo, loadedOf(message.photo))
       return
     case 'closer':
+      forget(closer, message.photo)
       closer.set(message.photo, { ...loadedOf(message.part), region: message.region })
       return
     case 'whole':
-      closer.delete(message.photo)
+      forget(closer, message.photo)
       return
     case 'forget':
-      photos.delete(message.photo)
-      closer.delete(message.photo)
+      forget(photos, message.photo)
+      forget(closer, message.photo)
       newest.delete(message.photo)
       return
     case 'release':
@@ -104,7 +108,15 @@ async function handle(message: ToWorker): Promise<void> {
 }
 
 function loadedOf({ embedding, ...about }: Omit<PhotoForDecoder, 'assignment'>): Loaded {
-  return { about, embedding: new ort.Tensor('float32', floatsOf(embedding), [1, ...about.embeddingShape]) }
+  const floats = rooms.filledWith(embedding)
+  return { about, floats, embedding: new ort.Tensor('float32', floats, [1, ...about.embeddingShape]) }
+}
+
+/** One message is worked on at a time, so nothing is being decoded of it. */
+function forget(all: Map<string, Loaded>, photo: string): void {
+  const gone = all.get(photo)
+  if (gone) rooms.giveBack(gone.floats)
+  all.delete(photo)
 }
 
 const RUNS = 4

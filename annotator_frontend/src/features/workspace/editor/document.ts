@@ -60,6 +60,9 @@ export interface Document extends ObjectInWork {
 
 export const NO_PROMPTS: readonly Prompt[] = []
 
+/** Of a candidate that a draft kept without. */
+export const NO_LOGITS = new Float32Array()
+
 export const NO_OBJECT: ObjectInWork = {
   prompts: NO_PROMPTS,
   candidates: [],
@@ -120,8 +123,13 @@ export function fedBackWith(
   if (painted) return flattened(painted.pixels)
   const shown = prompts.length ? candidates[chosen] : undefined
   const isCorrected = refines !== null || (fedBack !== null && 'bits' in fedBack)
-  if (!isCorrected) return shown?.logits ?? null
+  if (!isCorrected) return shown?.logits.length ? shown.logits : null
   return shown?.mask ?? masks.find(({ id }) => id === refines)?.mask ?? null
+}
+
+/** Whether its logits would go in with more prompts, and a draft has not kept them, because another candidate was chosen then. */
+export function lacksLogits({ candidates, chosen, fedBack }: Document): boolean {
+  return fedBack === null && candidates[chosen]?.logits.length === 0
 }
 
 /** The object in work as a mask of the photo, in the place of the one that it corrects; null where nothing can be taken yet. */

@@ -1,4 +1,4 @@
-import { type Document, isBusy, NO_OBJECT } from './document'
+import { type Document, isBusy, NO_LOGITS, NO_OBJECT } from './document'
 import { packed, type Step, type StepMask } from './steps'
 
 /** One step of the object in work, whatever the other masks are. */
@@ -46,9 +46,23 @@ function earlierOf(object: Part, past: readonly Step[]): Part[] {
 export function packedDraft({ earlier, ...object }: Draft): Draft {
   const small = (part: Part): Part => {
     const { masks: _, ...kept } = packed({ ...part, masks: [] })
-    return kept
+    return withLogitsToUse(kept)
   }
   return { ...small(object), earlier: earlier.map(small) }
+}
+
+/** Logits are large, so only those are kept that can still go in: with the next prompt, or with those whose answer is awaited. */
+function withLogitsToUse({ candidates, fedBack, ...part }: Part): Part {
+  const isCorrected = part.refines !== null || (fedBack !== null && !(fedBack instanceof Float32Array))
+  const goesIn = part.answers === part.prompts && !isCorrected ? null : fedBack
+  return {
+    ...part,
+    fedBack: goesIn,
+    candidates: candidates.map((candidate, index) => {
+      const isNext = index === part.chosen && !isCorrected
+      return isNext || candidate.logits === goesIn ? candidate : { ...candidate, logits: NO_LOGITS }
+    }),
+  }
 }
 
 /**

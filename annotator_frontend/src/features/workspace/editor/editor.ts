@@ -13,6 +13,7 @@ import {
   type Document,
   fedBackWith,
   isBusy,
+  lacksLogits,
   madeAgain,
   madeByHand,
   NO_OBJECT,
@@ -195,10 +196,13 @@ export class Editor {
     const held = shown ? stillSaid(correctingIn(this.document())?.said ?? [], shown, state.prompts) : []
     const fault =
       shown && candidates[0] ? faultOf(shown, candidates[0].mask, [...held, ...state.prompts]) : null
+    // Where the same was asked again, what was chosen of the answer before stays chosen.
+    const own = state.answers === state.prompts ? state.candidates[state.chosen]?.index : undefined
+    const chosen = candidates.findIndex(({ index }) => index === own)
     this.store.setState({
       candidates,
       answers: state.prompts,
-      chosen: 0,
+      chosen: Math.max(chosen, 0),
       painted: null,
       isWaiting: false,
       fault,
@@ -220,6 +224,9 @@ export class Editor {
     if (!this.state.candidates[index]) return
     this.breakPromise()
     this.store.setState({ chosen: index })
+    if (this.state.isWaiting || !lacksLogits(this.document())) return
+    this.store.setState({ revision: this.state.revision + 1 })
+    this.askAgain()
   }
 
   /** The next of the masks that are offered. */
@@ -567,10 +574,14 @@ export class Editor {
       alsoSelected: [],
     })
     this.packLater()
-    // A step whose answer had not come yet when it was left: ask again.
-    if (photo !== null && target.answers !== target.prompts) {
-      this.store.setState({ isWaiting: true })
-      this.effects.ask(photo, revision + 1, target.prompts, target.fedBack, correctingIn(target))
-    }
+    // A step whose answer had not come yet when it was left, or that a draft kept without its logits.
+    if (photo !== null && (target.answers !== target.prompts || lacksLogits(target))) this.askAgain()
+  }
+
+  /** For the answer to the prompts as they are. */
+  private askAgain(): void {
+    const { photo, revision, prompts, fedBack } = this.state
+    this.store.setState({ isWaiting: true })
+    this.effects.ask(photo!, revision, prompts, fedBack, correctingIn(this.document()))
   }
 }
