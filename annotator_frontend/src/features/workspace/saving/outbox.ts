@@ -69,7 +69,7 @@ export type SavingState =
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
-/** These end a lease: one that has ended already is what they wanted. */
+/** These end a lease. */
 const CLOSING = ['submit', 'skip', 'release']
 const IN_ANOTHER_TAB = 'assignment_in_another_tab'
 
@@ -343,7 +343,8 @@ export class Outbox {
         if (heir === null || heir === entry.operation.tab) throw error
         this.rename(image, heir)
       } else if (error.code === 'assignment_not_held') {
-        if (kind === 'skip' || kind === 'release') return
+        // A lease that is over is all that giving back wanted. A skip has to be written down, or the photo comes again.
+        if (kind === 'release') return
         // The lease ran out. Take the photo again, if nobody else has it, and move all that is unsent for it over.
         const taken = await this.serverOf(entry.operation.tab).reopen(image)
         if (taken === assignment) throw error
