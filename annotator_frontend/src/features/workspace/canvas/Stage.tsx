@@ -34,6 +34,8 @@ export interface StageHandle {
   keyboard: KeyboardHand
   /** Give the gesture up. Returns whether there was one. */
   escape: () => boolean
+  /** Take the keys. */
+  focus: () => void
 }
 
 type HandEvent = Pick<
@@ -98,6 +100,7 @@ export function Stage(props: StageProps) {
   handleRef.current = {
     keyboard,
     escape: giveUp,
+    focus: () => stage.current?.focus({ preventScroll: true }),
     fit: () => seen.show(null),
     actual: () => seen.show(actual(seen.get(), seen.pane)),
     region: () => inView(seen.get(), photo, seen.pane),
