@@ -1,8 +1,11 @@
-"""What hands do at once: mouse and keys."""
+"""What hands do at once: mouse and keys, and two fingers."""
+
+from collections.abc import Sequence
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.system.client import wait_until
 from tests.system.shown import in_work
 from tests.system.test_journey import Person, offered
 from tests.system.test_safety import click
@@ -61,3 +64,33 @@ def test_after_a_click_by_mouse_the_keys_belong_to_the_photo_and_who_goes_by_key
     key("Enter")
     expect(count).to_have_text("0")
     expect(undo).to_be_focused()
+
+
+def test_two_fingers_move_and_zoom_the_photo_and_leave_nothing_painted(new_dataset, new_browser):
+    page = new_browser(new_dataset(1))
+    Person(page).wait_until_ready()
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, places: Sequence[tuple[float, float]]) -> None:
+        points = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(places)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    page.keyboard.press("b")
+    x, y = Person(page).place((0.5, 0.5), SIZE)
+    before = view(page)
+    touch("touchStart", [(x - 50, y)])
+    touch("touchMove", [(x - 40, y)])
+    touch("touchStart", [(x - 40, y), (x + 40, y)])
+    for step in (1, 2, 3, 4):  # twice as far from each other, and 20 px lower
+        touch("touchMove", [(x - 40 - 10 * step, y + 5 * step), (x + 40 + 10 * step, y + 5 * step)])
+    touch("touchEnd", [])
+    after = view(page)
+    assert after[0] == pytest.approx(2 * before[0], rel=0.02)
+    assert Person(page).place((0.5, 0.5), SIZE) == pytest.approx((x, y + 20), abs=2)
+    assert in_work(page) is None
+
+    touch("touchStart", [(x, y)])
+    touch("touchMove", [(x + 30, y)])
+    touch("touchEnd", [])
+    wait_until("a stroke of one finger", lambda: True if in_work(page) is not None else None, 5)
+    assert view(page) == after

@@ -106,6 +106,7 @@ export const HANDS: readonly (readonly [string, string])[] = [
   [text('Hold H'), text('Hide the masks')],
   [text('Wheel'), text('Zoom at the cursor')],
   [text('Hold Space and drag, or middle button'), text('Move the photo')],
+  [text('Two fingers'), text('Move the photo, and zoom')],
 ]
 
 export interface KeyLike {
