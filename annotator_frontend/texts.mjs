@@ -23,6 +23,11 @@ function isText(words) {
   return /\p{L}{2,}/u.test(rest)
 }
 
+/** As a text stands in a row of a table, where keys, numbers and drawings stand, too. */
+function isSentence(words) {
+  return /^\p{Lu}\p{Ll}+ \S/u.test(words)
+}
+
 function literalsIn(node) {
   if (ts.isStringLiteralLike(node)) return [node]
   if (ts.isTemplateExpression(node)) return [node]
@@ -65,6 +70,12 @@ function look(file) {
     }
     if (ts.isPropertyAssignment(node) && IN_TABLES.has(node.name.getText()) && ts.isStringLiteral(node.initializer)) {
       if (isText(node.initializer.text)) keys.add(node.initializer.text)
+    }
+    if (ts.isPropertyAssignment(node) && READ.has(node.name.text) && !IN_TABLES.has(node.name.text)) {
+      for (const literal of literalsIn(node.initializer)) say(literal, wordsOf(literal))
+    }
+    if (ts.isArrayLiteralExpression(node)) {
+      for (const one of node.elements) if (ts.isStringLiteral(one) && isSentence(one.text)) say(one, one.text)
     }
     ts.forEachChild(node, visit)
   }

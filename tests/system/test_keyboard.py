@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.system.client import wait_until
 from tests.system.conftest import Running, artefact
+from tests.system.shown import PHOTO
 from tests.system.test_accessibility import log_in, violations
 
 
@@ -87,6 +88,27 @@ def test_an_object_is_labelled_without_a_mouse_and_a_live_region_says_what_happe
     (image,) = client.get(f"/api/datasets/{dataset}/images/")["results"]
     assert image["status"] == "annotated"
     assert len(client.get(f"/api/images/{image['id']}/masks/")) == 2
+
+
+def test_who_removes_objects_in_the_list_by_keys_stays_in_the_list(page: Page, maskloop, dataset):
+    key, objects = page.keyboard.press, page.get_by_test_id("object-count")
+    page.goto(f"{maskloop.address}/datasets/{dataset}/label")
+    wait_until("the photo", lambda: page.evaluate(PHOTO), 60)
+    key("b")
+    for number in (1, 2, 3):
+        key("Shift+ArrowRight")
+        key("d")
+        key("Enter")
+        expect(objects).to_have_text(str(number))
+    page.get_by_role("button", name="Remove object 2").focus()
+    key("Enter")
+    expect(objects).to_have_text("2")
+    expect(page.get_by_role("button", name="Remove object 2")).to_be_focused()  # which was the third
+    key("Enter")
+    expect(page.get_by_role("button", name="Remove object 1")).to_be_focused()
+    key("Enter")
+    expect(objects).to_have_text("0")
+    expect(page.get_by_test_id("stage")).to_be_focused()
 
 
 def test_a_key_is_changed_its_conflict_is_shown_and_the_server_keeps_it(page: Page, maskloop, dataset):

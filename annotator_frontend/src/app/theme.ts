@@ -1,4 +1,5 @@
-import { createTheme, Modal } from '@mantine/core'
+import { createTheme } from '@mantine/core'
+import { t } from '@/shared/i18n'
 
 export const theme = createTheme({
   primaryColor: 'teal',
@@ -7,7 +8,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   fontFamily: 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
   headings: { fontWeight: '650' },
-  components: { Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }) },
+  // Asked for each time a dialog is drawn: by then there is a language.
+  components: { Modal: { defaultProps: () => ({ closeButtonProps: { 'aria-label': t('Close') } }) } },
   colors: {
     // Cooler and darker than the library's, so that photos keep their colours.
     dark: [

@@ -323,3 +323,29 @@ describe('tools', () => {
     expect(editor.state.masks).toHaveLength(1)
   })
 })
+
+test('a press that is given up leaves the polygon before it, even where it closed it, and of a stroke nothing', () => {
+  hand.take('polygon')
+  for (const [x, y] of [
+    [0, 0],
+    [3, 0],
+    [3, 3],
+  ] as const)
+    click(x, y)
+  const { gesture } = hand
+  hand.down(at(0, 3))
+  hand.takePressBack()
+  expect(hand.gesture).toEqual({ ...gesture, to: { x: 3, y: 3 } })
+  hand.down(at(0, 0))
+  expect(editor.state.painted).not.toBeNull()
+  hand.takePressBack()
+  expect(editor.state.painted).toBeNull()
+  expect(hand.gesture).toMatchObject({ name: 'drawing', corners: [{}, {}, {}] })
+
+  hand.take('brush')
+  hand.down(at(1, 1))
+  hand.move([at(2, 1, { isDrag: true })])
+  hand.takePressBack()
+  hand.up(at(2, 1))
+  expect(editor.state).toMatchObject({ painted: null, isPainting: false })
+})

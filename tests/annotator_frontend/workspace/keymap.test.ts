@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import {
   chordsOf,
   commandOf,
@@ -10,9 +10,11 @@ import {
   withoutChord,
   withUsual,
 } from '@/features/workspace/keymap'
-import { COMMANDS, chordInWords } from '@/features/workspace/keys'
+import { COMMANDS, chordInWords, chordOf } from '@/features/workspace/keys'
 
-const press = (key: string, held: Partial<Record<'ctrlKey' | 'shiftKey', boolean>> = {}) => ({
+afterEach(() => void vi.unstubAllGlobals())
+
+const press = (key: string, held: Partial<Record<'ctrlKey' | 'shiftKey' | 'altKey', boolean>> = {}) => ({
   key,
   ctrlKey: false,
   metaKey: false,
@@ -77,4 +79,20 @@ test('a key that works while it is held is a chord like any other with Ctrl or A
   ])
   expect([heldBy({ ...press('h'), altKey: true }), heldBy(press(' ', { ctrlKey: true }))]).toEqual([null, null])
   expect([whyNot('Alt+H'), whyNot('Ctrl+ '), whyNot('H')]).toEqual([null, null, 'held'])
+})
+
+test('on a Mac a sign that a keyboard has only with Option is the sign; elsewhere, and with a letter, Alt stays a part of the chord', () => {
+  const isAlt = { altKey: true }
+  vi.stubGlobal('navigator', { userAgent: 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)' })
+  expect([commandOf(press('[', isAlt), keymapOf({})), commandOf(press(']', isAlt), keymapOf({}))]).toEqual([
+    'smaller brush',
+    'larger brush',
+  ])
+  expect([chordOf(press('œ', isAlt)), chordOf(press(' ', isAlt)), chordOf(press('Enter', isAlt))]).toEqual([
+    'Alt+Œ',
+    'Alt+ ',
+    'Alt+Enter',
+  ])
+  vi.stubGlobal('navigator', { userAgent: 'Mozilla/5.0 (X11; Linux x86_64)' })
+  expect(chordOf(press('[', isAlt))).toBe('Alt+[')
 })

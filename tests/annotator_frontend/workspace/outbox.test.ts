@@ -201,9 +201,20 @@ test('giving a photo back waits for its masks, and a lease that is over is what 
   await settle()
   expect(said).toEqual(['put a under lease 1', 'release lease 1'])
   failures = [new ApiError(409, 'assignment_not_held', 'It ran out.')]
-  outbox.add({ kind: 'skip', image: 'photo', assignment: 'lease 1', reason: 'Not for me' })
+  outbox.add({ kind: 'release', image: 'photo', assignment: 'lease 1' })
   await settle()
   expect(outbox.state.name).toBe('saved')
+  expect(said).toHaveLength(2)
+})
+
+test('a skip under a lease that ran out is written down under a new one, so that the photo does not come again', async () => {
+  failures = [new ApiError(409, 'assignment_not_held', 'It ran out.')]
+  const outbox = open()
+  outbox.add({ kind: 'skip', image: 'photo', assignment: 'lease 1', reason: 'Not for me' })
+  await settle()
+  expect(said).toEqual(['skip lease 2: Not for me'])
+  expect(outbox.state.name).toBe('saved')
+  expect(kept.size).toBe(0)
 })
 
 test('a photo can be submitted without the mask that was given up', async () => {

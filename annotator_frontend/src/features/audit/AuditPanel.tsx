@@ -16,6 +16,15 @@ interface AuditPanelProps {
 }
 
 const PARTS = { stage: text('Stage'), checkpoint: text('Model'), size: text('Size') } as const
+/** Of stages and sizes. A model has the name that it was given. */
+const VALUES: Readonly<Record<string, string>> = {
+  assisted: text('Assisted'),
+  semi_automatic: text('Semi-automatic'),
+  automatic: text('Automatic'),
+  small: text('Small'),
+  medium: text('Medium'),
+  large: text('Large'),
+}
 const RATES = [
   ['share', text('Share audited')],
   ['rate_90', text('Wanted above 0.90')],
@@ -76,7 +85,7 @@ export function AuditPanel({ dataset, isAdmin, audits }: AuditPanelProps) {
               {report.by.map(one => (
                 <Shares
                   key={`${one.part} ${one.value}`}
-                  name={`${t(PARTS[one.part])}: ${one.value.replaceAll('_', ' ')}`}
+                  name={`${t(PARTS[one.part])}: ${valueInWords(one)}`}
                   shares={one}
                 />
               ))}
@@ -87,6 +96,10 @@ export function AuditPanel({ dataset, isAdmin, audits }: AuditPanelProps) {
       {isAdmin && <PlanForm dataset={dataset} plan={plan} />}
     </Section>
   )
+}
+
+function valueInWords({ part, value }: Schemas['PartJson']): string {
+  return part === 'checkpoint' ? value : t(VALUES[value] ?? value)
 }
 
 function Shares({ name, shares }: { name: string; shares: Schemas['SharesJson'] }) {

@@ -1,11 +1,18 @@
 import { Badge, Button, Group, NumberInput, Progress, Stack, Table, Text } from '@mantine/core'
 import { useState } from 'react'
-import { fixed, percent, t } from '@/shared/i18n'
+import { fixed, percent, t, text } from '@/shared/i18n'
 import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
 import { type AutolabelRun, type Order, useCalibrate, useOrder, useRuns, useThresholds } from './queries'
 import { StartDialog } from './StartDialog'
+
+const STATES: Record<AutolabelRun['state'], string> = {
+  running: text('running'),
+  paused: text('paused'),
+  done: text('done'),
+  cancelled: text('cancelled'),
+}
 
 interface AutolabelPanelProps {
   dataset: string
@@ -47,7 +54,7 @@ export function AutolabelPanel({ dataset, isAdmin }: AutolabelPanelProps) {
                 <Table.Td>{when(run.created_at)}</Table.Td>
                 <Table.Td>{photosInWords(run.counts.done)}</Table.Td>
                 <Table.Td>{masksInWords(run.masks)}</Table.Td>
-                <Table.Td>{t(run.state)}</Table.Td>
+                <Table.Td>{t(STATES[run.state])}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

@@ -216,10 +216,10 @@ function Pictures({ preview: { photos, run }, limits }: { preview: Preview; limi
       <Group gap="xs">
         {run.state === 'running' && <Loader size="xs" aria-label={t('Looking')} />}
         <Text size="sm" role="status" data-testid="preview-count">
-          {t('{{masks}} on {{ready}} of {{photos}} photos', {
+          {t('{{masks}} on {{ready}} of {{count}} photos', {
             masks: masksInWords(kept),
             ready: ready.length,
-            photos: photos.length,
+            count: photos.length,
           })}
         </Text>
       </Group>

@@ -1,6 +1,6 @@
 import { Button, Group, NumberInput, Select, Stack, Switch, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
-import { t } from '@/shared/i18n'
+import { t, text } from '@/shared/i18n'
 import { said } from '@/shared/i18n/said'
 import { tellError } from '@/shared/ui/notify'
 import { when } from '@/shared/ui/words'
@@ -90,15 +90,15 @@ export function PolicyForm({ dataset }: { dataset: string }) {
 }
 
 const RULE: readonly (readonly [keyof GateRule, string, number])[] = [
-  ['images_wanted', 'Test photos wanted', 1],
-  ['masks_wanted', 'Test masks wanted', 1],
-  ['min_gain', 'Least gain in mIoU', 0.005],
-  ['confidence', 'Share of resamples', 0.05],
-  ['max_loss', 'Most loss of an mIoU', 0.005],
-  ['max_more_clicks', 'Most more clicks to 90%', 0.1],
-  ['max_more_gap', 'Most more oracle gap', 0.005],
-  ['max_loss_by_size', 'Most loss of a size', 0.005],
-  ['size_masks_wanted', 'Masks to judge a size', 1],
+  ['images_wanted', text('Test photos wanted'), 1],
+  ['masks_wanted', text('Test masks wanted'), 1],
+  ['min_gain', text('Least gain in mIoU'), 0.005],
+  ['confidence', text('Share of resamples'), 0.05],
+  ['max_loss', text('Most loss of an mIoU'), 0.005],
+  ['max_more_clicks', text('Most more clicks to 90%'), 0.1],
+  ['max_more_gap', text('Most more oracle gap'), 0.005],
+  ['max_loss_by_size', text('Most loss of a size'), 0.005],
+  ['size_masks_wanted', text('Masks to judge a size'), 1],
 ]
 
 /** What a candidate has to show to go live. */

@@ -74,7 +74,7 @@ function hardwareOf({ hardware, recipe, seed }: TrainingRun): string {
   if (!hardware) return `${with_}.`
   const on = hardware.gpus
     ? t('{{gpus}} x {{name}}', { gpus: hardware.gpus, name: hardware.name })
-    : t('{{cores}} CPU cores', { cores: hardware.cores })
+    : t('{{count}} CPU cores', { count: hardware.cores })
   return `${with_}, ${on}.`
 }
 
@@ -127,7 +127,7 @@ function Curves({ run: { history, validation } }: { run: TrainingRun }) {
       {validation.length > 1 && (
         <Plot
           series={CLICKS.map(([clicks, colour]) => ({
-            name: t('mIoU, {{clicks}} clicks', { clicks }),
+            name: t('mIoU, {{count}} clicks', { count: Number(clicks) }),
             colour,
             points: validation.map(({ step, miou }) => [step, miou[clicks] ?? 0] as const),
           }))}

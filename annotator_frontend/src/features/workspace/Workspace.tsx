@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { useSignal } from '@/shared/api/signal'
 import { usePreferences } from '@/shared/api/usePreferences'
 import { Stage } from './canvas/Stage'
@@ -24,6 +24,7 @@ import type { Outbox } from './saving/outbox'
 import { useDrafts } from './saving/useDrafts'
 import { rememberTools } from './toolMemory'
 import { useAnnouncements } from './useAnnouncements'
+import { useKeysOnPhoto } from './useKeysOnPhoto'
 import { useOpenPhoto } from './useOpenPhoto'
 import { usePreferredLook } from './usePreferredLook'
 import { useWorkClock } from './useWorkClock'
@@ -80,6 +81,8 @@ export function Workspace(props: WorkspaceProps) {
   useAnnouncements(editor)
   const act = useCallback((command: Command) => run(command, bench), [bench])
   const { isHidden, isSpaceDown } = useWorkspaceKeys(act, ownKeys)
+  const own = useRef<HTMLDivElement>(null)
+  useKeysOnPhoto(own, bench.focusPhoto)
 
   const photo = useSyncExternalStore(shelf.subscribe, () => shelf.get(current?.image.id))
   const readyAhead = useSyncExternalStore(shelf.subscribe, () => {
@@ -101,6 +104,7 @@ export function Workspace(props: WorkspaceProps) {
 
   return (
     <div
+      ref={own}
       className={classes.workspace}
       onPointerMove={bench.touch}
       data-testid="workspace"
@@ -166,7 +170,14 @@ export function Workspace(props: WorkspaceProps) {
           {onTakeOver && <Watching onTakeOver={onTakeOver} />}
         </main>
         <div className={classes.part} inert={isWatching}>
-          <SidePanel own={ownKeys} editor={editor} look={look} painter={painter} colours={colours} />
+          <SidePanel
+            own={ownKeys}
+            editor={editor}
+            look={look}
+            painter={painter}
+            colours={colours}
+            onEmptied={bench.focusPhoto}
+          />
         </div>
       </div>
       <StatusLine bench={bench} isReady={photo.isReady} />

@@ -106,6 +106,7 @@ export const HANDS: readonly (readonly [string, string])[] = [
   [text('Hold H'), text('Hide the masks')],
   [text('Wheel'), text('Zoom at the cursor')],
   [text('Hold Space and drag, or middle button'), text('Move the photo')],
+  [text('Two fingers'), text('Move the photo, and zoom')],
 ]
 
 export interface KeyLike {
@@ -116,13 +117,17 @@ export interface KeyLike {
   altKey: boolean
 }
 
-/** A key press in words: `Ctrl+Shift+Z`, `Tab`, `?`. Ctrl and Cmd are the same; a sign that needs Shift is only the sign. */
+/**
+ * A key press in words: `Ctrl+Shift+Z`, `Tab`, `?`. Ctrl and Cmd are the same; a sign that needs Shift is only the sign, and so is one
+ * that a Mac's keyboard may have with Option alone, as a German one has the brackets.
+ */
 export function chordOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyLike): string {
   const isLetter = /^\p{L}$/u.test(key)
   const isSign = key.length === 1 && !isLetter
+  const isOfOption = altKey && isSign && key.trim() !== '' && /Mac/.test(navigator.userAgent)
   return [
     ctrlKey || metaKey ? 'Ctrl' : '',
-    altKey ? 'Alt' : '',
+    altKey && !isOfOption ? 'Alt' : '',
     shiftKey && !isSign ? 'Shift' : '',
     isLetter ? key.toUpperCase() : key,
   ]

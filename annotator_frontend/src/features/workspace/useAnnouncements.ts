@@ -1,7 +1,8 @@
 import { useEffect } from 'react'
 import { t } from '@/shared/i18n'
 import { announce } from '@/shared/ui/announce'
-import type { Editor, EditorState } from './editor/editor'
+import { isBusy } from './editor/document'
+import type { AcceptedMask, Editor, EditorState } from './editor/editor'
 
 /** Tells a screen reader what happens on the canvas. Saving tells of itself, in the status line. */
 export function useAnnouncements(editor: Editor): void {
@@ -26,12 +27,8 @@ export function whatHappened(now: EditorState, before: EditorState): string | nu
     const word = isUndo ? t('Undone') : t('Done again')
     return `${word}. ${t('Objects: {{count}}', { count: now.masks.length })}`
   }
-  if (now.masks.length > before.masks.length) {
-    return t('Object accepted. Objects: {{count}}', { count: now.masks.length })
-  }
-  if (now.masks.length < before.masks.length) {
-    return t('Object removed. Objects: {{count}}', { count: now.masks.length })
-  }
+  const became = now.masks === before.masks ? null : whatBecame(now.masks, before.masks)
+  if (became) return became
   const shown = now.candidates[now.chosen]
   if (shown && !now.isWaiting && (shown !== before.candidates[before.chosen] || before.isWaiting)) {
     const iou = Math.round(100 * Math.min(Math.max(shown.predictedIou, 0), 1))
@@ -43,10 +40,28 @@ export function whatHappened(now: EditorState, before: EditorState): string | nu
         })
       : t('Mask, predicted IoU {{iou}} percent', { iou })
   }
-  if (before.prompts.length && !now.prompts.length && now.masks === before.masks) return t('Given up')
+  if (isBusy(before) && !isBusy(now) && now.masks === before.masks) return t('Given up')
   if (now.selected !== before.selected && now.selected !== null) {
     const number = now.masks.findIndex(({ id }) => id === now.selected) + 1
     return t('Object {{number}} of {{all}} selected', { number, all: now.masks.length })
   }
   return null
+}
+
+/** What came of the photo's masks. Their number does not tell: a correction takes the place of a mask, and so does a merger. */
+function whatBecame(now: readonly AcceptedMask[], before: readonly AcceptedMask[]): string | null {
+  const [present, past] = [idsOf(now), idsOf(before)]
+  const came = now.filter(({ id }) => !past.has(id))
+  const gone = idsOf(before.filter(({ id }) => !present.has(id)))
+  const count = now.length
+  if (!came.length) return gone.size ? t('Object removed. Objects: {{count}}', { count }) : null
+  const successor = came.find(({ replaces }) => replaces !== null && gone.has(replaces))
+  if (!successor) return t('Object accepted. Objects: {{count}}', { count })
+  if (gone.size > 1) return t('Objects merged. Objects: {{count}}', { count })
+  if (came.length > 1) return t('Object split. Objects: {{count}}', { count })
+  return t('Object {{number}} corrected. Objects: {{count}}', { number: now.indexOf(successor) + 1, count })
+}
+
+function idsOf(masks: readonly AcceptedMask[]): ReadonlySet<string> {
+  return new Set(masks.map(({ id }) => id))
 }

@@ -8,7 +8,7 @@ export interface HeldKeys {
 }
 
 /** What keeps its keys to itself. A choice among few needs only its arrows and Space. */
-const FIELDS = 'input:not([type="radio"]), textarea, select, [role="dialog"], [role="menu"]'
+export const FIELDS = 'input:not([type="radio"]), textarea, select, [role="dialog"], [role="menu"]'
 const ARROWS = /^(Arrow|Page|Home|End)/
 
 /** Keys for as long as the workspace is shown. Typing into a field, and dialogs, keep their own keys. */

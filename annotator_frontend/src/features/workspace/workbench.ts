@@ -158,6 +158,9 @@ export class Workbench {
 
   touch = (): void => this.clock.touch(performance.now())
 
+  /** Keys go where the hand works. */
+  focusPhoto = (): void => this.stage.current?.focus()
+
   /** The workspace is shown no more. */
   stop(): void {
     this.closer.leave()

@@ -1,4 +1,4 @@
-import { type PointerEvent, useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
+import { type PointerEvent, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useStore } from 'zustand'
 import { type Box, clampPoint, type ImagePoint } from '@/shared/geometry/points'
 import { t } from '@/shared/i18n'
@@ -12,6 +12,7 @@ import { KeyboardHand } from '../tools/keyboardHand'
 import { actual, type Extent, inView, panned, toPhoto, zoomed } from '../tools/panTool'
 import type { ToolboxStore } from '../tools/toolbox'
 import { Crosshair } from './Crosshair'
+import { type Pointer, Pointers, pinched, wheelZoom } from './gestures'
 import { PaintedLayers, useSize } from './layers'
 import classes from './layers.module.css'
 import type { PainterClient } from './painter/client'
@@ -21,7 +22,6 @@ import { ToolLayer } from './ToolLayer'
 const DRAG_PX = 4
 /** A view that has not changed for so long is at rest. */
 const REST_MS = 120
-const ZOOM_PER_WHEEL_PX = 0.0015
 
 /** What keys and buttons ask of the stage. */
 export interface StageHandle {
@@ -34,6 +34,8 @@ export interface StageHandle {
   keyboard: KeyboardHand
   /** Give the gesture up. Returns whether there was one. */
   escape: () => boolean
+  /** Take the keys. */
+  focus: () => void
 }
 
 type HandEvent = Pick<
@@ -68,6 +70,7 @@ export function Stage(props: StageProps) {
   const origin = useRef<{ left: number; top: number } | null>(null)
   const tool = useStore(toolbox, state => state.tool)
   const closerState = useSyncExternalStore(closer.subscribe, closer.getState)
+  const [pointers] = useState(() => new Pointers())
   const press = useRef<{ at_screen: ImagePoint; isPan: boolean; isDrag: boolean } | null>(null)
 
   // Another photo begins fitted.
@@ -98,6 +101,7 @@ export function Stage(props: StageProps) {
   handleRef.current = {
     keyboard,
     escape: giveUp,
+    focus: () => stage.current?.focus({ preventScroll: true }),
     fit: () => seen.show(null),
     actual: () => seen.show(actual(seen.get(), seen.pane)),
     region: () => inView(seen.get(), photo, seen.pane),
@@ -144,15 +148,28 @@ export function Stage(props: StageProps) {
   })
   const clamped = (own: HandAt): HandAt => ({ ...own, at: clampPoint(own.at, photo) })
 
+  const pointerOf = (event: PointerEvent): Pointer => ({
+    id: event.pointerId,
+    kind: event.pointerType,
+    at_screen: atScreen(event),
+  })
+  const takePressBack = () => {
+    press.current = null
+    hand.takePressBack()
+  }
+
   const onPointerDown = (event: PointerEvent) => {
     onTouch()
     keyboard.leave()
     origin.current = null
     stage.current!.focus({ preventScroll: true })
-    const at_screen = atScreen(event)
-    const isPan = event.button === 1 || isSpaceDown
-    press.current = { at_screen, isPan, isDrag: false }
+    const pointer = pointerOf(event)
+    const { isPress, isGivenUp } = pointers.down(pointer)
+    if (isGivenUp) takePressBack()
     stage.current!.setPointerCapture(event.pointerId)
+    if (!isPress) return
+    const isPan = event.button === 1 || isSpaceDown
+    press.current = { at_screen: pointer.at_screen, isPan, isDrag: false }
     if (isPan || event.button > 2) return
     const own = handAt(event, false)
     if (own.at.x < 0 || own.at.y < 0 || own.at.x > photo.width || own.at.y > photo.height) return
@@ -160,6 +177,13 @@ export function Stage(props: StageProps) {
   }
 
   const onPointerMove = (event: PointerEvent) => {
+    const moved = pointers.move(pointerOf(event))
+    if (!moved) return
+    if (moved !== 'hand') {
+      onTouch()
+      seen.show(pinched(seen.get(), moved, photo, seen.pane))
+      return
+    }
     const held = press.current
     // A window that moves under a hand at rest is no move of the hand.
     if (event.movementX || event.movementY) keyboard.leave()
@@ -185,6 +209,7 @@ export function Stage(props: StageProps) {
   }
 
   const onPointerUp = (event: PointerEvent) => {
+    if (!pointers.up(event.pointerId)) return
     const held = press.current
     press.current = null
     if (held && !held.isPan) hand.up(clamped(handAt(event, held.isDrag)))
@@ -199,8 +224,7 @@ export function Stage(props: StageProps) {
       hand.wheel(event.deltaY > 0 || event.deltaX > 0 ? 1 : -1)
       return
     }
-    const factor = Math.exp(-event.deltaY * ZOOM_PER_WHEEL_PX)
-    seen.show(zoomed(seen.get(), factor, atScreen(event), photo, seen.pane))
+    seen.show(zoomed(seen.get(), wheelZoom(event), atScreen(event), photo, seen.pane))
   }
   useEffect(() => {
     const element = stage.current!
@@ -226,8 +250,11 @@ export function Stage(props: StageProps) {
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={onPointerUp}
-      onPointerCancel={giveUp}
-      onPointerLeave={() => {
+      onPointerCancel={event => {
+        if (pointers.up(event.pointerId)) takePressBack()
+      }}
+      onPointerLeave={event => {
+        if (!pointers.isHand(event.pointerId)) return
         look.hover(null)
         hand.leave()
       }}

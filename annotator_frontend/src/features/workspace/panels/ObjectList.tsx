@@ -8,7 +8,7 @@ import {
   Tooltip,
   UnstyledButton,
 } from '@mantine/core'
-import { memo, useEffect, useMemo, useRef, useState } from 'react'
+import { type MouseEvent, memo, useEffect, useMemo, useRef, useState } from 'react'
 import { useStore } from 'zustand'
 import { areaOf } from '@/shared/geometry/bitmask'
 import { number as inDigits, percent, t, text } from '@/shared/i18n'
@@ -43,6 +43,8 @@ export interface ObjectListProps {
   look: Look
   painter: PainterClient
   colours: ReadonlyMap<string, Rgb>
+  /** Whoever goes by keys has removed the last object. */
+  onEmptied: () => void
 }
 
 /** The photo's objects. Only rows in sight exist, so that a thousand scroll like ten. */
@@ -103,7 +105,14 @@ export function ObjectList(props: ObjectListProps) {
   )
 }
 
-function Rows({ listed, editor, look, painter, colours }: ObjectListProps & { listed: readonly Listed[] }) {
+function Rows({
+  listed,
+  editor,
+  look,
+  painter,
+  colours,
+  onEmptied,
+}: ObjectListProps & { listed: readonly Listed[] }) {
   const box = useRef<HTMLDivElement>(null)
   const [seen, setSeen] = useState({ first: 0, rows: 20 })
   const photo = useStore(editor.store, state => state.photo)
@@ -158,6 +167,7 @@ function Rows({ listed, editor, look, painter, colours }: ObjectListProps & { li
             editor={editor}
             look={look}
             painter={painter}
+            onEmptied={onEmptied}
           />
         ))}
       </ul>
@@ -178,10 +188,20 @@ interface RowProps {
   editor: Editor
   look: Look
   painter: PainterClient
+  onEmptied: () => void
 }
 
 const Row = memo(function Row(props: RowProps) {
-  const { mask, number, top, place, of, photo, colour, isSelected, isHovered, editor, look, painter } = props
+  const { mask, number, top, place, of, photo, colour, isSelected, isHovered } = props
+  const { editor, look, painter, onEmptied } = props
+  const remove = (event: MouseEvent<HTMLElement>) => {
+    const beside = removeBeside(event.currentTarget)
+    editor.remove(mask.id)
+    // The row goes away, and would take the keys with it. After a click by hand they are the photo's.
+    if (event.detail > 0 || mask.locked) return
+    if (beside) beside.focus()
+    else onEmptied()
+  }
   const iou = mask.predictedIou
   return (
     <li
@@ -214,7 +234,7 @@ const Row = memo(function Row(props: RowProps) {
           color="gray"
           size="sm"
           aria-label={t('Remove object {{number}}', { number })}
-          onClick={() => editor.remove(mask.id)}
+          onClick={remove}
         >
           <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
             <path d="M3 3l10 10M13 3L3 13" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
@@ -224,6 +244,13 @@ const Row = memo(function Row(props: RowProps) {
     </li>
   )
 })
+
+/** The button that removes the next object in the list, or the one before; null: there is no other. */
+function removeBeside(button: HTMLElement): HTMLElement | null {
+  const row = button.closest('li')
+  const other = row?.nextElementSibling ?? row?.previousElementSibling
+  return other?.querySelector<HTMLElement>('button:last-of-type') ?? null
+}
 
 function Thumbnail({
   photo,

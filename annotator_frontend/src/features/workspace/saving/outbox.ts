@@ -72,7 +72,7 @@ export type SavingState =
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
-/** These end a lease: one that has ended already is what they wanted. */
+/** These end a lease. */
 const CLOSING = ['submit', 'skip', 'release']
 const IN_ANOTHER_TAB = 'assignment_in_another_tab'
 
@@ -360,7 +360,8 @@ export class Outbox {
         if (heir === null || heir === entry.operation.tab) throw error
         this.rename(image, heir)
       } else if (error.code === 'assignment_not_held') {
-        if (kind === 'skip' || kind === 'release') return
+        // A lease that is over is all that giving back wanted. A skip has to be written down, or the photo comes again.
+        if (kind === 'release') return
         if (!(await this.reopen(image, assignment, entry.operation.tab))) throw error
       } else throw error
       await this.tell(entry.operation)

@@ -60,6 +60,8 @@ export class Hand {
   canWrite = true
   /** Enter was pressed between down and up: what the click makes is accepted. */
   private isConfirmed = false
+  /** What the press began from; null: it began nothing. */
+  private pressedFrom: Gesture | null = null
   private readonly listeners = new Set<() => void>()
 
   constructor(
@@ -129,12 +131,14 @@ export class Hand {
 
   down(hand: HandAt): void {
     this.over = hand
+    this.pressedFrom = null
     const tool = hand.isSelecting ? 'select' : this.tool
     if (!this.canWrite || (tool === 'prompt' && !this.canPrompt)) return
     this.hover.hold()
     this.isConfirmed = false
     // A polygon goes on over many presses.
     if (this.running?.state.name !== 'drawing') this.running = this.machines[tool]
+    this.pressedFrom = this.gesture
     this.send('pointerDown', hand)
   }
 
@@ -148,7 +152,22 @@ export class Hand {
   }
 
   up(hand: HandAt): void {
+    this.pressedFrom = null
     this.send('pointerUp', hand)
+  }
+
+  /** Give up what the press has begun, or ended. A polygon is as it was before. */
+  takePressBack(): void {
+    const from = this.pressedFrom
+    if (!from) return
+    if (from.name !== 'drawing') {
+      this.escape()
+      return
+    }
+    this.pressedFrom = null
+    if (this.gesture.name === 'idle') this.editor.undo() // the press closed it
+    this.running!.state = from
+    this.changed()
   }
 
   leave(): void {
@@ -160,7 +179,10 @@ export class Hand {
   /** Enter in the middle of a gesture: it closes a polygon, waits for a click or a box, and means nothing to others. */
   confirm(): boolean {
     const { name } = this.gesture
-    if (name === 'drawing') this.send('confirm', this.over ?? NOWHERE)
+    if (name === 'drawing') {
+      this.pressedFrom = null
+      this.send('confirm', this.over ?? NOWHERE)
+    }
     if (name === 'pointing' || name === 'boxing') this.isConfirmed = true
     return name !== 'idle'
   }
@@ -174,6 +196,7 @@ export class Hand {
   escape(): boolean {
     const wasBusy = this.running?.escape() ?? false
     this.isConfirmed = false
+    this.pressedFrom = null
     this.editor.dropPreview()
     if (wasBusy) this.changed()
     return wasBusy
