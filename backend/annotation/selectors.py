@@ -10,8 +10,8 @@ from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
-from backend.datasets.models import Dataset, Image, Job, Membership, Split, Stage, WorkOrder
-from backend.datasets.selectors import Part, jobs_of_member
+from backend.datasets.models import Dataset, Image, Job, Membership, Split, Stage
+from backend.datasets.selectors import Part, jobs_of_member, work_order
 
 #: Drawn by people in the workspace, and the time it took is known: what seconds and clicks per mask are of.
 DRAWN = Q(origin__in=(Origin.ASSISTED, Origin.BRUSH), seconds__isnull=False)
@@ -61,14 +61,6 @@ def why_not(user: User, dataset: Dataset, job: Job) -> str | None:
     return None if job in jobs_of_member(user, dataset.id) else "not_your_job"
 
 
-#: Photos that no model has said anything about come last, as imported. A photo's hash is as good as a lot drawn for it.
-_ORDERS: dict[str, tuple[Any, ...]] = {
-    WorkOrder.DOUBT: (F("doubt").desc(nulls_last=True), "created_at", "id"),
-    WorkOrder.RANDOM: ("content_hash", "id"),
-    WorkOrder.IMPORT: ("created_at", "id"),
-}
-
-
 def images_waiting(dataset: Dataset, job: Job) -> QuerySet[Image]:
     """Photos that wait for this job, in the order in which they are handed out; some may be in somebody's hands.
 
@@ -80,7 +72,7 @@ def images_waiting(dataset: Dataset, job: Job) -> QuerySet[Image]:
     faulty = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.FAULTY)
     if job == Job.ANNOTATE:
         by_hand = unfinished if dataset.stage == Stage.ASSISTED else unfinished.filter(proposed_at__isnull=True)
-        return by_hand.order_by(*_ORDERS[dataset.work_order])
+        return by_hand.order_by(*work_order(dataset))
     if job == Job.CORRECT:
         return images.filter(Exists(faulty)).annotate(wrong=_how_many(faulty)).order_by("-wrong", "created_at", "id")
     if job == Job.COMPLETE:

@@ -101,7 +101,8 @@ def assignment_next(
 
 
 def _take_one(free: QuerySet[Image], *, test_first: bool) -> Image | None:
-    in_order = free.select_for_update(skip_locked=True, of=("self",))
+    # Not its key: to ask for its embedding is to wait for who else asks for it, and they refer to the photo.
+    in_order = free.select_for_update(skip_locked=True, no_key=True, of=("self",))
     # Whatever the order of work is: a test that the model's doubts have chosen would be no fair one.
     tests = in_order.filter(split=Split.TEST).order_by("created_at", "id")
     image = tests.first() if test_first else None
@@ -123,13 +124,19 @@ def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> 
         JobNotYours: the person draws no photos here.
     """
     assignments_expire()
-    Image.objects.select_for_update().get(id=image.id)
-    current = Assignment.objects.filter(image=image, state=State.OPEN).select_related("image", "checkpoint").first()
+    open_ones = Assignment.objects.filter(image=image, state=State.OPEN).select_related("image", "checkpoint")
+    own = open_ones.filter(holder=holder).first()
+    if own is not None:
+        # The lease is written before the photo is locked, as everywhere: who submits writes the photo after it.
+        _claim(own.id, holder, tab)
+        own.refresh_from_db()
+        if own.state == State.OPEN:
+            return own
+    Image.objects.select_for_update(no_key=True).get(id=image.id)
+    current = open_ones.first()
     if current is not None and current.holder_id != holder.id:
         raise AssignmentNotHeld(current.id)
-    if current is not None:
-        _claim(current.id, holder, tab)
-        current.refresh_from_db()
+    if current is not None:  # another window of the person's was faster
         return current
     checkpoint = deployment_ensure(dataset=image.dataset)
     before = Assignment.objects.filter(image=image, holder=holder).order_by("-created_at", "-id").first()
@@ -412,7 +419,7 @@ def check_crop_box(crop_box: list[int] | None, image: Image) -> None:
 def _replaced(mask_id: UUID | None, image: Image) -> Mask | None:
     if mask_id is None:
         return None
-    replaced = Mask.objects.select_for_update().filter(id=mask_id, image=image).first()
+    replaced = Mask.objects.select_for_update(no_key=True).filter(id=mask_id, image=image).first()
     if replaced is None or replaced.state not in (MaskState.ACTIVE, MaskState.FAULTY):
         raise ReplacedAlready("The mask that this one corrects was corrected or removed before.")
     return replaced

@@ -65,6 +65,8 @@ class Dataset(Row):
     test_images_wanted = models.PositiveIntegerField(default=20, validators=[MinValueValidator(1)])
     test_masks_wanted = models.PositiveIntegerField(default=100, validators=[MinValueValidator(1)])
     work_order = models.CharField(max_length=6, choices=WorkOrder.choices, default=WorkOrder.DOUBT)
+    # How many groups its photos came in: counting them among millions, for each photo that is imported, would take too long.
+    groups_dealt = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         constraints = [
@@ -125,6 +127,7 @@ class Image(Row):
             models.Index(fields=["dataset", "created_at", "id"], name="image_in_order"),
             models.Index(fields=["dataset", "file_name", "id"], name="image_by_name"),
             models.Index(fields=["dataset", "source"], name="image_by_source", condition=~Q(source="")),
+            models.Index(fields=["dataset", "group", "id"], name="image_of_group"),
             models.Index(
                 fields=["dataset", "split", "created_at", "id"],
                 name="image_not_annotated",
@@ -144,6 +147,12 @@ class Image(Row):
                 fields=["dataset", "content_hash", "id"],
                 name="image_at_random",
                 condition=Q(annotated_at__isnull=True),
+            ),
+            # Those that are to be completed.
+            models.Index(
+                fields=["dataset"],
+                name="image_to_complete",
+                condition=Q(annotated_at__isnull=True, proposed_at__isnull=False),
             ),
         ]
 

@@ -1,14 +1,15 @@
 """Who may see which dataset. Every other app asks here."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.datasets.models import Dataset, Image, Job, Membership, Role
+from backend.datasets.models import Dataset, Image, Job, Membership, Role, WorkOrder
 
 _RANK = {Role.ANNOTATOR: 0, Role.REVIEWER: 1, Role.ADMIN: 2}
 
@@ -82,3 +83,16 @@ def image_get(*, user: User, image_id: UUID, role: Role = Role.ANNOTATOR) -> Ima
         raise Http404
     dataset_get(user=user, dataset_id=image.dataset_id, role=role)
     return image
+
+
+#: Photos that no model has said anything about come last, as imported. A photo's hash is as good as a lot drawn for it.
+_ORDERS: dict[str, tuple[Any, ...]] = {
+    WorkOrder.DOUBT: (F("doubt").desc(nulls_last=True), "created_at", "id"),
+    WorkOrder.RANDOM: ("content_hash", "id"),
+    WorkOrder.IMPORT: ("created_at", "id"),
+}
+
+
+def work_order(dataset: Dataset) -> tuple[Any, ...]:
+    """In which order people draw the dataset's photos, for `order_by`."""
+    return _ORDERS[dataset.work_order]

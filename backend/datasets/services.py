@@ -16,7 +16,7 @@ from backend.common.storage import get_storage
 from backend.datasets.errors import LastAdmin, NameTaken, NoSuchUser
 from backend.datasets.imaging import read_photo
 from backend.datasets.models import Dataset, Image, Job, Membership, Role, Stage
-from backend.datasets.splits import split_for
+from backend.datasets.splits import split_take
 
 
 @transaction.atomic
@@ -205,27 +205,27 @@ def image_import(
         storage.put(display_key, photo.display)
     storage.put(thumbnail_key, photo.thumbnail)
     with transaction.atomic():
-        Dataset.objects.select_for_update().get(id=dataset.id)  # splits are dealt one by one
+        locked = Dataset.objects.select_for_update(no_key=True).get(id=dataset.id)  # splits are dealt one by one
+        existing = Image.objects.filter(dataset=dataset, content_hash=content_hash).first()
+        if existing is not None:  # another import was faster
+            return existing, False
         group_name = content_hash if group is None else group
-        image, is_new = Image.objects.get_or_create(
+        image = Image.objects.create(
             dataset=dataset,
             content_hash=content_hash,
-            defaults={
-                "file_name": PurePath(file_name.replace("\\", "/")).name[-255:],
-                "original_key": original_key,
-                "display_key": display_key,
-                "thumbnail_key": thumbnail_key,
-                "media_type": photo.media_type,
-                "width": photo.width,
-                "height": photo.height,
-                "byte_size": len(content),
-                "group": group_name,
-                "split": split_for(dataset.id, group_name),
-                "licence": licence,
-                "attribution": attribution,
-                "source": source,
-            },
+            file_name=PurePath(file_name.replace("\\", "/")).name[-255:],
+            original_key=original_key,
+            display_key=display_key,
+            thumbnail_key=thumbnail_key,
+            media_type=photo.media_type,
+            width=photo.width,
+            height=photo.height,
+            byte_size=len(content),
+            group=group_name,
+            split=split_take(locked, group_name),
+            licence=licence,
+            attribution=attribution,
+            source=source,
         )
-        if is_new:
-            event_record("image.imported", subject=image.id, dataset=dataset.id, by=by)
-    return image, is_new
+        event_record("image.imported", subject=image.id, dataset=dataset.id, by=by)
+    return image, True

@@ -4,9 +4,9 @@ Of every ten groups in the order of their arrival two are for the test, one is h
 first photos of a new dataset already give it something to decide by. Photos of one group always go together.
 """
 
-from uuid import UUID
+from django.db.models import F
 
-from backend.datasets.models import Image, Split
+from backend.datasets.models import Dataset, Image, Split
 
 #: By the rank of a group within its ten. The third photo is the first to test: two to learn from come before.
 PATTERN = (
@@ -23,13 +23,13 @@ PATTERN = (
 )
 
 
-def split_for(dataset_id: UUID, group: str) -> Split:
-    """That of the group's other photos, or the next one in the pattern.
+def split_take(dataset: Dataset, group: str) -> Split:
+    """For a new photo: that of the group's other photos, or the next one in the pattern, which is then taken.
 
-    The caller holds a lock on the dataset: two imports at once must not take the same place.
+    The caller has read the dataset under a lock that it holds: two imports at once must not take the same place.
     """
-    own = Image.objects.filter(dataset_id=dataset_id, group=group).values_list("split", flat=True).first()
+    own = Image.objects.filter(dataset=dataset, group=group).order_by("id").values_list("split", flat=True).first()
     if own is not None:
         return Split(own)
-    groups = Image.objects.filter(dataset_id=dataset_id).values("group").distinct().count()
-    return PATTERN[groups % len(PATTERN)]
+    Dataset.objects.filter(id=dataset.id).update(groups_dealt=F("groups_dealt") + 1)
+    return PATTERN[dataset.groups_dealt % len(PATTERN)]

@@ -15,11 +15,9 @@ from backend.checkpoints.selectors import checkpoint_get
 from backend.common.bytes import bytes_response
 from backend.datasets.api import person
 from backend.datasets.selectors import image_get
-from backend.inference.errors import EmbeddingFailed, EmbeddingNotReady
-from backend.inference.models import EmbeddingState, TextToken
+from backend.inference.models import TextToken
 from backend.inference.regions import WHOLE, region_of, written
-from backend.inference.selectors import embedding_of, seconds_expected
-from backend.inference.services import embedding_request, text_token_get
+from backend.inference.services import embedding_wanted, text_token_get
 
 
 class EmbeddingView(APIView):
@@ -39,13 +37,7 @@ class EmbeddingView(APIView):
         if checkpoint is None:
             raise Http404
         region = written(region_of(request.query_params.get("region", WHOLE), image))
-        embedding = embedding_of(image.id, encoder_hash, region)
-        if embedding is None or embedding.state == EmbeddingState.WAITING:
-            embedding_request(image=image, encoder_hash=encoder_hash, urgent=True, region=region)
-            seconds = seconds_expected(encoder_hash)
-            raise EmbeddingNotReady("The photo is being prepared.", expected_seconds=seconds)
-        if embedding.state == EmbeddingState.FAILED:
-            raise EmbeddingFailed(f"The model cannot read this photo: {embedding.error}")
+        embedding = embedding_wanted(image=image, encoder_hash=encoder_hash, region=region)
         return bytes_response(
             request,
             embedding.storage_key,

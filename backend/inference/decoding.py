@@ -21,10 +21,8 @@ from backend.checkpoints.models import Checkpoint
 from backend.common.errors import InvalidInput
 from backend.common.storage import get_storage, read
 from backend.datasets.models import Image
-from backend.inference.errors import DecodingFailed, DecodingTooSlow, EmbeddingFailed, EmbeddingNotReady
-from backend.inference.models import EmbeddingState
-from backend.inference.selectors import embedding_of, seconds_expected
-from backend.inference.services import embedding_request, text_token_get
+from backend.inference.errors import DecodingFailed, DecodingTooSlow
+from backend.inference.services import embedding_wanted, text_token_get
 from engine import api as engine
 from engine.errors import EngineError
 
@@ -59,7 +57,7 @@ def prompt_decode(
     Raises:
         InvalidInput: no prompts, more than one box or text, or `previous` is not logits of this checkpoint.
         EmbeddingNotReady, TextTokenNotReady: the page asks again.
-        EmbeddingFailed: the photo cannot be embedded; asking again is of no use.
+        EmbeddingFailed: the photo cannot be embedded; asking again is of no use, for some minutes.
         TextNotTaken, TextTokenFailed: see `text_token_get`.
         DecodingFailed: the model refuses the prompts, with the reason.
         DecodingTooSlow: no worker answered.
@@ -73,14 +71,7 @@ def prompt_decode(
         raise InvalidInput("A prompt is points, one box, one text, or several of these.")
     if previous is not None:
         _logits(previous, side=4 * checkpoint.embedding_shape[1])
-    embedding = embedding_of(image.id, checkpoint.encoder_hash)
-    if embedding is not None and embedding.state == EmbeddingState.FAILED:
-        raise EmbeddingFailed(f"The model cannot read this photo: {embedding.error}")
-    if embedding is None or embedding.state != EmbeddingState.READY:
-        embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
-        raise EmbeddingNotReady(
-            "The photo is being prepared.", expected_seconds=seconds_expected(checkpoint.encoder_hash)
-        )
+    embedding = embedding_wanted(image=image, encoder_hash=checkpoint.encoder_hash)
     request_id = str(uuid4())
     request = {
         "embedding": embedding.storage_key,

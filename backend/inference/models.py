@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from backend.common.models import Row
-from backend.datasets.models import Image
+from backend.datasets.models import Dataset, Image
 
 
 class EmbeddingState(models.TextChoices):
@@ -22,9 +22,12 @@ class Embedding(Row):
     state = models.CharField(max_length=8, choices=EmbeddingState.choices, default=EmbeddingState.WAITING)
     storage_key = models.CharField(max_length=255, blank=True)  # "" until ready
     seconds = models.FloatField(null=True)  # what making it took
+    # Begun and not brought to an end: the model refused the photo, or the worker died. Faults that may pass do not count.
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)  # why it failed, for people
-    asked_at = models.DateTimeField(null=True)  # last wake-up call; the sweeper repeats old ones
+    asked_at = models.DateTimeField(null=True)  # last wake-up call, or try; the sweeper repeats old ones
+    # The same for those who look at the photo: a call in the batch queue may wait for hours, and is nothing to wait for.
+    urgent_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -36,7 +39,19 @@ class Embedding(Row):
                 name="embedding_waiting",
                 condition=models.Q(state="waiting"),
             ),
+            models.Index(
+                fields=["encoder_hash", "-created_at"],
+                name="embedding_newest",
+                condition=models.Q(state="ready"),
+            ),
         ]
+
+
+class EmbeddingBacklog(Row):
+    """Photos of a dataset are still to be asked for, ahead of need; gone when none is without an embedding."""
+
+    dataset = models.OneToOneField(Dataset, models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField(null=True)  # last wake-up call; null: it was lost
 
 
 class TextState(models.TextChoices):

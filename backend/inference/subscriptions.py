@@ -1,6 +1,5 @@
 """What this app does when something happens elsewhere."""
 
-from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import subscribe
 from backend.common.models import Event
@@ -25,6 +24,5 @@ def ask_again(event: Event) -> None:
 def embed_again_for_another_encoder(event: Event) -> None:
     """The usual retraining keeps the encoder: then nothing is missing, and nothing is done."""
     dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
-    checkpoint = live_checkpoint(dataset.id) if dataset else None
-    if dataset is not None and checkpoint is not None:
-        embeddings_request(dataset=dataset, encoder_hash=checkpoint.encoder_hash)
+    if dataset is not None:
+        embeddings_request(dataset=dataset)

@@ -1,5 +1,7 @@
 """Work with the image encoder and the text encoder."""
 
+from uuid import UUID
+
 from celery import shared_task
 
 
@@ -8,6 +10,13 @@ def make_embedding(embedding_id: str) -> None:
     from backend.inference.services import embedding_make
 
     embedding_make(embedding_id=embedding_id)
+
+
+@shared_task
+def embed_ahead(dataset_id: str) -> None:
+    from backend.inference.services import embeddings_request_next
+
+    embeddings_request_next(dataset_id=UUID(dataset_id))
 
 
 @shared_task

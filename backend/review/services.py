@@ -142,7 +142,7 @@ def verdict_put(
     Raises:
         VerdictIdTaken: another answer was sent under this UUID before.
     """
-    mask = Mask.objects.select_for_update(of=("self",)).select_related("image").get(id=question.mask_id)
+    mask = _locked(question.mask_id)
     known = Verdict.objects.filter(id=verdict_id).first()
     if known is not None:
         return _same_again(known, question, by, answer), False
@@ -163,6 +163,11 @@ def verdict_put(
     event_record("verdict.given", subject=mask.id, dataset=mask.image.dataset_id, by=by)
     verdict.refresh_from_db()
     return verdict, True
+
+
+def _locked(mask_id: UUID) -> Mask:
+    """For whoever writes its state, and then its proposal. Not its key: who asks holds the proposal, and refers to the mask."""
+    return Mask.objects.select_for_update(no_key=True, of=("self",)).select_related("image").get(id=mask_id)
 
 
 def _same_again(known: Verdict, question: Question, by: User, answer: Answer) -> Verdict:
@@ -223,7 +228,7 @@ def proposals_settle(proposals: QuerySet[Proposal]) -> None:
     undecided = proposals.filter(Exists(answered), mask__state=MaskState.PROPOSED)
     for mask_id in list(undecided.values_list("mask_id", flat=True)):
         with transaction.atomic():
-            mask = Mask.objects.select_for_update(of=("self",)).select_related("image").get(id=mask_id)
+            mask = _locked(mask_id)
             if mask.state == MaskState.PROPOSED:
                 _settle(mask)
 
@@ -239,7 +244,7 @@ def verdict_decide(*, mask: Mask, by: User, answer: Answer, seconds: float | Non
     """
     if answer not in STATE_OF:
         raise VerdictUndecided("A reviewer's verdict decides: accept, fix, or not an object.")
-    Mask.objects.select_for_update().get(id=mask.id)
+    _locked(mask.id)
     verdict = Verdict.objects.create(mask=mask, by=by, answer=answer, seconds=seconds)
     Mask.objects.filter(id=mask.id).exclude(state=MaskState.REPLACED).update(state=STATE_OF[answer])
     Proposal.objects.filter(mask=mask).update(opinions_left=0)

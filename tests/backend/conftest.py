@@ -1,6 +1,8 @@
 """People by role, a dataset, photos in it."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,16 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import torch
+from celery.app.task import Task
 from django.contrib.auth.hashers import make_password
+from django.db import connection
+from django.db.models import QuerySet
 from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment
 from backend.checkpoints.models import Checkpoint
+from backend.common import waking
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.services import dataset_create, image_import, member_set
 from engine import masks as run_lengths
@@ -175,3 +181,50 @@ def live(dataset: Dataset) -> Checkpoint:
     from backend.checkpoints.services import deployment_ensure
 
     return deployment_ensure(dataset=dataset)
+
+
+def until_somebody_waits_for_a_row() -> None:
+    """Until another connection stands before what this one has locked."""
+    ends_at = time.monotonic() + 20
+    while time.monotonic() < ends_at:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+def plan_of(rows: QuerySet[Any] | str) -> str:
+    """How PostgreSQL reads them where it may not read a whole table."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            if not isinstance(rows, str):
+                return rows.explain()
+            cursor.execute(f"EXPLAIN {rows}")
+            return "\n".join(line for (line,) in cursor.fetchall())
+        finally:
+            cursor.execute("RESET enable_seqscan")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A wake-up call that a test has caught."""
+
+    task: str
+    about: str
+    queue: str | None
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """What workers are called for, in order; nobody hears it."""
+    caught: list[Call] = []
+
+    def catch(self: Task, args: Any = (), kwargs: Any = None, queue: str | None = None, **_: Any) -> None:
+        caught.append(Call(self.name.rpartition(".")[2], str(args[0]) if args else "", queue))
+
+    monkeypatch.setattr(waking, "_deaf_until", 0.0)
+    monkeypatch.setattr(Task, "apply_async", catch)
+    return caught

@@ -2,19 +2,27 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.annotation.selectors import complete_images
-from backend.annotation.services import assignment_next, assignments_expire
+from backend.annotation.services import (
+    assignment_next,
+    assignment_reopen,
+    assignment_submit,
+    assignments_expire,
+    mask_put,
+)
 from backend.autolabel.selectors import images_to_calibrate_on
 from backend.common.models import Event
 from backend.datasets.models import Role, Split
+from backend.inference.services import embeddings_request, embeddings_request_next
 from backend.training.selectors import complete_test_photos
-from tests.backend.conftest import mask_body, member
+from tests.backend.conftest import mask_body, member, until_somebody_waits_for_a_row
 
 
 def let_expire(assignment: Assignment) -> None:
@@ -235,3 +243,55 @@ def test_completeness_is_yes_or_no(annotator, photo, take, as_user):
     assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
     own.refresh_from_db()
     assert (own.state, own.complete) == (State.OPEN, None)
+
+
+def beside(work, **arguments):
+    """In another connection; hands back what is to be waited for."""
+
+    def run():
+        try:
+            return work(**arguments)
+        finally:
+            connection.close()
+
+    threads = ThreadPoolExecutor(1)
+    done = threads.submit(run)
+    threads.shutdown(wait=False)
+    return done
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_photo_that_is_opened_again_while_a_mask_of_it_is_saved_keeps_both(annotator, photo, take):
+    own = take(annotator)
+    with transaction.atomic():
+        mask, _ = mask_put(mask_id=uuid4(), author=annotator, body=mask_body(own))
+        opened = beside(assignment_reopen, image=photo, holder=annotator)
+        until_somebody_waits_for_a_row()
+    assert opened.result(20).id == own.id
+    assert Mask.objects.filter(id=mask.id).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_photo_that_is_opened_again_while_it_is_submitted_is_submitted_and_then_opened(annotator, photo, take):
+    own = take(annotator)
+    with transaction.atomic():
+        Assignment.objects.select_for_update().get(id=own.id)
+        opened = beside(assignment_reopen, image=photo, holder=annotator)
+        until_somebody_waits_for_a_row()
+        assignment_submit(assignment_id=own.id, holder=annotator, mask_ids=set())
+    again = opened.result(20)
+    assert (again.id != own.id, again.state) == (True, State.OPEN)
+    own.refresh_from_db()
+    assert own.state == State.SUBMITTED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_photo_that_is_handed_out_while_its_embedding_is_asked_for_ahead_of_need_is_handed_out(
+    annotator, photo, live, dataset
+):
+    embeddings_request(dataset=dataset)
+    with transaction.atomic():
+        assert embeddings_request_next(dataset_id=dataset.id) == 1
+        handed_out = beside(assignment_next, dataset=dataset, holder=annotator, besides=set())
+        until_somebody_waits_for_a_row()
+    assert handed_out.result(20).assignment.image_id == photo.id

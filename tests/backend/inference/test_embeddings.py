@@ -1,16 +1,33 @@
 """Embeddings: once per photo and encoder."""
 
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import numpy as np
 import pytest
+from django.db import connection
+from django.db.models.functions import Now
 
 from backend.common.models import Event
 from backend.common.storage import get_storage, read
 from backend.datasets.imaging import read_pixels
 from backend.inference import services
+from backend.inference.errors import EmbeddingFailed
 from backend.inference.models import Embedding, EmbeddingState
-from backend.inference.selectors import embedding_of
-from backend.inference.services import embedding_make, embedding_request, embeddings_request
+from backend.inference.selectors import embedding_of, seconds_expected
+from backend.inference.services import (
+    ASK_AGAIN_AFTER,
+    MAX_ATTEMPTS,
+    PAUSES_SECONDS,
+    URGENT_ASK_AGAIN_AFTER,
+    embedding_make,
+    embedding_ready,
+    embedding_request,
+)
 from engine import api as engine
+from engine.errors import PromptInvalid
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,9 +60,6 @@ def test_a_second_delivery_makes_nothing_new(photo, live):
 
 
 def test_a_photo_that_the_model_cannot_read_fails_with_the_reason(add_photo, live, admin, as_user, monkeypatch):
-    from backend.inference import services
-    from engine.errors import PromptInvalid
-
     def broken(*_, **__):
         raise PromptInvalid("nothing to see")
 
@@ -106,11 +120,6 @@ def test_people_who_look_at_nearly_the_same_place_share_a_region_and_nobody_take
     assert replies[0]["ETag"] != replies[1]["ETag"]
 
 
-def test_a_photo_of_which_only_a_region_is_embedded_is_still_embedded_ahead_of_need(large, live, dataset):
-    Embedding.objects.create(image=large, encoder_hash=live.encoder_hash, region="96,48,192,144")
-    assert embeddings_request(dataset=dataset, encoder_hash=live.encoder_hash) == 1
-
-
 def test_nearly_all_of_a_photo_is_the_photo(large, live, admin, as_user):
     as_user(admin).get(path_of(large, live), {"region": "5,5,390,290"})
     assert Embedding.objects.get().region == ""
@@ -137,3 +146,160 @@ def test_a_photo_has_only_so_many_regions(large, live, admin, as_user, monkeypat
 def test_a_stranger_gets_no_region(large, live, stranger, as_user):
     assert as_user(stranger).get(path_of(large, live), {"region": "0,0,64,64"}).status_code == 404
     assert not Embedding.objects.exists()
+
+
+SEEDS = itertools.count(1000)
+
+
+def break_the_engine(monkeypatch, error):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(services.engine, "embed_image", broken)
+
+
+@pytest.fixture
+def waiting(add_photo, live):
+    """The row of a photo of no other test: what is stored is found again."""
+    return embedding_request(image=add_photo(next(SEEDS)), encoder_hash=live.encoder_hash, urgent=False)
+
+
+def queues_of(calls):
+    return [call.queue for call in calls if call.task == "make_embedding"]
+
+
+def test_pages_that_ask_four_times_a_second_call_one_worker_once(photo, live, admin, as_user, calls):
+    def poll(_):
+        try:
+            return as_user(admin).get(path_of(photo, live)).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(poll, range(16))) == {202}
+    assert queues_of(calls) == ["interactive"]
+    Embedding.objects.update(urgent_at=Now() - URGENT_ASK_AGAIN_AFTER)  # the call is lost, it seems
+    assert (poll(0), poll(0)) == (202, 202)
+    assert queues_of(calls) == ["interactive"] * 2
+
+
+def test_a_call_in_the_batch_queue_is_nothing_that_a_page_waits_for(photo, live, admin, as_user, calls):
+    embedding_request(image=photo, encoder_hash=live.encoder_hash, urgent=False)
+    as_user(admin).get(path_of(photo, live))
+    assert queues_of(calls) == ["batch", "interactive"]
+
+
+@pytest.mark.parametrize("fault", [OSError("no space left"), MemoryError(), RuntimeError("the card is busy")])
+def test_a_fault_that_may_pass_is_no_mark_against_the_photo(waiting, live, admin, as_user, monkeypatch, calls, fault):
+    with monkeypatch.context() as for_a_while:
+        break_the_engine(for_a_while, fault)
+        for _ in range(MAX_ATTEMPTS + 1):
+            embedding_make(embedding_id=waiting.id)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.attempts, waiting.error) == ("waiting", 0, str(fault) or "MemoryError")
+    path = path_of(waiting.image, live)
+    assert as_user(admin).get(path).status_code == 202
+    assert queues_of(calls) == [], "it would fail again"
+    Embedding.objects.update(urgent_at=Now() - URGENT_ASK_AGAIN_AFTER)
+    assert as_user(admin).get(path).status_code == 202
+    assert queues_of(calls) == ["interactive"]
+    embedding_make(embedding_id=waiting.id)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.attempts, waiting.error) == ("ready", 0, "")
+
+
+def test_where_the_storage_is_away_the_photo_waits_for_it(waiting, monkeypatch):
+    with monkeypatch.context() as away:
+        away.setattr(services, "get_storage", lambda: 1 / 0)
+        for _ in range(MAX_ATTEMPTS + 1):
+            embedding_make(embedding_id=waiting.id)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.attempts) == ("waiting", 0)
+
+
+def test_a_photo_that_takes_its_worker_along_is_not_tried_without_end(waiting, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    with monkeypatch.context() as deadly:
+        break_the_engine(deadly, Killed())
+        for _ in range(MAX_ATTEMPTS):
+            with pytest.raises(Killed):
+                embedding_make(embedding_id=waiting.id)
+        embedding_make(embedding_id=waiting.id)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.error) == ("failed", "The worker died each time with this photo.")
+
+
+def test_one_that_is_made_in_the_end_begins_anew_when_it_is_made_again(waiting):
+    Embedding.objects.update(attempts=MAX_ATTEMPTS - 1, error="the model was away")
+    embedding_make(embedding_id=waiting.id)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.attempts, waiting.error) == ("ready", 0, "")
+
+
+@pytest.mark.parametrize("fault", [PromptInvalid("too late"), OSError("too late")])
+def test_a_late_duplicate_that_fails_leaves_what_was_made(waiting, monkeypatch, fault):
+    Embedding.objects.update(attempts=MAX_ATTEMPTS - 2)
+    as_it_is = engine.embed_image
+
+    def late(*_, **__):
+        monkeypatch.setattr(services.engine, "embed_image", as_it_is)
+        embedding_make(embedding_id=waiting.id)  # the other delivery
+        raise fault
+
+    monkeypatch.setattr(services.engine, "embed_image", late)
+    embedding_make(embedding_id=waiting.id)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.attempts, waiting.error) == ("ready", 0, "")
+
+
+def test_a_photo_that_failed_some_minutes_ago_is_tried_again_when_somebody_wants_it(
+    waiting, live, admin, as_user, monkeypatch
+):
+    with monkeypatch.context() as for_a_while:
+        break_the_engine(for_a_while, PromptInvalid("nothing to see"))
+        for _ in range(MAX_ATTEMPTS):
+            embedding_make(embedding_id=waiting.id)
+    path = path_of(waiting.image, live)
+    assert as_user(admin).get(path).status_code == 409
+    with pytest.raises(EmbeddingFailed, match="nothing to see"):
+        embedding_ready(image=waiting.image, encoder_hash=live.encoder_hash)
+    Embedding.objects.update(asked_at=Now() - ASK_AGAIN_AFTER - timedelta(seconds=1))
+    assert as_user(admin).get(path).status_code == 202
+    waiting.refresh_from_db()
+    assert (waiting.attempts, waiting.error) == (0, "")
+    Embedding.objects.update(state=EmbeddingState.FAILED, asked_at=Now() - ASK_AGAIN_AFTER - timedelta(seconds=1))
+    made = embedding_ready(image=waiting.image, encoder_hash=live.encoder_hash)
+    assert made.state == EmbeddingState.READY
+
+
+def test_a_worker_that_makes_one_on_the_spot_pauses_after_a_fault_and_goes_on_when_it_has_passed(
+    waiting, live, monkeypatch
+):
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with monkeypatch.context() as for_a_while:
+        break_the_engine(for_a_while, OSError("the storage is away"))
+        with pytest.raises(EmbeddingFailed, match="the storage is away"):
+            embedding_ready(image=waiting.image, encoder_hash=live.encoder_hash)
+    assert [pause for pause in pauses if pause] == list(PAUSES_SECONDS)
+    waiting.refresh_from_db()
+    assert waiting.state == EmbeddingState.WAITING
+    assert embedding_ready(image=waiting.image, encoder_hash=live.encoder_hash).state == EmbeddingState.READY
+
+
+def test_how_long_one_takes_is_what_the_newest_took(photo):
+    rows = [
+        Embedding(
+            image=photo,
+            encoder_hash="e",
+            region=f"0,0,{number},{number}",
+            state=EmbeddingState.READY,
+            seconds=2 if number < 100 else 1000,
+            created_at=Now() - timedelta(minutes=number),
+        )
+        for number in range(150)
+    ]
+    Embedding.objects.bulk_create(rows)
+    assert seconds_expected("e") == 2

@@ -6,15 +6,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState
 from backend.autolabel.models import Proposal, ReviewRules
 from backend.datasets.models import Dataset, Image, Role
-from backend.review.models import Question, Verdict
-from tests.backend.conftest import mask_body, member, person
+from backend.review.models import Answer, Question, QuestionKind, QuestionState, Verdict
+from backend.review.services import questions_next, verdict_decide, verdict_put
+from tests.backend.conftest import mask_body, member, person, until_somebody_waits_for_a_row
 
 AsUser = Callable[[User], APIClient]
 Propose = Callable[..., list[Mask]]
@@ -405,3 +407,35 @@ def test_bad_input_is_refused_and_strangers_learn_nothing(
     assert reply.status_code == 200
     assert reply.json()["precision"] == 0.9
     assert not Verdict.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("decides", [True, False])
+def test_somebody_is_asked_about_a_mask_in_the_moment_of_a_verdict_on_it_and_both_are_kept(
+    photo: Image, propose: Propose, dataset: Dataset, annotator: User, reviewer: User, decides: bool
+) -> None:
+    (mask,) = propose(photo)
+    late = Question.objects.create(
+        mask=mask, holder=reviewer, kind=QuestionKind.PROPOSAL, state=QuestionState.EXPIRED, expires_at=Now()
+    )
+    said: dict[str, Any] = {"by": reviewer, "answer": Answer.ACCEPT, "seconds": 1.0}
+
+    def judge() -> None:
+        try:
+            if decides:
+                verdict_decide(mask=mask, **said)
+            else:
+                verdict_put(verdict_id=uuid4(), question=late, **said)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            dataset.refresh_from_db()
+            (asked,) = questions_next(dataset=dataset, holder=annotator, count=1, besides=set()).questions
+            judged = threads.submit(judge)
+            until_somebody_waits_for_a_row()
+        judged.result(20)
+    assert Question.objects.filter(id=asked.id).exists()
+    mask.refresh_from_db()
+    assert (mask.state, Verdict.objects.count()) == (MaskState.ACTIVE, 1)
