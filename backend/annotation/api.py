@@ -36,6 +36,7 @@ from backend.annotation.services import (
 from backend.checkpoints.api import CheckpointBrief
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
+from backend.common.costly import costly
 from backend.common.errors import InvalidInput
 from backend.datasets.api import ImageBrief, person
 from backend.datasets.models import Dataset, Image, Job, Role, Stage
@@ -53,6 +54,7 @@ class CountsJson(serializers.Serializer):
     open_assignments = serializers.IntegerField()
     test_images_annotated = serializers.IntegerField()
     test_masks = serializers.IntegerField()
+    fresh_in_seconds = serializers.IntegerField(help_text="0: counted now; else it is worth while to ask again then")
 
 
 class DatasetJson(serializers.ModelSerializer):
@@ -92,7 +94,8 @@ class DatasetJson(serializers.ModelSerializer):
 
     @extend_schema_field(CountsJson)
     def get_counts(self, dataset: Dataset) -> dict[str, int]:
-        return counts_of(dataset)
+        counts, seconds = costly(f"counts:{dataset.id}", lambda: counts_of(dataset))
+        return {**counts, "fresh_in_seconds": seconds}
 
     @extend_schema_field(CheckpointBrief(allow_null=True))
     def get_live_checkpoint(self, dataset: Dataset) -> dict[str, Any] | None:
@@ -103,6 +106,15 @@ class DatasetJson(serializers.ModelSerializer):
 def datasets_told(user: User, datasets: Any, *, many: bool = False) -> Any:
     """One, or many, as a person sees them. What the person is in them is asked for once."""
     return DatasetJson(datasets, many=many, context={"user": user, "memberships": memberships_of(user)}).data
+
+
+class DatasetBrief(serializers.ModelSerializer):
+    """What is shown beside a photo in work. Nothing is counted for it."""
+
+    class Meta:
+        model = Dataset
+        fields = ["id", "name", "guidelines"]
+        read_only_fields = fields
 
 
 class ImageJson(ImageBrief):
@@ -265,6 +277,12 @@ class DatasetView(APIView):
         form.is_valid(raise_exception=True)
         dataset = dataset_update(dataset_id=dataset.id, by=person(request), **form.validated_data)
         return Response(datasets_told(person(request), dataset))
+
+
+class DatasetBriefView(APIView):
+    @extend_schema(operation_id="datasets_brief", responses=DatasetBrief)
+    def get(self, request: Request, dataset_id: UUID) -> Response:
+        return Response(DatasetBrief(dataset_get(user=person(request), dataset_id=dataset_id)).data)
 
 
 class ImageMasksView(APIView):

@@ -5,6 +5,7 @@ from backend.annotation import api, gallery_api, imports_api
 urlpatterns = [
     path("datasets/", api.DatasetsView.as_view()),
     path("datasets/<uuid:dataset_id>/", api.DatasetView.as_view()),
+    path("datasets/<uuid:dataset_id>/brief/", api.DatasetBriefView.as_view()),
     path("datasets/<uuid:dataset_id>/images/", gallery_api.ImagesView.as_view()),
     path("datasets/<uuid:dataset_id>/skips/", gallery_api.SkipsView.as_view()),
     path("datasets/<uuid:dataset_id>/assignments/", api.NextAssignmentView.as_view()),

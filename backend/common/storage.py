@@ -7,6 +7,7 @@ s3://bucket/prefix              any S3, by S3_ENDPOINT_URL; credentials as boto3
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -20,6 +21,7 @@ CHUNK_BYTES = 1 << 20
 UNFINISHED = ".unfinished"  # a folder's own: what is being written, until it gets its name
 UNFINISHED_KEPT_SECONDS = 3600
 KEPT = "checkpoints/"  # fetched once to each machine
+KEPT_UNUSED_SECONDS = 7 * 24 * 3600  # there; after that they are fetched again by whoever wants them
 
 
 class Missing(Exception):
@@ -187,14 +189,26 @@ class S3Storage:
         self._download(key, path)
 
     def _kept(self, key: str) -> Path:
-        """Weights are asked for with every photo, and the engine knows those it has loaded by their path."""
+        """Weights are asked for with every photo, and the engine knows those it has loaded by path and time of writing."""
         path = Path(settings.WORK_FOLDER) / key
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-            self._download(key, unfinished)
-            os.replace(unfinished, path)
+        with suppress(FileNotFoundError):
+            os.utime(
+                path, ns=(time.time_ns(), path.stat().st_mtime_ns)
+            )  # used now; many disks do not note it themselves
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        self._download(key, unfinished)
+        os.replace(unfinished, path)
+        self._drop_unused(path.parent)
         return path
+
+    def _drop_unused(self, folder: Path) -> None:
+        """Room for one more. What serves a dataset is used again and again; what a dead process left unfinished goes, too."""
+        for file in folder.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - file.stat().st_atime > KEPT_UNUSED_SECONDS:
+                    file.unlink()
 
     def _download(self, key: str, path: Path) -> None:
         with self.open(key) as source, open(path, "wb") as file:

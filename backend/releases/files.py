@@ -114,10 +114,11 @@ def _point_of(mask: MaskRow, photo: PhotoRow) -> tuple[float, float]:
         if prompt.get("kind") == "point" and prompt.get("label") == 1:
             x, y = prompt["at"]
             return float(x), float(y)
-    inside = run_lengths.decode({"size": [photo.height, photo.width], "counts": mask.counts})
-    padded = np.pad(inside.astype(np.uint8), 1)
-    y, x = np.unravel_index(int(cv2.distanceTransform(padded, cv2.DIST_L2, 5).argmax()), padded.shape)
-    return float(x) - 0.5, float(y) - 0.5
+    # All that is outside its box is background, as the frame around it is: the distances are those in the whole photo.
+    inside = run_lengths.decode_box({"size": [photo.height, photo.width], "counts": mask.counts}, mask.box)
+    framed = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    y, x = np.unravel_index(int(cv2.distanceTransform(framed, cv2.DIST_L2, 5).argmax()), framed.shape)
+    return mask.box[0] + float(x) - 0.5, mask.box[1] + float(y) - 0.5
 
 
 def as_jpeg(content: bytes, media_type: str) -> bytes:

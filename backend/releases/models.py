@@ -54,7 +54,11 @@ class Release(Row):
     progress = models.FloatField(default=0)  # 0..1
     files = models.JSONField(default=list)  # [{"name", "storage_key", "bytes", "sha256"}]
     error = models.TextField(blank=True)
-    asked_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)  # last wake-up call
+    attempts = models.PositiveSmallIntegerField(default=0)  # to write it
+    # Whoever writes it says so; silence means that the worker died.
+    worker = models.UUIDField(null=True)
+    heard_at = models.DateTimeField(null=True)  # by the database's clock
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

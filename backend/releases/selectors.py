@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
@@ -32,7 +32,8 @@ def masks_in(frozen_set: FrozenSet) -> QuerySet[Mask]:
 
 def images_in(frozen_set: FrozenSet) -> QuerySet[Image]:
     """In the order of their arrival, which never changes."""
-    return Image.objects.filter(masks__in=masks_in(frozen_set)).distinct().order_by("created_at", "id")
+    own = masks_in(frozen_set).filter(image=OuterRef("pk"))
+    return Image.objects.filter(Exists(own)).order_by("created_at", "id")
 
 
 def complete_in(frozen_set: FrozenSet) -> set[UUID]:

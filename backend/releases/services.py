@@ -1,56 +1,74 @@
 """Freezing masks, and writing them out."""
 
 import hashlib
+import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState
 from backend.annotation.selectors import complete_images
 from backend.common.events import event_record
-from backend.common.storage import get_storage, read
+from backend.common.storage import Missing, get_storage, read
 from backend.common.stream import publish
+from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset
 from backend.releases.errors import NothingToRelease
 from backend.releases.files import Counted, datasheet, sha256_of, write_coco, write_sa1b
 from backend.releases.models import Format, FrozenMask, FrozenSet, Release, ReleaseState
 from backend.releases.selectors import complete_in, photos_with_masks
 
-STALE_AFTER = timedelta(minutes=10)
+logger = logging.getLogger(__name__)
+
+#: Whoever writes a release says so every few seconds, but not while one file is uploaded.
+SILENT_AFTER = timedelta(minutes=10)
+MAX_ATTEMPTS = 3
+TOLD_EVERY_SECONDS = 2.0
 FOLDER = "release-"  # in the work folder; then the id
 
 
 @transaction.atomic
 def frozen_set_make(*, dataset: Dataset, purpose: str, masks: QuerySet[Mask]) -> FrozenSet:
-    """Remember exactly these masks, for ever."""
-    rows = list(masks.order_by("id").values_list("id", "image_id"))
-    digest = hashlib.sha256("\n".join(str(mask_id) for mask_id, _ in rows).encode()).hexdigest()
-    frozen = FrozenSet.objects.create(
-        dataset=dataset,
-        purpose=purpose,
-        digest=digest,
-        mask_count=len(rows),
-        image_count=len({image_id for _, image_id in rows}),
-    )
-    FrozenMask.objects.bulk_create(
-        [FrozenMask(frozen_set=frozen, mask_id=mask_id) for mask_id, _ in rows], batch_size=5000
-    )
+    """Remember exactly these masks, for ever. There may be millions: they are listed by the database, and read one by one."""
+    frozen = FrozenSet.objects.create(dataset=dataset, purpose=purpose, digest="", mask_count=0, image_count=0)
+    _insert(FrozenMask, "frozen_set_id", frozen, "mask_id", masks)
     # Of what was frozen, not of `masks` read again: meanwhile somebody may have drawn another.
-    members = frozen.members.values("mask_id")
-    left_out = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE).exclude(id__in=members)
+    mask_ids = frozen.members.order_by("mask_id").values_list("mask_id", flat=True)
+    digest = hashlib.sha256()
+    for number, mask_id in enumerate(mask_ids.iterator(chunk_size=2000)):
+        digest.update(f"\n{mask_id}".encode() if number else str(mask_id).encode())
+        frozen.mask_count = number + 1
+    frozen.digest = digest.hexdigest()
+    frozen.image_count = frozen.members.aggregate(images=Count("mask__image", distinct=True))["images"]
+    frozen.save(update_fields=["digest", "mask_count", "image_count"])
+    frozen_too = frozen.members.filter(mask=OuterRef("pk"))
+    left_out = Mask.objects.filter(~Exists(frozen_too), image=OuterRef("pk"), state=MaskState.ACTIVE)
     whole = complete_images(dataset).filter(~Exists(left_out), id__in=frozen.members.values("mask__image_id"))
-    frozen.complete_images.set(whole)
+    _insert(FrozenSet.complete_images.through, "frozenset_id", frozen, "image_id", whole)
     return frozen
+
+
+def _insert(model: type[Model], own: str, frozen: FrozenSet, other: str, rows: QuerySet[Any]) -> None:
+    """One row with the set's id and another's for each of these; Django knows no INSERT ... SELECT.
+
+    Args:
+        own, other: the columns that hold the two ids.
+    """
+    chosen, parameters = rows.order_by().values("id").query.sql_with_params()
+    insert = f'INSERT INTO "{model._meta.db_table}" ("{own}", "{other}") SELECT %s, chosen.id FROM ({chosen}) AS chosen'
+    with connection.cursor() as cursor:
+        cursor.execute(insert, [frozen.id, *parameters])
 
 
 @transaction.atomic
@@ -65,11 +83,13 @@ def release_request(*, dataset: Dataset, by: User, format_name: str, options: di
     masks = Mask.objects.filter(image__dataset=dataset, state=MaskState.ACTIVE)
     if not masks.exists():
         raise NothingToRelease("There are no masks yet.")
-    Dataset.objects.select_for_update().get(id=dataset.id)
+    frozen = frozen_set_make(dataset=dataset, purpose="release", masks=masks)
+    # For the number alone, and after what may take minutes. Not against those who add photos to the dataset meanwhile.
+    Dataset.objects.select_for_update(no_key=True).get(id=dataset.id)
     last = Release.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
     release = Release.objects.create(
         dataset=dataset,
-        frozen_set=frozen_set_make(dataset=dataset, purpose="release", masks=masks),
+        frozen_set=frozen,
         requested_by=by,
         number=last + 1,
         format=format_name,
@@ -83,27 +103,79 @@ def release_request(*, dataset: Dataset, by: User, format_name: str, options: di
 
 
 def release_write(*, release_id: UUID | str) -> None:
-    """Write a release's files. Doing it twice leaves what doing it once leaves: the bytes are the same."""
+    """Write a release's files, once for all who are sent for: whoever does not get the claim leaves.
+
+    A worker that died leaves it to the next one, until so many have died that the release is the reason.
+    """
+    _folders_sweep()
+    claimed = {"worker": uuid4(), "heard_at": Now(), "attempts": F("attempts") + 1, "state": ReleaseState.WRITING}
+    if not _unfinished().filter(_is_free(), id=release_id).update(**claimed):
+        return  # written, given up, or in somebody's hands
     release = Release.objects.select_related("frozen_set", "dataset").get(id=release_id)
-    if release.state in (ReleaseState.READY, ReleaseState.FAILED):
+    if release.attempts > MAX_ATTEMPTS:
+        _fail(release, f"It was begun {MAX_ATTEMPTS} times, and each time its worker died.")
         return
-    Release.objects.filter(id=release.id).update(state=ReleaseState.WRITING, asked_at=Now())
-    settings.WORK_FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.WORK_FOLDER, prefix=f"{FOLDER}{release.id}-") as name:
-        files = _write_files(release, Path(name))
+    try:
+        settings.WORK_FOLDER.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=settings.WORK_FOLDER, prefix=f"{FOLDER}{release.id}-") as name:
+            files = _write_files(release, Path(name))
+    except _NotOurs:
+        return
+    except DATABASE_AWAY:
+        raise  # the database says whose it is, once it is back
+    except Missing as error:
+        _fail(release, f"A stored file is gone: {error}.")
+        return
+    except OSError as error:
+        _fail(release, f"It could not be written: {error.strerror or error}.")
+        return
+    except Exception as error:  # whatever it is: unsaid, it would look as if the worker had died
+        logger.exception("release %s", release.id)
+        _fail(release, f"It could not be written: {error or type(error).__name__}.")
+        return
     with transaction.atomic():
-        unfinished = Release.objects.filter(id=release.id).exclude(state=ReleaseState.READY)
-        if unfinished.update(state=ReleaseState.READY, progress=1, files=files, finished_at=Now()):
+        if _own(release).update(state=ReleaseState.READY, progress=1, files=files, finished_at=Now()):
             event_record("release.ready", subject=release.id, dataset=release.dataset_id, number=release.number)
 
 
+class _NotOurs(Exception):
+    """This worker was silent for so long that another one has the release: nothing of it is ours to say."""
+
+
+def _unfinished() -> QuerySet[Release]:
+    return Release.objects.filter(state__in=(ReleaseState.WAITING, ReleaseState.WRITING))
+
+
+def _is_free() -> Q:
+    """Nobody works on it, or who did was not heard of since."""
+    return Q(heard_at__isnull=True) | Q(heard_at__lt=Now() - SILENT_AFTER)
+
+
+def _own(release: Release) -> QuerySet[Release]:
+    """The release's row, as long as it is this worker's."""
+    return _unfinished().filter(id=release.id, worker=release.worker)
+
+
+def _heartbeat(release: Release, **changes: Any) -> None:
+    """Raises _NotOurs."""
+    if not _own(release).update(heard_at=Now(), **changes):
+        raise _NotOurs
+
+
+@transaction.atomic
+def _fail(release: Release, reason: str) -> None:
+    if _own(release).update(state=ReleaseState.FAILED, error=reason, finished_at=Now()):
+        event_record("release.failed", subject=release.id, dataset=release.dataset_id, reason=reason)
+
+
 def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
-    frozen = release.frozen_set
+    frozen, told_at = release.frozen_set, 0.0
 
     def tell(photos: int) -> None:
-        if photos % 20 == 0 or photos == frozen.image_count:
-            progress = photos / max(1, frozen.image_count) * 0.95
-            Release.objects.filter(id=release.id).update(progress=progress, asked_at=Now())
+        nonlocal told_at
+        if time.monotonic() - told_at > TOLD_EVERY_SECONDS or photos == frozen.image_count:
+            told_at = time.monotonic()
+            _heartbeat(release, progress=photos / max(1, frozen.image_count) * 0.95)
             publish("release.changed", subject=release.id, dataset=release.dataset_id)
 
     write: Callable[..., tuple[list[Path], Counted]] = write_sa1b if release.format == Format.SA1B else write_coco
@@ -129,32 +201,27 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
     for path in paths:
         key = f"releases/{sums[path.name]}/{path.name}"  # by content: served again byte for byte
         get_storage().put(key, path)
-        Release.objects.filter(id=release.id).update(asked_at=Now())  # still at it: uploading takes its time
+        _heartbeat(release)  # uploading takes its time
         files.append({"name": path.name, "storage_key": key, "bytes": path.stat().st_size, "sha256": sums[path.name]})
     return files
-
-
-def release_fail(*, release_id: UUID | str, reason: str) -> None:
-    with transaction.atomic():
-        release = Release.objects.get(id=release_id)
-        unfinished = Release.objects.filter(id=release_id, state__in=(ReleaseState.WAITING, ReleaseState.WRITING))
-        if not unfinished.update(state=ReleaseState.FAILED, error=reason, finished_at=Now()):
-            return  # another delivery was faster, and its files stand
-        event_record("release.failed", subject=release.id, dataset=release.dataset_id, reason=reason)
 
 
 def releases_sweep() -> None:
     """Wake releases whose wake-up call was lost, or whose worker died."""
     from backend.releases.tasks import write_release
 
-    waiting = Release.objects.filter(Q(state=ReleaseState.WAITING) | Q(state=ReleaseState.WRITING))
-    for release_id, dataset_id in waiting.filter(asked_at__lt=Now() - STALE_AFTER).values_list("id", "dataset"):
+    left = _unfinished().filter(_is_free(), asked_at__lt=Now() - SILENT_AFTER)
+    for release_id, dataset_id in left.values_list("id", "dataset"):
         with transaction.atomic():
             Release.objects.filter(id=release_id).update(asked_at=Now())
             event_record("release.asked_again", subject=release_id, dataset=dataset_id)
             write_release.delay_on_commit(str(release_id))
-    # What was half written when a worker died.
+    _folders_sweep()
+
+
+def _folders_sweep() -> None:
+    """Remove what workers left half written on this machine that died. Each looks after its own: nobody else can see it."""
     for folder in settings.WORK_FOLDER.glob(f"{FOLDER}*-*-*-*-*"):
-        over = Release.objects.filter(id=folder.name.removeprefix(FOLDER)[:36], finished_at__lt=Now() - STALE_AFTER)
-        if over.exists():
+        release = Release.objects.filter(id=folder.name.removeprefix(FOLDER)[:36])
+        if release.filter(finished_at__lt=Now() - SILENT_AFTER).exists() or not release.exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -234,6 +234,8 @@ def runs_left(kind: Kind[Run]) -> list[UUID]:
 def folders_sweep(kind: Kind[Run], *, rescue: Callable[[Run], None] = lambda run: None) -> None:
     """Remove what workers left behind that died in a run which is over, or whose dataset was deleted meanwhile.
 
+    What lies on another machine is not seen from here: a training worker looks after its own before each run.
+
     Args:
         rescue: called before, with the run. Where it cannot store what there is to keep, the folder stays for the next time.
     """

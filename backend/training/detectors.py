@@ -85,6 +85,7 @@ def detector_run_cancel(*, run: DetectorRun, by: User) -> None:
 
 def detector_run_work(*, run_id: UUID | str) -> None:
     """Train one, or begin again where a worker died: it takes minutes. Whoever does not get the claim leaves."""
+    folders_sweep(DETECTORS)
     claim = claim_take(DETECTORS, run_id)
     if claim is None:
         return

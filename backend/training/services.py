@@ -75,6 +75,7 @@ def training_run_cancel(*, run: TrainingRun, by: User) -> None:
 
 def training_run_work(*, run_id: UUID | str) -> None:
     """Do a run, or go on with one whose worker died. Whoever does not get the claim leaves."""
+    _folders_sweep()
     claim = claim_take(TRAINING, run_id)
     if claim is None:
         return
@@ -91,6 +92,10 @@ def training_runs_sweep() -> None:
 
     for run_id in runs_left(TRAINING):
         work_on_training_run.delay(str(run_id))
+    _folders_sweep()
+
+
+def _folders_sweep() -> None:
     folders_sweep(TRAINING, rescue=lambda run: keep_the_best_so_far(run, TRAINING.folder_of(run.id)))
 
 

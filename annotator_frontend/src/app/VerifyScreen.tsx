@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useCallback } from 'react'
 import { useLocation, useNavigate, useParams } from 'react-router'
-import { useDataset } from '@/features/datasets/queries'
+import { useDatasetBrief } from '@/features/datasets/queries'
 import { VerifyPage } from '@/features/review/VerifyPage'
 import type { Schemas } from '@/shared/api/client'
 import { tellError } from '@/shared/ui/notify'
@@ -11,7 +11,7 @@ export function VerifyScreen({ user }: { user: Schemas['UserJson'] }) {
   const navigate = useNavigate()
   const queries = useQueryClient()
   const cameFrom = (useLocation().state as { from?: string } | null)?.from
-  const { data: dataset } = useDataset(id)
+  const { data: dataset } = useDatasetBrief(id)
   const back = useCallback(() => {
     void queries.invalidateQueries({ queryKey: ['dataset', id] })
     void navigate(cameFrom ?? `/datasets/${id}/loop`)

@@ -2,7 +2,7 @@ import { Button, Stack, Text, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { useLocation, useNavigate, useParams, useSearchParams } from 'react-router'
-import { useDataset } from '@/features/datasets/queries'
+import { useDatasetBrief } from '@/features/datasets/queries'
 import { type Assignment, type Job, type Reason, useQueue } from '@/features/queue/useQueue'
 import { DraftKeeper, draftsOf } from '@/features/workspace/saving/drafts'
 import { outboxOf } from '@/features/workspace/saving/server'
@@ -32,7 +32,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
   const { state } = useLocation()
   const cameFrom = (state as { from?: string } | null)?.from
   const queries = useQueryClient()
-  const { data: dataset } = useDataset(id)
+  const { data: dataset } = useDatasetBrief(id)
   const outbox = outboxOf(user.id)
   const [drafts] = useState(() => new DraftKeeper(draftsOf(user.id), () => outbox.journalled()))
   const [isResumed, setResumed] = useState(false)

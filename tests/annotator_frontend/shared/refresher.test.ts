@@ -38,6 +38,18 @@ test('many changes in a row ask once, for what they are about', async () => {
   expect([releases(), members()]).toEqual([2, 1])
 })
 
+test('what the workspace shows of a dataset is not asked for again with every mask', async () => {
+  const brief = watch('brief', async () => 1)
+  const photos = watch('photos', async () => 1)
+  await vi.advanceTimersByTimeAsync(10)
+  refresher.note(change('mask.created'))
+  await vi.advanceTimersByTimeAsync(5000)
+  expect([brief(), photos()]).toEqual([1, 2])
+  refresher.note(change('dataset.updated'))
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(brief()).toBe(2)
+})
+
 test('a change is asked about within seconds, though there is always a question on its way', async () => {
   const endless = watch('photos', () => new Promise(() => {}))
   const releases = watch('releases', async () => 1)

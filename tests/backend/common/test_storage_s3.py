@@ -1,12 +1,14 @@
 """The same storage, on S3: against moto's server, through boto3 and HTTP."""
 
+import os
+import time
 from collections.abc import Iterator
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from backend.common.storage import Missing, S3Storage
+from backend.common.storage import KEPT_UNUSED_SECONDS, Missing, S3Storage
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +93,24 @@ def test_weights_are_fetched_once_to_each_machine(s3, settings, tmp_path):
         assert first.read_bytes() == b"weights"
     assert first.exists()
     assert [p.name for p in first.parent.iterdir()] == ["abc.safetensors"]
+
+
+def test_weights_that_nobody_used_for_days_go_when_others_come(s3, settings, tmp_path):
+    settings.WORK_FOLDER = tmp_path
+    for name in ("unused", "serving", "new"):
+        s3.put(f"checkpoints/{name}.safetensors", name.encode())
+    paths = []
+    for name in ("unused", "serving"):
+        with s3.local(f"checkpoints/{name}.safetensors") as path:
+            paths.append(path)
+    unused, serving = paths
+    half = unused.with_name(".half.safetensors.7")
+    half.write_bytes(b"ha")
+    long_ago = int((time.time() - 2 * KEPT_UNUSED_SECONDS) * 1e9)
+    for file in (unused, serving, half):
+        os.utime(file, ns=(long_ago, long_ago))
+    with s3.local("checkpoints/serving.safetensors"), s3.local("checkpoints/new.safetensors") as new:
+        assert sorted(file.name for file in new.parent.iterdir()) == ["new.safetensors", "serving.safetensors"]
+        assert serving.stat().st_mtime_ns == long_ago  # or the engine would load them again
+    with s3.local("checkpoints/unused.safetensors") as again:
+        assert again.read_bytes() == b"unused"

@@ -17,7 +17,7 @@ from backend.annotation.models import Mask
 from backend.common.storage import read
 from backend.datasets.models import Image
 from backend.launch.places import ROOT
-from backend.releases.models import FrozenMask, Release
+from backend.releases.models import Release
 from backend.releases.selectors import complete_in
 from backend.releases.services import frozen_set_make, release_write
 from engine import masks as run_lengths
@@ -117,7 +117,7 @@ def test_a_release_says_which_photos_were_complete_when_it_was_frozen(release, d
     Image.objects.filter(id=first.id).update(complete_at=Now())
     made = release("coco")
     Image.objects.update(complete_at=Now())  # said later: of masks that the release may not have
-    Release.objects.update(state="writing", files=[])
+    Release.objects.update(state="writing", files=[], heard_at=None)
     release_write(release_id=made["id"])
     images = json.loads(download(made)["annotations.json"])["images"]
     assert [image["complete"] for image in images] == [True, None]
@@ -135,25 +135,10 @@ def test_a_set_that_leaves_a_mask_out_calls_its_photo_complete_to_nobody(labelle
     }
 
 
-def test_a_mask_drawn_while_a_set_is_frozen_leaves_its_photo_incomplete(labelled, dataset, monkeypatch):
-    Image.objects.update(complete_at=Now())
-    two, one = Image.objects.filter(masks__isnull=False).distinct().order_by("created_at", "id")
-    store = FrozenMask.objects.bulk_create
-
-    def meanwhile(rows, **options):
-        drawn = Mask.objects.filter(image=two).first()
-        drawn.pk, drawn.replaces = uuid4(), None
-        drawn.save(force_insert=True)
-        return store(rows, **options)
-
-    monkeypatch.setattr(FrozenMask.objects, "bulk_create", meanwhile)
-    assert complete_in(frozen_set_make(dataset=dataset, purpose="release", masks=Mask.objects.all())) == {one.id}
-
-
 def test_writing_twice_leaves_the_same_bytes(release, dataset):
     made = release()
     files = Release.objects.get().files
-    Release.objects.update(state="writing", files=[])
+    Release.objects.update(state="writing", files=[], heard_at=None)
     release_write(release_id=made["id"])
     assert Release.objects.get().files == files
 

@@ -26,6 +26,7 @@ from backend.datasets.models import Split
 from backend.inference.models import Embedding
 from backend.training import child, claims, services, work
 from backend.training.child import why_it_failed
+from backend.training.detectors import detector_run_work
 from backend.training.models import Decision, Evaluation, RunState, TrainingRun
 from backend.training.selectors import finished_photos
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
@@ -489,6 +490,26 @@ def test_of_a_cancelled_run_whose_worker_died_the_best_weights_are_kept_and_noth
     training_runs_sweep()
     assert not folder.exists()
     assert run.get().candidate.file_hash == hashlib.sha256(tiny_weights.read_bytes()).hexdigest()
+
+
+def test_a_worker_looks_after_the_folders_on_its_own_machine_before_it_begins_a_run(
+    labelled, start, tmp_path, settings, tiny_weights, monkeypatch
+):
+    settings.WORK_FOLDER = tmp_path / "work"
+    cancelled = start().json()["id"]
+    folder = claims.TRAINING.folder_of(cancelled)
+    folder.mkdir(parents=True)
+    shutil.copy(tiny_weights, folder / work.CANDIDATE)
+    long_ago = Now() - 2 * claims.FOLDER_KEPT
+    TrainingRun.objects.update(state=RunState.CANCELLED, finished_at=long_ago)
+    of_nobody = claims.DETECTORS.folder_of(cancelled)
+    of_nobody.mkdir(parents=True)
+    monkeypatch.setattr(work.Work, "do", lambda self: None)
+    training_run_work(run_id=start().json()["id"])
+    assert not folder.exists()
+    assert TrainingRun.objects.get(id=cancelled).candidate is not None
+    detector_run_work(run_id=uuid4())  # called for one that is gone
+    assert not of_nobody.exists()
 
 
 def test_photos_of_a_test_are_the_same_each_time_and_are_fetched_many_at_a_time(

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 
 from engine.errors import MaskInvalid
-from engine.masks import area, bbox, check, decode, encode, from_coco, from_label_map, iou, rle
+from engine.masks import area, bbox, check, decode, decode_box, encode, from_coco, from_label_map, iou, rle
 
 masks = st.tuples(st.integers(1, 24), st.integers(1, 24)).flatmap(lambda size: arrays(bool, size))
 
@@ -39,6 +39,16 @@ def test_runs_area_and_box_are_those_of_a_plain_count(mask):
     assert area(encoded) == mask.sum()
     ys, xs = np.nonzero(mask)
     assert bbox(encoded) == ((xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) if len(xs) else (0, 0, 0, 0))
+
+
+@given(masks, st.data())
+def test_a_box_of_a_mask_is_decoded_as_the_whole_is_and_cut(mask, data):
+    height, width = mask.shape
+    x0, x1 = sorted(data.draw(st.tuples(st.integers(0, width), st.integers(0, width))))
+    y0, y1 = sorted(data.draw(st.tuples(st.integers(0, height), st.integers(0, height))))
+    np.testing.assert_array_equal(decode_box(encode(mask), (x0, y0, x1, y1)), mask[y0:y1, x0:x1])
+    with pytest.raises(ValueError, match="leaves the mask"):
+        decode_box(encode(mask), (0, 0, width + 1, height))
 
 
 @given(masks)

@@ -385,6 +385,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/brief/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["datasets_brief"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/checkpoints/": {
         parameters: {
             query?: never;
@@ -1509,10 +1525,19 @@ export interface components {
             open_assignments: number;
             test_images_annotated: number;
             test_masks: number;
+            /** @description 0: counted now; else it is worth while to ask again then */
+            fresh_in_seconds: number;
         };
         CredentialsRequest: {
             username: string;
             password: string;
+        };
+        /** @description What is shown beside a photo in work. Nothing is counted for it. */
+        DatasetBrief: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly name: string;
+            readonly guidelines: string;
         };
         DatasetJson: {
             /** Format: uuid */
@@ -3468,6 +3493,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SelectionCountJson"];
+                };
+            };
+        };
+    };
+    datasets_brief: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetBrief"];
                 };
             };
         };

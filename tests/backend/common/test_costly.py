@@ -1,0 +1,61 @@
+"""What costs much is reckoned once for all who ask, in the real Redis."""
+
+import threading
+import time
+from uuid import uuid4
+
+import pytest
+from django.core.cache import cache
+
+from backend.common import costly as costly_module
+from backend.common.costly import costly
+
+
+@pytest.fixture
+def name():
+    return f"test:{uuid4()}"
+
+
+def test_what_is_cheap_is_reckoned_whenever_somebody_asks(name):
+    answers = iter(range(3))
+    assert [costly(name, lambda: next(answers)) for _ in range(3)] == [(0, 0), (1, 0), (2, 0)]
+
+
+def test_what_costs_much_is_kept_for_a_time_that_grows_with_what_it_took(name, monkeypatch):
+    monkeypatch.setattr(costly_module, "CHEAP_SECONDS", 0.0)
+    reckoned = []
+
+    def slow():
+        reckoned.append(1)
+        time.sleep(0.05)
+        return len(reckoned)
+
+    assert costly(name, slow) == (1, 0)
+    answer, seconds = costly(name, slow)
+    assert (answer, seconds >= 1) == (1, True)
+    time.sleep(cache.get(f"costly:{name}")["fresh_until"] - time.time() + 0.01)
+    assert costly(name, slow) == (2, 0)
+
+
+def test_while_one_reckons_the_others_take_the_old_answer(name):
+    cache.set(f"costly:{name}", {"answer": "old", "fresh_until": 0}, 60)
+    begun, may_end, answers = threading.Event(), threading.Event(), []
+
+    def slow():
+        begun.set()
+        may_end.wait(20)
+        return "new"
+
+    first = threading.Thread(target=lambda: answers.append(costly(name, slow)))
+    first.start()
+    assert begun.wait(20)
+    assert costly(name, slow) == ("old", 1)
+    may_end.set()
+    first.join()
+    assert answers == [("new", 0)]
+
+
+def test_where_redis_is_away_everybody_reckons_alone(name, settings):
+    away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    settings.CACHES = {"default": away}
+    assert costly(name, lambda: "reckoned") == ("reckoned", 0)
