@@ -17,7 +17,10 @@ from django.db.models.functions import Now
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin
 from backend.autolabel.calibration import thresholds_refit
-from backend.autolabel.thresholds import Candidate
+from backend.autolabel.candidates import kept_above
+from backend.autolabel.models import AutolabelRun
+from backend.autolabel.selectors import run_that_made
+from backend.autolabel.thresholds import Audited
 from backend.checkpoints.models import Checkpoint
 from backend.common.events import event_record
 from backend.common.statistics import wilson
@@ -163,19 +166,29 @@ def audit_refit(*, dataset: Dataset) -> None:
     """
     for checkpoint in refits_due(dataset):
         own = done_pairs(dataset).filter(mask__checkpoint=checkpoint)
-        figures = list(own.values_list("mask__predicted_iou", "mask__stability", "iou", "mask__crop_box"))
-        audited = [
-            Candidate(confidence, stability, iou, of_box=crop_box is None)
-            for confidence, stability, iou, crop_box in figures
-            if confidence is not None and stability is not None and iou is not None
-        ]
+        pairs = own.count()
         try:
-            thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=audited)
+            thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=_audited(own))
         except DATABASE_AWAY:
             raise
         except Exception:  # whatever it is: it would be tried every minute, and keep other checkpoints waiting
             logger.exception("thresholds of %s on %s", checkpoint.id, dataset.id)
-        dataset.thresholds.filter(checkpoint=checkpoint).update(tried_with_pairs=len(figures))
+        dataset.thresholds.filter(checkpoint=checkpoint).update(tried_with_pairs=pairs)
+
+
+def _audited(pairs: QuerySet[AuditPair]) -> list[Audited]:
+    """Without those of which nobody knows what else their run would have kept."""
+    figures = pairs.annotate(run=run_that_made("mask")).values_list(
+        "run", "mask__predicted_iou", "mask__stability", "iou"
+    )
+    known = list(figures.exclude(run=None))
+    runs = AutolabelRun.objects.in_bulk({row[0] for row in known})
+    above = {run.id: kept_above(run) for run in runs.values()}
+    return [
+        Audited(confidence, stability, iou, limits, runs[run].detector_id)
+        for run, confidence, stability, iou in known
+        if confidence is not None and stability is not None and iou is not None and (limits := above[run]) is not None
+    ]
 
 
 def refits_due(dataset: Dataset) -> list[Checkpoint]:

@@ -10,7 +10,7 @@ from backend.annotation.models import Mask, MaskState, Origin
 from backend.autolabel.calibration import calibration_fit, calibrations_sweep, thresholds_refit
 from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, Purpose, RunState, Thresholds
 from backend.autolabel.services import autolabel_job_run
-from backend.autolabel.thresholds import GOOD_IOU, IOU_STEPS, MASKS_WANTED, STABILITY_STEPS, Candidate, choose
+from backend.autolabel.thresholds import GOOD_IOU, IOU_STEPS, MASKS_WANTED, STABILITY_STEPS, Audited, Candidate, choose
 from backend.common.services import events_sweep
 from backend.common.statistics import wilson
 from backend.datasets.models import Split
@@ -86,6 +86,65 @@ def test_the_choice_is_the_one_that_trying_every_pair_of_thresholds_makes(seed, 
     tried = some_candidates(seed, count, objects=20)
     chosen = choose(tried, truths=25, wanted=wanted)
     assert (chosen.min_predicted_iou, chosen.min_stability, chosen.masks, chosen.recall) == by_trying(tried, 25, wanted)
+
+
+def figures(seed: int, count: int, above: float = 0.0, errors: float = 0.0) -> list[tuple[float, float, float]]:
+    """Masks that are good as often as their predicted IoU says, or less often by so much: predicted IoU, stability, IoU."""
+    rng = np.random.default_rng(seed)
+    predicted = above + (1 - above) * rng.random(count)
+    good = rng.random(count) < predicted - errors
+    return [(float(value), 0.9, 0.9 if right else 0.1) for value, right in zip(predicted, good, strict=True)]
+
+
+def calibrated(seed: int) -> list[Candidate]:
+    return [Candidate(*each, ("photo", number)) for number, each in enumerate(figures(seed, 1000))]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("cut", [0.8, 0.88])
+def test_audited_masks_of_a_run_do_not_lower_thresholds_to_where_it_kept_nothing(seed, cut):
+    own = calibrated(seed)
+    before = choose(own, truths=1000, wanted=0.8)
+    audited = [Audited(*each, above=(cut, 0.0)) for each in figures(100 + seed, 1000, cut)]
+    after = choose(own, truths=1000, wanted=0.8, audited=audited)
+    assert after.attained
+    assert before.min_predicted_iou <= after.min_predicted_iou <= before.min_predicted_iou + 0.05
+    true = (1 + after.min_predicted_iou) / 2  # the mean chance of those above it
+    assert after.precision == pytest.approx(true, abs=0.03)
+    assert after.interval[0] < true < after.interval[1]
+    # Nearly all that is uncertain is uncertain below the cut, and there the audit has added nothing.
+    assert after.interval[1] - after.interval[0] == pytest.approx(before.interval[1] - before.interval[0], rel=0.2)
+
+
+@pytest.mark.parametrize("cut", [0.8, 0.88])
+def test_audited_masks_with_more_errors_than_the_test_photos_had_raise_the_thresholds(cut):
+    own = calibrated(0)
+    before = choose(own, truths=1000, wanted=0.8)
+    audited = [Audited(*each, above=(cut, 0.0)) for each in figures(100, 1000, cut, errors=0.15)]
+    after = choose(own, truths=1000, wanted=0.8, audited=audited)
+    assert after.attained
+    assert after.min_predicted_iou >= before.min_predicted_iou + 0.05
+
+
+def test_audited_masks_of_two_runs_count_each_for_what_its_run_kept():
+    own = calibrated(1)
+    runs = ((0.8, 1000), (0.95, 4000))  # most are of the run that was the strictest, and nearly all of those are good
+    audited = [Audited(*each, above=(cut, 0.0)) for cut, count in runs for each in figures(int(1000 * cut), count, cut)]
+    after = choose(own, truths=1000, wanted=0.93, audited=audited)
+    assert after.min_predicted_iou > 0.8
+    assert after.precision == pytest.approx((1 + after.min_predicted_iou) / 2, abs=0.02)
+
+
+def test_above_its_runs_thresholds_audited_masks_say_as_much_as_those_of_test_photos():
+    same = [(0.9, 0.9, 0.9)] * 18 + [(0.9, 0.9, 0.1)] * 2
+    chosen = choose(
+        [Candidate(*each, ("photo", number)) for number, each in enumerate(same)],
+        truths=20,
+        wanted=0.8,
+        audited=[Audited(*each, above=(0.5, 0.5)) for each in same * 4],
+    )
+    assert (chosen.precision, chosen.masks) == (pytest.approx(0.9), 100)
+    assert chosen.interval == pytest.approx(wilson(90, 100))
 
 
 SMALL_GRID = {"points_per_side": 4, "min_region_px": 0}
@@ -197,7 +256,8 @@ def test_audited_pairs_raise_thresholds_that_promised_too_much(dataset, live):
     AutolabelJob.objects.create(run=run, image=image, state=JobState.DONE, candidates={"masks": good, "truths": 100})
     first = thresholds_fit(run=run)
     assert first.min_predicted_iou < 0.4
-    bad = [Candidate(0.4 + n / 500, 0.9, 0.2) for n in range(100)]  # from 0.4 to 0.6, what people found was not good
+    # From 0.4 to 0.6, what people found was not good.
+    bad = [Audited(0.4 + n / 500, 0.9, 0.2, above=(0.0, 0.0)) for n in range(100)]
     second = thresholds_refit(dataset=dataset, checkpoint=live, audited=bad)
     assert second.id == first.id
     assert second.min_predicted_iou > 0.5

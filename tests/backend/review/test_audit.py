@@ -207,8 +207,24 @@ def test_below_the_wanted_rate_it_warns_and_says_whether_that_may_be_chance(
     assert warning.endswith("That may be chance: the interval still holds it.")
 
 
-def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_photo, automatic, plan, audit, live):
+@pytest.fixture
+def labelled(dataset, live):
+    """A run has finished this photo: masks that come now are its own."""
+
+    def by(image, detector=None, **thresholds):
+        run = AutolabelRun.objects.create(
+            dataset=dataset, checkpoint=live, detector=detector, thresholds=thresholds, state=RunState.DONE
+        )
+        AutolabelJob.objects.create(run=run, image=image, state="done", finished_at=Now())
+
+    return by
+
+
+def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(
+    dataset, add_photo, automatic, plan, audit, live, labelled
+):
     photo = add_photo(1)
+    labelled(photo, min_predicted_iou=0.0, min_stability=0.0)
     run = AutolabelRun.objects.create(
         dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE,
         selection={"precision": 0.8, "complete": True},
@@ -219,8 +235,7 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_pho
 
     before = thresholds_fit(run=run).min_predicted_iou
     masks = automatic(photo, 30)
-    of_the_grid = {"predicted_iou": 0.55, "stability": 0.9, "crop_box": [0, 0, photo.width, photo.height]}
-    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(**of_the_grid)
+    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=0.55, stability=0.9)
     plan(share=1)
     audits_sample()
     audit(lambda client, assignment, mask: client.delete(f"/api/masks/{mask['id']}/"))
@@ -233,6 +248,50 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_pho
     refit_thresholds(str(dataset.id))  # delivered twice
     assert Thresholds.objects.get().fitted_at == after.fitted_at
     assert before < 0.5 < 0.54 < after.min_predicted_iou
+
+
+def test_a_refit_takes_audited_masks_for_no_more_than_what_their_run_kept(
+    dataset, add_photo, automatic, live, labelled, admin, detector
+):
+    from backend.autolabel.calibration import thresholds_fit
+
+    photo = add_photo(1)
+    run = AutolabelRun.objects.create(
+        dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE,
+        selection={"precision": 0.8, "complete": True},
+    )  # fmt: skip
+    found = [
+        {"predicted_iou": n / 100, "stability": 0.9, "iou": 0.9 if n > 60 else 0.1, "truth": n} for n in range(100)
+    ]
+    AutolabelJob.objects.create(run=run, image=photo, state="done", candidates={"masks": found, "truths": 100})
+
+    def audited(predicted_iou, iou):
+        masks = automatic(photo, PAIRS_WANTED)
+        Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=predicted_iou, stability=0.9)
+        AuditPair.objects.bulk_create(
+            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=iou, by=admin, done_at=Now())
+            for mask in masks
+        )
+
+    alone = thresholds_fit(run=run)
+    assert alone.min_predicted_iou == pytest.approx(0.51, abs=0.02)
+    audited(0.55, 0.1)  # by nobody knows which run
+    labelled(photo, min_predicted_iou=0.0, min_stability=0.0)
+    labelled(photo, min_predicted_iou=0.8, min_stability=0.0)
+    audited(0.9, 1.0)  # by the later one, which has kept nothing below
+    labelled(photo, detector)
+    audited(0.55, 0.1)  # by boxes of which their detector was sure
+    refit_thresholds(str(dataset.id))
+    after = Thresholds.objects.get()
+    assert (after.min_predicted_iou, after.audited) == (alone.min_predicted_iou, PAIRS_WANTED)
+    assert after.precision == pytest.approx(alone.precision)
+    assert after.masks == alone.masks + PAIRS_WANTED
+    # A new calibration takes the pairs in anew, and comes to the same.
+    thresholds_fit(run=run)
+    assert refits_due(dataset) == [live]
+    refit_thresholds(str(dataset.id))
+    assert Thresholds.objects.get().min_predicted_iou == alone.min_predicted_iou
+    assert refits_due(dataset) == []
 
 
 @pytest.mark.parametrize("why", ["no calibration", "it raises", "no stability"])
