@@ -9,6 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from backend.annotation.models import Assignment, Mask, MaskState, Origin
+from backend.annotation.services import assignments_expire
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
 from backend.common.events import event_record
 from backend.datasets.models import Image, Job
@@ -126,6 +127,124 @@ def test_a_repaired_mask_a_removed_one_and_one_left_alone_are_measured(
     assert [round(level["share"], 3) for level in report["all"]["levels"]] == [0.333, 0.333]
     assert report["all"]["levels"][0]["low"] < 1 / 3 < report["all"]["levels"][0]["high"]
     assert {part["part"] for part in report["by"]} == {"stage", "checkpoint", "size"}
+
+
+@pytest.fixture
+def take(dataset, as_user):
+    """Take the next photo for a job."""
+
+    def ask(user, job="annotate"):
+        path = f"/api/datasets/{dataset.id}/assignments/"
+        reply = as_user(user).post(path, {"job": job, "besides": []}, format="json").json()
+        return Assignment.objects.get(id=reply["assignment"]["id"])
+
+    return ask
+
+
+@pytest.fixture
+def end(as_user, deliver):
+    def how(assignment, way="submit"):
+        body = {"masks": [], "reason": "Too difficult"}
+        reply = as_user(assignment.holder).post(f"/api/assignments/{assignment.id}/{way}/", body, format="json")
+        assert reply.status_code == 204, reply.content
+        deliver()
+
+    return how
+
+
+@pytest.fixture
+def decide(as_user, reviewer, deliver):
+    def say(mask, answer):
+        reply = as_user(reviewer).post(f"/api/masks/{mask.id}/verdicts/", {"answer": answer}, format="json")
+        assert reply.status_code in (200, 201), reply.content
+        deliver()
+
+    return say
+
+
+@pytest.fixture
+def report(dataset, annotator, as_user):
+    return lambda: as_user(annotator).get(f"/api/datasets/{dataset.id}/audit/").json()["report"]
+
+
+@pytest.mark.parametrize("way", ["submit", "release", "skip"])
+def test_a_sampled_mask_that_was_taken_away_in_another_job_is_found_wrong(
+    photo, automatic, plan, annotator, as_user, take, end, report, way
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    assert as_user(annotator).delete(f"/api/masks/{mask.id}/").status_code == 204
+    end(held, way)
+    found = report()
+    assert (found["all"]["pairs"], found["waiting"]) == (1, 0)
+    pair = AuditPair.objects.get()
+    assert (pair.iou, pair.by, pair.assignment, pair.repaired) == (0.0, annotator, held, None)
+
+
+def test_a_sampled_mask_that_was_taken_away_under_a_lease_that_ran_out_is_found_wrong(
+    photo, automatic, plan, annotator, as_user, take, deliver, report
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    assert as_user(annotator).delete(f"/api/masks/{mask.id}/").status_code == 204
+    Assignment.objects.filter(id=held.id).update(expires_at=Now() - timedelta(seconds=1))
+    assignments_expire()
+    deliver()
+    assert report()["all"]["pairs"] == 1
+
+
+def test_a_sampled_mask_that_was_corrected_in_another_job_is_measured_and_one_left_alone_waits_on(
+    photo, automatic, plan, annotator, as_user, take, end, report, audit
+):
+    (wrong,), (left_alone,) = automatic(photo), automatic(photo, x=0.3)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    body = mask_body(held, disc(photo, x=0.6), origin="brush", replaces=str(wrong.id))
+    assert as_user(annotator).put(f"/api/masks/{uuid4()}/", body, format="json").status_code == 201
+    end(held)
+    before, after = disc(photo), disc(photo, x=0.6)
+    pair = AuditPair.objects.get(done_at__isnull=False)
+    assert pair.mask == wrong
+    assert pair.iou == pytest.approx((before & after).sum() / (before | after).sum())
+    assert (report()["all"]["pairs"], report()["waiting"]) == (1, 1)
+    audit()
+    assert AuditPair.objects.get(mask=left_alone).iou == 1.0
+
+
+def test_what_a_reviewer_calls_no_object_is_found_wrong_and_waits_again_where_it_is_brought_back(
+    photo, automatic, plan, reviewer, decide, report, audit
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    decide(mask, "not_an_object")
+    assert report()["all"]["pairs"] == 1
+    pair = AuditPair.objects.get()
+    assert (pair.iou, pair.by, pair.assignment) == (0.0, reviewer, None)
+    decide(mask, "accept")
+    assert (report()["all"]["pairs"], report()["waiting"]) == (0, 1)
+    audit()
+    assert AuditPair.objects.get().iou == 1.0
+
+
+def test_a_mask_that_waits_to_be_corrected_is_not_found_right_by_an_audit_of_its_photo(
+    photo, automatic, plan, annotator, as_user, decide, audit, take, end
+):
+    (faulty,), (right,) = automatic(photo), automatic(photo, x=0.3)
+    plan(share=1)
+    audits_sample()
+    decide(faulty, "fix")
+    audit()
+    assert list(AuditPair.objects.filter(done_at__isnull=False).values_list("mask", "iou")) == [(right.id, 1.0)]
+    held = take(annotator, "correct")
+    assert as_user(annotator).delete(f"/api/masks/{faulty.id}/").status_code == 204
+    end(held)
+    assert AuditPair.objects.get(mask=faulty).iou == 0.0
 
 
 def test_masks_that_a_later_run_replaced_leave_the_sample(dataset, photo, automatic, plan, audit, annotator, as_user):
