@@ -4,13 +4,16 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 
 from backend.annotation.models import Mask, MaskState, Origin
 from backend.autolabel.calibration import calibration_fit, calibrations_sweep, thresholds_refit
-from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, Purpose, RunState, Thresholds
+from backend.autolabel.models import AutolabelJob, AutolabelRun, Detector, JobState, Purpose, RunState, Thresholds
 from backend.autolabel.services import autolabel_job_run
 from backend.autolabel.thresholds import GOOD_IOU, IOU_STEPS, MASKS_WANTED, STABILITY_STEPS, Audited, Candidate, choose
+from backend.common.events import event_record
+from backend.common.models import Event
 from backend.common.services import events_sweep
 from backend.common.statistics import wilson
 from backend.datasets.models import Split
@@ -167,8 +170,6 @@ def deliver():
     """Events to their subscribers, as the sweeper does it late."""
     from django.db.models import F
 
-    from backend.common.models import Event
-
     Event.objects.filter(delivered_at__isnull=True).update(created_at=F("created_at") - timedelta(minutes=5))
     events_sweep()
 
@@ -228,6 +229,42 @@ def test_a_new_live_checkpoint_is_calibrated_by_itself_once(dataset, annotator, 
     deliver()
     run = AutolabelRun.objects.get()
     assert (run.purpose, run.checkpoint, run.requested_by) == (Purpose.CALIBRATE, other, None)
+
+
+def ready(detector):
+    with transaction.atomic():
+        event_record("detector.ready", subject=detector.id, dataset=detector.dataset_id, run="")
+    deliver()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_once_a_checkpoints_detector_is_trained_its_boxes_are_calibrated_as_the_last_time(
+    dataset, annotator, add_photo, label, post, live, detector, as_user
+):
+    add_photo(1, split=Split.TEST)
+    label(annotator)
+    Detector.objects.filter(id=detector.id).update(decoder_hash="another")
+    begun = post("thresholds", precision=0.3, settings=SMALL_GRID).json()
+    assert begun["prompts"] == "grid"
+    deliver()
+    ready(detector)
+    assert AutolabelRun.objects.get().state == RunState.RUNNING  # another checkpoint's detector changes nothing
+    Detector.objects.filter(id=detector.id).update(decoder_hash=live.decoder_hash)
+    ready(detector)
+    ready(detector)  # told twice
+    assert AutolabelRun.objects.get(id=begun["id"]).state == RunState.CANCELLED
+    run = AutolabelRun.objects.get(state=RunState.RUNNING)
+    assert (run.purpose, run.detector, run.settings) == (Purpose.CALIBRATE, detector, SMALL_GRID)
+    assert run.selection["precision"] == 0.3
+    told = as_user(annotator).get(f"/api/datasets/{dataset.id}/thresholds/").json()
+    assert told["calibration"]["prompts"] == "both"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_detector_is_not_calibrated_where_people_have_finished_no_test_photo(dataset, photo, detector):
+    ready(detector)
+    assert not AutolabelRun.objects.exists()
+    assert not Event.objects.filter(delivered_at__isnull=True).exists()
 
 
 @pytest.mark.django_db(transaction=True)

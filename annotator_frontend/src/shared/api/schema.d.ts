@@ -1404,9 +1404,15 @@ export interface components {
              *     * `grid` - grid
              *     * `boxes` - boxes
              */
-            prompts?: (components["schemas"]["PromptsEnum"] | components["schemas"]["NullEnum"]) | null;
+            prompts?: (components["schemas"]["AutolabelPrompts"] | components["schemas"]["NullEnum"]) | null;
             thresholds?: components["schemas"]["ThresholdsFormRequest"] | null;
         };
+        /**
+         * @description * `grid` - grid
+         *     * `boxes` - boxes
+         * @enum {string}
+         */
+        AutolabelPrompts: "grid" | "boxes";
         AutolabelRunJson: {
             /** Format: uuid */
             readonly id: string;
@@ -1414,8 +1420,8 @@ export interface components {
             readonly purpose: components["schemas"]["PurposeEnum"];
             /** Format: uuid */
             readonly checkpoint: string;
-            /** @description a grid of points, or the detector's boxes */
-            readonly prompts: components["schemas"]["PromptsEnum"];
+            /** @description a grid of points, or the detector's boxes; a calibration tries both, where it can */
+            readonly prompts: components["schemas"]["AutolabelRunJsonPromptsEnum"];
             readonly settings: unknown;
             readonly thresholds: components["schemas"]["ThresholdsForm"] | null;
             readonly selection: unknown;
@@ -1431,6 +1437,8 @@ export interface components {
             /** Format: double */
             seconds_left: number | null;
         };
+        /** @enum {string} */
+        AutolabelRunJsonPromptsEnum: "grid" | "boxes" | "both";
         /**
          * @description * `running` - Running
          *     * `paused` - Paused
@@ -2274,7 +2282,7 @@ export interface components {
              *     * `grid` - grid
              *     * `boxes` - boxes
              */
-            prompts?: (components["schemas"]["PromptsEnum"] | components["schemas"]["NullEnum"]) | null;
+            prompts?: (components["schemas"]["AutolabelPrompts"] | components["schemas"]["NullEnum"]) | null;
         };
         PreviewJson: {
             run: components["schemas"]["AutolabelRunJson"];
@@ -2325,12 +2333,6 @@ export interface components {
             box?: number[];
             words?: string;
         };
-        /**
-         * @description * `grid` - grid
-         *     * `boxes` - boxes
-         * @enum {string}
-         */
-        PromptsEnum: "grid" | "boxes";
         ProposalCountsJson: {
             preparing: number;
             failed: number;
@@ -2695,7 +2697,7 @@ export interface components {
         };
         ThresholdsJson: {
             /** @description that they were chosen for: a grid of points, or the detector's boxes */
-            readonly prompts: components["schemas"]["PromptsEnum"];
+            readonly prompts: components["schemas"]["AutolabelPrompts"];
             /** Format: double */
             wanted_precision: number;
             /** Format: double */
