@@ -44,6 +44,7 @@ __all__ = [
     "detect_boxes",
     "embed_image",
     "encode_text",
+    "everything_limits",
     "everything_settings_check",
     "export_decoder",
     "hardware",
@@ -201,6 +202,16 @@ def propose_masks(
 def everything_settings_check(settings: dict[str, Any]) -> None:
     """Raises PromptInvalid where there is no such setting, it is out of range, or an embedding is not enough for it."""
     _everything_settings(settings).check()
+
+
+def everything_limits(settings: dict[str, Any]) -> tuple[float, float]:
+    """The predicted IoU that a mask must be above with these settings, and the stability that it must have at least.
+
+    Raises:
+        PromptInvalid: there is no such setting.
+    """
+    wanted = _everything_settings(settings)
+    return wanted.min_predicted_iou, wanted.min_stability
 
 
 def _everything_settings(settings: dict[str, Any]) -> "EverythingSettings":

@@ -156,8 +156,14 @@ def complete_images(dataset: Dataset) -> QuerySet[Image]:
     return Image.objects.filter(~Exists(waiting), dataset=dataset, complete_at__isnull=False)
 
 
+def finished_images(dataset: Dataset, split: Split) -> QuerySet[Image]:
+    """Photos that people finished, and that have masks by people."""
+    human = masks_by_people().filter(image=OuterRef("pk"))
+    return Image.objects.filter(Exists(human), dataset=dataset, split=split, annotated_at__isnull=False)
+
+
 def has_enough_test_evidence(dataset: Dataset) -> bool:
-    """Whether people have labelled as many test photos and masks as the gate wants."""
+    """Whether there are as many test photos and masks by people as the gate wants."""
     images, masks = _evidence(dataset, Split.TEST)
     # Counted no further than it matters: this is asked whenever a photo is handed out.
     wanted = dataset.test_images_wanted, dataset.test_masks_wanted
@@ -165,13 +171,13 @@ def has_enough_test_evidence(dataset: Dataset) -> bool:
 
 
 def evidence_of(dataset: Dataset, split: Split) -> tuple[int, int]:
-    """How many photos people finished, and how many masks of theirs are on them, in a split."""
+    """How many photos of a split people finished and have masks by people, and how many masks: what the gate counts."""
     images, masks = _evidence(dataset, split)
     return images.count(), masks.count()
 
 
 def _evidence(dataset: Dataset, split: Split) -> tuple[QuerySet[Image], QuerySet[Mask]]:
-    images = Image.objects.filter(dataset=dataset, split=split, annotated_at__isnull=False)
+    images = finished_images(dataset, split)
     return images, masks_by_people().filter(image__in=images)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
@@ -37,6 +37,9 @@ from backend.datasets.selectors import jobs_of_member
 from backend.inference.services import embedding_request
 from engine import masks as run_lengths
 from engine.errors import MaskInvalid
+
+#: So long after a lease ran out its photo is taken again for the same job: a browser may hold work that was not sent.
+UNSENT_WORK_KEPT = timedelta(days=7)
 
 
 def lease() -> timedelta:
@@ -138,13 +141,12 @@ def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> 
         raise AssignmentNotHeld(current.id)
     if current is not None:  # another window of the person's was faster
         return current
-    checkpoint = deployment_ensure(dataset=image.dataset)
-    before = Assignment.objects.filter(image=image, holder=holder).order_by("-created_at", "-id").first()
-    goes_on = before is not None and before.state == State.EXPIRED
-    job = Job(before.job) if before is not None and goes_on else Job.ANNOTATE
-    # What was drawn under a lease that ran out can always be saved.
-    if not goes_on and job not in jobs_of_member(holder, image.dataset_id):
+    ran_out = _ran_out_lately(image, holder)
+    # What was drawn under a lease that ran out can always be saved, and was made by that one's model.
+    if ran_out is None and Job.ANNOTATE not in jobs_of_member(holder, image.dataset_id):
         raise JobNotYours("An admin of this dataset has given you other work than drawing photos.")
+    job = Job.ANNOTATE if ran_out is None else Job(ran_out.job)
+    checkpoint = deployment_ensure(dataset=image.dataset) if ran_out is None else ran_out.checkpoint
     assignment = Assignment.objects.create(
         image=image, holder=holder, job=job, checkpoint=checkpoint, expires_at=Now() + lease(), tab=tab or ""
     )
@@ -152,6 +154,14 @@ def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> 
     embedding_request(image=image, encoder_hash=checkpoint.encoder_hash, urgent=True)
     event_record("assignment.opened", subject=assignment.id, dataset=image.dataset_id, by=holder, image=str(image.id))
     return assignment
+
+
+def _ran_out_lately(image: Image, holder: User) -> Assignment | None:
+    """The person's last lease on the photo, where nobody closed it and a page may still hold work that was not sent."""
+    own = Assignment.objects.filter(image=image, holder=holder).order_by("-created_at", "-id")
+    # One that was given back was closed before its end.
+    ran_out = Q(state=State.EXPIRED, closed_at__gte=F("expires_at"), expires_at__gt=Now() - UNSENT_WORK_KEPT)
+    return Assignment.objects.select_related("checkpoint").filter(ran_out, id__in=own.values("id")[:1]).first()
 
 
 @transaction.atomic

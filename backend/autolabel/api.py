@@ -55,12 +55,13 @@ class SelectionForm(serializers.Serializer):
     search = serializers.CharField(max_length=255, default="", allow_blank=True)
 
 
+PROMPTS = ["grid", "boxes"]
 PROMPTS_HELP = "a grid of points, or the detector's boxes"
 
 
 class PromptsField(serializers.ChoiceField):
     def __init__(self, **options: Any) -> None:
-        super().__init__(choices=["grid", "boxes"], **options)
+        super().__init__(choices=PROMPTS, **options)
 
 
 def prompts_by(detector_id: UUID | None) -> str:
@@ -68,7 +69,7 @@ def prompts_by(detector_id: UUID | None) -> str:
 
 
 class AutolabelRunJson(serializers.ModelSerializer):
-    prompts = serializers.SerializerMethodField(help_text=PROMPTS_HELP)
+    prompts = serializers.SerializerMethodField(help_text=f"{PROMPTS_HELP}; a calibration tries both, where it can")
     counts = JobCountsJson()
     masks = serializers.IntegerField()
     failures = FailureJson(many=True)
@@ -101,9 +102,10 @@ class AutolabelRunJson(serializers.ModelSerializer):
     def get_thresholds(self, run: AutolabelRun) -> dict[str, Any] | None:
         return run.thresholds or None
 
-    @extend_schema_field(PromptsField())
+    @extend_schema_field(serializers.ChoiceField(choices=[*PROMPTS, "both"]))
     def get_prompts(self, run: AutolabelRun) -> str:
-        return prompts_by(run.detector_id)
+        prompts = prompts_by(run.detector_id)
+        return "both" if run.purpose == Purpose.CALIBRATE and prompts == "boxes" else prompts
 
     def to_representation(self, run: AutolabelRun) -> dict[str, Any]:
         for name, value in progress_of(run).items():

@@ -21,7 +21,7 @@ from backend.autolabel.selectors import (
     thresholds_of,
 )
 from backend.autolabel.services import autolabel_run_cancel, detector_for, run_begin, settings_check
-from backend.autolabel.thresholds import Candidate, Chosen, choose, is_better
+from backend.autolabel.thresholds import Audited, Candidate, Chosen, choose, is_better
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
@@ -129,19 +129,20 @@ def _unfitted() -> QuerySet[AutolabelRun]:
     return AutolabelRun.objects.filter(~Exists(since), purpose=Purpose.CALIBRATE, state=RunState.DONE)
 
 
-def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> Thresholds:
+def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Audited] = ()) -> Thresholds:
     """Choose by a calibration's candidates, and by pairs of the audit where there are any. Twice is as once.
 
     Reading and choosing takes seconds; only what comes of it is written in a transaction.
 
     Args:
-        audited: automatic masks of this checkpoint as people left them.
+        audited: automatic masks of this checkpoint. Those by another detector's boxes say nothing here.
     """
     done = run.jobs.filter(state=JobState.DONE).values_list("image_id", "candidates")
     rows = [(image, kept) for image, kept in done if kept is not None]
     truths, wanted = sum(kept["truths"] for _, kept in rows), run.selection["precision"]
 
-    def chosen_of(kind: str, further: Sequence[Candidate]) -> Chosen:
+    def chosen_of(kind: str, detector: Detector | None) -> tuple[Chosen, int]:
+        alike = [one for one in audited if one.detector == (None if detector is None else detector.id)]
         candidates = [
             Candidate(
                 one["predicted_iou"],
@@ -152,15 +153,14 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Candidate] = ()) -> T
             for image, kept in rows
             for one in kept.get(kind, [])
         ]
-        return choose([*candidates, *further], truths, wanted)
+        return choose(candidates, truths, wanted, alike), len(alike)
 
-    by_grid = chosen_of("masks", [one for one in audited if not one.of_box])
-    by_boxes = None if run.detector is None else chosen_of("boxes", [one for one in audited if one.of_box])
-    if by_boxes is not None and is_better(by_boxes, by_grid):
-        counted = sum(one.of_box for one in audited)
-        return _remember(run, by_boxes, detector=run.detector, photos=len(rows), audited=counted)
-    counted = sum(not one.of_box for one in audited)
-    return _remember(run, by_grid, detector=None, photos=len(rows), audited=counted)
+    chosen, detector = chosen_of("masks", None), None
+    if run.detector is not None:
+        by_boxes = chosen_of("boxes", run.detector)
+        if is_better(by_boxes[0], chosen[0]):
+            chosen, detector = by_boxes, run.detector
+    return _remember(run, chosen[0], detector=detector, photos=len(rows), audited=chosen[1])
 
 
 @transaction.atomic
@@ -200,7 +200,7 @@ def _remember(run: AutolabelRun, chosen: Chosen, *, detector: Detector | None, p
     return fitted
 
 
-def thresholds_refit(*, dataset: Dataset, checkpoint: Checkpoint, audited: Sequence[Candidate]) -> Thresholds | None:
+def thresholds_refit(*, dataset: Dataset, checkpoint: Checkpoint, audited: Sequence[Audited]) -> Thresholds | None:
     """Once more, with what an audit found; None where there was no calibration to begin with."""
     fitted = thresholds_of(dataset, checkpoint)
     if fitted is None or fitted.calibration is None:

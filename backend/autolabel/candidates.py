@@ -45,11 +45,24 @@ def by_boxes(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int,
         found = engine.propose_masks(embedding, size, detector=file, checkpoint=weights)
     if run.purpose != Purpose.LABEL:
         return list(found)
-    limits = {**run.settings, **run.thresholds}
-    if not {"min_predicted_iou", "min_stability"} & set(limits):  # nobody has said what a mask must have
+    limits = kept_above(run)
+    if limits is None:
         return [one for one in found if one.confidence >= AS_LIKELY_AS_NOT]
-    iou, stability = limits.get("min_predicted_iou", 0.0), limits.get("min_stability", 0.0)
+    iou, stability = limits
     return [one for one in found if one.predicted_iou > iou and one.stability_score >= stability]
+
+
+def kept_above(run: AutolabelRun) -> tuple[float, float] | None:
+    """The predicted IoU that a mask of a run for the dataset must be above, and the stability that it must have at least.
+
+    None: nobody has said what a mask by a detector's box must have, so it is kept by the detector's confidence.
+    """
+    limits = {**run.settings, **run.thresholds}
+    if run.detector_id is None:
+        return engine.everything_limits(limits)
+    if not {"min_predicted_iou", "min_stability"} & set(limits):
+        return None
+    return limits.get("min_predicted_iou", 0.0), limits.get("min_stability", 0.0)
 
 
 def _engine_settings(run: AutolabelRun) -> dict[str, Any]:

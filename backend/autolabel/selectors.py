@@ -5,13 +5,23 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.annotation.selectors import complete_images
-from backend.autolabel.models import AutolabelRun, Detector, JobState, ProposalJob, ReviewRules, RunState, Thresholds
+from backend.autolabel.models import (
+    AutolabelJob,
+    AutolabelRun,
+    Detector,
+    JobState,
+    ProposalJob,
+    Purpose,
+    ReviewRules,
+    RunState,
+    Thresholds,
+)
 from backend.checkpoints.models import Checkpoint
 from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Image, Role, Split
@@ -70,6 +80,22 @@ def thresholds_of(dataset: Dataset, checkpoint: Checkpoint) -> Thresholds | None
 def limits_of(thresholds: Thresholds) -> dict[str, float]:
     """What a run goes by."""
     return {"min_predicted_iou": thresholds.min_predicted_iou, "min_stability": thresholds.min_stability}
+
+
+def run_that_made(mask: str) -> Subquery:
+    """The id of the run of an automatic mask: the last one to finish the photo before the mask was there.
+
+    Args:
+        mask: what the outer query calls it.
+    """
+    finished = AutolabelJob.objects.filter(
+        image=OuterRef(f"{mask}__image"),
+        run__checkpoint=OuterRef(f"{mask}__checkpoint"),
+        run__purpose=Purpose.LABEL,
+        state=JobState.DONE,
+        finished_at__lte=OuterRef(f"{mask}__created_at"),
+    )
+    return Subquery(finished.order_by("-finished_at").values("run")[:1])
 
 
 def autolabel_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) -> AutolabelRun:

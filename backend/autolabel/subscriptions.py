@@ -6,7 +6,7 @@ from backend.autolabel.calibration import calibration_start
 from backend.autolabel.errors import NothingToCalibrateOn
 from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, ProposalJob, Purpose, RunState
 from backend.autolabel.proposals import proposals_called_in_vain, proposals_request
-from backend.autolabel.selectors import thresholds_of
+from backend.autolabel.selectors import detector_of
 from backend.autolabel.services import autolabel_jobs_called_in_vain
 from backend.autolabel.tasks import fit_thresholds
 from backend.checkpoints.selectors import live_checkpoint
@@ -30,15 +30,21 @@ def ask_again(event: Event) -> None:
     proposals_called_in_vain()
 
 
-@subscribe("deployment.changed")
-def choose_thresholds_for_the_new_checkpoint(event: Event) -> None:
-    """A confidence belongs to its checkpoint: after every retrain, what it is worth is measured anew."""
+@subscribe("deployment.changed", "detector.ready")
+def choose_thresholds_for_the_live_checkpoint(event: Event) -> None:
+    """A confidence belongs to its checkpoint: after every retrain, what it is worth is measured anew. And once more with the
+    boxes, when the checkpoint's detector has been trained, or another one."""
     dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
     live = live_checkpoint(dataset.id) if dataset else None
-    if dataset is None or live is None or thresholds_of(dataset, live) is not None:
+    if dataset is None or live is None:
         return
+    calibrations = dataset.autolabel_runs.filter(purpose=Purpose.CALIBRATE, checkpoint=live)
+    last = calibrations.exclude(state=RunState.CANCELLED).order_by("-created_at").first()
+    if last is not None and last.detector == detector_of(dataset, live):
+        return
+    asked = {} if last is None else {"precision": last.selection["precision"], "settings": last.settings}
     try:
-        calibration_start(dataset=dataset, by=None)
+        calibration_start(dataset=dataset, by=None, **asked)
     except NothingToCalibrateOn:
         return  # it can be asked for when people have finished some
 

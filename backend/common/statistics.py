@@ -5,7 +5,7 @@ import math
 Z_95 = 1.959964
 
 
-def wilson(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(successes: float, trials: float, z: float = Z_95) -> tuple[float, float]:
     """Wilson's score interval of a share; (0, 1) where nothing was tried.
 
     Chosen over Clopper and Pearson's, which is wider than it says, and over the normal one, which fails near 0 and 1.

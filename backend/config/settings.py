@@ -158,6 +158,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "AssignmentState": "backend.annotation.models.State",
         "MaskState": "backend.annotation.models.MaskState",
         "AutolabelRunState": "backend.autolabel.models.RunState",
+        "AutolabelPrompts": "backend.autolabel.api.PROMPTS",
         "MemberRole": "backend.datasets.models.Role.choices",
         "TrainingRunState": "backend.training.models.RunState",
         "S3ImportState": "backend.datasets.models.ImportState",

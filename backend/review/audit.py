@@ -15,9 +15,13 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.annotation.models import Assignment, Mask, MaskState, Origin
+from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.annotation.selectors import IN_SIGHT
 from backend.autolabel.calibration import thresholds_refit
-from backend.autolabel.thresholds import Candidate
+from backend.autolabel.candidates import kept_above
+from backend.autolabel.models import AutolabelRun
+from backend.autolabel.selectors import run_that_made
+from backend.autolabel.thresholds import Audited
 from backend.checkpoints.models import Checkpoint
 from backend.common.events import event_record
 from backend.common.statistics import wilson
@@ -109,33 +113,69 @@ def chance_of(mask_id: UUID) -> float:
     return int.from_bytes(hashlib.sha256(mask_id.bytes).digest()[:7]) / 2**56
 
 
+#: Of a mask that a person has replaced or taken away.
+SEEN_TO = (MaskState.REPLACED, MaskState.REJECTED)
+
+
 @transaction.atomic
 def audit_conclude(*, assignment_id: UUID) -> int:
-    """Measure what a person did to the masks of a photo that were sampled before they took it. Twice is as once.
+    """Measure what a person who had a photo did to those of its masks that were sampled. Twice is as once.
 
-    A mask was repaired where another replaces it, removed where it is rejected, and found right where it is as it was.
-    Where a later run of the model replaced it, nobody has seen to it: it leaves the sample.
+    A mask was repaired where another replaces it and removed where it is rejected, whatever the photo was taken for and however
+    it was given back: else the audit would lose those that somebody found wrong before it. That one is as it was is said by an
+    audit alone, of what was sampled before it was taken. Where a later run of the model replaced a mask, nobody has seen to
+    it: it leaves the sample. One that waits to be corrected waits here, too.
     """
-    assignment = Assignment.objects.select_related("image").filter(id=assignment_id, job=Job.AUDIT).first()
+    assignment = Assignment.objects.select_related("image").filter(id=assignment_id).first()
     if assignment is None:
         return 0
     waiting = AuditPair.objects.filter(mask__image=assignment.image, done_at__isnull=True)
     waiting.filter(mask__state=MaskState.REPLACED, mask__replaced_by__isnull=True).delete()
-    pairs = waiting.select_for_update(of=("self",)).filter(created_at__lt=assignment.created_at)
-    dataset_id, concluded = assignment.image.dataset_id, 0
-    for pair in pairs.select_related("mask__image"):
-        after = _left(pair.mask)
-        pair.iou = 0.0 if after is None else _iou(pair.mask, after)
-        pair.repaired = after if after is not None and after.id != pair.mask_id else None
-        pair.by_id, pair.assignment_id = assignment.holder_id, assignment.id
-        pair.save(update_fields=["iou", "repaired", "by", "assignment"])
-        AuditPair.objects.filter(id=pair.id).update(done_at=Now())
-        concluded += 1
-    # Submitting took the photo off the list; what was sampled since it was taken puts it there again.
-    Mask.objects.filter(id__in=waiting.values("mask_id"), state=MaskState.ACTIVE).update(audit_wanted=True)
-    if concluded:
-        event_record("audit.done", subject=assignment_id, dataset=dataset_id, masks=concluded)
-    return concluded
+    concluded = Q(mask__state__in=SEEN_TO)
+    is_audit = assignment.job == Job.AUDIT and assignment.state == State.SUBMITTED
+    if is_audit:
+        concluded |= Q(mask__state=MaskState.ACTIVE, created_at__lt=assignment.created_at)
+    pairs = list(waiting.filter(concluded).select_for_update(of=("self",)).select_related("mask__image"))
+    for pair in pairs:
+        _conclude(pair, by_id=assignment.holder_id, assignment_id=assignment.id)
+    if is_audit:
+        # Submitting took the photo off the list; what was sampled since it was taken puts it there again.
+        Mask.objects.filter(id__in=waiting.values("mask_id"), state__in=IN_SIGHT).update(audit_wanted=True)
+    if pairs:
+        dataset_id = assignment.image.dataset_id
+        event_record("audit.done", subject=assignment_id, dataset=dataset_id, masks=len(pairs))
+    return len(pairs)
+
+
+@transaction.atomic
+def audit_follow_verdict(*, mask_id: UUID, by_id: UUID | None) -> int:
+    """A reviewer has taken a sampled mask away: it is found wrong. Or has brought it back: it waits again. Twice is as once.
+
+    Returns:
+        How many were concluded.
+    """
+    pair = AuditPair.objects.select_for_update(of=("self",)).select_related("mask__image").filter(mask=mask_id).first()
+    if pair is None:
+        return 0
+    if pair.done_at is None and pair.mask.state == MaskState.REJECTED:
+        _conclude(pair, by_id=by_id, assignment_id=None)
+        event_record("audit.done", subject=mask_id, dataset=pair.dataset_id, masks=1)
+        return 1
+    if pair.done_at is not None and pair.assignment_id is None and pair.mask.state in IN_SIGHT:
+        AuditPair.objects.filter(id=pair.id).update(iou=None, by=None, done_at=None)
+        Mask.objects.filter(id=mask_id).update(audit_wanted=True)
+    return 0
+
+
+def _conclude(pair: AuditPair, *, by_id: UUID | None, assignment_id: UUID | None) -> None:
+    after = _left(pair.mask)
+    AuditPair.objects.filter(id=pair.id).update(
+        iou=0.0 if after is None else _iou(pair.mask, after),
+        repaired=after if after is not None and after.id != pair.mask_id else None,
+        by=by_id,
+        assignment=assignment_id,
+        done_at=Now(),
+    )
 
 
 def _left(mask: Mask) -> Mask | None:
@@ -163,19 +203,29 @@ def audit_refit(*, dataset: Dataset) -> None:
     """
     for checkpoint in refits_due(dataset):
         own = done_pairs(dataset).filter(mask__checkpoint=checkpoint)
-        figures = list(own.values_list("mask__predicted_iou", "mask__stability", "iou", "mask__crop_box"))
-        audited = [
-            Candidate(confidence, stability, iou, of_box=crop_box is None)
-            for confidence, stability, iou, crop_box in figures
-            if confidence is not None and stability is not None and iou is not None
-        ]
+        pairs = own.count()
         try:
-            thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=audited)
+            thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=_audited(own))
         except DATABASE_AWAY:
             raise
         except Exception:  # whatever it is: it would be tried every minute, and keep other checkpoints waiting
             logger.exception("thresholds of %s on %s", checkpoint.id, dataset.id)
-        dataset.thresholds.filter(checkpoint=checkpoint).update(tried_with_pairs=len(figures))
+        dataset.thresholds.filter(checkpoint=checkpoint).update(tried_with_pairs=pairs)
+
+
+def _audited(pairs: QuerySet[AuditPair]) -> list[Audited]:
+    """Without those of which nobody knows what else their run would have kept."""
+    figures = pairs.annotate(run=run_that_made("mask")).values_list(
+        "run", "mask__predicted_iou", "mask__stability", "iou"
+    )
+    known = list(figures.exclude(run=None))
+    runs = AutolabelRun.objects.in_bulk({row[0] for row in known})
+    above = {run.id: kept_above(run) for run in runs.values()}
+    return [
+        Audited(confidence, stability, iou, limits, runs[run].detector_id)
+        for run, confidence, stability, iou in known
+        if confidence is not None and stability is not None and iou is not None and (limits := above[run]) is not None
+    ]
 
 
 def refits_due(dataset: Dataset) -> list[Checkpoint]:

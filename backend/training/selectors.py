@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from celery.schedules import ParseException, crontab
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Max, QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
-from backend.annotation.selectors import complete_images, masks_by_people
+from backend.annotation.selectors import complete_images, finished_images, masks_by_people
 from backend.autolabel.models import Detector
 from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Image, Role, Split
@@ -98,9 +98,7 @@ class PhotosByPeople:
 
 def finished_photos(dataset: Dataset, split: Split) -> PhotosByPeople:
     """Photos that people finished, and have masks by people."""
-    human = masks_by_people().filter(image=OuterRef("pk"))
-    photos = Image.objects.filter(Exists(human), dataset=dataset, split=split, annotated_at__isnull=False)
-    return PhotosByPeople(photos)
+    return PhotosByPeople(finished_images(dataset, split))
 
 
 def complete_test_photos(dataset: Dataset) -> PhotosByPeople:

@@ -63,6 +63,15 @@ test('merging, splitting and removing are told as what they are', () => {
   ])
 })
 
+test('what somebody else has made is no object that was accepted here', () => {
+  accept(1)
+  told.length = 0
+  const [own] = editor.state.masks
+  editor.meet([own!, { ...own!, id: 'theirs', isNew: false }])
+  expect(editor.state.masks).toHaveLength(2)
+  expect(told).toEqual([])
+})
+
 test('who gives up what was painted, without a click, is told so', () => {
   editor.paint(stroke(1.5))
   told.length = 0

@@ -217,6 +217,18 @@ test('a skip under a lease that ran out is written down under a new one, so that
   expect(kept.size).toBe(0)
 })
 
+test('a skip of a photo that somebody else has by now waits for nobody', async () => {
+  failures = [new ApiError(409, 'assignment_not_held', 'It ran out.')]
+  server.reopen = async () => {
+    throw new ApiError(409, 'assignment_not_held', 'Somebody else has it.')
+  }
+  const outbox = open()
+  outbox.add({ kind: 'skip', image: 'photo', assignment: 'lease 1', reason: 'Not for me' })
+  await settle()
+  expect(outbox.state.name).toBe('saved')
+  expect(said).toEqual([])
+})
+
 test('a photo can be submitted without the mask that was given up', async () => {
   failures = [new ApiError(400, 'mask_invalid', 'No mask of this photo.')]
   const outbox = open()

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.annotation.selectors import complete_images
 from backend.annotation.services import (
+    UNSENT_WORK_KEPT,
     assignment_next,
     assignment_reopen,
     assignment_submit,
@@ -18,15 +19,34 @@ from backend.annotation.services import (
     mask_put,
 )
 from backend.autolabel.selectors import images_to_calibrate_on
+from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.services import deployment_make
+from backend.common.ids import uuid7
 from backend.common.models import Event
-from backend.datasets.models import Role, Split
+from backend.datasets.models import Dataset, Image, Role, Split, WorkOrder
+from backend.inference.models import Embedding
 from backend.inference.services import embeddings_request, embeddings_request_next
-from backend.training.selectors import complete_test_photos
+from backend.training.selectors import complete_test_photos, finished_photos
 from tests.backend.conftest import mask_body, member, until_somebody_waits_for_a_row
 
 
 def let_expire(assignment: Assignment) -> None:
     Assignment.objects.filter(id=assignment.id).update(expires_at=Now() - timedelta(seconds=1))
+
+
+@pytest.fixture
+def another(live):
+    """A checkpoint like the live one."""
+
+    def make(**changes):
+        row = Checkpoint.objects.get(id=live.id)
+        row._state.adding, row.id, row.file_hash, row.storage_key = True, uuid7(), "0" * 64, "checkpoints/other"
+        for name, value in changes.items():
+            setattr(row, name, value)
+        row.save()
+        return row
+
+    return make
 
 
 def ask(client, dataset, besides=()):
@@ -58,6 +78,28 @@ def test_test_photos_come_first_until_there_are_enough(dataset, annotator, add_p
     later_test = add_photo(3, split=Split.TEST)
     assert label(annotator).id == train.id  # one test photo with one mask was all that the dataset wants
     assert label(annotator).id == later_test.id
+
+
+@pytest.mark.parametrize("order", WorkOrder.values)
+def test_test_photos_come_first_until_the_gate_has_enough_with_masks_whatever_the_order(
+    dataset, annotator, add_photo, label, as_user, order
+):
+    Dataset.objects.filter(id=dataset.id).update(work_order=order)
+    add_photo(1), add_photo(2)
+    Image.objects.update(doubt=0.9)
+    empty, test = add_photo(3, split=Split.TEST), add_photo(4, split=Split.TEST)
+
+    def counted():
+        # The page's photos, and the gate's.
+        told = as_user(annotator).get(f"/api/datasets/{dataset.id}/").json()["counts"]["test_images_annotated"]
+        assert told == len(finished_photos(dataset, Split.TEST))
+        return told
+
+    assert label(annotator, masks=0).id == empty.id
+    assert counted() == 0
+    assert label(annotator).id == test.id
+    assert counted() == 1
+    assert label(annotator).split == Split.TRAIN
 
 
 def test_a_reload_gets_the_same_photo_again(dataset, annotator, add_photo, take):
@@ -119,6 +161,41 @@ def test_a_photo_whose_lease_ran_out_is_taken_again_for_the_job_it_was_for(annot
     photo.refresh_from_db()
     assert photo.annotated_at is None
     assert as_user(reviewer).post(f"/api/images/{photo.id}/open/").json()["job"] == "annotate"
+
+
+@pytest.mark.parametrize("job", ["audit", "correct", "complete"])
+def test_a_photo_that_was_given_back_is_opened_to_be_drawn_whatever_it_was_taken_for(
+    annotator, photo, take, as_user, job
+):
+    held, client = take(annotator), as_user(annotator)
+    Assignment.objects.filter(id=held.id).update(job=job)
+    assert client.post(f"/api/assignments/{held.id}/release/").status_code == 204
+    assert client.post(f"/api/images/{photo.id}/open/").json()["job"] == "annotate"
+
+
+def test_a_photo_whose_lease_ran_out_long_ago_is_opened_to_be_drawn(annotator, photo, take, as_user):
+    held, client = take(annotator), as_user(annotator)
+    ago = {"expires_at": Now() - UNSENT_WORK_KEPT, "closed_at": Now() - UNSENT_WORK_KEPT}
+    Assignment.objects.filter(id=held.id).update(job="audit", state=State.EXPIRED, **ago)
+    assert client.post(f"/api/images/{photo.id}/open/").json()["job"] == "annotate"
+
+
+def test_who_goes_on_after_a_lease_ran_out_goes_on_with_its_model(dataset, annotator, photo, take, as_user, another):
+    lost, client = take(annotator), as_user(annotator)
+    other = another(encoder_hash="0" * 64)
+    deployment_make(dataset=dataset, checkpoint=other, reason="by hand", by=None)
+    let_expire(lost)
+    again = client.post(f"/api/images/{photo.id}/open/").json()
+    kept = Assignment.objects.get(id=again["id"])
+    assert kept.checkpoint == lost.checkpoint != other
+    assert Embedding.objects.filter(image=photo, encoder_hash=lost.checkpoint.encoder_hash).exists()
+    # What the page made with the model that it had is said to be that one's.
+    mask_id = "0192d3a0-0000-7000-8000-000000000004"
+    assert client.put(f"/api/masks/{mask_id}/", mask_body(kept), format="json").status_code == 201
+    assert Mask.objects.get(id=mask_id).checkpoint == lost.checkpoint
+    assert client.post(f"/api/assignments/{kept.id}/release/").status_code == 204
+    anew = client.post(f"/api/images/{photo.id}/open/").json()
+    assert Assignment.objects.get(id=anew["id"]).checkpoint == other
 
 
 def test_nobody_takes_a_photo_that_somebody_works_on(annotator, reviewer, photo, take, as_user):

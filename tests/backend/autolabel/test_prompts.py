@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.http import HttpResponse
@@ -12,7 +13,7 @@ from backend.annotation.models import Mask, Origin
 from backend.autolabel.calibration import thresholds_fit, thresholds_refit
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Detector, JobState, Purpose, RunState, Thresholds
 from backend.autolabel.services import autolabel_job_run
-from backend.autolabel.thresholds import Candidate, Chosen, is_better
+from backend.autolabel.thresholds import Audited, Chosen, is_better
 from backend.checkpoints.models import Checkpoint
 from backend.datasets.models import Dataset, Image, Split
 
@@ -181,13 +182,15 @@ def test_a_preview_of_boxes_shows_what_a_run_of_boxes_keeps(
 
 
 def test_what_an_audit_found_of_one_kind_says_nothing_of_the_other(
-    calibrated: Callable[..., Thresholds], dataset: Dataset, live: Checkpoint
+    calibrated: Callable[..., Thresholds], dataset: Dataset, live: Checkpoint, detector: Detector
 ) -> None:
     calibrated(rows(5, 0), rows(25, 0))
-    bad_of_the_grid = [Candidate(0.95, 0.95, 0.1, of_box=False)] * 50
-    fitted = thresholds_refit(dataset=dataset, checkpoint=live, audited=bad_of_the_grid)
-    assert fitted is not None
-    assert (fitted.precision, fitted.audited, fitted.masks) == (1.0, 0, 25)
-    fitted = thresholds_refit(dataset=dataset, checkpoint=live, audited=[Candidate(0.95, 0.95, 0.9, of_box=True)] * 20)
+    for other in (None, uuid4()):  # the grid; another detector's boxes
+        bad = [Audited(0.95, 0.95, 0.1, above=(0.0, 0.0), detector=other)] * 50
+        fitted = thresholds_refit(dataset=dataset, checkpoint=live, audited=bad)
+        assert fitted is not None
+        assert (fitted.precision, fitted.audited, fitted.masks) == (1.0, 0, 25)
+    good = [Audited(0.85, 0.95, 0.9, above=(0.0, 0.0), detector=detector.id)] * 20
+    fitted = thresholds_refit(dataset=dataset, checkpoint=live, audited=good)
     assert fitted is not None
     assert (fitted.audited, fitted.masks) == (20, 45)

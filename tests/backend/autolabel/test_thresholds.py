@@ -4,13 +4,16 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 
 from backend.annotation.models import Mask, MaskState, Origin
 from backend.autolabel.calibration import calibration_fit, calibrations_sweep, thresholds_refit
-from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, Purpose, RunState, Thresholds
+from backend.autolabel.models import AutolabelJob, AutolabelRun, Detector, JobState, Purpose, RunState, Thresholds
 from backend.autolabel.services import autolabel_job_run
-from backend.autolabel.thresholds import GOOD_IOU, IOU_STEPS, MASKS_WANTED, STABILITY_STEPS, Candidate, choose
+from backend.autolabel.thresholds import GOOD_IOU, IOU_STEPS, MASKS_WANTED, STABILITY_STEPS, Audited, Candidate, choose
+from backend.common.events import event_record
+from backend.common.models import Event
 from backend.common.services import events_sweep
 from backend.common.statistics import wilson
 from backend.datasets.models import Split
@@ -88,6 +91,65 @@ def test_the_choice_is_the_one_that_trying_every_pair_of_thresholds_makes(seed, 
     assert (chosen.min_predicted_iou, chosen.min_stability, chosen.masks, chosen.recall) == by_trying(tried, 25, wanted)
 
 
+def figures(seed: int, count: int, above: float = 0.0, errors: float = 0.0) -> list[tuple[float, float, float]]:
+    """Masks that are good as often as their predicted IoU says, or less often by so much: predicted IoU, stability, IoU."""
+    rng = np.random.default_rng(seed)
+    predicted = above + (1 - above) * rng.random(count)
+    good = rng.random(count) < predicted - errors
+    return [(float(value), 0.9, 0.9 if right else 0.1) for value, right in zip(predicted, good, strict=True)]
+
+
+def calibrated(seed: int) -> list[Candidate]:
+    return [Candidate(*each, ("photo", number)) for number, each in enumerate(figures(seed, 1000))]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("cut", [0.8, 0.88])
+def test_audited_masks_of_a_run_do_not_lower_thresholds_to_where_it_kept_nothing(seed, cut):
+    own = calibrated(seed)
+    before = choose(own, truths=1000, wanted=0.8)
+    audited = [Audited(*each, above=(cut, 0.0)) for each in figures(100 + seed, 1000, cut)]
+    after = choose(own, truths=1000, wanted=0.8, audited=audited)
+    assert after.attained
+    assert before.min_predicted_iou <= after.min_predicted_iou <= before.min_predicted_iou + 0.05
+    true = (1 + after.min_predicted_iou) / 2  # the mean chance of those above it
+    assert after.precision == pytest.approx(true, abs=0.03)
+    assert after.interval[0] < true < after.interval[1]
+    # Nearly all that is uncertain is uncertain below the cut, and there the audit has added nothing.
+    assert after.interval[1] - after.interval[0] == pytest.approx(before.interval[1] - before.interval[0], rel=0.2)
+
+
+@pytest.mark.parametrize("cut", [0.8, 0.88])
+def test_audited_masks_with_more_errors_than_the_test_photos_had_raise_the_thresholds(cut):
+    own = calibrated(0)
+    before = choose(own, truths=1000, wanted=0.8)
+    audited = [Audited(*each, above=(cut, 0.0)) for each in figures(100, 1000, cut, errors=0.15)]
+    after = choose(own, truths=1000, wanted=0.8, audited=audited)
+    assert after.attained
+    assert after.min_predicted_iou >= before.min_predicted_iou + 0.05
+
+
+def test_audited_masks_of_two_runs_count_each_for_what_its_run_kept():
+    own = calibrated(1)
+    runs = ((0.8, 1000), (0.95, 4000))  # most are of the run that was the strictest, and nearly all of those are good
+    audited = [Audited(*each, above=(cut, 0.0)) for cut, count in runs for each in figures(int(1000 * cut), count, cut)]
+    after = choose(own, truths=1000, wanted=0.93, audited=audited)
+    assert after.min_predicted_iou > 0.8
+    assert after.precision == pytest.approx((1 + after.min_predicted_iou) / 2, abs=0.02)
+
+
+def test_above_its_runs_thresholds_audited_masks_say_as_much_as_those_of_test_photos():
+    same = [(0.9, 0.9, 0.9)] * 18 + [(0.9, 0.9, 0.1)] * 2
+    chosen = choose(
+        [Candidate(*each, ("photo", number)) for number, each in enumerate(same)],
+        truths=20,
+        wanted=0.8,
+        audited=[Audited(*each, above=(0.5, 0.5)) for each in same * 4],
+    )
+    assert (chosen.precision, chosen.masks) == (pytest.approx(0.9), 100)
+    assert chosen.interval == pytest.approx(wilson(90, 100))
+
+
 SMALL_GRID = {"points_per_side": 4, "min_region_px": 0}
 
 
@@ -107,8 +169,6 @@ def work():
 def deliver():
     """Events to their subscribers, as the sweeper does it late."""
     from django.db.models import F
-
-    from backend.common.models import Event
 
     Event.objects.filter(delivered_at__isnull=True).update(created_at=F("created_at") - timedelta(minutes=5))
     events_sweep()
@@ -171,6 +231,42 @@ def test_a_new_live_checkpoint_is_calibrated_by_itself_once(dataset, annotator, 
     assert (run.purpose, run.checkpoint, run.requested_by) == (Purpose.CALIBRATE, other, None)
 
 
+def ready(detector):
+    with transaction.atomic():
+        event_record("detector.ready", subject=detector.id, dataset=detector.dataset_id, run="")
+    deliver()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_once_a_checkpoints_detector_is_trained_its_boxes_are_calibrated_as_the_last_time(
+    dataset, annotator, add_photo, label, post, live, detector, as_user
+):
+    add_photo(1, split=Split.TEST)
+    label(annotator)
+    Detector.objects.filter(id=detector.id).update(decoder_hash="another")
+    begun = post("thresholds", precision=0.3, settings=SMALL_GRID).json()
+    assert begun["prompts"] == "grid"
+    deliver()
+    ready(detector)
+    assert AutolabelRun.objects.get().state == RunState.RUNNING  # another checkpoint's detector changes nothing
+    Detector.objects.filter(id=detector.id).update(decoder_hash=live.decoder_hash)
+    ready(detector)
+    ready(detector)  # told twice
+    assert AutolabelRun.objects.get(id=begun["id"]).state == RunState.CANCELLED
+    run = AutolabelRun.objects.get(state=RunState.RUNNING)
+    assert (run.purpose, run.detector, run.settings) == (Purpose.CALIBRATE, detector, SMALL_GRID)
+    assert run.selection["precision"] == 0.3
+    told = as_user(annotator).get(f"/api/datasets/{dataset.id}/thresholds/").json()
+    assert told["calibration"]["prompts"] == "both"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_detector_is_not_calibrated_where_people_have_finished_no_test_photo(dataset, photo, detector):
+    ready(detector)
+    assert not AutolabelRun.objects.exists()
+    assert not Event.objects.filter(delivered_at__isnull=True).exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_without_finished_test_photos_there_is_nothing_to_calibrate_on(photo, post):
     reply = post("thresholds")
@@ -197,7 +293,8 @@ def test_audited_pairs_raise_thresholds_that_promised_too_much(dataset, live):
     AutolabelJob.objects.create(run=run, image=image, state=JobState.DONE, candidates={"masks": good, "truths": 100})
     first = thresholds_fit(run=run)
     assert first.min_predicted_iou < 0.4
-    bad = [Candidate(0.4 + n / 500, 0.9, 0.2) for n in range(100)]  # from 0.4 to 0.6, what people found was not good
+    # From 0.4 to 0.6, what people found was not good.
+    bad = [Audited(0.4 + n / 500, 0.9, 0.2, above=(0.0, 0.0)) for n in range(100)]
     second = thresholds_refit(dataset=dataset, checkpoint=live, audited=bad)
     assert second.id == first.id
     assert second.min_predicted_iou > 0.5

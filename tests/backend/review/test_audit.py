@@ -9,6 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from backend.annotation.models import Assignment, Mask, MaskState, Origin
+from backend.annotation.services import assignments_expire
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
 from backend.common.events import event_record
 from backend.datasets.models import Image, Job
@@ -128,6 +129,124 @@ def test_a_repaired_mask_a_removed_one_and_one_left_alone_are_measured(
     assert {part["part"] for part in report["by"]} == {"stage", "checkpoint", "size"}
 
 
+@pytest.fixture
+def take(dataset, as_user):
+    """Take the next photo for a job."""
+
+    def ask(user, job="annotate"):
+        path = f"/api/datasets/{dataset.id}/assignments/"
+        reply = as_user(user).post(path, {"job": job, "besides": []}, format="json").json()
+        return Assignment.objects.get(id=reply["assignment"]["id"])
+
+    return ask
+
+
+@pytest.fixture
+def end(as_user, deliver):
+    def how(assignment, way="submit"):
+        body = {"masks": [], "reason": "Too difficult"}
+        reply = as_user(assignment.holder).post(f"/api/assignments/{assignment.id}/{way}/", body, format="json")
+        assert reply.status_code == 204, reply.content
+        deliver()
+
+    return how
+
+
+@pytest.fixture
+def decide(as_user, reviewer, deliver):
+    def say(mask, answer):
+        reply = as_user(reviewer).post(f"/api/masks/{mask.id}/verdicts/", {"answer": answer}, format="json")
+        assert reply.status_code in (200, 201), reply.content
+        deliver()
+
+    return say
+
+
+@pytest.fixture
+def report(dataset, annotator, as_user):
+    return lambda: as_user(annotator).get(f"/api/datasets/{dataset.id}/audit/").json()["report"]
+
+
+@pytest.mark.parametrize("way", ["submit", "release", "skip"])
+def test_a_sampled_mask_that_was_taken_away_in_another_job_is_found_wrong(
+    photo, automatic, plan, annotator, as_user, take, end, report, way
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    assert as_user(annotator).delete(f"/api/masks/{mask.id}/").status_code == 204
+    end(held, way)
+    found = report()
+    assert (found["all"]["pairs"], found["waiting"]) == (1, 0)
+    pair = AuditPair.objects.get()
+    assert (pair.iou, pair.by, pair.assignment, pair.repaired) == (0.0, annotator, held, None)
+
+
+def test_a_sampled_mask_that_was_taken_away_under_a_lease_that_ran_out_is_found_wrong(
+    photo, automatic, plan, annotator, as_user, take, deliver, report
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    assert as_user(annotator).delete(f"/api/masks/{mask.id}/").status_code == 204
+    Assignment.objects.filter(id=held.id).update(expires_at=Now() - timedelta(seconds=1))
+    assignments_expire()
+    deliver()
+    assert report()["all"]["pairs"] == 1
+
+
+def test_a_sampled_mask_that_was_corrected_in_another_job_is_measured_and_one_left_alone_waits_on(
+    photo, automatic, plan, annotator, as_user, take, end, report, audit
+):
+    (wrong,), (left_alone,) = automatic(photo), automatic(photo, x=0.3)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    body = mask_body(held, disc(photo, x=0.6), origin="brush", replaces=str(wrong.id))
+    assert as_user(annotator).put(f"/api/masks/{uuid4()}/", body, format="json").status_code == 201
+    end(held)
+    before, after = disc(photo), disc(photo, x=0.6)
+    pair = AuditPair.objects.get(done_at__isnull=False)
+    assert pair.mask == wrong
+    assert pair.iou == pytest.approx((before & after).sum() / (before | after).sum())
+    assert (report()["all"]["pairs"], report()["waiting"]) == (1, 1)
+    audit()
+    assert AuditPair.objects.get(mask=left_alone).iou == 1.0
+
+
+def test_what_a_reviewer_calls_no_object_is_found_wrong_and_waits_again_where_it_is_brought_back(
+    photo, automatic, plan, reviewer, decide, report, audit
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    decide(mask, "not_an_object")
+    assert report()["all"]["pairs"] == 1
+    pair = AuditPair.objects.get()
+    assert (pair.iou, pair.by, pair.assignment) == (0.0, reviewer, None)
+    decide(mask, "accept")
+    assert (report()["all"]["pairs"], report()["waiting"]) == (0, 1)
+    audit()
+    assert AuditPair.objects.get().iou == 1.0
+
+
+def test_a_mask_that_waits_to_be_corrected_is_not_found_right_by_an_audit_of_its_photo(
+    photo, automatic, plan, annotator, as_user, decide, audit, take, end
+):
+    (faulty,), (right,) = automatic(photo), automatic(photo, x=0.3)
+    plan(share=1)
+    audits_sample()
+    decide(faulty, "fix")
+    audit()
+    assert list(AuditPair.objects.filter(done_at__isnull=False).values_list("mask", "iou")) == [(right.id, 1.0)]
+    held = take(annotator, "correct")
+    assert as_user(annotator).delete(f"/api/masks/{faulty.id}/").status_code == 204
+    end(held)
+    assert AuditPair.objects.get(mask=faulty).iou == 0.0
+
+
 def test_masks_that_a_later_run_replaced_leave_the_sample(dataset, photo, automatic, plan, audit, annotator, as_user):
     kept, old = automatic(photo, 2)
     plan(share=1)
@@ -207,8 +326,24 @@ def test_below_the_wanted_rate_it_warns_and_says_whether_that_may_be_chance(
     assert warning.endswith("That may be chance: the interval still holds it.")
 
 
-def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_photo, automatic, plan, audit, live):
+@pytest.fixture
+def labelled(dataset, live):
+    """A run has finished this photo: masks that come now are its own."""
+
+    def by(image, detector=None, **thresholds):
+        run = AutolabelRun.objects.create(
+            dataset=dataset, checkpoint=live, detector=detector, thresholds=thresholds, state=RunState.DONE
+        )
+        AutolabelJob.objects.create(run=run, image=image, state="done", finished_at=Now())
+
+    return by
+
+
+def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(
+    dataset, add_photo, automatic, plan, audit, live, labelled
+):
     photo = add_photo(1)
+    labelled(photo, min_predicted_iou=0.0, min_stability=0.0)
     run = AutolabelRun.objects.create(
         dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE,
         selection={"precision": 0.8, "complete": True},
@@ -219,8 +354,7 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_pho
 
     before = thresholds_fit(run=run).min_predicted_iou
     masks = automatic(photo, 30)
-    of_the_grid = {"predicted_iou": 0.55, "stability": 0.9, "crop_box": [0, 0, photo.width, photo.height]}
-    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(**of_the_grid)
+    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=0.55, stability=0.9)
     plan(share=1)
     audits_sample()
     audit(lambda client, assignment, mask: client.delete(f"/api/masks/{mask['id']}/"))
@@ -233,6 +367,50 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(dataset, add_pho
     refit_thresholds(str(dataset.id))  # delivered twice
     assert Thresholds.objects.get().fitted_at == after.fitted_at
     assert before < 0.5 < 0.54 < after.min_predicted_iou
+
+
+def test_a_refit_takes_audited_masks_for_no_more_than_what_their_run_kept(
+    dataset, add_photo, automatic, live, labelled, admin, detector
+):
+    from backend.autolabel.calibration import thresholds_fit
+
+    photo = add_photo(1)
+    run = AutolabelRun.objects.create(
+        dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE,
+        selection={"precision": 0.8, "complete": True},
+    )  # fmt: skip
+    found = [
+        {"predicted_iou": n / 100, "stability": 0.9, "iou": 0.9 if n > 60 else 0.1, "truth": n} for n in range(100)
+    ]
+    AutolabelJob.objects.create(run=run, image=photo, state="done", candidates={"masks": found, "truths": 100})
+
+    def audited(predicted_iou, iou):
+        masks = automatic(photo, PAIRS_WANTED)
+        Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=predicted_iou, stability=0.9)
+        AuditPair.objects.bulk_create(
+            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=iou, by=admin, done_at=Now())
+            for mask in masks
+        )
+
+    alone = thresholds_fit(run=run)
+    assert alone.min_predicted_iou == pytest.approx(0.51, abs=0.02)
+    audited(0.55, 0.1)  # by nobody knows which run
+    labelled(photo, min_predicted_iou=0.0, min_stability=0.0)
+    labelled(photo, min_predicted_iou=0.8, min_stability=0.0)
+    audited(0.9, 1.0)  # by the later one, which has kept nothing below
+    labelled(photo, detector)
+    audited(0.55, 0.1)  # by boxes of which their detector was sure
+    refit_thresholds(str(dataset.id))
+    after = Thresholds.objects.get()
+    assert (after.min_predicted_iou, after.audited) == (alone.min_predicted_iou, PAIRS_WANTED)
+    assert after.precision == pytest.approx(alone.precision)
+    assert after.masks == alone.masks + PAIRS_WANTED
+    # A new calibration takes the pairs in anew, and comes to the same.
+    thresholds_fit(run=run)
+    assert refits_due(dataset) == [live]
+    refit_thresholds(str(dataset.id))
+    assert Thresholds.objects.get().min_predicted_iou == alone.min_predicted_iou
+    assert refits_due(dataset) == []
 
 
 @pytest.mark.parametrize("why", ["no calibration", "it raises", "no stability"])

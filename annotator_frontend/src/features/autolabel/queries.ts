@@ -6,7 +6,7 @@ export type AutolabelRun = Schemas['AutolabelRunJson']
 export type Selection = Required<Schemas['SelectionFormRequest']>
 export type Limits = Schemas['ThresholdsForm']
 export type Preview = Schemas['PreviewJson']
-export type Prompts = AutolabelRun['prompts']
+export type Prompts = Schemas['ThresholdsJson']['prompts']
 
 const at = (dataset: string) => ({ params: { path: { dataset_id: dataset } } })
 const of = (run: string) => ({ params: { path: { run_id: run } } })

@@ -24,7 +24,7 @@ export function DatasetSummary({ dataset }: { dataset: Dataset }) {
             done: counts.test_images_annotated,
             all: dataset.test_images_wanted ?? 0,
           })}
-          to="?split=test&status=annotated"
+          to="?split=test&status=annotated&origin=people"
         />
       </SimpleGrid>
     </>

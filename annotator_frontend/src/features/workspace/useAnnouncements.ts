@@ -54,6 +54,7 @@ function whatBecame(now: readonly AcceptedMask[], before: readonly AcceptedMask[
   const came = now.filter(({ id }) => !past.has(id))
   const gone = idsOf(before.filter(({ id }) => !present.has(id)))
   const count = now.length
+  if (came.length && came.every(({ isNew }) => !isNew)) return null // somebody else's: the page says that by itself
   if (!came.length) return gone.size ? t('Object removed. Objects: {{count}}', { count }) : null
   const successor = came.find(({ replaces }) => replaces !== null && gone.has(replaces))
   if (!successor) return t('Object accepted. Objects: {{count}}', { count })

@@ -1420,9 +1420,15 @@ export interface components {
              *     * `grid` - grid
              *     * `boxes` - boxes
              */
-            prompts?: (components["schemas"]["PromptsEnum"] | components["schemas"]["NullEnum"]) | null;
+            prompts?: (components["schemas"]["AutolabelPrompts"] | components["schemas"]["NullEnum"]) | null;
             thresholds?: components["schemas"]["ThresholdsFormRequest"] | null;
         };
+        /**
+         * @description * `grid` - grid
+         *     * `boxes` - boxes
+         * @enum {string}
+         */
+        AutolabelPrompts: "grid" | "boxes";
         AutolabelRunJson: {
             /** Format: uuid */
             readonly id: string;
@@ -1430,8 +1436,8 @@ export interface components {
             readonly purpose: components["schemas"]["PurposeEnum"];
             /** Format: uuid */
             readonly checkpoint: string;
-            /** @description a grid of points, or the detector's boxes */
-            readonly prompts: components["schemas"]["PromptsEnum"];
+            /** @description a grid of points, or the detector's boxes; a calibration tries both, where it can */
+            readonly prompts: components["schemas"]["AutolabelRunJsonPromptsEnum"];
             readonly settings: unknown;
             readonly thresholds: components["schemas"]["ThresholdsForm"] | null;
             readonly selection: unknown;
@@ -1447,6 +1453,8 @@ export interface components {
             /** Format: double */
             seconds_left: number | null;
         };
+        /** @enum {string} */
+        AutolabelRunJsonPromptsEnum: "grid" | "boxes" | "both";
         /**
          * @description * `running` - Running
          *     * `paused` - Paused
@@ -2299,7 +2307,7 @@ export interface components {
              *     * `grid` - grid
              *     * `boxes` - boxes
              */
-            prompts?: (components["schemas"]["PromptsEnum"] | components["schemas"]["NullEnum"]) | null;
+            prompts?: (components["schemas"]["AutolabelPrompts"] | components["schemas"]["NullEnum"]) | null;
         };
         PreviewJson: {
             run: components["schemas"]["AutolabelRunJson"];
@@ -2350,12 +2358,6 @@ export interface components {
             box?: number[];
             words?: string;
         };
-        /**
-         * @description * `grid` - grid
-         *     * `boxes` - boxes
-         * @enum {string}
-         */
-        PromptsEnum: "grid" | "boxes";
         ProposalCountsJson: {
             preparing: number;
             failed: number;
@@ -2720,7 +2722,7 @@ export interface components {
         };
         ThresholdsJson: {
             /** @description that they were chosen for: a grid of points, or the detector's boxes */
-            readonly prompts: components["schemas"]["PromptsEnum"];
+            readonly prompts: components["schemas"]["AutolabelPrompts"];
             /** Format: double */
             wanted_precision: number;
             /** Format: double */

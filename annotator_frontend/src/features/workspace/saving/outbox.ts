@@ -362,7 +362,13 @@ export class Outbox {
       } else if (error.code === 'assignment_not_held') {
         // A lease that is over is all that giving back wanted. A skip has to be written down, or the photo comes again.
         if (kind === 'release') return
-        if (!(await this.reopen(image, assignment, entry.operation.tab))) throw error
+        try {
+          if (!(await this.reopen(image, assignment, entry.operation.tab))) throw error
+        } catch (refusal) {
+          // Somebody else has the photo now: there is nothing that a person could decide about the skip.
+          if (kind === 'skip' && refusal instanceof ApiError && refusal.status === 409) return
+          throw refusal
+        }
       } else throw error
       await this.tell(entry.operation)
     }
