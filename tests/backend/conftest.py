@@ -14,13 +14,14 @@ import torch
 from celery.app.task import Task
 from django.contrib.auth.hashers import make_password
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment
 from backend.checkpoints.models import Checkpoint
 from backend.common import waking
+from backend.common.ids import uuid7
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.services import dataset_create, image_import, member_set
 from engine import masks as run_lengths
@@ -206,6 +207,23 @@ def plan_of(rows: QuerySet[Any] | str) -> str:
             return "\n".join(line for (line,) in cursor.fetchall())
         finally:
             cursor.execute("RESET enable_seqscan")
+
+
+def multiplied(image: Image, *, times: int = 500) -> list[Image]:
+    """So many photos like this one, each a group of its own, and PostgreSQL knows how many they are."""
+    common = {field.attname: getattr(image, field.attname) for field in Image._meta.concrete_fields}
+    rows = [
+        Image(**{**common, "id": uuid7(), "content_hash": f"{number}", "group": f"{number}"}) for number in range(times)
+    ]
+    Image.objects.bulk_create(rows)
+    analyze(Image)
+    return rows
+
+
+def analyze(model: type[Model]) -> None:
+    """How PostgreSQL reads a table depends on what it last counted there."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {model._meta.db_table}")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from backend.datasets import services
 from backend.datasets.models import Dataset, Image, Job, Split
 from backend.datasets.services import image_import
 from backend.datasets.splits import PATTERN
-from tests.backend.conftest import plan_of
+from tests.backend.conftest import multiplied, plan_of
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_photo_that_another_import_brings_in_this_very_moment_takes_no_second_
 
 
 def test_importing_a_photo_reads_no_others(dataset, bring):
-    bring(0), bring(1, "a")
+    multiplied(bring(0)), bring(1, "a")
     with CaptureQueriesContext(connection) as asked:
         bring(2, "a")
     reading = [query["sql"] for query in asked if 'FROM "datasets_image"' in query["sql"]]
@@ -100,4 +100,5 @@ def test_the_groups_of_a_dataset_that_there_was_before_are_counted(dataset, brin
 
 
 def test_photos_to_be_completed_are_found_by_an_index(dataset, photo):
+    multiplied(photo)
     assert "image_to_complete" in plan_of(images_waiting(dataset, Job.COMPLETE))
