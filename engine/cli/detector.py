@@ -111,11 +111,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
     results, seconds = [], []
     for record in records:
         photo = embedded(record, model)
-        truths, _ = objects(record, photo.size)
+        truths, ignored = objects(record, photo.size)
         began = time.perf_counter()
         detected = detector.detect(photo.embedding, photo.size, encoder_hash=encoder_hash)
         seconds.append(time.perf_counter() - began)
-        ignored = None if record.read_ignored is None else record.read_ignored()
         results.append(photo_boxes([(found.box, found.confidence) for found in detected], truths, ignored))
     report = {
         "detector": str(options.detector),

@@ -123,10 +123,9 @@ def _composition(seed: int, number: int, photos: Sequence[Record]) -> Scene:
 def _some_pieces(rng: np.random.Generator, photos: Sequence[Record]) -> list[Piece]:
     wanted, pieces, looked_at = int(rng.integers(1, MOST_OBJECTS + 1)), list[Piece](), 0
     for _ in range(MOST_PHOTOS):
-        record = _any(rng, photos)
-        if not record.read_masks():
+        rgb_HW3, masks = _read(_any(rng, photos))
+        if not masks:
             continue
-        rgb_HW3, masks = _read(record)
         piece = cut_out(rgb_HW3, masks[int(rng.integers(len(masks)))])
         pieces += [piece] if piece else []
         looked_at += 1
@@ -142,11 +141,8 @@ def _any(rng: np.random.Generator, photos: Sequence[Record]) -> Record:
 
 
 def _read(record: Record) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
-    rgb_HW3, masks = record.pixels(), record.read_masks()
-    for mask_HW in masks:
-        if mask_HW.shape != rgb_HW3.shape[:2]:
-            raise DataInvalid(f"{record.name} has {rgb_HW3.shape[:2]} pixels, and a mask of {mask_HW.shape}")
-    return rgb_HW3, masks
+    rgb_HW3 = record.pixels()
+    return rgb_HW3, record.masks(rgb_HW3.shape[:2])
 
 
 def _changed(rng: np.random.Generator, piece: Piece, side: int) -> tuple[Picture, NDArray[np.float32]]:

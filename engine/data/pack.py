@@ -56,7 +56,8 @@ def write_pack(
     Returns:
         What `index.json` says.
     Raises:
-        DataInvalid: a photo or mask cannot be read, a name comes twice, or all together are too large at the lowest quality.
+        DataInvalid: a photo or mask cannot be read, a mask is not as large as its photo, a name comes twice, or all together
+            are too large at the lowest quality.
     """
     _check_names(splits)
     longest = round(side * KEPT_SCALE)
@@ -186,8 +187,10 @@ def _entry(record: Record, photo: Photo) -> dict[str, Any]:
     if record.complete is not None:
         entry["complete"] = record.complete
     if record.read_ignored is not None:
-        ignored = record.read_ignored().astype(np.uint8)
-        entry["ignored"] = encode(cv2.resize(ignored, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0)
+        ignored = record.ignored(record.pixels().shape[:2])
+        assert ignored is not None
+        small = cv2.resize(ignored.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        entry["ignored"] = encode(small > 0)
     return entry
 
 

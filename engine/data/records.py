@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.origins import HUMAN_ORIGINS, HUMAN_WEIGHT, ORIGIN
-from engine.errors import DataInvalid
+from engine.errors import DataInvalid, MaskInvalid
 from engine.masks import decode, from_coco, from_label_map
 
 PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -36,6 +36,7 @@ class Record:
 
     Attributes:
         name: unique within its source.
+        read_masks: as the source has them; `masks` are known to be the photo's.
         size: (height, width) in pixels; None where only the photo itself knows.
         image: of the photo; None where there is only an embedding.
         embedding: float16, C x G x G, as .npy or raw; None: to be computed.
@@ -70,6 +71,38 @@ class Record:
     def mask_weights(self) -> tuple[float, ...] | None:
         """One for each mask, in the order of `read_masks`; None: all the same."""
         return self.weights if self.read_weights is None else self.read_weights()
+
+    def masks(self, size: tuple[int, int]) -> list[NDArray[np.bool_]]:
+        """`read_masks`, each of them as large as the photo: stretched onto it, a turned one would lie beside its object.
+
+        Args:
+            size: (height, width) of the upright photo in pixels.
+        Raises:
+            DataInvalid: one cannot be read, or is of another size.
+        """
+        try:
+            masks = self.read_masks()
+        except MaskInvalid as error:
+            raise DataInvalid(f"{self.name}: {error}") from error
+        for mask in masks:
+            self._check_size(mask, size)
+        return masks
+
+    def ignored(self, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """`read_ignored`, likewise; None: all pixels count."""
+        if self.read_ignored is None:
+            return None
+        try:
+            ignored = self.read_ignored()
+        except MaskInvalid as error:
+            raise DataInvalid(f"{self.name}: {error}") from error
+        self._check_size(ignored, size)
+        return ignored
+
+    def _check_size(self, mask: NDArray[np.bool_], size: tuple[int, int]) -> None:
+        if mask.shape != tuple(size):
+            given = " x ".join(map(str, mask.shape))
+            raise DataInvalid(f"{self.name}: a mask is {given} px, its photo {size[0]} x {size[1]} px (height x width)")
 
     def check_texts(self, masks: int) -> None:
         """Raises DataInvalid where there are not as many texts as masks: then nobody knows whose they are."""

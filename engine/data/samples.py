@@ -37,13 +37,13 @@ class Photo:
             largest_share: masks that cover more of the photo than this are left out.
             labelled: whether masks are wanted at all.
         Raises:
-            DataInvalid: a file cannot be read, or weights are not one for each mask.
+            DataInvalid: a file cannot be read, a mask is not as large as the photo, or weights are not one for each mask.
         """
         rgb = record.pixels()
         height, width = rgb.shape[:2]
         scale = min(1.0, longest_side / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        whole = record.read_masks() if labelled else []
+        whole = record.masks((height, width)) if labelled else []
         known = record.mask_weights() if labelled else None
         weights = np.ones(len(whole)) if known is None else np.asarray(known, np.float64)
         if len(weights) != len(whole):

@@ -214,7 +214,7 @@ class EmbeddingSource:
     """Stored embeddings of whole photos with their masks: the decoder alone can learn from them.
 
     Raises:
-        DataInvalid: an embedding is missing or of another shape.
+        DataInvalid: an embedding is missing or of another shape, or a mask is not as large as its photo.
         NoObjects: there is not one mask.
     """
 
@@ -231,7 +231,7 @@ class EmbeddingSource:
         for record in records:
             if record.embedding is None or record.size is None:
                 raise DataInvalid(f"{record.name} has no stored embedding")
-            masks = record.read_masks()
+            masks = record.masks(record.size)
             record.check_texts(len(masks))
             weights = record.mask_weights()
             if weights is not None and len(weights) != len(masks):

@@ -64,12 +64,12 @@ def with_crops(records: Sequence[Record], encoder: ClipText, *, seed: int = 0) -
     """The same photos, each large object with the vectors of pictures of it, V = `CROPS_PER_OBJECT`. Reads every photo once.
 
     Raises:
-        DataInvalid: a record without a photo, or not one object is large enough.
+        DataInvalid: a record without a photo, a mask that is not as large as it, or not one object is large enough.
     """
     rng, described = np.random.default_rng(seed), []
     for record in records:
         rgb, texts = record.pixels(), list[NDArray[np.float32] | None]()
-        for mask in record.read_masks():
+        for mask in record.masks(rgb.shape[:2]):
             if mask.sum() < MIN_CROP_AREA_PX:
                 texts.append(None)
                 continue

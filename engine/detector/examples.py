@@ -72,22 +72,22 @@ class Embedder:
     def example(self, record: Record, complete: bool) -> Example:
         """
         Raises:
-            DataInvalid: the photo, its masks or its stored embedding cannot be read.
+            DataInvalid: the photo, its masks or its stored embedding cannot be read, or a mask is not as large as the photo.
         """
-        masks = record.read_masks()
         if record.embedding is not None and record.size is not None:
             path, size = record.embedding, record.size
             read_embedding(path, self.shape)
         else:
             path = self._embedded(record, mirrored=False)
-            size = record.size or (masks[0].shape if masks else record.pixels().shape[:2])
+            size = record.pixels().shape[:2]
+        masks, ignored_HW = record.masks(size), record.ignored(size)
         weights = record.mask_weights()
         weights_N = np.ones(len(masks)) if weights is None else np.asarray(weights, np.float64)
         if len(weights_N) != len(masks):
             raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(weights_N)} weights")
         boxes_N4 = of_masks(masks)
         is_there_N = boxes_N4[:, 2] > boxes_N4[:, 0]
-        ignored_GG = None if record.read_ignored is None else self._cells(record.read_ignored())
+        ignored_GG = None if ignored_HW is None else self._cells(ignored_HW)
         return Example(
             record.name, path, self.shape, size, boxes_N4[is_there_N], weights_N[is_there_N], complete, ignored_GG
         )
@@ -97,9 +97,8 @@ class Embedder:
         if record.image is None:
             return None
         twin = example.mirrored(self._embedded(record, mirrored=True))
-        if record.read_ignored is None:
-            return twin
-        return replace(twin, ignored_GG=self._cells(record.read_ignored()[:, ::-1]))
+        ignored_HW = record.ignored(example.size)
+        return twin if ignored_HW is None else replace(twin, ignored_GG=self._cells(ignored_HW[:, ::-1]))
 
     def _cells(self, region_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(G, G): the cells that a region of the photo touches."""

@@ -204,9 +204,8 @@ def calibrate_masks(
         photo = EmbeddedPhoto(example.read(), example.size)
         boxes = detected(head, calibration, photo.embedding, photo.size, LEAST_CONFIDENCE)
         of_boxes = candidates_of_boxes(embedder.predictor, photo, boxes)
-        truths = [encode(mask) for mask in record.read_masks() if mask.any()]
-        ignored_HW = record.read_ignored() if record.read_ignored else None
-        photos.append(Judged(photo.size, of_boxes, truths, ignored_HW))
+        truths = [encode(mask) for mask in record.masks(photo.size) if mask.any()]
+        photos.append(Judged(photo.size, of_boxes, truths, record.ignored(photo.size)))
     return fit_quality(photos, embedder.decoder_hash)
 
 

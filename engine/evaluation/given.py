@@ -31,7 +31,7 @@ def objects(record: Record, size: tuple[int, int]) -> tuple[list[NDArray[np.bool
     Raises:
         DataInvalid: a mask is not as large as its photo.
     """
-    masks, ignored = _checked(record, size)
+    masks, ignored = record.masks(size), record.ignored(size)
     return [mask for mask in masks if _counts(mask, ignored)], ignored
 
 
@@ -45,7 +45,7 @@ def named_objects(
     Raises:
         DataInvalid: there are not as many names as masks, or a mask is not as large as its photo.
     """
-    masks, ignored = _checked(record, size)
+    masks, ignored = record.masks(size), record.ignored(size)
     if len(masks) != len(names):
         raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(names)} names")
     return [(m, name) for m, name in zip(masks, names, strict=True) if name and _counts(m, ignored)], ignored
@@ -53,13 +53,3 @@ def named_objects(
 
 def _counts(mask: NDArray[np.bool_], ignored: NDArray[np.bool_] | None) -> bool:
     return bool((mask if ignored is None else mask & ~ignored).any())
-
-
-def _checked(record: Record, size: tuple[int, int]) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool_] | None]:
-    masks = record.read_masks()
-    ignored = record.read_ignored() if record.read_ignored else None
-    for mask in [*masks, *([] if ignored is None else [ignored])]:
-        if mask.shape != tuple(size):
-            given = " x ".join(map(str, mask.shape))
-            raise DataInvalid(f"{record.name}: a mask is {given} px, its photo {size[0]} x {size[1]} px")
-    return masks, ignored

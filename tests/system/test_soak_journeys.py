@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.system.client import Client, wait_until
 from tests.system.conftest import Running, joined, log_in, start, world_readable

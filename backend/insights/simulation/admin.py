@@ -109,7 +109,9 @@ class Admin:
             trained_at: when the last training run ended; the detector is trained after it.
         """
         self.say("waiting for the detector")
-        detector = self._or_none(lambda: self._detector(trained_at), LONGEST_WAIT_SECONDS) or self.get("review/")["detector"]
+        detector = (
+            self._or_none(lambda: self._detector(trained_at), LONGEST_WAIT_SECONDS) or self.get("review/")["detector"]
+        )
         if detector is not None:
             self._promise(detector)
         self.set_stage("semi_automatic")

@@ -183,7 +183,7 @@ def test_masks_of_another_size_than_their_photo_are_refused_by_name(folder, tmp_
     for number in range(3):
         cv2.imwrite(str(folder / "masks" / f"{number}.png"), np.ones((160, 120), np.uint8))
     assert main(["compositions", "--data", str(folder), "--out", str(tmp_path / "out")]) == 2
-    assert "and a mask of (160, 120)" in capsys.readouterr().err
+    assert "a mask is 160 x 120 px, its photo 120 x 160 px" in capsys.readouterr().err
 
 
 def test_embeddings_without_their_photo_are_passed_over_or_told_of(folder, tmp_path):

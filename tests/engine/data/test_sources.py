@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from engine.data.ahead import Ahead
-from engine.data.origins import HUMAN_WEIGHT
 from engine.data.on_device import DeviceSource
+from engine.data.origins import HUMAN_WEIGHT
 from engine.data.records import Record, held_out, read_photos, read_records
 from engine.data.samples import Augmentation, Photo, draw_sample
 from engine.data.sources import NoObjects, PhotosInMemory, PhotosOnDisk, PhotoSource, UnlabelledSource, shelf_for
