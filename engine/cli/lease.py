@@ -1,6 +1,7 @@
 """python -m engine lease: as much of a run as fits into the minutes that a fast machine is lent for"""
 
 import argparse
+import json
 import shutil
 import time
 from pathlib import Path
@@ -17,9 +18,9 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "lease",
         parents=[common],
         help="train on a pack for some minutes, evaluate, and leave all in parts",
-        description="Unpacks photos, trains until the minutes are nearly over, evaluates on the photos that were held out, and "
-        "leaves weights, report, log and state in --out, cut in parts. The next call goes on from --work where that is still "
-        "there, else from the parts in --carried.",
+        description="Unpacks photos, trains until the minutes are nearly over, evaluates on the photos that were held out, but "
+        "for those that the best weights were chosen on, and leaves weights, report, log and state in --out, cut in parts. The "
+        "next call goes on from --work where that is still there, else from the parts in --carried.",
     )
     lease.add_argument("recipe")
     lease.add_argument("--pack", type=Path, required=True, metavar="FILE")
@@ -36,7 +37,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         "--state", choices=["whole", "light"], default="light", help="what comes back to go on from; light"
     )
     lease.add_argument("--compile", action="store_true", help="the image encoder")
-    lease.set_defaults(run=run)
+    lease.set_defaults(run=run, checkpoint=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,9 +46,13 @@ def run(options: argparse.Namespace) -> int:
     from engine.cli import main
     from engine.data.pack import unpack
     from engine.data.parts import cut, join
+    from engine.data.records import read_records
     from engine.training.state import lighten
+    from engine.training.validation import validated
 
     began = time.monotonic()
+    if options.checkpoint is not None:
+        raise PromptInvalid("lease would not use --checkpoint: the weights that it begins with are --init")
     to_train = options.minutes - options.evaluate_minutes - RESERVE_MINUTES
     if to_train <= 0:
         raise PromptInvalid(f"of {options.minutes:g} minutes none are left to train in")
@@ -73,25 +78,23 @@ def run(options: argparse.Namespace) -> int:
         return trained
     options.out.mkdir(parents=True, exist_ok=True)
     if weights.exists():  # there is none before the first validation
-        if options.evaluate_minutes:
-            report = options.work / "clicks.json"
-            limit = ["--limit", str(options.limit)] if options.limit else []
-            held_out, checkpoint = str(photos / "held_out"), str(weights)
+        held_out = read_records(photos / "held_out")
+        chosen_on = {record.name for record in validated(held_out)}
+        apart = [record.name for record in held_out if record.name not in chosen_on]
+        if options.evaluate_minutes and apart:
+            print(f"evaluated on held-out photos that the weights were not chosen on: {len(apart)} of {len(held_out)}")
+            report, only = options.work / "clicks.json", options.work / "apart.json"
+            only.write_text(json.dumps(apart), encoding="utf-8")
             main(
                 [
-                    "evaluate",
-                    "clicks",
-                    *given,
-                    "--data",
-                    held_out,
-                    "--checkpoint",
-                    checkpoint,
-                    "--json",
-                    str(report),
-                    *limit,
+                    *("evaluate", "clicks", *given, "--data", str(photos / "held_out"), "--only", str(only)),
+                    *("--checkpoint", str(weights), "--json", str(report)),
+                    *(["--limit", str(options.limit)] if options.limit else []),
                 ]
             )
             shutil.copy(report, options.out)
+        elif options.evaluate_minutes:
+            print(f"not evaluated: the weights were chosen on all of the {len(held_out)} held-out photos")
         cut(weights, options.out)
     log = weights.with_name(weights.name + ".log.jsonl")
     cut(log, options.out)

@@ -23,6 +23,9 @@ from engine.model.build import Sam
 from engine.training.annotator import Prompts, most_confident
 from engine.training.losses import true_iou
 
+#: That a validation looks at.
+PHOTOS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
@@ -118,17 +121,23 @@ def _add_click(
     return click is not None
 
 
+def validated(records: Sequence[Record], photos: int = PHOTOS) -> list[Record]:
+    """Those that a validation looks at, evenly spread: what is kept as the best is so on them."""
+    spread = np.linspace(0, len(records) - 1, min(photos, len(records))).round().astype(int)
+    return [records[index] for index in spread]
+
+
 def validation_on(
     records: list[Record],
     model: Sam,
     augmentation: Augmentation,
     *,
     embedded: bool = False,
-    photos: int = 16,
+    photos: int = PHOTOS,
     objects: int = 8,
     clicks: int = 5,
 ) -> Validation:
-    """A few photos, evenly spread over the records, with some objects of each; the same ones each time.
+    """A few photos, with some objects of each; the same ones each time.
 
     Raises:
         DataInvalid: a file cannot be read.
@@ -139,8 +148,7 @@ def validation_on(
     still = replace(augmentation.untouched(), kept_scale=1.0)  # resized once, as at inference
     wanted: Wanted = _Whole(config.image_side, objects)
     batches, used = [], []
-    spread = np.linspace(0, len(records) - 1, min(photos, len(records))).round().astype(int)
-    for record in (records[index] for index in spread):
+    for record in validated(records, photos):
         try:
             source = (
                 EmbeddingSource([record], shape, config.image_side)

@@ -1,6 +1,7 @@
 """Training where nothing waits for the CPU, and as much of it as fits into a lease."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,14 @@ import torch
 
 from engine.cli import main
 from engine.data.batches import Batch, DeviceBatch
+from engine.data.records import read_records
 from engine.model.build import build_model
 from engine.model.checkpoint import load_checkpoint
 from engine.model.prompt_encoder import BOX_END, BOX_START, FOREGROUND, PADDING
 from engine.recipes import RECIPES
 from engine.training.device_hand import DeviceHand, depths
 from engine.training.lessons import MaskLesson
+from engine.training.validation import validated
 
 PHASE = RECIPES["debug_gpu"]().phases[-1]
 TRUTH = torch.zeros(200, 32, 32, dtype=torch.bool)
@@ -100,7 +103,11 @@ def test_texts_and_embeddings_are_not_learnt_on_the_device(label_maps, tmp_path,
 @pytest.fixture
 def photos(label_maps, tmp_path):
     names, file = tmp_path / "names", tmp_path / "photos.pack"
-    names.write_text("3\n")
+    held_out = [f"held{number:02}" for number in range(18)]  # two more than validations look at
+    for kind in ("images", "masks"):
+        for name in held_out:
+            shutil.copy(label_maps / kind / "3.png", label_maps / kind / f"{name}.png")
+    names.write_text("\n".join(held_out))
     pack = ["pack", "--data", str(label_maps), "--held-out", str(names), "--side", "64", "--out", str(file)]
     assert main(pack) == 0
     return file
@@ -123,7 +130,7 @@ def test_a_lease_trains_until_its_time_is_over_and_the_next_goes_on_from_what_ca
             "--threads",
             "1",
         ]
-        minutes = ["--minutes", "0.252", "--evaluate-minutes", "0.001", "--limit", "1"]
+        minutes = ["--minutes", "0.252", "--evaluate-minutes", "0.001"]
         status = main([*command, *minutes, *carried])
         told = capsys.readouterr().out.splitlines()
         steps = [int(line.split()[1].split("/")[0]) for line in told if line.startswith("step ")]
@@ -138,7 +145,10 @@ def test_a_lease_trains_until_its_time_is_over_and_the_next_goes_on_from_what_ca
     assert len(reached) > 1
     assert reached == sorted(set(reached))  # each took at least a step, and none twice
     report = json.loads((out / "clicks.json").read_text())
-    assert report["images"] == 1
+    assert report["images"] == 2
+    chosen_on = {record.name for record in validated(read_records(tmp_path / "machine0" / "photos" / "held_out"))}
+    assert len(chosen_on) == 16
+    assert not chosen_on & set(report["per_image"]), "the weights were chosen on these"
     assert 0 <= report["miou"]["1"] <= 1
     assert main(["join", str(out), "--out", str(tmp_path / "joined")]) == 0
     assert load_checkpoint(tmp_path / "joined" / "debug_gpu.safetensors").architecture.name == "maskloop_debug"
@@ -152,3 +162,14 @@ def test_a_lease_that_is_too_short_to_train_in_says_so(photos, tmp_path, capsys)
     command = ["lease", "debug_gpu", "--pack", str(photos), "--out", str(tmp_path / "x"), "--minutes", "1"]
     assert main(command) == 2
     assert "of 1 minutes none are left to train in" in capsys.readouterr().err
+
+
+def test_a_lease_makes_no_report_of_photos_that_all_chose_the_weights(label_maps, tmp_path, capsys):
+    names, file = tmp_path / "few", tmp_path / "few.pack"
+    names.write_text("3\n")
+    assert main(["pack", "--data", str(label_maps), "--held-out", str(names), "--side", "64", "--out", str(file)]) == 0
+    lease = ["lease", "debug_gpu", "--pack", str(file), "--work", str(tmp_path / "w"), "--out", str(tmp_path / "back")]
+    assert main([*lease, "--threads", "1", "--minutes", "9"]) == 0
+    assert "not evaluated: the weights were chosen on all of the 1 held-out photos" in capsys.readouterr().out
+    assert not (tmp_path / "back" / "clicks.json").exists()
+    assert (tmp_path / "back" / "debug_gpu.safetensors.parts.json").exists()
