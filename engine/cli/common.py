@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.masks import Rle
     from engine.model.build import Sam
 
+DEFAULT_NAME = "maskloop_tiny"
 #: What `ArgumentParser.add_subparsers` returns.
 Verbs = Any
 
@@ -26,9 +27,7 @@ def _positive(text: str) -> int:
 
 def common_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--checkpoint", default="maskloop_tiny", metavar="FILE_OR_NAME", help="names: see `checkpoints`"
-    )
+    common.add_argument("--checkpoint", default=DEFAULT_NAME, metavar="FILE_OR_NAME", help="names: see `checkpoints`")
     common.add_argument("--device", default="cpu", help="cpu, cuda, mps")
     common.add_argument("--threads", type=_positive, help="of the CPU; default: all")
     return common

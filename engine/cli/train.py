@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.common import Verbs, find, names
+from engine.cli.common import DEFAULT_NAME, Verbs, find, names
 from engine.errors import PromptInvalid
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     train.add_argument("--compile", action="store_true", help="the image encoder, once for each side of its input")
     train.add_argument("--minutes", type=float, metavar="M", help="stop before they are over; the same command goes on")
     train.add_argument("--json", action="store_true", help="progress as JSON lines")
-    train.set_defaults(run=run)
+    train.set_defaults(run=run, checkpoint=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -98,6 +98,12 @@ def _run(options: argparse.Namespace) -> "Run":
     if options.oversample is not None and not options.oversample > 0:
         raise PromptInvalid(f"--oversample is above 0, not {options.oversample:g}")
     run = RECIPES[options.recipe](seed=options.seed, steps=options.steps)
+    if options.checkpoint is not None and (options.init is not None or not run.starts_live):
+        raise PromptInvalid(f"{run.name} would not use --checkpoint: the weights that it begins with are --init")
+    if run.goes_on and options.init is None:
+        raise PromptInvalid(
+            f"{run.name} goes on with weights that have been through another recipe: give them as --init"
+        )
     if run.lesson == "embeddings" and (options.validate or options.hold_out):
         raise PromptInvalid(f"{run.name} learns no masks: there is nothing to validate")
     if options.on_device and (run.lesson == "embeddings" or "text_projection" in run.learn or run.starts_live):
@@ -158,8 +164,13 @@ def _hashes_of_weights(run: "Run", options: argparse.Namespace) -> dict[str, str
     """Of the files that a run begins with."""
     from engine.model.fetch import sha256_of
 
-    files = {"init": options.init or (options.checkpoint if run.starts_live else None), "teacher": options.teacher}
+    files = {"init": _begins_with(run, options), "teacher": options.teacher}
     return {key: sha256_of(find(file)) for key, file in files.items() if file}
+
+
+def _begins_with(run: "Run", options: argparse.Namespace) -> str | None:
+    """A file or a name; None: random weights."""
+    return options.init or ((options.checkpoint or DEFAULT_NAME) if run.starts_live else None)
 
 
 def _model(run: "Run", options: argparse.Namespace) -> "Sam":
@@ -170,12 +181,11 @@ def _model(run: "Run", options: argparse.Namespace) -> "Sam":
     from engine.training.parameters import with_drop_path
 
     torch.manual_seed(run.seed)
-    if run.starts_live:
-        model = load_checkpoint(find(options.init or options.checkpoint))
-    elif options.init:
-        model = load_checkpoint(find(options.init), run.architecture)
-    else:
+    begin = _begins_with(run, options)
+    if begin is None:
         model = build_model(run.architecture)
+    else:
+        model = load_checkpoint(find(begin), None if run.starts_live else run.architecture)
     return with_drop_path(model, run.drop_path)
 
 

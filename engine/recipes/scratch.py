@@ -49,6 +49,7 @@ def longer(*, seed: int = 1, steps: int | None = None) -> Run:
     return replace(
         first,
         name="longer",
+        goes_on=True,
         phases=tuple(replace(p, steps=n) for p, n in zip(first.phases[1:], (small, middle, full), strict=True)),
     )
 
@@ -61,6 +62,7 @@ def larger(*, seed: int = 0, steps: int | None = None) -> Run:
     return replace(
         scratch(seed=seed),
         name="larger",
+        goes_on=True,
         learning_rate=6e-4,
         precision="bfloat16",
         phases=(
@@ -81,6 +83,7 @@ def further(*, seed: int = 2, steps: int | None = None) -> Run:
     return replace(
         scratch(seed=seed),
         name="further",
+        goes_on=True,
         optimizer="muon",
         learning_rate=1e-3,
         phases=(

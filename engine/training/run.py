@@ -58,6 +58,7 @@ class Run:
         lesson: what is learnt: masks from prompts, or another model's embeddings.
         architecture: of a model that begins with random weights, or has to be given by `--init`.
         starts_live: from a trained checkpoint, of whichever architecture.
+        goes_on: on weights that have been through another recipe, which have to be given.
         learn: names of the model's parts that change: image_encoder, prompt_encoder, mask_decoder, text_projection.
         optimizer: of hidden layers' matrices; all else has AdamW. See `engine.training.muon`.
         learning_rate: of the parts after the encoder's last block; see `layer_decay`.
@@ -82,6 +83,7 @@ class Run:
     learning_rate: float
     lesson: Literal["masks", "embeddings"] = "masks"
     starts_live: bool = False
+    goes_on: bool = False
     seed: int = 0
     optimizer: Literal["adamw", "muon"] = "adamw"
     warm_up_steps: int = 100

@@ -54,9 +54,10 @@ def data_fingerprint(records: list[Record]) -> str:
 def run_fingerprint(run: Run, micro_batches: int, *, validated: bool) -> str:
     """Of the settings, whoever does how many of a step's micro-batches.
 
-    Whether it validates belongs to them: gone on with differently, the last weights would replace the best.
+    Whether it validates belongs to them: gone on with differently, the last weights would replace the best. `goes_on` does not:
+    what a run begins with is compared by its hash.
     """
-    return json.dumps([asdict(replace(run, accumulate=micro_batches)), validated], sort_keys=True)
+    return json.dumps([asdict(replace(run, accumulate=micro_batches, goes_on=False)), validated], sort_keys=True)
 
 
 def save_state(file: Path, state: dict[str, Any]) -> None:

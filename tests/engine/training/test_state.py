@@ -36,3 +36,10 @@ def test_a_state_from_before_a_setting_existed_is_of_a_run_with_that_settings_de
     assert read_state(tmp_path / "state", run=plain, given={})["step"] == 7
     with pytest.raises(DataInvalid, match="other settings"):
         read_state(tmp_path / "state", run=muon, given={})
+
+
+def test_a_state_from_before_a_recipe_was_known_to_go_on_with_weights_is_of_that_recipe(tmp_path):
+    settings, validated = json.loads(now := run_fingerprint(RECIPES["longer"](), 1, validated=False))
+    del settings["goes_on"]
+    save_state(tmp_path / "state", {"run": json.dumps([settings, validated], sort_keys=True), "step": 7})
+    assert read_state(tmp_path / "state", run=now, given={})["step"] == 7

@@ -387,3 +387,37 @@ def test_an_object_is_drawn_alike_whether_the_others_of_its_photo_are_outlined_o
     assert len(found[0]) > 8
     assert found[1] < found[0]
     assert len(found[1]) == 4  # the first object of each photo
+
+
+@pytest.mark.parametrize("recipe", ["longer", "larger", "further"])
+def test_a_recipe_that_goes_on_with_another_ones_weights_is_refused_without_them(label_maps, tmp_path, capsys, recipe):
+    assert main(["train", recipe, "--data", str(label_maps), "--out", str(tmp_path / "x"), "--threads", "1"]) == 2
+    said = capsys.readouterr().err
+    assert f"{recipe} goes on with weights that have been through another recipe: give them as --init" in said
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "scratch"),
+        ("train", "base"),
+        ("train", "gpu", "--on-device"),
+        ("train", "distill", "--teacher", "{weights}"),
+        ("train", "further"),
+        ("train", "finetune", "--init", "{weights}"),
+        ("lease", "gpu", "--minutes", "9", "--pack", "{data}"),
+    ],
+)
+def test_a_checkpoint_that_would_not_be_used_is_refused(label_maps, weights, tmp_path, capsys, command):
+    given = [part.format(weights=weights, data=label_maps) for part in command]
+    data = [] if command[0] == "lease" else ["--data", str(label_maps)]
+    assert main([*given, *data, "--checkpoint", str(weights), "--out", str(tmp_path / "x"), "--threads", "1"]) == 2
+    said = capsys.readouterr().err
+    assert "would not use --checkpoint: the weights that it begins with are --init" in said
+
+
+def test_a_recipe_that_starts_live_starts_from_the_checkpoint_that_is_given(label_maps, weights, tmp_path, capsys):
+    train = ["train", "debug_finetune", "--data", str(label_maps), "--out", str(tmp_path / "x"), "--threads", "1"]
+    assert main([*train, "--checkpoint", str(weights)]) == 0, capsys.readouterr().err
+    assert load_checkpoint(tmp_path / "x").architecture.name == "maskloop_debug"
