@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from engine.data.records import Record
+from engine.data.records import Record, coco_ids
 from engine.errors import DataInvalid, PromptInvalid
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
@@ -60,9 +60,7 @@ def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> d
 
 def image_ids_of(source: Path) -> dict[str, int] | None:
     """The numbers of a COCO json's photos, by name; None for another kind of source."""
-    if source.suffix != ".json":
-        return None
-    return {Path(one["file_name"]).stem: one["id"] for one in json.loads(source.read_text(encoding="utf-8"))["images"]}
+    return coco_ids(source) if source.suffix == ".json" else None
 
 
 def masks_of_boxes(
