@@ -19,7 +19,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="train on a pack for some minutes, evaluate, and leave all in parts",
         description="Unpacks photos, trains until the minutes are nearly over, evaluates on the photos that were held out, but "
-        "for those that the best weights are chosen on, and leaves weights, report, log and state in --out, cut in parts. The "
+        "for those that the best weights were chosen on, and leaves weights, report, log and state in --out, cut in parts. The "
         "next call goes on from --work where that is still there, else from the parts in --carried.",
     )
     lease.add_argument("recipe")

@@ -13,20 +13,24 @@ They are listed, not loaded: a record reads its photo and masks when asked. Of a
 
 import hashlib
 import json
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from engine.data.origins import HUMAN_ORIGINS, HUMAN_WEIGHT, ORIGIN
 from engine.errors import DataInvalid, MaskInvalid
 from engine.masks import decode, from_coco, from_label_map
 
+_log = logging.getLogger(__name__)
 PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
@@ -258,6 +262,10 @@ def read_label_map(path: Path) -> NDArray[np.integer[Any]]:
     labels_HW = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if labels_HW is None:
         raise DataInvalid(f"{path} is not a PNG that can be read")
+    if labels_HW.ndim == 3:
+        with Image.open(path) as file:
+            if file.mode == "P":  # the colours are for people; what is said is which of them
+                return np.asarray(file)
     return np.asarray(labels_HW)
 
 
@@ -303,28 +311,66 @@ def _picks(entry: dict[str, Any]) -> tuple[tuple[tuple[float, ...], int] | None,
     return tuple(picks)
 
 
+def coco_ids(file: Path) -> dict[str, Any]:
+    """The numbers of a COCO json's photos, by name.
+
+    Raises:
+        DataInvalid: it is no COCO json, or two of its photos are the same file.
+    """
+    try:
+        photos = json.loads(file.read_text(encoding="utf-8"))["images"]
+        numbers, file_names = [photo["id"] for photo in photos], list(map(_file_name, photos))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataInvalid(f"{file} is not a COCO json: {error!r}") from error
+    return dict(zip(_coco_names(file_names, file), numbers, strict=True))
+
+
+def _file_name(photo: dict[str, Any]) -> str:
+    """LVIS says only where in the web its photos were; they are told apart by the last part of that."""
+    return str(photo.get("file_name") or PurePosixPath(photo["coco_url"]).name)
+
+
+def _coco_names(file_names: list[str], file: Path) -> list[str]:
+    """File names without folder and ending; with those of them that it takes to tell photos apart."""
+    paths = [PurePosixPath(name) for name in file_names]
+    spellings = [[path.stem, str(path.with_suffix("")), str(path)] for path in paths]
+    counts = [Counter(of_length) for of_length in zip(*spellings, strict=True)]
+    names = []
+    for of_photo in spellings:
+        unique = [name for name, count in zip(of_photo, counts, strict=True) if count[name] == 1]
+        if not unique:
+            raise DataInvalid(f"{file}: the photo {of_photo[-1]} comes twice")
+        names.append(unique[0])
+    return names
+
+
 def _coco(file: Path, human_weight: float) -> Iterator[Record]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         photos, annotations = content["images"], content["annotations"]
         categories = {category["id"]: str(category["name"]) for category in content.get("categories", [])}
+        of_image: dict[int, list[dict[str, Any]]] = {}
+        for annotation in annotations:
+            of_image.setdefault(annotation["image_id"], []).append(annotation)
+        described = [(p["id"], _file_name(p), (p["height"], p["width"])) for p in photos]
     except (ValueError, KeyError, TypeError) as error:
         raise DataInvalid(f"{file} is not a COCO json: {error!r}") from error
-    of_image: dict[int, list[dict[str, Any]]] = {}
-    for annotation in annotations:
-        of_image.setdefault(annotation["image_id"], []).append(annotation)
+    names = _coco_names([file_name for _, file_name, _ in described], file)
     folders = (file.parent, file.parent / "images", file.parent.parent / "images")
-    for photo in photos:
-        path = next((f / photo["file_name"] for f in folders if (f / photo["file_name"]).is_file()), None)
+    without_outline = 0
+    for photo, name, (number, file_name, size) in zip(photos, names, described, strict=True):
+        path = next((f / file_name for f in folders if (f / file_name).is_file()), None)
         if path is None:
-            raise DataInvalid(f"{file}: the photo {photo['file_name']} is not beside it")
-        size = (photo["height"], photo["width"])
-        known = of_image.get(photo["id"], [])
+            raise DataInvalid(f"{file}: the photo {file_name} is not beside it")
+        listed = of_image.get(number, [])
+        known = [outlined for outlined in map(_outlined, listed) if outlined is not None]
+        without_outline += len(listed) - len(known)
         own = [annotation for annotation in known if not annotation.get("iscrowd")]
         crowds = [annotation for annotation in known if annotation.get("iscrowd")]
         weights = _weights(own, human_weight)
+        complete = _complete(photo, f"{file}, {file_name}")
         yield Record(
-            Path(photo["file_name"]).stem,
+            name,
             path,
             partial(_annotated, own, size),
             size=size,
@@ -332,9 +378,25 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
             heaviest=max(weights, default=1.0),
             names=_category_names(own, crowds, categories),
             read_ignored=partial(_union, crowds, size) if crowds else None,
-            read_said=partial(_as_bytes, known),
-            complete=_complete(photo, f"{file}, {photo['file_name']}"),
+            read_said=partial(_as_bytes, listed),
+            # An object without an outline is there, but nobody knows where.
+            complete=complete and len(known) == len(listed),
         )
+    if without_outline:
+        _log.warning("%s: %d annotations have no outline and are passed over", file, without_outline)
+
+
+def _outlined(annotation: dict[str, Any]) -> dict[str, Any] | None:
+    """Without what is no outline: polygons of two corners or fewer. None: nothing is left, or there was nothing."""
+    given = annotation.get("segmentation")
+    if not isinstance(given, list):
+        return annotation if given else None
+    polygons = [ring for ring in given if not _is_a_line(ring)]
+    return annotation | {"segmentation": polygons} if polygons else None
+
+
+def _is_a_line(ring: Any) -> bool:
+    return isinstance(ring, list) and len(ring) <= 4 and not any(isinstance(corner, list) for corner in ring)
 
 
 def _category_names(
@@ -400,4 +462,10 @@ def _annotated_in(path: Path) -> list[NDArray[np.bool_]]:
 
 
 def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> list[NDArray[np.bool_]]:
-    return [from_coco(annotation["segmentation"], size) for annotation in annotations]
+    masks = []
+    for annotation in annotations:
+        try:
+            masks.append(from_coco(annotation.get("segmentation"), size))
+        except MaskInvalid as error:
+            raise MaskInvalid(f"annotation {annotation.get('id', len(masks))}: {error}") from error
+    return masks

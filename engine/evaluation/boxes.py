@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from engine.data.records import Record
+from engine.data.records import Record, coco_ids
 from engine.errors import DataInvalid, PromptInvalid
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
@@ -60,9 +60,7 @@ def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> d
 
 def image_ids_of(source: Path) -> dict[str, int] | None:
     """The numbers of a COCO json's photos, by name; None for another kind of source."""
-    if source.suffix != ".json":
-        return None
-    return {Path(one["file_name"]).stem: one["id"] for one in json.loads(source.read_text(encoding="utf-8"))["images"]}
+    return coco_ids(source) if source.suffix == ".json" else None
 
 
 def masks_of_boxes(
@@ -110,6 +108,7 @@ def evaluate_boxes(
     areas: list[int] = []
     truth_rles: list[list[Rle]] = []
     mask_rles: list[list[tuple[Rle, float]]] = []
+    ignored_rles: list[Rle | None] = []
     used = 0
     watch = Stopwatch()
     for record in watch.over(records):
@@ -142,6 +141,7 @@ def evaluate_boxes(
         if detections is not None:
             truth_rles.append([encode(truth) for truth in truths])
             mask_rles.append([(encode(mask), score) for mask, score in zip(masks, scores, strict=True)])
+            ignored_rles.append(None if ignored is None else encode(ignored))
     if detections is not None and not used:
         raise DataInvalid("none of the boxes belongs to one of the photos: image_id is the photo's name or number")
     every = [v for values in ious.values() for v in values]
@@ -153,19 +153,23 @@ def evaluate_boxes(
         "miou": float(np.mean(every)) if every else 0.0,
         "interval": interval_of_mean(ious),
         "by_size": by_size(areas, {"miou": every}),
-        **({} if detections is None else {"ap": average_precision(truth_rles, mask_rles)}),
+        **({} if detections is None else {"ap": average_precision(truth_rles, mask_rles, ignored_rles)}),
         "seconds_per_image": watch.seconds_per_image,
         "per_image": {name: {"objects": len(v), "miou": float(np.mean(v))} for name, v in ious.items() if v},
     }
 
 
 def average_precision(
-    truths: Sequence[Sequence[Rle]], detections: Sequence[Sequence[tuple[Rle, float]]]
+    truths: Sequence[Sequence[Rle]],
+    detections: Sequence[Sequence[tuple[Rle, float]]],
+    ignored: Sequence[Rle | None] = (),
 ) -> dict[str, float | None]:
     """COCO's mask AP without classes, by pycocotools: 0.50 to 0.95, at most 100 masks a photo.
 
     Args:
         truths, detections: of each photo; detections with their scores.
+        ignored: of each photo, what counts neither way; empty: there is nothing. It is a crowd to COCO: a mask that matches no
+            object, and of which a large enough share lies in it, is neither right nor wrong.
     """
     sizes = [
         next((rle["size"] for rle in (*t, *(rle for rle, _ in d))), [1, 1])
@@ -179,10 +183,13 @@ def average_precision(
             "segmentation": rle,
             "area": area(rle),
             "bbox": [0, 0, 0, 0],
-            "iscrowd": 0,
+            "iscrowd": is_crowd,
         }
         for number, of_photo in enumerate(truths)
-        for rle in of_photo
+        for rle, is_crowd in [
+            *((rle, 0) for rle in of_photo),
+            *((rle, 1) for rle in ignored[number : number + 1] if rle),
+        ]
     ]
     results = [
         {"image_id": number, "category_id": 1, "segmentation": rle, "area": area(rle), "bbox": [0, 0, 0, 0],

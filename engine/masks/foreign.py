@@ -50,10 +50,10 @@ def from_coco(segmentation: Any, size: tuple[int, int] | None = None) -> NDArray
             rle = _compressed(segmentation)
         check(rle, size)
         return decode(rle)
-    if size is None:
-        raise MaskInvalid("polygons need the image's size")
     if not isinstance(segmentation, list) or not segmentation:
         raise MaskInvalid("a segmentation is a list of polygons, or run lengths")
+    if size is None:
+        raise MaskInvalid("polygons need the image's size")
     try:
         rings = [np.asarray(ring, np.float64).ravel().tolist() for ring in segmentation]
     except (TypeError, ValueError) as error:

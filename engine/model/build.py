@@ -191,22 +191,18 @@ class Sam(nn.Module):
             )
         return self.architecture.text
 
-    def text_tokens(self, text_BD: Tensor, said_B: Tensor | None = None) -> Tensor:
+    def text_tokens(self, text_BD: Tensor) -> Tensor:
         """Texts as prompt tokens, (B, 1, C).
 
         Args:
             text_BD: see `engine.model.text`; each of length 1.
-            said_B: 1 where the prompt has a text, 0 where it has none and gets the padding token; None: all have.
         Raises:
             CheckpointInvalid: this model takes no text.
         """
         self.text_config()
         assert self.text_projection is not None
         token_B1C: Tensor = self.text_projection(text_BD)
-        if said_B is None:
-            return token_B1C
-        said_B11 = said_B.to(token_B1C)[:, None, None]
-        return said_B11 * token_B1C + (1 - said_B11) * self.prompt_encoder.not_a_point_embed.weight
+        return token_B1C
 
     def at_side(self, image_side: int) -> "Sam":
         """The same weights, shared, for another input side: training begins on small photos.

@@ -115,6 +115,10 @@ class _Hand:
     def prompts(self) -> tuple[Tensor, Tensor]:
         return self.said.tensors()
 
+    def prompts_of(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Of these alone: not filled up to the others' length."""
+        return Prompts([self.said.points[row] for row in rows]).tensors()
+
     def correct(self, logits_B1HW: Tensor, count: int) -> None:
         answers = (logits_B1HW[:, 0] > 0).cpu().numpy()
         for index, (truth, answer) in enumerate(zip(self.truth_BHW, answers, strict=True)):
@@ -168,17 +172,13 @@ def annotate(
         by_text_B = np.zeros(len(truth_BHW), bool) if said is None else said.first_B
         hand = _Hand(truth_BHW, by_text_B, phase, to_frame, rng)
         picked_B = hand.take_over(picks, device)
-    text = {} if said is None or said.token_B1C is None else {"text_B1C": said.token_B1C}
     logits_B1HW = None
     mask_loss, iou_loss, weights, best = torch.zeros((), device=device), torch.zeros((), device=device), 0.0, []
     for count in chain([None], SCRIPTS[phase.annotator](phase.corrections, rng)):
         if logits_B1HW is not None and count:
             hand.correct(logits_B1HW, count)
-        points, labels = hand.prompts()
         with autocast:
-            logits_B4HW, iou_B4 = sized.decode(
-                embeddings_BCGG, points.to(device), labels.to(device), logits_B1HW, **text
-            )
+            logits_B4HW, iou_B4 = _decoded(sized, embeddings_BCGG, hand, logits_B1HW, said)
         logits_B4HW, iou_B4 = logits_B4HW.float(), iou_B4.float()
         shown = slice(1, 4) if count is None else slice(0, 1)
         lessons = [(shown, 1.0)]
@@ -206,6 +206,33 @@ def annotate(
             )
         logits_B1HW = most_confident(logits_B4HW[:, shown], taken).detach()
     return Annotated(mask_loss / weights, iou_loss / weights, best)
+
+
+def _decoded(
+    sized: Sam, embeddings_BCGG: Tensor, hand: Hand, logits_B1HW: Tensor | None, said: Said | None
+) -> tuple[Tensor, Tensor]:
+    """`Sam.decode`, of those that are asked for by a text apart from the others.
+
+    Padding takes part in attention: filled up to the others' length, a prompt would be another one than at inference.
+    """
+    device = embeddings_BCGG.device
+    if said is None or said.token_S1C is None:
+        points, labels = hand.prompts()
+        return sized.decode(embeddings_BCGG, points.to(device), labels.to(device), logits_B1HW)
+    assert isinstance(hand, _Hand)
+    both = (np.flatnonzero(said.first_B), said.token_S1C), (np.flatnonzero(~said.first_B), None)
+    parts = []
+    for rows, token_K1C in both:
+        if len(rows):
+            points, labels = hand.prompts_of(rows)
+            own, logits_K1HW = torch.from_numpy(rows).to(device), None
+            if logits_B1HW is not None:
+                logits_K1HW = logits_B1HW[own]
+            text = {} if token_K1C is None else {"text_B1C": token_K1C}
+            parts.append(sized.decode(embeddings_BCGG[own], points.to(device), labels.to(device), logits_K1HW, **text))
+    back_B = torch.from_numpy(np.argsort(np.concatenate([rows for rows, _ in both]))).to(device)
+    logits_B4HW, iou_B4 = (torch.cat(of_both)[back_B] for of_both in zip(*parts, strict=True))
+    return logits_B4HW, iou_B4
 
 
 def most_confident(logits_BMHW: Tensor, predicted_iou_BM: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Objects that are asked for by a text first -- B objects, D the text encoder's width, C channels.
+"""Objects that are asked for by a text first -- B objects, S of them asked so, D the text encoder's width, C channels.
 
 The text is the first prompt, alone; corrections by points follow, and it stays with them (SAM-p D.5).
 """
@@ -45,10 +45,10 @@ def prepare_text(
 
 
 class Said(NamedTuple):
-    """Who is asked for by a text, (B,), and the tokens for every pass: padding for the others, (B, 1, C)."""
+    """Who is asked for by a text, (B,), and their tokens for every pass, (S, 1, C); None: nobody is."""
 
     first_B: NDArray[np.bool_]
-    token_B1C: Tensor | None
+    token_S1C: Tensor | None
 
 
 def said_first(sized: Sam, batch: Batch, share: float, rng: np.random.Generator) -> Said:
@@ -62,6 +62,4 @@ def said_first(sized: Sam, batch: Batch, share: float, rng: np.random.Generator)
     first_B = batch.text.any(axis=1) & (rng.random(len(batch.text)) < share)
     if not first_B.any():
         return nobody
-    device = sized.pixel_mean.device
-    token_B1C = sized.text_tokens(torch.from_numpy(batch.text).to(device), torch.from_numpy(first_B).to(device))
-    return Said(first_B, token_B1C)
+    return Said(first_B, sized.text_tokens(torch.from_numpy(batch.text[first_B]).to(sized.pixel_mean.device)))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.cli import main
-from engine.data.records import Record, read_records
+from engine.data.records import Record, coco_ids, read_records
 from engine.data.sources import EmbeddingSource
 from engine.errors import DataInvalid
 from engine.masks import encode
@@ -79,3 +79,70 @@ def test_a_mask_that_cannot_be_read_is_told_of_with_its_photos_name(tmp_path):
     (record,) = read_records(tmp_path)
     with pytest.raises(DataInvalid, match="broken: run lengths"):
         record.masks((48, 64))
+
+
+def test_photos_of_the_same_name_in_several_folders_are_told_apart_by_their_folders(coco, weights, tmp_path, capsys):
+    photos = [{"id": n, "file_name": name} for n, name in enumerate(("a/1.png", "b/1.png", "b/2.png", "b/2.bmp"))]
+    file = coco(photos, [{"image_id": n, "segmentation": encode(scene(48, 64, n)[1][0])} for n in range(4)])
+    records = {record.name: record for record in read_records(file)}
+    assert set(records) == {"a/1", "b/1", "b/2.png", "b/2.bmp"}
+    assert records["b/1"].image == file.parent / "b" / "1.png"
+    assert coco_ids(file) == {"a/1": 0, "b/1": 1, "b/2.png": 2, "b/2.bmp": 3}
+    report = tmp_path / "report.json"
+    evaluate = ["evaluate", "clicks", "--data", str(file), "--checkpoint", str(weights), "--threads", "1"]
+    assert main([*evaluate, "--json", str(report), "--pictures", str(tmp_path / "pictures")]) == 0
+    assert json.loads(report.read_text())["images"] == 4
+
+
+def test_a_photo_that_a_coco_json_lists_twice_is_refused(coco):
+    file = coco([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"}], [])
+    with pytest.raises(DataInvalid, match=r"a\.json: the photo a\.png comes twice"):
+        read_records(file)
+
+
+def test_a_photo_without_a_file_name_is_the_one_at_the_end_of_its_address_as_in_lvis(coco):
+    file = coco([{"id": 1, "coco_url": "http://images.example/train2017/000000391895.png"}], [])
+    (record,) = read_records(file)
+    assert record.name == "000000391895"
+    assert record.pixels().shape == (48, 64, 3)
+
+
+def test_a_coco_json_that_says_of_a_photo_neither_is_refused(coco):
+    file = coco([{"id": 1, "file_name": "a.png"}], [])
+    file.write_text(file.read_text().replace("file_name", "name"))
+    with pytest.raises(DataInvalid, match="is not a COCO json"):
+        read_records(file)
+
+
+def test_annotations_without_an_outline_are_passed_over_and_counted(coco, caplog):
+    square, line = [10, 10, 30, 10, 30, 30, 10, 30], [1, 1, 5, 5]
+    without = [{}, {"segmentation": []}, {"segmentation": None}, {"segmentation": [line]}, {"segmentation": {}}]
+    outlined = [{"segmentation": [square]}, {"segmentation": [line, square]}, {"segmentation": DISC}]
+    pairs = {"segmentation": [[[10, 10], [30, 10], [10, 30]]]}
+    crowd = {"iscrowd": 1, "segmentation": []}
+    every = [{"image_id": 1, "id": n} | one for n, one in enumerate([*without, crowd, *outlined, pairs])]
+    photos = [{"id": 1, "file_name": "a.png", "complete": True}, {"id": 2, "file_name": "b.png", "complete": True}]
+    some, none = read_records(coco(photos, every))
+    assert [int(mask.sum()) for mask in some.masks((48, 64))[:2]] == [400, 400]
+    assert len(some.masks((48, 64))) == len(some.mask_weights()) == 4
+    assert some.read_ignored is None
+    assert some.complete is False, "there are objects of which nobody knows where they are"
+    assert none.complete is True
+    (said,) = caplog.messages
+    assert "a.json: 6 annotations have no outline and are passed over" in said
+
+
+def test_an_outline_that_is_none_is_told_of_with_its_photo_and_the_annotations_number(coco):
+    file = coco([{"id": 1, "file_name": "a.png"}], [{"image_id": 1, "id": 77, "segmentation": [[1, 2, 3, 4, 5]]}])
+    (record,) = read_records(file)
+    with pytest.raises(DataInvalid, match="a: annotation 77: a polygon has at least three corners"):
+        record.masks((48, 64))
+
+
+def test_a_palettes_label_map_is_read_as_its_numbers_whatever_the_colours(label_maps):
+    (first, *_), before = read_records(label_maps), read_records(label_maps)[0].read_masks()
+    file = label_maps / "masks" / f"{first.name}.png"
+    painted = Image.fromarray(np.asarray(Image.open(file)), "P")
+    painted.putpalette([value for number in range(256) for value in (number * 37 % 256, number * 91 % 256, 128)])
+    painted.save(file)
+    assert all(np.array_equal(*pair) for pair in zip(first.read_masks(), before, strict=True))

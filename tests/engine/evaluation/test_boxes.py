@@ -68,6 +68,21 @@ def test_an_object_gets_the_mask_of_the_detectors_box_that_overlaps_it_most(a_re
     assert report["ap"]["ap"] == pytest.approx((1 + 9 * 0.5) / 10 * 51 / 101)
 
 
+def test_a_detection_where_pixels_do_not_count_is_neither_right_nor_wrong_as_on_cocos_crowds(a_record):
+    crowd, elsewhere = Detection((40, 0, 64, 20), 0.9), Detection((40, 50, 64, 64), 0.8)
+    lower = rectangle(0, 40, 24, 64)
+
+    def precision(*found, ignored=lower):
+        detections = {"photo": [Detection((0, 10, 20, 50), 0.5), *found]}
+        record = a_record([LEFT], ignored=ignored)
+        return evaluate_boxes(Scripted(filled), [record], passes=1, detections=detections)["ap"]["ap"]
+
+    assert precision(crowd) == precision() == pytest.approx(1)
+    assert precision(crowd, ignored=None) == pytest.approx(0.5)
+    assert precision(elsewhere) == pytest.approx(0.5)
+    assert precision(crowd, elsewhere) == pytest.approx(0.5)
+
+
 def test_average_precision_is_one_for_the_truth_and_unknown_where_there_is_nothing():
     of = average_precision([[encode(LEFT)], [encode(RIGHT)]], [[(encode(LEFT), 0.9)], [(encode(RIGHT), 0.8)]])
     assert of == {"ap": 1, "ap50": 1, "ap75": 1, "small": 1, "medium": None, "large": None}

@@ -95,3 +95,15 @@ def test_proposals_are_everything_modes_without_its_filters(a_record):
     # `left` is found at every IoU; half of `right` at 0.50 alone.
     assert report["ar"]["100"]["all"] == pytest.approx((1 + 0.1) / 2)
     assert report["ar"]["1000"]["medium"] == pytest.approx((1 + 0.1) / 2)
+
+
+def test_pixels_that_do_not_count_are_left_out_of_proposals_and_objects_alike(a_record):
+    whole, lower_half = np.ones((64, 64), bool), rectangle(32, 0, 64, 64)
+
+    class Clicks(ScriptedClicks):
+        def embed(self, rgb):
+            return EmbeddedPhoto(np.zeros(1), rgb.shape[:2])
+
+    model = Clicks(64, lambda x, y: [(whole, 0.9), (rectangle(0, 0, 4, 4), 0.1)])
+    report = evaluate_proposals(model, [a_record([whole], ignored=lower_half)], points_per_side=2)
+    assert report["ar"]["100"]["all"] == 1  # half of it lies where nobody says what is there

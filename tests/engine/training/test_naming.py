@@ -12,9 +12,10 @@ from engine.cli import main
 from engine.data.batches import Batch
 from engine.data.records import read_records
 from engine.errors import CheckpointInvalid
+from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 from engine.model.build import build_model
 from engine.model.checkpoint import describe_checkpoint, load_checkpoint
-from engine.model.prompt_encoder import PADDING
+from engine.model.prompt_encoder import BACKGROUND, BOX_END, BOX_START, FOREGROUND, PADDING
 from engine.model.text import text_encoder
 from engine.recipes import RECIPES
 from engine.training.lessons import MaskLesson
@@ -70,26 +71,59 @@ def reader(minilm_folder, named):
     return model, np.concatenate([vectors, np.zeros((1, 16), np.float32)])
 
 
-def test_a_named_objects_first_prompt_is_its_name_alone_and_the_name_stays(reader, tmp_path):
-    model, text_BD = reader
-    seen, decode = [], model.decode
+@pytest.fixture
+def asked(reader):
+    """What a model's decoder is asked from now on, a row at a time: its points with their labels, and its text's token."""
+    model, rows, decode = reader[0], [], reader[0].decode
 
     def watch(embeddings, points, labels, mask=None, has_mask=None, text_B1C=None):
-        seen.append((labels.clone(), text_B1C))
+        for row in range(len(points)):
+            said = sorted((*at, label) for at, label in zip(points[row].tolist(), labels[row].tolist(), strict=True))
+            rows.append((said, None if text_B1C is None else text_B1C[row, 0].detach().clone()))
         return decode(embeddings, points, labels, mask, has_mask, text_B1C)
 
     model.decode = watch
+    return rows
+
+
+def test_a_named_objects_first_prompt_is_its_name_alone_and_the_name_stays(reader, asked, tmp_path):
+    model, text_BD = reader
     with torch.no_grad():
-        named_BC = model.text_projection(torch.from_numpy(text_BD[:2]))
-        wanted = torch.cat([named_BC, model.prompt_encoder.not_a_point_embed.weight[None]])
+        named_BC = model.text_projection(torch.from_numpy(text_BD[:2]))[:, 0]
     list(trainer(text_run(1, corrections=2), model, Whole(text_BD), tmp_path).train())
-    first, *corrections = seen
-    assert (first[0][:2] == PADDING).all()  # the name, and nothing else
-    assert (first[0][2] != PADDING).any()  # what has no name is pointed at
+    first, *corrections = [asked[start : start + 3] for start in range(0, len(asked), 3)]
+    assert [said for said, _ in first[:2]] == [[(0, 0, PADDING)]] * 2  # the name, and nothing else
+    assert any(label != PADDING for *_, label in first[2][0])  # what has no name is pointed at
     assert len(corrections) == 2
-    for _, tokens in seen:
-        torch.testing.assert_close(tokens, wanted)
-    assert (wanted[0] - wanted[1]).abs().max() > 0.1
+    for one, other, nameless in (first, *corrections):
+        torch.testing.assert_close(torch.stack([one[1], other[1]]), named_BC)
+        assert nameless[1] is None
+    assert (named_BC[0] - named_BC[1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("box_share", [0.0, 1.0])
+def test_named_and_nameless_objects_of_one_batch_are_asked_for_as_at_inference(reader, asked, tmp_path, box_share):
+    """No padding that a prompt alone would not have: it takes part in attention."""
+    model, text_BD = reader
+    run = text_run(1, corrections=2)
+    run = replace(run, phases=(replace(run.phases[0], annotator="published", box_share=box_share),))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    list(trainer(run, model, Whole(text_BD), tmp_path).train())
+    taught = list(asked)
+    assert len(taught) == 3 * 5
+    asked.clear()
+    model.load_state_dict(before)
+    predictor, photo = Predictor(model), EmbeddedPhoto(Whole(text_BD).embedding[0].numpy(), (64, 64))
+    for number, (said, _) in enumerate(taught):
+        points = [(x + 0.5, y + 0.5) for x, y, label in said if label in (BACKGROUND, FOREGROUND)]
+        labels = [int(label) for *_, label in said if label in (BACKGROUND, FOREGROUND)]
+        corners = {label: (x, y) for x, y, label in said}
+        box = (*corners[BOX_START], *corners[BOX_END]) if BOX_START in corners else None
+        text = text_BD[number % 3] if number % 3 < 2 else None
+        predictor.predict(photo, Prompt(points, labels, box=box, text=text))
+    for (said, token), (wanted, wanted_token) in zip(taught, asked, strict=True):
+        np.testing.assert_allclose(said, wanted, atol=1e-4)
+        torch.testing.assert_close(token, wanted_token)
 
 
 def test_without_a_share_for_texts_the_losses_are_those_of_before(tmp_path):
