@@ -263,6 +263,12 @@ def assignment_close(*, assignment_id: UUID, holder: User, skip_reason: str | No
     """
     state = State.EXPIRED if skip_reason is None else State.SKIPPED
     if not _open(assignment_id, holder, tab).update(state=state, closed_at=Now(), skip_reason=skip_reason or ""):
+        # The same again, whose first answer was lost.
+        said = Assignment.objects.filter(
+            id=assignment_id, holder=holder, state=State.SKIPPED, skip_reason=skip_reason or ""
+        )
+        if skip_reason is not None and said.exists():
+            return
         raise _refusal(assignment_id, holder, tab)
     image = Image.objects.get(assignments=assignment_id)
     kind = "assignment.released" if skip_reason is None else "assignment.skipped"

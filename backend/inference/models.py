@@ -28,6 +28,7 @@ class Embedding(Row):
     asked_at = models.DateTimeField(null=True)  # last wake-up call, or try; the sweeper repeats old ones
     # The same for those who look at the photo: a call in the batch queue may wait for hours, and is nothing to wait for.
     urgent_at = models.DateTimeField(null=True)
+    begun_at = models.DateTimeField(null=True)  # the last attempt
 
     class Meta:
         constraints = [

@@ -39,6 +39,7 @@ from engine.errors import EngineError
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+AT_WORK_FOR = timedelta(minutes=5)  # one attempt, with the slowest model and weights that have to be fetched first
 MAX_REGIONS = 500  # of a photo and encoder; each is as many bytes as the whole photo's embedding
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # also after a failure: what was at fault may have been mended
 URGENT_ASK_AGAIN_AFTER = timedelta(seconds=30)  # the page asks four times a second; also after a fault
@@ -115,9 +116,11 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
         waiting.update(state=EmbeddingState.FAILED, error="No checkpoint has this encoder any more.", asked_at=Now())
         return
     now = {"asked_at": Now(), "urgent_at": Now()}
-    if not waiting.filter(attempts__lt=MAX_ATTEMPTS).update(attempts=F("attempts") + 1, **now):
+    if not waiting.filter(attempts__lt=MAX_ATTEMPTS).update(attempts=F("attempts") + 1, begun_at=Now(), **now):
         error = embedding.error or "The worker died each time with this photo."
-        waiting.update(state=EmbeddingState.FAILED, error=error, asked_at=Now())
+        # Whoever began last may be at it still.
+        dead = waiting.exclude(begun_at__gt=Now() - AT_WORK_FOR)
+        dead.update(state=EmbeddingState.FAILED, error=error, asked_at=Now())
         return
     try:
         _make(embedding, checkpoint)

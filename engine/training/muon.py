@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
 #: Matrices with at least so many rows, and so many times as many columns, are iterated on their small side: for others that is
-#: slower.
+#: slower. Where products are rounded (TF32) what they round away would grow from step to step, so there none is.
 LEAST_ROWS, WIDE = 128, 1.5
 MOMENTUM = 0.95
 #: The root mean square of AdamW's steps, which makes its rates and decays ours (Liu et al., 2025, "Muon is scalable for LLM
@@ -31,7 +31,11 @@ def orthogonalised(matrix_RC: Tensor) -> Tensor:
     wide = matrix_RC.T if is_tall else matrix_RC
     x = wide / (wide.norm() + 1e-7)
     rows, columns = x.shape
-    x = _on_the_small_side(x) if rows >= LEAST_ROWS and columns >= WIDE * rows else _iterated(x)
+    is_exact = x.dtype == torch.float32 and (
+        x.device.type == "cpu" or torch.get_float32_matmul_precision() == "highest"
+    )
+    is_wide = rows >= LEAST_ROWS and columns >= WIDE * rows
+    x = _on_the_small_side(x) if is_wide and is_exact else _iterated(x)
     return x.T if is_tall else x
 
 

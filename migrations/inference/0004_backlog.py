@@ -9,7 +9,7 @@ import backend.common.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("datasets", "0007_groups_dealt"),
+        ("datasets", "0008_groups_dealt"),
         ("inference", "0003_regions"),
     ]
 
@@ -36,6 +36,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="embedding",
             name="urgent_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="embedding",
+            name="begun_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddIndex(

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { useLocation, useNavigate, useParams, useSearchParams } from 'react-router'
 import { useDatasetBrief } from '@/features/datasets/queries'
 import { type Assignment, type Job, type Reason, useQueue } from '@/features/queue/useQueue'
+import { notify } from '@/features/workspace/operations'
 import { DraftKeeper, draftsOf } from '@/features/workspace/saving/drafts'
 import { outboxOf } from '@/features/workspace/saving/server'
 import { Workspace } from '@/features/workspace/Workspace'
@@ -68,11 +69,18 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     onError: tellError,
   })
   const { current, ahead, reason, advance, move } = queue
-  // Nobody waits for a photo on which nothing is drawn yet; one on which something is, is taken again before more is.
+  // A photo on which nothing is drawn yet is not waited for; one on which something is, is taken again before more is.
+  const atWork = useRef(() => false)
   lost.current = held => {
     const { id } = held.image
-    if (!outbox.operationsOn(id).length && !drafts.isInWork(id)) advance(held)
-    else outbox.reopen(id, held.id).catch(tellError)
+    const isAtHand = current?.image.id === id
+    const isDrawn = held.masks.some(({ author }) => author === user.id) || outbox.operationsOn(id).length > 0
+    if (isDrawn || (isAtHand && atWork.current())) {
+      outbox.reopen(id, held.id).catch(tellError)
+      return
+    }
+    advance(held)
+    if (isAtHand) notify(t('Nobody worked on that photo for a while, so it went back to the others.'), 10_000)
   }
   const takeOver = useWatching(queue, outbox, lost, tellError)
   useEffect(() => {
@@ -112,6 +120,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
       ahead={ahead}
       outbox={outbox}
       drafts={drafts}
+      atWork={atWork}
       onTakeOver={current && isElsewhere(current) ? () => void takeOver(current.tab) : null}
       empty={<Nothing job={job} reason={reason} onBack={back} />}
       onBack={back}

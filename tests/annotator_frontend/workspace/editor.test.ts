@@ -251,6 +251,16 @@ describe('accepting before the answer', () => {
     expect(told).toContain('gone')
   })
 
+  test('a stroke that is taken back while it waits for an answer leaves what was accepted before it', () => {
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.paint(stroke)
+    editor.takePaintBack()
+    answer(candidate(0, 0.9))
+    expect(told).toEqual(['put new-1'])
+    expect(editor.state.painted).toBeNull()
+  })
+
   test('shows a stroke for the next object without the one before, and keeps all of it', () => {
     editor.addPrompt(click(1))
     editor.accept()
@@ -306,6 +316,18 @@ describe('others at the photo', () => {
     editor.undo()
     expect(shown()).toEqual([])
     expect(told).toEqual(['put new-1', 'remove new-1'])
+  })
+
+  test('what was corrected here, and then by them, does not come back beside theirs', () => {
+    editor.open('photo', [theirs('before')], { height: 1, width: 4 })
+    editor.select('before')
+    editor.addPrompt(click(1))
+    answer(candidate(0, 0.9))
+    editor.accept()
+    editor.meet([theirs('theirs')]) // in the place of what was accepted here
+    expect(shown()).toEqual(['theirs'])
+    while (editor.undo()) expect(shown()).toEqual(['theirs'])
+    expect(told).toEqual(['put new-1'])
   })
 
   test('what this page has made, or undone, is nothing new', () => {

@@ -93,7 +93,7 @@ def test_the_groups_of_a_dataset_that_there_was_before_are_counted(dataset, brin
         bring(seed, group)
     empty = Dataset.objects.create(created_by=dataset.created_by, name="Empty", groups_dealt=7)
     Dataset.objects.filter(id=dataset.id).update(groups_dealt=0)
-    import_module("migrations.datasets.0007_groups_dealt").count_groups(apps, None)
+    import_module("migrations.datasets.0008_groups_dealt").count_groups(apps, None)
     dataset.refresh_from_db(), empty.refresh_from_db()
     assert (dataset.groups_dealt, empty.groups_dealt) == (3, 0)
     assert bring(9).split == PATTERN[3]

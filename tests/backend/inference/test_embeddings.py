@@ -19,6 +19,7 @@ from backend.inference.models import Embedding, EmbeddingState
 from backend.inference.selectors import embedding_of, seconds_expected
 from backend.inference.services import (
     ASK_AGAIN_AFTER,
+    AT_WORK_FOR,
     MAX_ATTEMPTS,
     PAUSES_SECONDS,
     URGENT_ASK_AGAIN_AFTER,
@@ -226,6 +227,10 @@ def test_a_photo_that_takes_its_worker_along_is_not_tried_without_end(waiting, m
         for _ in range(MAX_ATTEMPTS):
             with pytest.raises(Killed):
                 embedding_make(embedding_id=waiting.id)
+        embedding_make(embedding_id=waiting.id)
+        waiting.refresh_from_db()
+        assert waiting.state == "waiting"  # the last of them may be at it still
+        Embedding.objects.update(begun_at=Now() - AT_WORK_FOR)
         embedding_make(embedding_id=waiting.id)
     waiting.refresh_from_db()
     assert (waiting.state, waiting.error) == ("failed", "The worker died each time with this photo.")

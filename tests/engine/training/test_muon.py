@@ -25,6 +25,15 @@ def test_singular_vectors_stay_and_singular_values_become_about_one():
         assert torch.linalg.svdvals(found).max() < 1.3
 
 
+def test_a_gradient_of_few_directions_steps_in_these_alone():
+    generator = torch.Generator().manual_seed(0)
+    for size in ((48, 64), (128, 512)):  # the second is iterated on its small side
+        matrix_RC = torch.randn(size[0], 2, generator=generator) @ torch.randn(2, size[1], generator=generator)
+        values = torch.linalg.svdvals(orthogonalised(matrix_RC))
+        assert 0.6 < values[1] <= values[0] < 1.3
+        assert values[2] < 1e-2
+
+
 def test_a_step_is_as_large_as_adamws_and_shrinks_the_weight():
     weight = nn.Parameter(torch.ones(32, 8, 3, 3))
     generator = torch.Generator().manual_seed(0)

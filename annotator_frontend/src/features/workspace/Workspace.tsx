@@ -45,6 +45,8 @@ export interface WorkspaceProps {
   ahead: readonly Assignment[]
   outbox: Outbox
   drafts: DraftKeeper
+  /** Filled with whether something of the photo is in work. */
+  atWork: { current: () => boolean }
   /** Where another window of the person's writes to the photo: this one only looks, until it takes the photo over. */
   onTakeOver: (() => void) | null
   /** What to show where there is no photo. */
@@ -59,7 +61,7 @@ export interface WorkspaceProps {
 
 /** Where masks are made: one photo fills the window, and the next one is there already. */
 export function Workspace(props: WorkspaceProps) {
-  const { user, title, guidelines, current, ahead, outbox, drafts, onTakeOver, empty } = props
+  const { user, title, guidelines, current, ahead, outbox, drafts, atWork, onTakeOver, empty } = props
   const { onBack, onSubmit, onSkip, onError, onOpen } = props
   const isWatching = onTakeOver !== null
 
@@ -67,6 +69,9 @@ export function Workspace(props: WorkspaceProps) {
   const { editor, hand, look, toolbox, painter, closer, shelf, clock, dialog } = bench
   bench.surroundings = { onSubmit, onError, onOpen }
   useEffect(() => () => bench.stop(), [bench])
+  useEffect(() => {
+    atWork.current = () => editor.isBusy || hand.gesture.name !== 'idle'
+  }, [atWork, editor, hand])
   useOpenPhoto(bench, current, ahead, isWatching, user)
   useDrafts(editor, drafts, isWatching ? undefined : current?.image.id)
 

@@ -27,7 +27,7 @@ import { AcceptPromise } from './promise'
 import { LiveShape, type Shape } from './shape'
 import { type EditorState, NEW_PHOTO } from './state'
 import { met, packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
-import { MaskUndo, renamed, wayTo } from './undo'
+import { MaskUndo, renamed, wayTo, withKin } from './undo'
 
 export type { AcceptedMask } from './document'
 export type { EditorState } from './state'
@@ -98,19 +98,21 @@ export class Editor {
    */
   meet(there: readonly AcceptedMask[]): number {
     const { masks, past, future, selected, alsoSelected } = this.state
-    const known = new Set(
-      [...past, ...future, this.document()].flatMap(step => step.masks.map(({ id }) => id)),
-    )
+    const all = [...past, ...future, this.document()].flatMap(step => step.masks)
+    const known = new Set(all.map(({ id }) => id))
     const came = there.filter(({ id }) => !known.has(id))
     const gone = new Set(masks.map(({ id }) => id).filter(id => !there.some(mask => mask.id === id)))
     if (!came.length && !gone.size) return 0
     const after = met(this.document(), gone, came)
+    // What they took the place of is not to come back beside what is there in its place now.
+    const kin = withKin(gone, all)
+    for (const { id } of there) kin.delete(id)
     this.maskUndo.forget()
     this.store.setState({
       masks: after.masks,
       refines: after.refines,
-      past: past.map(step => met(step, gone, came)),
-      future: future.map(step => met(step, gone, came)),
+      past: past.map(step => met(step, kin, came)),
+      future: future.map(step => met(step, kin, came)),
       selected: selected !== null && gone.has(selected) ? null : selected,
       alsoSelected: alsoSelected.filter(id => !gone.has(id)),
     })
@@ -274,6 +276,12 @@ export class Editor {
     const pixels = this.live!.finish()
     this.live = null
     this.setPixels(pixels)
+  }
+
+  /** As if the outline or stroke that was painted last had not been; it may still wait for an answer. */
+  takePaintBack(): void {
+    if (this.promise.isMade) this.promise.dropLast()
+    else this.undo()
   }
 
   /** Take the small islands away, and where there are none, all parts but the largest. Of the object in work or selected. */

@@ -35,6 +35,11 @@ export class AcceptPromise {
     return this.isMade
   }
 
+  /** What was postponed last is not done after all. */
+  dropLast(): void {
+    this.promised?.afterwards.pop()
+  }
+
   /** Do this once nothing is promised any more; not at all where a promise is broken. */
   whenSettled(act: () => void): void {
     if (this.promised) this.promised.whenSettled = act

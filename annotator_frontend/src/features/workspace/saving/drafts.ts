@@ -24,7 +24,6 @@ export function draftsOf(user: string): DraftStore {
 export class DraftKeeper {
   private waiting: { photo: string; draft: Draft | null } | null = null
   private writing: Promise<void> | null = null
-  private readonly inWork = new Set<string>()
 
   /** @param journal what the object in work may have become: it is written before the draft goes. */
   constructor(
@@ -34,19 +33,12 @@ export class DraftKeeper {
 
   /** @param draft null: there is nothing in work. */
   keep(photo: string, draft: Draft | null): void {
-    if (draft) this.inWork.add(photo)
-    else this.inWork.delete(photo)
     // Another photo's is not overtaken.
     if (this.waiting && this.waiting.photo !== photo) void this.write(this.waiting)
     this.waiting = { photo, draft }
     this.writing ??= this.writeAll().finally(() => {
       this.writing = null
     })
-  }
-
-  /** Whether an object of the photo is in work. */
-  isInWork(photo: string): boolean {
-    return this.inWork.has(photo)
   }
 
   async read(photo: string): Promise<unknown> {

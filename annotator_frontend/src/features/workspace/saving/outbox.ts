@@ -365,8 +365,8 @@ export class Outbox {
         try {
           if (!(await this.reopen(image, assignment, entry.operation.tab))) throw error
         } catch (refusal) {
-          // Somebody else has the photo now: there is nothing that a person could decide about the skip.
-          if (kind === 'skip' && refusal instanceof ApiError && refusal.status === 409) return
+          // It is not the person's any more: there is nothing that anybody could decide about the skip.
+          if (kind === 'skip' && refusal instanceof ApiError && !isPassing(refusal)) return
           throw refusal
         }
       } else throw error

@@ -165,7 +165,7 @@ export class Hand {
       return
     }
     this.pressedFrom = null
-    if (this.gesture.name === 'idle') this.editor.undo() // the press closed it
+    if (this.gesture.name === 'idle') this.editor.takePaintBack() // the press closed it
     this.running!.state = from
     this.changed()
   }

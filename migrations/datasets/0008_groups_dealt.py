@@ -14,7 +14,7 @@ def count_groups(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("datasets", "0006_annotated_by_split"),
+        ("datasets", "0007_photos_to_find"),
     ]
 
     operations = [
@@ -22,18 +22,6 @@ class Migration(migrations.Migration):
             model_name="dataset",
             name="groups_dealt",
             field=models.PositiveIntegerField(default=0, editable=False),
-        ),
-        migrations.AddIndex(
-            model_name="image",
-            index=models.Index(fields=["dataset", "group", "id"], name="image_of_group"),
-        ),
-        migrations.AddIndex(
-            model_name="image",
-            index=models.Index(
-                condition=models.Q(("annotated_at__isnull", True), ("proposed_at__isnull", False)),
-                fields=["dataset"],
-                name="image_to_complete",
-            ),
         ),
         migrations.RunPython(count_groups, migrations.RunPython.noop),
     ]
