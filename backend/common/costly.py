@@ -45,12 +45,15 @@ def costly(name: str, reckon: Callable[[], Answer]) -> tuple[Answer, int]:
         logger.warning("%s is not kept: %s", name, error)
         return reckon(), 0
     began = time.monotonic()
-    answer = reckon()
-    kept = KEPT_TIMES * (time.monotonic() - began - CHEAP_SECONDS)
-    with suppress(redis.RedisError):
-        if kept > 0:
-            cache.set(key, {"answer": answer, "fresh_until": time.time() + kept}, SHOWN_SECONDS)
-        else:
-            cache.delete(key)
-        cache.delete(at_work)
+    try:
+        answer = reckon()
+        kept = KEPT_TIMES * (time.monotonic() - began - CHEAP_SECONDS)
+        with suppress(redis.RedisError):
+            if kept > 0:
+                cache.set(key, {"answer": answer, "fresh_until": time.time() + kept}, SHOWN_SECONDS)
+            else:
+                cache.delete(key)
+    finally:  # or else, where it failed, everybody would take the old answer until this one is taken for dead
+        with suppress(redis.RedisError):
+            cache.delete(at_work)
     return answer, 0

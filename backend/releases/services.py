@@ -20,6 +20,7 @@ from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState
 from backend.annotation.selectors import complete_images
 from backend.common.events import event_record
+from backend.common.heartbeat import heartbeats
 from backend.common.storage import Missing, get_storage, read
 from backend.common.stream import publish
 from backend.common.waking import DATABASE_AWAY
@@ -31,8 +32,11 @@ from backend.releases.selectors import complete_in, photos_with_masks
 
 logger = logging.getLogger(__name__)
 
-#: Whoever writes a release says so every few seconds, but not while one file is uploaded.
-SILENT_AFTER = timedelta(minutes=10)
+#: A worker says every few seconds that it lives, however long one file is hashed or uploaded.
+BEAT_EVERY_SECONDS = 2.0
+SILENT_AFTER = timedelta(minutes=1)
+#: A wake-up call may have waited for so long in the queue.
+ASK_AGAIN_AFTER = timedelta(minutes=10)
 MAX_ATTEMPTS = 3
 TOLD_EVERY_SECONDS = 2.0
 FOLDER = "release-"  # in the work folder; then the id
@@ -117,7 +121,10 @@ def release_write(*, release_id: UUID | str) -> None:
         return
     try:
         settings.WORK_FOLDER.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=settings.WORK_FOLDER, prefix=f"{FOLDER}{release.id}-") as name:
+        with (
+            heartbeats(lambda: _beat(release), BEAT_EVERY_SECONDS),
+            tempfile.TemporaryDirectory(dir=settings.WORK_FOLDER, prefix=f"{FOLDER}{release.id}-") as name,
+        ):
             files = _write_files(release, Path(name))
     except _NotOurs:
         return
@@ -156,10 +163,9 @@ def _own(release: Release) -> QuerySet[Release]:
     return _unfinished().filter(id=release.id, worker=release.worker)
 
 
-def _heartbeat(release: Release, **changes: Any) -> None:
-    """Raises _NotOurs."""
-    if not _own(release).update(heard_at=Now(), **changes):
-        raise _NotOurs
+def _beat(release: Release, **changes: Any) -> bool:
+    """A heartbeat, and whether the release is still ours."""
+    return bool(_own(release).update(heard_at=Now(), **changes))
 
 
 @transaction.atomic
@@ -175,7 +181,8 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
         nonlocal told_at
         if time.monotonic() - told_at > TOLD_EVERY_SECONDS or photos == frozen.image_count:
             told_at = time.monotonic()
-            _heartbeat(release, progress=photos / max(1, frozen.image_count) * 0.95)
+            if not _beat(release, progress=photos / max(1, frozen.image_count) * 0.95):
+                raise _NotOurs
             publish("release.changed", subject=release.id, dataset=release.dataset_id)
 
     write: Callable[..., tuple[list[Path], Counted]] = write_sa1b if release.format == Format.SA1B else write_coco
@@ -201,7 +208,8 @@ def _write_files(release: Release, folder: Path) -> list[dict[str, Any]]:
     for path in paths:
         key = f"releases/{sums[path.name]}/{path.name}"  # by content: served again byte for byte
         get_storage().put(key, path)
-        _heartbeat(release)  # uploading takes its time
+        if not _beat(release):
+            raise _NotOurs  # the other worker uploads the rest
         files.append({"name": path.name, "storage_key": key, "bytes": path.stat().st_size, "sha256": sums[path.name]})
     return files
 
@@ -210,7 +218,9 @@ def releases_sweep() -> None:
     """Wake releases whose wake-up call was lost, or whose worker died."""
     from backend.releases.tasks import write_release
 
-    left = _unfinished().filter(_is_free(), asked_at__lt=Now() - SILENT_AFTER)
+    # For a worker that died another is sent for at once. Whoever was called and has not come may be behind hours of work.
+    uncalled = Q(asked_at__lt=F("heard_at")) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER)
+    left = _unfinished().filter(_is_free(), uncalled)
     for release_id, dataset_id in left.values_list("id", "dataset"):
         with transaction.atomic():
             Release.objects.filter(id=release_id).update(asked_at=Now())

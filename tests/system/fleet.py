@@ -236,18 +236,19 @@ class Fleet:
             os.utime(file, (hours_ago, hours_ago))
 
     def a_minute_passes_for_dead_workers(self) -> None:
-        """Heartbeats that have stopped are as old as they will be after a minute; of releases, after eleven."""
-        for table in ("training_trainingrun", "training_detectorrun"):
+        """Heartbeats that have stopped are as old as they will be after a minute."""
+        for table, heard in HEARTBEATS.items():
             self.sql(
-                f"UPDATE {table} SET heartbeat_at = heartbeat_at - interval '1 minute' "
-                f"WHERE heartbeat_at < now() - interval '15 seconds' AND finished_at IS NULL"
+                f"UPDATE {table} SET {heard} = {heard} - interval '1 minute' "
+                f"WHERE {heard} < now() - interval '15 seconds' AND finished_at IS NULL"
             )
-        self.sql(
-            "UPDATE releases_release SET heard_at = heard_at - interval '11 minutes' "
-            "WHERE heard_at < now() - interval '15 seconds' AND finished_at IS NULL"
-        )
 
 
+HEARTBEATS = {
+    "training_trainingrun": "heartbeat_at",
+    "training_detectorrun": "heartbeat_at",
+    "releases_release": "heard_at",
+}
 WAITING = {
     "autolabel_autolabeljob": "'waiting'",
     "autolabel_proposaljob": "'waiting'",

@@ -55,6 +55,17 @@ def test_while_one_reckons_the_others_take_the_old_answer(name):
     assert answers == [("new", 0)]
 
 
+def test_after_a_reckoning_that_failed_the_next_one_who_asks_reckons(name):
+    cache.set(f"costly:{name}", {"answer": "old", "fresh_until": 0}, 60)
+
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        costly(name, fail)
+    assert costly(name, lambda: "new") == ("new", 0)
+
+
 def test_where_redis_is_away_everybody_reckons_alone(name, settings):
     away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
     settings.CACHES = {"default": away}

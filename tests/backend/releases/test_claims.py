@@ -1,5 +1,7 @@
 """One worker writes a release; it may die, but not for ever."""
 
+import time
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -8,7 +10,14 @@ from django.db.models.functions import Now
 from backend.common.models import Event
 from backend.releases import services
 from backend.releases.models import Release, ReleaseState
-from backend.releases.services import MAX_ATTEMPTS, SILENT_AFTER, release_request, release_write, releases_sweep
+from backend.releases.services import (
+    ASK_AGAIN_AFTER,
+    MAX_ATTEMPTS,
+    SILENT_AFTER,
+    release_request,
+    release_write,
+    releases_sweep,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,22 +50,57 @@ def while_writing(monkeypatch):
     return have
 
 
+@pytest.fixture
+def while_uploading(monkeypatch):
+    """Something happens before the first file is stored."""
+
+    def have(happen):
+        storage, begun = services.get_storage(), []
+        put = storage.put
+
+        def putting(key, content):
+            begun.append(key)
+            if len(begun) == 1:
+                happen()
+            put(key, content)
+
+        monkeypatch.setattr(storage, "put", putting)
+
+    return have
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    calls = []
+    monkeypatch.setattr("backend.releases.tasks.write_release.delay_on_commit", calls.append)
+    return calls
+
+
+@pytest.fixture
+def silence_seconds(monkeypatch):
+    """After so long a worker is dead."""
+    monkeypatch.setattr(services, "SILENT_AFTER", timedelta(seconds=2))
+    monkeypatch.setattr(services, "BEAT_EVERY_SECONDS", 0.1)
+    return 2
+
+
 def fall_silent(release):
     long_ago = Now() - 2 * SILENT_AFTER
-    Release.objects.filter(id=release.id).update(heard_at=long_ago, asked_at=long_ago)
+    Release.objects.filter(id=release.id).update(heard_at=long_ago, asked_at=long_ago - SILENT_AFTER)
 
 
 class Killed(BaseException):
     """As the system's killer does it: nobody says anything."""
 
 
-def test_a_release_that_is_being_written_is_not_begun_beside_it(release, while_writing, monkeypatch):
-    sent = []
-    monkeypatch.setattr("backend.releases.tasks.write_release.delay_on_commit", sent.append)
+def killed():
+    raise Killed
 
+
+def test_a_release_that_is_being_written_is_not_begun_beside_it(release, while_writing, sent):
     def called_again():
         if len(written) == 1:
-            Release.objects.filter(id=release.id).update(asked_at=Now() - 2 * SILENT_AFTER)
+            Release.objects.filter(id=release.id).update(asked_at=Now() - 2 * ASK_AGAIN_AFTER)
             releases_sweep()
             release_write(release_id=release.id)
 
@@ -64,6 +108,45 @@ def test_a_release_that_is_being_written_is_not_begun_beside_it(release, while_w
     release_write(release_id=release.id)
     assert (len(written), sent) == (1, [])
     assert Release.objects.get().state == ReleaseState.READY
+
+
+def test_a_worker_is_heard_of_while_one_file_takes_longer_than_a_silence(
+    release, while_uploading, sent, silence_seconds
+):
+    def called_again():
+        time.sleep(1.5 * silence_seconds)
+        releases_sweep()
+        release_write(release_id=release.id)
+
+    while_uploading(called_again)
+    release_write(release_id=release.id)
+    done = Release.objects.get()
+    assert (done.state, done.attempts, sent) == (ReleaseState.READY, 1, [])
+
+
+def test_a_release_goes_on_once_its_dead_worker_was_silent_for_long_enough(
+    release, while_uploading, sent, silence_seconds
+):
+    while_uploading(killed)
+    with pytest.raises(Killed):
+        release_write(release_id=release.id)
+    releases_sweep()
+    release_write(release_id=release.id)
+    assert (Release.objects.get().attempts, sent) == (1, [])
+    time.sleep(1.1 * silence_seconds)
+    for _ in range(2):  # it is sent for once
+        releases_sweep()
+    assert sent == [str(release.id)]
+    release_write(release_id=release.id)
+    done = Release.objects.get()
+    assert (done.state, done.attempts) == (ReleaseState.READY, 2)
+
+
+def test_a_wake_up_call_that_waits_in_the_queue_is_not_repeated_every_minute(release, sent):
+    for age, calls in ((2 * SILENT_AFTER, 0), (2 * ASK_AGAIN_AFTER, 1)):
+        Release.objects.filter(id=release.id).update(asked_at=Now() - age)
+        releases_sweep()
+        assert len(sent) == calls
 
 
 def test_a_worker_taken_for_dead_says_nothing_more_of_a_release(release, while_writing):
@@ -81,13 +164,8 @@ def test_a_worker_taken_for_dead_says_nothing_more_of_a_release(release, while_w
     assert not Event.objects.filter(kind="release.failed").exists()
 
 
-def test_a_release_that_kills_its_workers_is_given_up_and_says_so(release, while_writing, monkeypatch):
-    def killed():
-        raise Killed
-
+def test_a_release_that_kills_its_workers_is_given_up_and_says_so(release, while_writing, sent):
     written = while_writing(killed)
-    sent = []
-    monkeypatch.setattr("backend.releases.tasks.write_release.delay_on_commit", sent.append)
     for attempt in range(1, MAX_ATTEMPTS + 1):
         with pytest.raises(Killed):
             release_write(release_id=release.id)
