@@ -1,6 +1,9 @@
 """The audit: a standing sample of automatic masks is repaired by people, and what they changed is measured.
 
 The pair of a mask as the model made it and as a person left it gives an IoU. Left as it was: 1. Removed: 0.
+
+Outside audits people say what is wrong, never what is right. So those pairs count as they are, and the pairs that wait are
+taken to be like those that submitted audits concluded.
 """
 
 import hashlib
@@ -39,9 +42,11 @@ PARTS = {"stage": "stage", "checkpoint": "mask__checkpoint__name", "size": "size
 #: Looked at again: a transaction may commit after a later one has been sampled.
 OVERLAP = timedelta(hours=1)
 SAMPLED_AT_ONCE = 5000
-#: Fewer pairs say nothing about a rate, nor about thresholds.
+#: Fewer pairs that audits concluded say nothing about a rate, nor about thresholds.
 PAIRS_WANTED = 20
 REFIT_EVERY = 20
+#: Concluded by an audit that was submitted: whoever did it said of all that was sampled what is right and what is wrong.
+BY_AUDIT = Q(done_at__isnull=False, assignment__job=Job.AUDIT, assignment__state=State.SUBMITTED)
 
 
 def plan_of(dataset: Dataset) -> AuditPlan:
@@ -149,7 +154,8 @@ def audit_conclude(*, assignment_id: UUID) -> int:
 
 @transaction.atomic
 def audit_follow_verdict(*, mask_id: UUID, by_id: UUID | None) -> int:
-    """A reviewer has taken a sampled mask away: it is found wrong. Or has brought it back: it waits again. Twice is as once.
+    """A reviewer has taken a sampled mask away: it is found wrong. Or has brought back one that counts as removed, whoever
+    removed it: it waits again. Twice is as once.
 
     Returns:
         How many were concluded.
@@ -161,8 +167,8 @@ def audit_follow_verdict(*, mask_id: UUID, by_id: UUID | None) -> int:
         _conclude(pair, by_id=by_id, assignment_id=None)
         event_record("audit.done", subject=mask_id, dataset=pair.dataset_id, masks=1)
         return 1
-    if pair.done_at is not None and pair.assignment_id is None and pair.mask.state in IN_SIGHT:
-        AuditPair.objects.filter(id=pair.id).update(iou=None, by=None, done_at=None)
+    if pair.done_at is not None and pair.iou == 0 and pair.repaired_id is None and pair.mask.state in IN_SIGHT:
+        AuditPair.objects.filter(id=pair.id).update(iou=None, by=None, assignment=None, done_at=None)
         Mask.objects.filter(id=mask_id).update(audit_wanted=True)
     return 0
 
@@ -202,7 +208,7 @@ def audit_refit(*, dataset: Dataset) -> None:
     Where that cannot be done the thresholds stay, and it is tried again once enough more pairs have come.
     """
     for checkpoint in refits_due(dataset):
-        own = done_pairs(dataset).filter(mask__checkpoint=checkpoint)
+        own = audited_pairs(dataset).filter(mask__checkpoint=checkpoint)
         pairs = own.count()
         try:
             thresholds_refit(dataset=dataset, checkpoint=checkpoint, audited=_audited(own))
@@ -230,7 +236,7 @@ def _audited(pairs: QuerySet[AuditPair]) -> list[Audited]:
 
 def refits_due(dataset: Dataset) -> list[Checkpoint]:
     """Checkpoints with thresholds that so many pairs have come since as to choose them anew. A few counts: no pair is read."""
-    audited = dict(done_pairs(dataset).order_by().values_list("mask__checkpoint").annotate(pairs=Count("id")))
+    audited = dict(audited_pairs(dataset).order_by().values_list("mask__checkpoint").annotate(pairs=Count("id")))
     fitted = dataset.thresholds.filter(checkpoint__in=audited).select_related("checkpoint")
     return [
         one.checkpoint
@@ -248,41 +254,58 @@ def refits_sweep() -> None:
             refit_thresholds.delay(str(plan.dataset_id))
 
 
-def done_pairs(dataset: Dataset) -> QuerySet[AuditPair]:
-    return AuditPair.objects.filter(dataset=dataset, done_at__isnull=False)
+def audited_pairs(dataset: Dataset) -> QuerySet[AuditPair]:
+    """What thresholds are chosen by. Those concluded outside audits are left out: all of them were found wrong."""
+    return AuditPair.objects.filter(BY_AUDIT, dataset=dataset)
 
 
 def audit_report(dataset: Dataset) -> dict[str, Any]:
-    """Shares of pairs above 0.90 and 0.75 IoU with Wilson's 95% intervals: of all, by stage, by checkpoint, by size."""
-    done = done_pairs(dataset).order_by()
-    above = {f"above_{number}": Count("id", filter=Q(iou__gt=level)) for number, level in enumerate(LEVELS)}
-    counts = {"pairs": Count("id"), **above}
-    whole = _shares(done.aggregate(**counts))
-    waiting = AuditPair.objects.filter(dataset=dataset, done_at__isnull=True)
+    """Shares of sampled masks above 0.90 and 0.75 IoU with 95% intervals: of all, by stage, by checkpoint, by size."""
+    pairs = AuditPair.objects.filter(dataset=dataset).order_by()
+    waiting = pairs.filter(done_at__isnull=True)
+    # Nobody has seen to what a later run replaced: it leaves the sample, see `audit_conclude`.
+    sampled = pairs.exclude(done_at__isnull=True, mask__state=MaskState.REPLACED, mask__replaced_by__isnull=True)
+    counts = {
+        "sampled": Count("id"),
+        "pairs": Count("id", filter=Q(done_at__isnull=False)),
+        "audited": Count("id", filter=BY_AUDIT),
+    }
+    for number, level in enumerate(LEVELS):
+        counts[f"above_{number}"] = Count("id", filter=Q(iou__gt=level))
+        counts[f"audited_above_{number}"] = Count("id", filter=Q(iou__gt=level) & BY_AUDIT)
+    whole = sampled.aggregate(**counts)
+    shares = _shares(whole)
     return {
         "waiting": waiting.filter(mask__audit_wanted=True, mask__state=MaskState.ACTIVE).count(),
-        "all": whole,
+        "all": shares,
         "by": [
-            {"part": part, "value": row["value"] or "", **_shares(row)}
+            {"part": part, "value": row["value"] or "", **own}
             for part, column in PARTS.items()
-            for row in done.values(value=F(column)).annotate(**counts).order_by("value")
+            for row in sampled.values(value=F(column)).annotate(**counts).order_by("value")
+            if (own := _shares(row))["pairs"]
         ],
-        "warnings": _warnings(plan_of(dataset), whole),
+        "warnings": _warnings(plan_of(dataset), shares) if whole["audited"] >= PAIRS_WANTED else [],
     }
 
 
 def _shares(counts: Mapping[str, Any]) -> dict[str, Any]:
-    pairs, levels = counts["pairs"], []
+    """Two strata: pairs concluded outside audits as they are, all others as audits found theirs; no share without an audit.
+
+    The interval is Wilson's around the share with as many trials as were audited: rather too wide, since it takes nothing for
+    what is known of the other stratum.
+    """
+    sampled, audited, levels = counts["sampled"], counts["audited"], []
+    others = sampled - (counts["pairs"] - audited)
     for number, level in enumerate(LEVELS):
-        above = counts[f"above_{number}"]
-        low, high = wilson(above, pairs)
-        levels.append({"level": level, "share": above / pairs if pairs else None, "low": low, "high": high})
-    return {"pairs": pairs, "levels": levels}
+        share, good = None, counts[f"audited_above_{number}"]
+        if audited:
+            share = (counts[f"above_{number}"] - good + others * good / audited) / sampled
+        low, high = wilson((share or 0) * audited, audited)
+        levels.append({"level": level, "share": share, "low": low, "high": high})
+    return {"pairs": counts["pairs"], "levels": levels}
 
 
 def _warnings(plan: AuditPlan, whole: dict[str, Any]) -> list[str]:
-    if whole["pairs"] < PAIRS_WANTED:
-        return []
     found = []
     for level, rate in zip(whole["levels"], (plan.rate_90, plan.rate_75), strict=True):
         if level["share"] < rate:

@@ -5,13 +5,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
-from backend.annotation.models import Assignment, Mask, MaskState, Origin
+from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.annotation.services import assignments_expire
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
 from backend.common.events import event_record
+from backend.common.statistics import wilson
 from backend.datasets.models import Image, Job
 from backend.review.audit import PAIRS_WANTED, REFIT_EVERY, audits_sample, chance_of, refits_due
 from backend.review.models import AuditPair, AuditPlan
@@ -153,6 +153,19 @@ def end(as_user, deliver):
 
 
 @pytest.fixture
+def by_audit(live, admin):
+    """What a pair holds that an audit of this photo concluded, as far as all such pairs hold the same."""
+
+    def of(image):
+        held = Assignment.objects.create(
+            image=image, holder=admin, job=Job.AUDIT, state=State.SUBMITTED, checkpoint=live, expires_at=Now()
+        )
+        return {"assignment": held, "by": admin, "done_at": Now()}
+
+    return of
+
+
+@pytest.fixture
 def decide(as_user, reviewer, deliver):
     def say(mask, answer):
         reply = as_user(reviewer).post(f"/api/masks/{mask.id}/verdicts/", {"answer": answer}, format="json")
@@ -214,6 +227,41 @@ def test_a_sampled_mask_that_was_corrected_in_another_job_is_measured_and_one_le
     assert (report()["all"]["pairs"], report()["waiting"]) == (1, 1)
     audit()
     assert AuditPair.objects.get(mask=left_alone).iou == 1.0
+
+
+@pytest.mark.parametrize("job", ["annotate", "audit"])
+def test_what_somebody_took_away_waits_again_where_a_reviewer_brings_it_back(
+    photo, automatic, plan, annotator, as_user, take, end, decide, report, audit, job
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator, job)
+    assert as_user(annotator).delete(f"/api/masks/{mask.id}/").status_code == 204
+    end(held)
+    assert AuditPair.objects.get().iou == 0.0
+    decide(mask, "accept")
+    assert (report()["all"]["pairs"], report()["waiting"]) == (0, 1)
+    pair = AuditPair.objects.get()
+    assert (pair.iou, pair.by, pair.assignment, pair.done_at) == (None, None, None, None)
+    audit()
+    assert AuditPair.objects.get().iou == 1.0
+
+
+def test_a_mask_that_was_corrected_stays_measured_whatever_a_reviewer_says_of_it(
+    photo, automatic, plan, annotator, as_user, take, end, decide
+):
+    (mask,) = automatic(photo)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    # Elsewhere altogether: as much worth as one that was removed.
+    body = mask_body(held, disc(photo, x=0.1, radius=0.05), origin="brush", replaces=str(mask.id))
+    assert as_user(annotator).put(f"/api/masks/{uuid4()}/", body, format="json").status_code == 201
+    end(held)
+    decide(mask, "accept")
+    pair = AuditPair.objects.get()
+    assert (pair.iou, pair.repaired.replaces_id) == (0.0, mask.id)
 
 
 def test_what_a_reviewer_calls_no_object_is_found_wrong_and_waits_again_where_it_is_brought_back(
@@ -310,12 +358,12 @@ def test_a_second_delivery_of_a_submission_measures_nothing_twice(photo, automat
 
 
 def test_below_the_wanted_rate_it_warns_and_says_whether_that_may_be_chance(
-    dataset, photo, automatic, plan, admin, as_user
+    dataset, photo, automatic, plan, admin, as_user, by_audit
 ):
     plan(share=1, rate_90=0.9, rate_75=0.5)
     automatic(photo, 40)
     audits_sample()
-    AuditPair.objects.update(done_at=F("created_at"), iou=0.8)
+    AuditPair.objects.update(iou=0.8, **by_audit(photo))
     path = f"/api/datasets/{dataset.id}/audit/"
     assert as_user(admin).get(path).json()["report"]["warnings"] == [
         "0% of the audited masks are above 0.90 IoU; 90% are wanted."
@@ -324,6 +372,101 @@ def test_below_the_wanted_rate_it_warns_and_says_whether_that_may_be_chance(
     AuditPair.objects.filter(id__in=list(good)).update(iou=0.95)
     (warning,) = as_user(admin).get(path).json()["report"]["warnings"]
     assert warning.endswith("That may be chance: the interval still holds it.")
+
+
+@pytest.fixture
+def found_wrong_outside_audits(photo, automatic, plan, annotator, as_user, take, end):
+    """400 are sampled, and 20 of these removed in ordinary work; in the order in which they were made."""
+    masks = automatic(photo, 400)
+    plan(share=1)
+    assert audits_sample() == 400
+    held = take(annotator)
+    for mask in masks[:20]:
+        assert as_user(annotator).delete(f"/api/masks/{mask.id}/").status_code == 204
+    end(held)
+    return masks
+
+
+def test_what_is_found_wrong_outside_audits_gives_no_rate_and_no_warning_while_nothing_is_audited(
+    found_wrong_outside_audits, report
+):
+    found = report()
+    assert (found["all"]["pairs"], found["waiting"]) == (20, 380)
+    for shares in (found["all"], *found["by"]):
+        assert [(one["share"], one["low"], one["high"]) for one in shares["levels"]] == [(None, 0.0, 1.0)] * 2
+    assert found["warnings"] == []
+
+
+def test_pairs_that_wait_are_taken_to_be_like_the_audited_ones(found_wrong_outside_audits, photo, by_audit, report):
+    audited = AuditPair.objects.filter(mask__in=found_wrong_outside_audits[20:60])
+    audited.update(iou=1, **by_audit(photo))
+    audited.filter(mask__in=found_wrong_outside_audits[20:22]).update(iou=0)
+    found = report()
+    assert (found["all"]["pairs"], found["waiting"]) == (60, 340)
+    assert len(found["by"]) == 3
+    for shares in (found["all"], *found["by"]):
+        for level in shares["levels"]:
+            assert level["share"] == pytest.approx(380 * 0.95 / 400)
+            assert (level["low"], level["high"]) == pytest.approx(wilson(40 * level["share"], 40))
+    assert found["warnings"] == []
+
+
+def test_too_few_audited_pairs_warn_of_nothing_however_many_were_found_wrong(
+    found_wrong_outside_audits, photo, by_audit, report
+):
+    audited, last = found_wrong_outside_audits[20 : 19 + PAIRS_WANTED], found_wrong_outside_audits[19 + PAIRS_WANTED]
+    AuditPair.objects.filter(mask__in=audited).update(iou=0, **by_audit(photo))
+    assert report()["warnings"] == []
+    AuditPair.objects.filter(mask=last).update(iou=0, **by_audit(photo))
+    assert len(report()["warnings"]) == 2
+
+
+def test_what_is_removed_in_an_audit_that_is_given_back_does_not_speak_for_those_that_wait(
+    photo, automatic, plan, annotator, as_user, take, end, report
+):
+    removed, _ = automatic(photo, 2)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator, "audit")
+    assert as_user(annotator).delete(f"/api/masks/{removed.id}/").status_code == 204
+    end(held, "release")
+    found = report()
+    assert (found["all"]["pairs"], found["waiting"]) == (1, 1)
+    assert [level["share"] for level in found["all"]["levels"]] == [None, None]
+
+
+def test_masks_that_a_later_run_replaced_take_no_part_in_the_rate(
+    photo, automatic, plan, by_audit, take, end, annotator, as_user, report
+):
+    removed, right, old = automatic(photo, 3)
+    plan(share=1)
+    audits_sample()
+    held = take(annotator)
+    assert as_user(annotator).delete(f"/api/masks/{removed.id}/").status_code == 204
+    end(held)
+    AuditPair.objects.filter(mask=right).update(iou=1, **by_audit(photo))
+    Mask.objects.filter(id=old.id).update(state=MaskState.REPLACED)  # by no other mask
+    assert report()["all"]["levels"][0]["share"] == 0.5
+
+
+def test_what_is_found_wrong_outside_audits_asks_for_no_new_thresholds(
+    found_wrong_outside_audits, dataset, live, photo, labelled, by_audit, monkeypatch
+):
+    labelled(photo, min_predicted_iou=0.0, min_stability=0.0)
+    Mask.objects.update(created_at=Now())  # by that run
+    Thresholds.objects.create(
+        dataset=dataset, checkpoint=live, wanted_precision=0.8, min_predicted_iou=0.5, min_stability=0.5, attained=True,
+        masks=1, photos=1, complete=True,
+    )  # fmt: skip
+    assert refits_due(dataset) == []
+    audited = found_wrong_outside_audits[20 : 20 + PAIRS_WANTED]
+    AuditPair.objects.filter(mask__in=audited).update(iou=1, **by_audit(photo))
+    assert refits_due(dataset) == [live]
+    fed = []
+    monkeypatch.setattr("backend.review.audit.thresholds_refit", lambda **given: fed.extend(given["audited"]))
+    refit_thresholds(str(dataset.id))
+    assert [one.iou for one in fed] == [1.0] * PAIRS_WANTED
+    assert Thresholds.objects.get().tried_with_pairs == PAIRS_WANTED
 
 
 @pytest.fixture
@@ -370,7 +513,7 @@ def test_audited_pairs_refit_the_thresholds_of_their_checkpoint(
 
 
 def test_a_refit_takes_audited_masks_for_no_more_than_what_their_run_kept(
-    dataset, add_photo, automatic, live, labelled, admin, detector
+    dataset, add_photo, automatic, live, labelled, by_audit, detector
 ):
     from backend.autolabel.calibration import thresholds_fit
 
@@ -385,10 +528,10 @@ def test_a_refit_takes_audited_masks_for_no_more_than_what_their_run_kept(
     AutolabelJob.objects.create(run=run, image=photo, state="done", candidates={"masks": found, "truths": 100})
 
     def audited(predicted_iou, iou):
-        masks = automatic(photo, PAIRS_WANTED)
+        masks, concluded = automatic(photo, PAIRS_WANTED), by_audit(photo)
         Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=predicted_iou, stability=0.9)
         AuditPair.objects.bulk_create(
-            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=iou, by=admin, done_at=Now())
+            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=iou, **concluded)
             for mask in masks
         )
 
@@ -415,7 +558,7 @@ def test_a_refit_takes_audited_masks_for_no_more_than_what_their_run_kept(
 
 @pytest.mark.parametrize("why", ["no calibration", "it raises", "no stability"])
 def test_thresholds_that_cannot_be_chosen_anew_are_tried_again_only_when_more_pairs_have_come(
-    dataset, add_photo, automatic, live, why, admin
+    dataset, add_photo, automatic, live, why, by_audit
 ):
     photo = add_photo(1)
     run = AutolabelRun.objects.create(
@@ -428,12 +571,11 @@ def test_thresholds_that_cannot_be_chosen_anew_are_tried_again_only_when_more_pa
     )  # fmt: skip
 
     def audited(count):
-        masks = automatic(photo, count)
+        masks, concluded = automatic(photo, count), by_audit(photo)
         if why == "no stability":
             Mask.objects.update(stability=None)
         AuditPair.objects.bulk_create(
-            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=1, by=admin, done_at=Now())
-            for mask in masks
+            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=1, **concluded) for mask in masks
         )
 
     audited(PAIRS_WANTED)
