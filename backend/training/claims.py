@@ -12,6 +12,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,8 @@ from django.db.models.functions import Concat, Now
 
 from backend.common.errors import DomainError
 from backend.common.events import event_record
+from backend.common.heartbeat import heartbeats
+from backend.common.storage import get_storage
 from backend.common.waking import DATABASE_AWAY, reconnect
 from backend.training.child import ChildFailed, ChildKilled, ChildStopped
 from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, RunState, TrainingRun
@@ -128,6 +131,18 @@ class Claim(Generic[Run]):
             logger.warning("%s %s: the database is away", self.kind.name, self.run.id)
             reconnect()
             return True
+
+    def alive(self) -> AbstractContextManager[None]:
+        """Heartbeats while one long thing is done that gives none, such as weights that come or go."""
+        return heartbeats(lambda: bool(self.held().update(heartbeat_at=Now())), BEAT_EVERY_SECONDS)
+
+    @contextmanager
+    def weights(self, storage_key: str) -> Iterator[Path]:
+        """A checkpoint's, in a file of this machine."""
+        with ExitStack() as held:
+            with self.alive():
+                file = held.enter_context(get_storage().local(storage_key))
+            yield file
 
     def beating(self, things: Iterable[Thing]) -> Iterator[Thing]:
         """The same, with heartbeats between them. Raises ChildStopped once the run is not ours."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -568,6 +569,27 @@ def test_a_full_disk_is_not_the_runs_fault_and_who_takes_over_goes_on(labelled, 
     )
     training_run_work(run_id=run_id)
     assert TrainingRun.objects.get(id=run_id).error == "The disk of the worker is full"
+
+
+def test_weights_that_take_their_time_to_the_storage_give_no_run_to_another_worker(labelled, start, monkeypatch):
+    monkeypatch.setattr(claims, "HEARTBEAT_STALE_AFTER", timedelta(seconds=1))
+    monkeypatch.setattr(claims, "BEAT_EVERY_SECONDS", 0.2)
+    run_id = start().json()["id"]
+    storage, slow = type(get_storage()), []
+    put = storage.put
+
+    def slowly(self, key, content):
+        if key.startswith("checkpoints/"):
+            slow.append(key)
+            time.sleep(1.5)
+            training_run_work(run_id=run_id)  # another worker's call
+        put(self, key, content)
+
+    monkeypatch.setattr(storage, "put", slowly)
+    training_run_work(run_id=run_id)
+    run = TrainingRun.objects.get(id=run_id)
+    assert len(slow) == 1
+    assert (run.state, run.attempts) == (RunState.DONE, 1)
 
 
 def test_an_engine_that_is_killed_is_begun_again_by_whoever_takes_over(labelled, start):
