@@ -12,7 +12,6 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +27,6 @@ from django.db.models.functions import Concat, Now
 from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.heartbeat import heartbeats
-from backend.common.storage import get_storage
 from backend.common.waking import DATABASE_AWAY, reconnect
 from backend.training.child import ChildFailed, ChildKilled, ChildStopped
 from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, RunState, TrainingRun
@@ -132,18 +130,6 @@ class Claim(Generic[Run]):
             reconnect()
             return True
 
-    def alive(self) -> AbstractContextManager[None]:
-        """Heartbeats while one long thing is done that gives none, such as weights that come or go."""
-        return heartbeats(lambda: bool(self.held().update(heartbeat_at=Now())), BEAT_EVERY_SECONDS)
-
-    @contextmanager
-    def weights(self, storage_key: str) -> Iterator[Path]:
-        """A checkpoint's, in a file of this machine."""
-        with ExitStack() as held:
-            with self.alive():
-                file = held.enter_context(get_storage().local(storage_key))
-            yield file
-
     def beating(self, things: Iterable[Thing]) -> Iterator[Thing]:
         """The same, with heartbeats between them. Raises ChildStopped once the run is not ours."""
         for thing in things:
@@ -209,7 +195,9 @@ def claim_work(claim: Claim[Run], work: Callable[[], None]) -> None:
         claim.fail(claim.run.error or f"The worker died {MAX_ATTEMPTS} times in this run.")
         return
     try:
-        work()
+        # Weights may take minutes to come or go, and nothing else beats meanwhile.
+        with heartbeats(lambda: bool(claim.held().update(heartbeat_at=Now())), BEAT_EVERY_SECONDS):
+            work()
     except DATABASE_AWAY:
         raise  # nothing can be said of the run; who comes next goes on with it
     except Exception as error:  # whatever it is: a run that raises would be tried until its attempts are used up

@@ -17,6 +17,7 @@ from backend.checkpoints.models import BY_THE_GATE, Checkpoint
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import checkpoint_register, decoder_export, deployment_make
 from backend.common.events import event_record
+from backend.common.storage import get_storage
 from backend.common.stream import publish
 from backend.datasets.models import Dataset, Split
 from backend.releases.models import FrozenSet
@@ -78,7 +79,7 @@ class Work:
         self.claim.say(f"Found {found['name']}: {found['gpus']} GPUs, {found['cores']} cores.")
         if not finished.exists():
             learnt, shown = self._manifests()
-            with self.claim.weights(run.base.storage_key) as weights:
+            with get_storage().local(run.base.storage_key) as weights:
                 arguments = ["train", run.recipe, "--data", str(learnt), "--init", str(weights), "--out", str(self.out)]
                 arguments += ["--seed", str(run.seed), "--device", found["device"], "--json"]
                 if shown is not None:
@@ -92,8 +93,7 @@ class Work:
                     said=self.claim.say,
                 )
             finished.touch()
-        with self.claim.alive():
-            candidate = _register(run, self.out)
+        candidate = _register(run, self.out)
         self.claim.held().update(candidate=candidate)
         return candidate
 
@@ -180,7 +180,7 @@ class Work:
 
     def _report(self, checkpoint: Checkpoint, data: Path) -> dict[str, Any]:
         out = data / "report.json"
-        with self.claim.weights(checkpoint.storage_key) as weights:
+        with get_storage().local(checkpoint.storage_key) as weights:
             arguments = ["evaluate", "clicks", "--data", str(data), "--checkpoint", str(weights), "--json", str(out)]
             arguments += ["--device", self.run.hardware["device"], "--clicks", str(EVALUATED_CLICKS)]
             run_engine(arguments, tell=self._tell, wanted=self.claim.beat, said=self.claim.say)

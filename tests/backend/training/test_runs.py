@@ -571,24 +571,29 @@ def test_a_full_disk_is_not_the_runs_fault_and_who_takes_over_goes_on(labelled, 
     assert TrainingRun.objects.get(id=run_id).error == "The disk of the worker is full"
 
 
-def test_weights_that_take_their_time_to_the_storage_give_no_run_to_another_worker(labelled, start, monkeypatch):
+def test_weights_that_take_their_time_to_the_storage_and_back_give_no_run_to_another_worker(
+    labelled, start, monkeypatch
+):
     monkeypatch.setattr(claims, "HEARTBEAT_STALE_AFTER", timedelta(seconds=1))
     monkeypatch.setattr(claims, "BEAT_EVERY_SECONDS", 0.2)
     run_id = start().json()["id"]
     storage, slow = type(get_storage()), []
-    put = storage.put
 
-    def slowly(self, key, content):
-        if key.startswith("checkpoints/"):
-            slow.append(key)
-            time.sleep(1.5)
-            training_run_work(run_id=run_id)  # another worker's call
-        put(self, key, content)
+    def slowly(act):
+        def acts(self, key, *rest):
+            if key.startswith("checkpoints/"):
+                slow.append(key)
+                time.sleep(1.5)
+                training_run_work(run_id=run_id)  # another worker's call
+            return act(self, key, *rest)
 
-    monkeypatch.setattr(storage, "put", slowly)
+        return acts
+
+    monkeypatch.setattr(storage, "put", slowly(storage.put))
+    monkeypatch.setattr(storage, "local", slowly(storage.local))
     training_run_work(run_id=run_id)
     run = TrainingRun.objects.get(id=run_id)
-    assert len(slow) == 1
+    assert len(slow) >= 3  # to embed photos and to begin with, the candidate's, and to be evaluated
     assert (run.state, run.attempts) == (RunState.DONE, 1)
 
 
