@@ -22,12 +22,13 @@ import {
 } from './document'
 import { type Draft, draftOf, stepsOf } from './draft'
 import { faultOf } from './fault'
+import { meeting } from './meeting'
 import { type Become, merged, type Outcome, refused, splitUp, subtracted } from './operations'
 import { AcceptPromise } from './promise'
 import { LiveShape, type Shape } from './shape'
 import { type EditorState, NEW_PHOTO } from './state'
-import { met, packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
-import { MaskUndo, renamed, wayTo, withKin } from './undo'
+import { packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
+import { MaskUndo, renamed, wayTo } from './undo'
 
 export type { AcceptedMask } from './document'
 export type { EditorState } from './state'
@@ -89,34 +90,23 @@ export class Editor {
     this.store.setState({ ...NEW_PHOTO, photo: null })
   }
 
-  /**
-   * Others were at the photo meanwhile: take in what they made, and let go what they took away, in all steps, so that no undo
-   * takes it back.
-   *
-   * @param there all masks that the photo has now.
-   * @returns how many came and went.
-   */
+  /** Others were at the photo meanwhile; `there`: all masks that it has now. Returns how many came and went. */
   meet(there: readonly AcceptedMask[]): number {
-    const { masks, past, future, selected, alsoSelected } = this.state
-    const all = [...past, ...future, this.document()].flatMap(step => step.masks)
-    const known = new Set(all.map(({ id }) => id))
-    const came = there.filter(({ id }) => !known.has(id))
-    const gone = new Set(masks.map(({ id }) => id).filter(id => !there.some(mask => mask.id === id)))
-    if (!came.length && !gone.size) return 0
-    const after = met(this.document(), gone, came)
-    // What they took the place of is not to come back beside what is there in its place now.
-    const kin = withKin(gone, all)
-    for (const { id } of there) kin.delete(id)
+    const { past, future, selected, alsoSelected } = this.state
+    const after = meeting(this.document(), past, future, there)
+    if (!after) return 0
+    const { masks, refines } = after.document
+    const isThere = (id: string) => masks.some(mask => mask.id === id)
     this.maskUndo.forget()
     this.store.setState({
-      masks: after.masks,
-      refines: after.refines,
-      past: past.map(step => met(step, kin, came)),
-      future: future.map(step => met(step, kin, came)),
-      selected: selected !== null && gone.has(selected) ? null : selected,
-      alsoSelected: alsoSelected.filter(id => !gone.has(id)),
+      masks,
+      refines,
+      past: after.past,
+      future: after.future,
+      selected: selected !== null && isThere(selected) ? selected : null,
+      alsoSelected: alsoSelected.filter(isThere),
     })
-    return came.length + gone.size
+    return after.count
   }
 
   /** The object in work, which nobody has accepted yet, as plain data; null: there is none. */

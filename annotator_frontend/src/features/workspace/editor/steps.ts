@@ -131,17 +131,6 @@ function unpackedPixels(pixels: Pixels): Bitmask {
   return mask
 }
 
-/** A step as if others had always made these masks, and never those. */
-export function met<Own extends Step>(
-  step: Own,
-  gone: ReadonlySet<string>,
-  came: readonly AcceptedMask[],
-): Own {
-  const masks = [...step.masks.filter(({ id }) => !gone.has(id)), ...came]
-  const refines = step.refines !== null && gone.has(step.refines) ? null : step.refines
-  return { ...step, masks, refines }
-}
-
 export function unpackedMask(own: StepMask): AcceptedMask {
   return { ...own, mask: unpackedPixels(own.mask) }
 }

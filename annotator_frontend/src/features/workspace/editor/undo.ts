@@ -32,19 +32,6 @@ function partnerOf(back: StepMask, out: readonly StepMask[]): string | null {
   return out.find(gone => gone.replaces === back.id || back.replaces === gone.id)?.id ?? null
 }
 
-/** Those masks, and all others of the same objects: what they took the place of, and what took theirs. */
-export function withKin(ids: ReadonlySet<string>, masks: readonly StepMask[]): Set<string> {
-  const kin = new Set(ids)
-  let before: number
-  do {
-    before = kin.size
-    for (const { id, replaces } of masks) {
-      if (replaces !== null && kin.has(id) !== kin.has(replaces)) kin.add(id).add(replaces)
-    }
-  } while (kin.size > before)
-  return kin
-}
-
 function has(masks: readonly StepMask[], wanted: string): boolean {
   return masks.some(({ id }) => id === wanted)
 }
