@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.annotation.masks import mask_put, mask_remove
 from backend.annotation.models import Assignment, Mask, Origin
 from backend.annotation.prompts import MAX_PROMPTS, PromptJson
 from backend.annotation.selectors import (
@@ -30,8 +31,6 @@ from backend.annotation.services import (
     assignment_submit,
     assignment_take,
     assignments_leave,
-    mask_put,
-    mask_remove,
 )
 from backend.checkpoints.api import CheckpointBrief
 from backend.checkpoints.selectors import live_checkpoint

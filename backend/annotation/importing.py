@@ -1,4 +1,4 @@
-"""Masks that came with photos: label maps, or a COCO json. Read here, stored by `services.masks_import`."""
+"""Masks that came with photos: label maps, or a COCO json. Read here, stored by `masks.masks_import`."""
 
 import json
 from collections import defaultdict
@@ -13,7 +13,7 @@ from django.db.models import Func, Q, Value
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from backend.annotation.services import masks_import
+from backend.annotation.masks import masks_import
 from backend.common.errors import DomainError, InvalidInput
 from backend.datasets.models import Dataset, Image
 from engine import masks as run_lengths

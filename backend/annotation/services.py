@@ -1,49 +1,33 @@
-"""Leases on photos, and the masks that people make."""
+"""Photos that are handed out, given back and done."""
 
-import hashlib
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
-import numpy as np
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.errors import (
-    AssignmentInAnotherTab,
     AssignmentNotHeld,
     JobNotYours,
-    MaskIdTaken,
-    MaskRefused,
     MasksMissing,
     MasksUncorrected,
     MasksUndecided,
-    ReplacedAlready,
 )
-from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
-from backend.annotation.seconds import seconds_left
+from backend.annotation.leases import lease, lease_claim, lease_of, lease_refusal
+from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.annotation.selectors import has_enough_test_evidence, images_waiting, why_not
 from backend.checkpoints.services import deployment_ensure
-from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.datasets.models import Dataset, Image, Job, Membership, Split
 from backend.datasets.selectors import jobs_of_member
 from backend.inference.services import embedding_request
-from engine import masks as run_lengths
-from engine.errors import MaskInvalid
 
 #: So long after a lease ran out its photo is taken again for the same job: a browser may hold work that was not sent.
 UNSENT_WORK_KEPT = timedelta(days=7)
-
-
-def lease() -> timedelta:
-    return timedelta(minutes=settings.LEASE_MINUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +65,7 @@ def assignment_next(
     left = own.exclude(id__in=besides).select_related("image", "checkpoint")
     resumed = left.order_by(elsewhere, "created_at").first()
     if resumed is not None:
-        _claim(resumed.id, holder, tab)
+        lease_claim(resumed.id, holder, tab)
         resumed.refresh_from_db()
         return NextPhoto(resumed)
     if own.count() >= settings.MAX_OPEN_ASSIGNMENTS:
@@ -131,7 +115,7 @@ def assignment_reopen(*, image: Image, holder: User, tab: str | None = None) -> 
     own = open_ones.filter(holder=holder).first()
     if own is not None:
         # The lease is written before the photo is locked, as everywhere: who submits writes the photo after it.
-        _claim(own.id, holder, tab)
+        lease_claim(own.id, holder, tab)
         own.refresh_from_db()
         if own.state == State.OPEN:
             return own
@@ -171,7 +155,7 @@ def assignment_take(*, assignment_id: UUID, holder: User, tab: str) -> Assignmen
     Raises:
         AssignmentNotHeld: it ran out, was closed, or is another person's.
     """
-    if not _open(assignment_id, holder).update(tab=tab, expires_at=Now() + lease()):
+    if not lease_of(assignment_id, holder).update(tab=tab, expires_at=Now() + lease()):
         raise AssignmentNotHeld(assignment_id)
     assignment = Assignment.objects.select_related("image", "checkpoint").get(id=assignment_id)
     image = assignment.image
@@ -192,8 +176,8 @@ def assignment_renew(*, assignment_id: UUID, holder: User, tab: str | None = Non
         AssignmentNotHeld: it ran out, was closed, or is another person's.
         AssignmentInAnotherTab: another window of the person's has it.
     """
-    if not _claim(assignment_id, holder, tab):
-        raise _refusal(assignment_id, holder, tab)
+    if not lease_claim(assignment_id, holder, tab):
+        raise lease_refusal(assignment_id, holder, tab)
     return Assignment.objects.select_related("image", "checkpoint").get(id=assignment_id)
 
 
@@ -214,8 +198,8 @@ def assignment_submit(
     """
     # One UPDATE both checks the state and changes it, so two tabs cannot both win.
     closed = {"state": State.SUBMITTED, "closed_at": Now(), "complete": complete}
-    if not _open(assignment_id, holder, tab).update(**closed):
-        raise _refusal(assignment_id, holder, tab)
+    if not lease_of(assignment_id, holder, tab).update(**closed):
+        raise lease_refusal(assignment_id, holder, tab)
     arrived = Mask.objects.filter(id__in=mask_ids, image__assignments=assignment_id).values_list("id", flat=True)
     if missing := mask_ids - set(arrived):
         raise MasksMissing(missing)  # and the UPDATE is rolled back
@@ -262,14 +246,14 @@ def assignment_close(*, assignment_id: UUID, holder: User, skip_reason: str | No
         AssignmentNotHeld, AssignmentInAnotherTab: see `assignment_submit`.
     """
     state = State.EXPIRED if skip_reason is None else State.SKIPPED
-    if not _open(assignment_id, holder, tab).update(state=state, closed_at=Now(), skip_reason=skip_reason or ""):
+    if not lease_of(assignment_id, holder, tab).update(state=state, closed_at=Now(), skip_reason=skip_reason or ""):
         # The same again, whose first answer was lost.
         said = Assignment.objects.filter(
             id=assignment_id, holder=holder, state=State.SKIPPED, skip_reason=skip_reason or ""
         )
         if skip_reason is not None and said.exists():
             return
-        raise _refusal(assignment_id, holder, tab)
+        raise lease_refusal(assignment_id, holder, tab)
     image = Image.objects.get(assignments=assignment_id)
     kind = "assignment.released" if skip_reason is None else "assignment.skipped"
     event_record(kind, subject=assignment_id, dataset=image.dataset_id, by=holder, image=str(image.id))
@@ -297,205 +281,3 @@ def assignments_let_go(*, dataset_id: UUID, holder_id: UUID) -> int:
     for assignment_id, image_id in held:
         event_record("assignment.released", subject=assignment_id, dataset=dataset_id, image=str(image_id))
     return len(held)
-
-
-def _open(assignment_id: UUID, holder: User, tab: str | None = None) -> QuerySet[Assignment]:
-    """
-    Args:
-        tab: the window that wants to write; None: no page but a script, which says by itself what it wants.
-    """
-    held = Assignment.objects.filter(id=assignment_id, holder=holder, state=State.OPEN, expires_at__gt=Now())
-    return held if tab is None else held.filter(tab__in=["", tab])
-
-
-def _claim(assignment_id: UUID, holder: User, tab: str | None) -> bool:
-    """Renew the lease, and make it this window's if it is no other one's. Returns whether it was to be had."""
-    claimed = {} if tab is None else {"tab": tab}
-    return bool(_open(assignment_id, holder, tab).update(expires_at=Now() + lease(), **claimed))
-
-
-def _refusal(assignment_id: UUID, holder: User, tab: str | None) -> DomainError:
-    """Why `_open` found nothing."""
-    elsewhere = None if tab is None else _open(assignment_id, holder).first()
-    return (
-        AssignmentNotHeld(assignment_id) if elsewhere is None else AssignmentInAnotherTab(elsewhere.id, elsewhere.tab)
-    )
-
-
-def mask_put(*, mask_id: UUID, author: User, body: dict[str, Any], tab: str | None = None) -> tuple[Mask, bool]:
-    """Store a mask under the UUID that the page gave it. The same again is answered the same.
-
-    Args:
-        body: validated; assignment, size, counts, origin, prompts, predicted_iou, stability, choice, seconds, clicks,
-            replaces, crop_box.
-    Returns:
-        The mask, and whether it is new.
-    Raises:
-        MaskRefused: the run lengths are not a mask of this photo, or it is empty, or the crop box is no part of it.
-        MaskIdTaken: other content was sent under this UUID before.
-        AssignmentNotHeld: the photo is not the person's to change any more.
-        AssignmentInAnotherTab: another window of the person's has it.
-        ReplacedAlready: what it corrects was corrected before, or is not on this photo.
-    """
-    # Not the assignment: the same mask may be sent again under a new lease, when the old one ran out on the way.
-    # A crop box only where there is one: pages that know of none sent masks before, and may send them again.
-    crop_box = body.get("crop_box")
-    content = {name: value for name, value in body.items() if name not in ("assignment", "crop_box")}
-    if crop_box is not None:
-        content["crop_box"] = crop_box
-    content_hash = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-    try:
-        return _mask_create(mask_id, author, body, content_hash, tab), True
-    except (IntegrityError, DomainError):
-        # It may have been stored before, and what refuses it now may be what was done since: asked only here, since
-        # nearly every mask is new.
-        existing = Mask.objects.filter(id=mask_id).first()
-        if existing is None:
-            raise
-    return _same_again(existing, author, content_hash), False
-
-
-@transaction.atomic
-def _mask_create(mask_id: UUID, author: User, body: dict[str, Any], content_hash: str, tab: str | None) -> Mask:
-    own = _open(body["assignment"], author, tab).select_related("image", "checkpoint")
-    held = own.select_for_update(of=("self",)).first()
-    if held is None:
-        raise _refusal(body["assignment"], author, tab)
-    crop_box = body.get("crop_box")
-    shape = check_run_lengths(body["counts"], body["size"], held.image)
-    check_crop_box(crop_box, held.image)
-    replaced = _replaced(body["replaces"], held.image)
-    claimed, left = body["seconds"], seconds_left(held=held, author=author)
-    fits = claimed is None or claimed <= left
-    mask = Mask.objects.create(
-        id=mask_id,
-        image=held.image,
-        assignment=held,
-        counts=body["counts"],
-        **shape,
-        origin=body["origin"],
-        author=author,
-        checkpoint=held.checkpoint if body["predicted_iou"] is not None else None,
-        predicted_iou=body["predicted_iou"],
-        stability=body["stability"],
-        crop_box=crop_box,
-        prompts=body["prompts"],
-        choice=body["choice"],
-        seconds=claimed if fits else left,
-        seconds_claimed=None if fits else claimed,
-        clicks=body["clicks"],
-        replaces=replaced,
-        content_hash=content_hash,
-    )
-    if replaced is not None:
-        Mask.objects.filter(id=replaced.id).update(state=MaskState.REPLACED)
-    _claim(held.id, author, tab)  # activity renews
-    event_record("mask.created", subject=mask.id, dataset=held.image.dataset_id, by=author, image=str(held.image_id))
-    return mask
-
-
-def _same_again(existing: Mask, author: User, content_hash: str) -> Mask:
-    if existing.author_id != author.id or existing.content_hash != content_hash:
-        raise MaskIdTaken("Another mask was stored under this id; it was left as it is.")
-    return existing
-
-
-def check_run_lengths(counts: str, size: list[int], image: Image) -> dict[str, int]:
-    """Box and area of run lengths, as `Mask` stores them.
-
-    Raises:
-        MaskRefused: they are no mask of this photo, or it is empty.
-    """
-    rle = run_lengths.Rle(size=list(size), counts=counts)
-    try:
-        run_lengths.check(rle, image.size)
-    except MaskInvalid as error:
-        raise MaskRefused(f"This is not a mask of {image.file_name}: {error}.") from error
-    area = run_lengths.area(rle)
-    if not area:
-        raise MaskRefused("The mask is empty.")
-    x0, y0, x1, y1 = run_lengths.bbox(rle)
-    return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "area": area}
-
-
-def check_crop_box(crop_box: list[int] | None, image: Image) -> None:
-    """
-    Raises:
-        MaskRefused: it is no part of the photo.
-    """
-    if crop_box is None:
-        return
-    x0, y0, x1, y1 = crop_box
-    if not (0 <= x0 < x1 <= image.width and 0 <= y0 < y1 <= image.height):
-        raise MaskRefused(
-            f"The crop box {crop_box} is no part of {image.file_name}: {image.width} x {image.height} px."
-        )
-
-
-def _replaced(mask_id: UUID | None, image: Image) -> Mask | None:
-    if mask_id is None:
-        return None
-    replaced = Mask.objects.select_for_update(no_key=True).filter(id=mask_id, image=image).first()
-    if replaced is None or replaced.state not in (MaskState.ACTIVE, MaskState.FAULTY):
-        raise ReplacedAlready("The mask that this one corrects was corrected or removed before.")
-    return replaced
-
-
-@transaction.atomic
-def mask_remove(*, mask: Mask, by: User, tab: str | None = None) -> None:
-    """Take a mask out of the dataset; its row stays.
-
-    Raises:
-        AssignmentNotHeld: the person holds no open assignment on its photo.
-        AssignmentInAnotherTab: another window of the person's has it.
-    """
-    held = Assignment.objects.filter(image=mask.image_id, holder=by, state=State.OPEN, expires_at__gt=Now()).first()
-    if held is None:
-        raise AssignmentNotHeld(mask.id)
-    if not _open(held.id, by, tab).select_for_update().exists():
-        raise _refusal(held.id, by, tab)
-    there = Mask.objects.filter(id=mask.id, state__in=(MaskState.ACTIVE, MaskState.FAULTY))
-    if there.update(state=MaskState.REJECTED):
-        Image.objects.filter(id=mask.image_id).update(complete_at=None)  # until a submission says so again
-        event_record("mask.removed", subject=mask.id, dataset=mask.image.dataset_id, by=by, image=str(mask.image_id))
-
-
-@transaction.atomic
-def masks_import(*, image: Image, masks: Iterable[np.ndarray], complete: bool) -> tuple[int, int]:
-    """Store masks that came with a photo. Their ids follow from their pixels, so a second import adds nothing.
-
-    Args:
-        masks: (height, width) booleans each; empty ones are passed over.
-        complete: nothing on the photo is left to label.
-    Returns:
-        How many are new, and how many were there already.
-    Raises:
-        MaskRefused: one is of another size than the photo; none is stored then.
-    """
-    rows = []
-    for mask in masks:
-        if not mask.any():
-            continue
-        rle = run_lengths.encode(mask)
-        shape = check_run_lengths(rle["counts"], rle["size"], image)
-        mask_id = uuid5(image.id, rle["counts"])
-        content_hash = hashlib.sha256(rle["counts"].encode()).hexdigest()
-        rows.append(
-            Mask(
-                id=mask_id,
-                image=image,
-                counts=rle["counts"],
-                **shape,
-                origin=Origin.IMPORTED,
-                content_hash=content_hash,
-            )
-        )
-    known = set(Mask.objects.filter(id__in=[row.id for row in rows]).values_list("id", flat=True))
-    new = [row for row in rows if row.id not in known]
-    Mask.objects.bulk_create(new, ignore_conflicts=True)
-    if complete:
-        Image.objects.filter(id=image.id, annotated_at__isnull=True).update(annotated_at=Now())
-        Image.objects.filter(id=image.id, complete_at__isnull=True).update(complete_at=Now())
-    if new:
-        event_record("masks.imported", subject=image.id, dataset=image.dataset_id, masks=len(new))
-    return len(new), len(rows) - len(new)

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from backend.annotation.masks import mask_put
 from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.annotation.selectors import complete_images
 from backend.annotation.services import (
@@ -16,7 +17,6 @@ from backend.annotation.services import (
     assignment_reopen,
     assignment_submit,
     assignments_expire,
-    mask_put,
 )
 from backend.autolabel.selectors import images_to_calibrate_on
 from backend.checkpoints.models import Checkpoint

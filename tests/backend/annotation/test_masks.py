@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from django.db.models.functions import Now
 
-from backend.annotation import services
+from backend.annotation import masks
 from backend.annotation.models import Assignment, Mask, MaskState, State
 from backend.common.models import Event
 from engine import masks as run_lengths
@@ -136,16 +136,16 @@ def test_one_mask_cannot_be_corrected_twice(put, own, photo):
 
 
 def test_a_correction_delivered_twice_at_once_is_answered_as_stored_both_times(put, own, photo, monkeypatch):
-    old, new, create = uuid4(), uuid4(), services._mask_create
+    old, new, create = uuid4(), uuid4(), masks._mask_create
     put(old, mask_body(own))
     body, faster = mask_body(own, disc(photo, radius=0.3), replaces=str(old)), []
 
     def after_the_other(*given):
-        monkeypatch.setattr(services, "_mask_create", create)
+        monkeypatch.setattr(masks, "_mask_create", create)
         faster.append(put(new, body))
         return create(*given)
 
-    monkeypatch.setattr(services, "_mask_create", after_the_other)
+    monkeypatch.setattr(masks, "_mask_create", after_the_other)
     slower = put(new, body)
     assert (faster[0].status_code, slower.status_code) == (201, 200), slower.json()
     assert slower.json() == faster[0].json()
