@@ -2,13 +2,15 @@ import { expect, test } from 'vitest'
 import { type Door, Uploader } from '@/features/importing/uploader'
 import { ApiError, Unreachable } from '@/shared/api/client'
 
-const WORDS = { network: 'no network', login: 'no login' }
+const WORDS = { network: 'no network', login: 'no login', unreadable: 'gone' }
 
 /** A server with a memory, and a network that a test may cut. */
 class Server {
   readonly there = new Set<string>()
   readonly sent: string[] = []
   readonly waited: string[] = []
+  /** Names of files that are on the disk no more. */
+  readonly gone = new Set<string>()
   /** What the next requests meet with instead of an answer. */
   trouble: Error[] = []
   mostAtOnce = 0
@@ -25,6 +27,7 @@ class Server {
         this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce)
         await Promise.resolve()
         this.atOnce--
+        if (this.gone.has(file.name)) throw new Unreachable() // as the browser says it
         this.meet()
         this.sent.push(file.name)
         if (file.name.startsWith('bad'))
@@ -32,6 +35,7 @@ class Server {
         this.there.add(file.name)
         return { imported: 1, alreadyThere: 0, refused: [] }
       },
+      isReadable: async file => !this.gone.has(file.name),
       pause: async () => {
         this.waited.push(uploader().progress.waitsFor ?? 'a little')
       },
@@ -73,6 +77,19 @@ test('after a reload the same files go on where they stopped', async () => {
   await end()
   expect(uploader.progress).toMatchObject({ done: 100, alreadyThere: 60, imported: 40 })
   expect(server.sent.length).toBe(40)
+})
+
+test('a file that was moved or changed after it was chosen is named, and the others arrive', async () => {
+  const { server, uploader, end } = begin()
+  server.gone.add('1.jpg')
+  uploader.add(many(3))
+  await end()
+  expect(uploader.progress).toMatchObject({ done: 3, imported: 2, waitsFor: null })
+  expect(uploader.progress.failures).toMatchObject([{ name: '1.jpg', reason: 'gone' }])
+  server.gone.clear()
+  uploader.retry()
+  await end()
+  expect(uploader.progress).toMatchObject({ imported: 1, failures: [] })
 })
 
 test('a network or a login that is gone is waited for, and nothing fails', async () => {

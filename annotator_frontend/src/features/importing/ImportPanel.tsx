@@ -80,7 +80,7 @@ export function ImportPanel({ dataset }: { dataset: string }) {
           />
           <Group justify="space-between">
             <Text size="sm" role="status">
-              {t('{{done}} of {{all}} files', { done: progress.done, all: progress.all })}
+              {t('{{done}} of {{count}} files', { done: progress.done, count: progress.all })}
               {', '}
               {t('{{count}} photos new', { count: progress.imported })}
               {progress.alreadyThere > 0 &&
@@ -136,7 +136,12 @@ function GoOn({ dataset }: { dataset: string }) {
     void forgetUnfinished(dataset)
   }
   return (
-    <Alert title={t('An import stopped at {{done}} of {{all}} files', { ...unfinished })}>
+    <Alert
+      title={t('An import stopped at {{done}} of {{count}} files', {
+        done: unfinished.done,
+        count: unfinished.all,
+      })}
+    >
       <Stack gap="xs" align="flex-start">
         <Text size="sm">
           {unfinished.handles.length

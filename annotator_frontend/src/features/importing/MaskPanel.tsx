@@ -77,7 +77,7 @@ export function MaskPanel({ dataset }: { dataset: string }) {
               aria-label={t('Files of masks sent')}
             />
             <Text size="sm" role="status">
-              {t('{{done}} of {{all}} files', { done: progress.done, all: progress.all })}
+              {t('{{done}} of {{count}} files', { done: progress.done, count: progress.all })}
               {', '}
               {t('{{count}} masks new', { count: progress.imported })}
               {progress.alreadyThere > 0 &&

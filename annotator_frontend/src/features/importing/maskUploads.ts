@@ -1,7 +1,6 @@
 import { answer, api, type Schemas } from '@/shared/api/client'
-import { t } from '@/shared/i18n'
 import { type Door, type Progress, Uploader } from './uploader'
-import { untilOnline } from './uploads'
+import { isReadable, untilOnline, uploadWords } from './uploads'
 
 /** Files of masks on their way to a dataset. A file that was sent before does no harm, so nothing of it is kept over a reload. */
 export class MaskUploads {
@@ -15,9 +14,10 @@ export class MaskUploads {
         hash: async () => null,
         known: async () => [],
         send: file => send(dataset, file, this.complete.has(file)),
+        isReadable,
         pause: untilOnline,
       },
-      { network: t('Waiting for the network.'), login: t('Waiting for you to log in again.') },
+      uploadWords(),
     )
   }
 

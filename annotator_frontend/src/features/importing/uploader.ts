@@ -14,6 +14,8 @@ export interface Door {
   /** Which of these the dataset has. */
   known: (hashes: string[]) => Promise<string[]>
   send: (file: File) => Promise<{ imported: number; alreadyThere: number; refused: Refusal[] }>
+  /** Whether it is still where it was chosen, as it was: a browser sends no other file, and says only that nothing was sent. */
+  isReadable: (file: File) => Promise<boolean>
   /** Resolves after a while, or sooner when the network is back. */
   pause: (milliseconds: number) => Promise<void>
 }
@@ -53,7 +55,7 @@ export class Uploader {
 
   constructor(
     private readonly door: Door,
-    private readonly words: { network: string; login: string },
+    private readonly words: { network: string; login: string; unreadable: string },
   ) {}
 
   get isRunning(): boolean {
@@ -141,7 +143,16 @@ export class Uploader {
 
   private async deliver(file: File): Promise<void> {
     try {
-      const report = await this.persist(() => this.door.send(file))
+      const report = await this.persist(async () => {
+        try {
+          return await this.door.send(file)
+        } catch (error) {
+          // Waiting does not bring back what was deleted or changed since it was chosen.
+          if (error instanceof Unreachable && !(await this.door.isReadable(file)))
+            throw new Error(this.words.unreadable)
+          throw error
+        }
+      })
       this.tell({
         done: this.progress.done + 1,
         imported: this.progress.imported + report.imported,

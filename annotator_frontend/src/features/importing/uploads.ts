@@ -23,10 +23,7 @@ const handlesOf = new Map<string, Handle[]>()
 export function uploaderOf(dataset: string): Uploader {
   const known = uploaders.get(dataset)
   if (known) return known
-  const made = new Uploader(doorOf(dataset), {
-    network: t('Waiting for the network.'),
-    login: t('Waiting for you to log in again.'),
-  })
+  const made = new Uploader(doorOf(dataset), uploadWords())
   uploaders.set(dataset, made)
   let timer: ReturnType<typeof setTimeout> | undefined
   made.subscribe(() => {
@@ -113,8 +110,27 @@ function doorOf(dataset: string): Door {
         })),
       }
     },
+    isReadable,
     pause: untilOnline,
   }
+}
+
+/** What an uploader says of itself. */
+export const uploadWords = () => ({
+  network: t('Waiting for the network.'),
+  login: t('Waiting for you to log in again.'),
+  unreadable: t('It was moved, deleted or changed since it was chosen.'),
+})
+
+/** Whether a chosen file can be read: one byte of it, since one that was changed on the disk gives none. */
+export async function isReadable(file: File): Promise<boolean> {
+  return file
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    )
 }
 
 /** After so long, or sooner when the network is back. */
