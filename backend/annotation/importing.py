@@ -96,8 +96,8 @@ class _LabelMap:
                         f"{self.called}: the label map is {picture.height} x {picture.width} px, "
                         f"the photo is {size[0]} x {size[1]}."
                     )
-                labels = np.asarray(picture)
-            yield from run_lengths.each_of_label_map(labels, most=MAX_LABELS)
+                labels, palette = np.asarray(picture), picture.mode == "P"
+            yield from run_lengths.from_label_map(labels, most=MAX_LABELS, palette=palette)
         except (OSError, SyntaxError, UnidentifiedImageError, MaskInvalid) as error:
             raise InvalidInput(f"{self.called}: {error}.") from error
 

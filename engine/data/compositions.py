@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.data.records import Record
 from engine.data.scenes import Picture, Scene, numbered, write_folder
 from engine.errors import DataInvalid
+from engine.masks import Masks
 
 #: What is cut out: at least so large in its own photo, and nearly of one piece.
 LEAST_CUT_PX, LEAST_LARGEST_SHARE = 1600, 0.9
@@ -140,7 +141,7 @@ def _any(rng: np.random.Generator, photos: Sequence[Record]) -> Record:
     return photos[int(rng.integers(len(photos)))]
 
 
-def _read(record: Record) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
+def _read(record: Record) -> tuple[NDArray[np.uint8], Masks]:
     rgb_HW3 = record.pixels()
     return rgb_HW3, record.masks(rgb_HW3.shape[:2])
 

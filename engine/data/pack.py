@@ -186,9 +186,7 @@ def _entry(record: Record, photo: Photo) -> dict[str, Any]:
         entry["names"] = [record.names[index] for index in kept]
     if record.complete is not None:
         entry["complete"] = record.complete
-    if record.read_ignored is not None:
-        ignored = record.ignored(record.pixels().shape[:2])
-        assert ignored is not None
+    if record.read_ignored and (ignored := record.ignored(record.pixels().shape[:2])) is not None:
         small = cv2.resize(ignored.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         entry["ignored"] = encode(small > 0)
     return entry

@@ -15,7 +15,8 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,8 @@ from PIL import Image
 
 from engine.data.origins import HUMAN_ORIGINS, HUMAN_WEIGHT, ORIGIN
 from engine.errors import DataInvalid, MaskInvalid
-from engine.masks import decode, from_coco, from_label_map
+from engine.masks import Masks, decode, from_coco, from_label_map
+from engine.masks.foreign import void_value
 
 _log = logging.getLogger(__name__)
 PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -40,7 +42,7 @@ class Record:
 
     Attributes:
         name: unique within its source.
-        read_masks: as the source has them; `masks` are known to be the photo's.
+        read_masks: as the source has them, drawn when they are asked for; `masks` are known to be the photo's.
         size: (height, width) in pixels; None where only the photo itself knows.
         image: of the photo; None where there is only an embedding.
         embedding: float16, C x G x G, as .npy or raw; None: to be computed.
@@ -51,7 +53,7 @@ class Record:
         picks: for each mask, the first prompt in pixels of the photo, (x, y) or (x0, y0, x1, y1), and which of the three masks
             was taken, 0..2; or None. None: nobody picked.
         texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
-        read_ignored: (H, W), pixels that count neither way in a score; None: all count.
+        read_ignored: (H, W), pixels that count neither way in a score, or None; None: all count.
         read_said: all that the source says of this photo, as bytes, to tell data apart by; None: it says nothing.
         complete: whether every object is outlined, so that what is not is known to be background; None: nobody said.
             Read from `"complete"`, of a photo in `instances.json` (label maps), a manifest, or COCO's `images`.
@@ -59,7 +61,7 @@ class Record:
 
     name: str
     image: Path | None
-    read_masks: Callable[[], list[NDArray[np.bool_]]]
+    read_masks: Callable[[], Sequence[NDArray[np.bool_]]]
     embedding: Path | None = None
     size: tuple[int, int] | None = None
     weights: tuple[float, ...] | None = None
@@ -68,7 +70,7 @@ class Record:
     names: tuple[str | None, ...] | None = None
     picks: tuple[tuple[tuple[float, ...], int] | None, ...] | None = None
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
-    read_ignored: Callable[[], NDArray[np.bool_]] | None = None
+    read_ignored: Callable[[], NDArray[np.bool_] | None] | None = None
     read_said: Callable[[], bytes] | None = None
     complete: bool | None = None
 
@@ -76,31 +78,39 @@ class Record:
         """One for each mask, in the order of `read_masks`; None: all the same."""
         return self.weights if self.read_weights is None else self.read_weights()
 
-    def masks(self, size: tuple[int, int]) -> list[NDArray[np.bool_]]:
+    def masks(self, size: tuple[int, int]) -> Masks:
         """`read_masks`, each of them as large as the photo: stretched onto it, a turned one would lie beside its object.
 
         Args:
             size: (height, width) of the upright photo in pixels.
         Raises:
-            DataInvalid: one cannot be read, or is of another size.
+            DataInvalid: they cannot be read; asking for one that cannot, or is of another size, raises it, too.
         """
-        try:
+        with self._naming_itself():
             masks = self.read_masks()
+        return Masks(partial(self._drawn, masks, index, size) for index in range(len(masks)))
+
+    def _drawn(self, masks: Sequence[NDArray[np.bool_]], index: int, size: tuple[int, int]) -> NDArray[np.bool_]:
+        with self._naming_itself():
+            mask = masks[index]
+        self._check_size(mask, size)
+        return mask
+
+    @contextmanager
+    def _naming_itself(self) -> Iterator[None]:
+        try:
+            yield
         except MaskInvalid as error:
             raise DataInvalid(f"{self.name}: {error}") from error
-        for mask in masks:
-            self._check_size(mask, size)
-        return masks
 
     def ignored(self, size: tuple[int, int]) -> NDArray[np.bool_] | None:
         """`read_ignored`, likewise; None: all pixels count."""
         if self.read_ignored is None:
             return None
-        try:
+        with self._naming_itself():
             ignored = self.read_ignored()
-        except MaskInvalid as error:
-            raise DataInvalid(f"{self.name}: {error}") from error
-        self._check_size(ignored, size)
+        if ignored is not None:
+            self._check_size(ignored, size)
         return ignored
 
     def _check_size(self, mask: NDArray[np.bool_], size: tuple[int, int]) -> None:
@@ -212,7 +222,7 @@ def _label_maps(folder: Path) -> Iterator[Record]:
                 photos[labels.stem],
                 partial(split_label_map, labels),
                 names=_labels_of(entry, place),
-                read_ignored=partial(_nonzero, uncertain) if uncertain.is_file() else None,
+                read_ignored=partial(_uncertain, labels, uncertain if uncertain.is_file() else None),
                 read_said=labels.read_bytes,
                 complete=_complete(entry, place),
             )
@@ -252,9 +262,9 @@ def _names(given: Any) -> tuple[str | None, ...]:
     return tuple(name or None for name in given)
 
 
-def split_label_map(path: Path) -> list[NDArray[np.bool_]]:
+def split_label_map(path: Path) -> Masks:
     """One boolean mask for each value above 0, in order of value."""
-    return from_label_map(read_label_map(path))
+    return from_label_map(read_label_map(path), palette=_has_palette(path))
 
 
 def read_label_map(path: Path) -> NDArray[np.integer[Any]]:
@@ -262,15 +272,26 @@ def read_label_map(path: Path) -> NDArray[np.integer[Any]]:
     labels_HW = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if labels_HW is None:
         raise DataInvalid(f"{path} is not a PNG that can be read")
-    if labels_HW.ndim == 3:
+    if labels_HW.ndim == 3 and _has_palette(path):  # the colours are for people; what is said is which of them
         with Image.open(path) as file:
-            if file.mode == "P":  # the colours are for people; what is said is which of them
-                return np.asarray(file)
+            return np.asarray(file)
     return np.asarray(labels_HW)
 
 
-def _nonzero(path: Path) -> NDArray[np.bool_]:
-    return read_label_map(path) > 0
+def _has_palette(path: Path) -> bool:
+    with Image.open(path) as file:
+        return file.mode == "P"
+
+
+def _uncertain(labels: Path, uncertain: Path | None) -> NDArray[np.bool_] | None:
+    """What a second map marks, and what the first one leaves open itself; see `void_value`."""
+    marked_HW = None if uncertain is None else read_label_map(uncertain) > 0
+    if not _has_palette(labels):
+        return marked_HW
+    labels_HW = read_label_map(labels)
+    if (void := void_value(np.unique(labels_HW))) is None:
+        return marked_HW
+    return labels_HW == void if marked_HW is None else marked_HW | (labels_HW == void)
 
 
 def _manifest(folder: Path) -> Iterator[Record]:
@@ -411,7 +432,11 @@ def _category_names(
 
 def _union(annotations: list[dict[str, Any]], size: tuple[int, int]) -> NDArray[np.bool_]:
     """A crowd is many objects under one mask: no object to learn, and nothing that a score may count."""
-    return np.logical_or.reduce(_annotated(annotations, size))
+    crowds = iter(_annotated(annotations, size))
+    together_HW = next(crowds).copy()
+    for crowd_HW in crowds:
+        together_HW |= crowd_HW
+    return together_HW
 
 
 def _sa1b(folder: Path, human_weight: float) -> Iterator[Record]:
@@ -453,19 +478,20 @@ def _weights_in(path: Path, human_weight: float) -> tuple[float, ...]:
     return _weights(_annotations(path), human_weight)
 
 
-def _decoded(rles: list[dict[str, Any]]) -> list[NDArray[np.bool_]]:
-    return [decode(rle) for rle in rles]
+def _decoded(rles: list[dict[str, Any]]) -> Masks:
+    return Masks(partial(decode, rle) for rle in rles)
 
 
-def _annotated_in(path: Path) -> list[NDArray[np.bool_]]:
+def _annotated_in(path: Path) -> Masks:
     return _annotated(_annotations(path), None)
 
 
-def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> list[NDArray[np.bool_]]:
-    masks = []
-    for annotation in annotations:
-        try:
-            masks.append(from_coco(annotation.get("segmentation"), size))
-        except MaskInvalid as error:
-            raise MaskInvalid(f"annotation {annotation.get('id', len(masks))}: {error}") from error
-    return masks
+def _annotated(annotations: list[dict[str, Any]], size: tuple[int, int] | None) -> Masks:
+    return Masks(partial(_mask_of, annotation, number, size) for number, annotation in enumerate(annotations))
+
+
+def _mask_of(annotation: dict[str, Any], number: int, size: tuple[int, int] | None) -> NDArray[np.bool_]:
+    try:
+        return from_coco(annotation.get("segmentation"), size)
+    except MaskInvalid as error:
+        raise MaskInvalid(f"annotation {annotation.get('id', number)}: {error}") from error

@@ -51,12 +51,16 @@ class Photo:
         texts = record.texts if labelled else None
         if labelled:
             record.check_texts(len(whole))
-        kept = [index for index, mask in enumerate(whole) if mask.mean() <= largest_share]
-        # Not INTER_NEAREST, which takes the upper left of the pixels that become one, where the photo has their mean.
-        masks = [cv2.resize(whole[i].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) for i in kept]
+        kept, masks = list[int](), list[NDArray[np.uint8]]()
+        for index, mask in enumerate(whole):
+            if mask.mean() <= largest_share:
+                kept.append(index)
+                # Not INTER_NEAREST, which takes the upper left of the pixels that become one, where the photo has their mean.
+                small = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
+                masks.append(np.packbits(small.astype(bool), axis=1))
         return cls(
             np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
-            np.packbits(np.stack(masks).astype(bool), axis=2) if masks else np.zeros((0, size[1], 0), np.uint8),
+            np.stack(masks) if masks else np.zeros((0, size[1], 0), np.uint8),
             weights[kept],
             None if texts is None else tuple(texts[index] for index in kept),
         )

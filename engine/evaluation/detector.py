@@ -4,7 +4,7 @@ COCO's measures, all objects as one class (cocoapi, `COCOeval` with `useCats` of
 believed. NumPy only. In photos that are not complete precision means nothing, so they do not belong here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,7 +180,7 @@ def _intervals(photos: list[PhotoBoxes], threshold: float | None, resamples: int
 
 def photo_boxes(
     detected: list[tuple[tuple[float, float, float, float], float]],
-    truths: list[NDArray[np.bool_]],
+    truths: Sequence[NDArray[np.bool_]],
     ignored_HW: NDArray[np.bool_] | None = None,
 ) -> PhotoBoxes:
     """A photo's detected boxes with their confidences, best first, beside the masks of its objects, empty ones left out.

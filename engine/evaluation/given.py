@@ -9,6 +9,7 @@ from engine.data.records import Record
 from engine.data.sources import read_embedding
 from engine.errors import DataInvalid
 from engine.inference.predictor import EmbeddedPhoto, Predictor
+from engine.masks import Masks
 
 
 def embedded(record: Record, predictor: Predictor) -> EmbeddedPhoto:
@@ -23,7 +24,7 @@ def embedded(record: Record, predictor: Predictor) -> EmbeddedPhoto:
     return EmbeddedPhoto(read_embedding(record.embedding, (config.channels, config.grid, config.grid)), record.size)
 
 
-def objects(record: Record, size: tuple[int, int]) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool_] | None]:
+def objects(record: Record, size: tuple[int, int]) -> tuple[Masks, NDArray[np.bool_] | None]:
     """The masks with a pixel that counts, each (H, W), and the pixels that do not count.
 
     Args:
@@ -32,13 +33,13 @@ def objects(record: Record, size: tuple[int, int]) -> tuple[list[NDArray[np.bool
         DataInvalid: a mask is not as large as its photo.
     """
     masks, ignored = record.masks(size), record.ignored(size)
-    return [mask for mask in masks if _counts(mask, ignored)], ignored
+    return masks.only(index for index, mask in enumerate(masks) if _counts(mask, ignored)), ignored
 
 
 def named_objects(
     record: Record, names: Sequence[str | None], size: tuple[int, int]
-) -> tuple[list[tuple[NDArray[np.bool_], str]], NDArray[np.bool_] | None]:
-    """Those of `objects` that have a name, with it.
+) -> tuple[Masks, list[str], NDArray[np.bool_] | None]:
+    """Those of `objects` that have a name, and their names.
 
     Args:
         names: one for each of the record's masks.
@@ -48,7 +49,8 @@ def named_objects(
     masks, ignored = record.masks(size), record.ignored(size)
     if len(masks) != len(names):
         raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(names)} names")
-    return [(m, name) for m, name in zip(masks, names, strict=True) if name and _counts(m, ignored)], ignored
+    kept = {index: name for index, name in enumerate(names) if name and _counts(masks[index], ignored)}
+    return masks.only(kept), list(kept.values()), ignored
 
 
 def _counts(mask: NDArray[np.bool_], ignored: NDArray[np.bool_] | None) -> bool:

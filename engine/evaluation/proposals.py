@@ -17,7 +17,7 @@ from engine.evaluation.statistics import Stopwatch, interval_of_ratio
 from engine.inference.everything import label_everything
 from engine.inference.predictor import Predictor
 from engine.inference.settings import EverythingSettings
-from engine.masks import SIZES, decode, encode, iou, size_class
+from engine.masks import SIZES, area, decode, encode, iou, size_class
 
 LIMITS = (100, 1000)
 IOU_FROM = np.arange(50, 100, 5) / 100
@@ -114,11 +114,11 @@ def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, point
         )
         counts.append(len(proposals))
         found = [one.rle for one in proposals[: max(LIMITS)]]
+        wanted = [encode(truth if ignored is None else truth & ~ignored) for truth in truths]
         if ignored is not None:
-            truths = [truth & ~ignored for truth in truths]
             found = [encode(decode(rle) & ~ignored) for rle in found]
-        ious.append(iou(found, [encode(truth) for truth in truths]))
-        areas.append([int(truth.sum()) for truth in truths])
+        ious.append(iou(found, wanted))
+        areas.append(list(map(area, wanted)))
     sizes = [size_class(area) for of_photo in areas for area in of_photo]
     return {
         "images": len(ious),

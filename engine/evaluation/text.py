@@ -68,9 +68,9 @@ def evaluate_text(
         if not any(names) or not others:
             continue
         photo = embedded(record, predictor)
-        kept, ignored = named_objects(record, names, photo.size)
+        truths, own_names, ignored = named_objects(record, names, photo.size)
         own: dict[str, list[float]] = {what: [] for what in found}
-        for truth, name in kept:
+        for truth, name in zip(truths, own_names, strict=True):
             asked = [name, others[int(rng.integers(len(others)))]]
             if name in other_words:
                 asked.append(other_words[name])

@@ -1,19 +1,20 @@
 """Run lengths, boxes and IoU of masks. NumPy and pycocotools only, so a web process may use it."""
 
-from engine.masks.foreign import each_of_label_map, from_coco, from_label_map
+from engine.masks.drawn import Masks
+from engine.masks.foreign import from_coco, from_label_map
 from engine.masks.rle import MAX_SIDE_PX, Rle, area, bbox, check, decode, decode_box, encode, iou
 from engine.masks.sizes import SIZES, size_class
 
 __all__ = [
     "MAX_SIDE_PX",
     "SIZES",
+    "Masks",
     "Rle",
     "area",
     "bbox",
     "check",
     "decode",
     "decode_box",
-    "each_of_label_map",
     "encode",
     "from_coco",
     "from_label_map",

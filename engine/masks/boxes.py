@@ -1,13 +1,13 @@
 """Boxes -- N and M boxes, each (x0, y0, x1, y1), far edges excluded. NumPy only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def of_masks(masks: list[NDArray[np.bool_]]) -> NDArray[np.float64]:
+def of_masks(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
     """The smallest box around each mask, (N, 4) in pixels; all zero for an empty mask."""
     boxes_N4 = np.zeros((len(masks), 4))
     for index, mask_HW in enumerate(masks):

@@ -1,6 +1,6 @@
 """Masks as others write them -- H x W pixels."""
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,32 +8,37 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from engine.errors import MaskInvalid
+from engine.masks.drawn import Masks
 from engine.masks.rle import Rle, check, decode
 
+#: Of PASCAL VOC's and DAVIS's palettes: the border that annotators drew around objects, and what is too hard to tell.
+VOID = 255
 
-def from_label_map(labels_HW: NDArray[np.integer[Any]]) -> list[NDArray[np.bool_]]:
+
+def from_label_map(labels_HW: NDArray[np.integer[Any]], most: int | None = None, *, palette: bool = False) -> Masks:
     """One mask for each value above 0, in order of value.
-
-    Raises:
-        MaskInvalid: more than one channel, or no whole numbers.
-    """
-    return list(each_of_label_map(labels_HW))
-
-
-def each_of_label_map(labels_HW: NDArray[np.integer[Any]], most: int | None = None) -> Iterator[NDArray[np.bool_]]:
-    """The same one after the other: together they can take any memory.
 
     Args:
         most: so many values are believed to be objects; None: any number.
+        palette: whether the file's values are places in a table of colours; then see `void_value`.
     Raises:
-        MaskInvalid: as above, or there are more values; when the first is asked for.
+        MaskInvalid: more than one channel, or no whole numbers; or there are more values than `most`.
     """
     if labels_HW.ndim != 2 or not np.issubdtype(labels_HW.dtype, np.integer):
         raise MaskInvalid(f"a label map has one channel of whole numbers, not {labels_HW.shape} of {labels_HW.dtype}")
     values = np.unique(labels_HW)
     if most is not None and len(values) > most:
         raise MaskInvalid(f"{len(values)} different values are no objects; at most {most} are taken")
-    yield from (labels_HW == value for value in values if value)
+    void = void_value(values) if palette else None
+    return Masks(partial(np.equal, labels_HW, value) for value in values if value and value != void)
+
+
+def void_value(values: NDArray[np.integer[Any]]) -> int | None:
+    """The place in a table of colours that is no object but what nobody could tell: 255, as in PASCAL VOC.
+
+    None: it is not there, or 254 is there, too, and 255 is one object of many.
+    """
+    return VOID if VOID in values and VOID - 1 not in values else None
 
 
 def from_coco(segmentation: Any, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,10 @@ from PIL import Image
 
 from engine.cli import main
 from engine.data.records import Record, coco_ids, read_records
+from engine.data.samples import Photo
 from engine.data.sources import EmbeddingSource
 from engine.errors import DataInvalid
+from engine.evaluation.given import objects
 from engine.masks import encode
 from tests.conftest import scene
 
@@ -78,7 +81,7 @@ def test_a_mask_that_cannot_be_read_is_told_of_with_its_photos_name(tmp_path):
     (tmp_path / "manifest.jsonl").write_text(json.dumps(entry) + "\n")
     (record,) = read_records(tmp_path)
     with pytest.raises(DataInvalid, match="broken: run lengths"):
-        record.masks((48, 64))
+        list(record.masks((48, 64)))
 
 
 def test_photos_of_the_same_name_in_several_folders_are_told_apart_by_their_folders(coco, weights, tmp_path, capsys):
@@ -136,7 +139,7 @@ def test_an_outline_that_is_none_is_told_of_with_its_photo_and_the_annotations_n
     file = coco([{"id": 1, "file_name": "a.png"}], [{"image_id": 1, "id": 77, "segmentation": [[1, 2, 3, 4, 5]]}])
     (record,) = read_records(file)
     with pytest.raises(DataInvalid, match="a: annotation 77: a polygon has at least three corners"):
-        record.masks((48, 64))
+        list(record.masks((48, 64)))
 
 
 def test_a_palettes_label_map_is_read_as_its_numbers_whatever_the_colours(label_maps):
@@ -146,3 +149,37 @@ def test_a_palettes_label_map_is_read_as_its_numbers_whatever_the_colours(label_
     painted.putpalette([value for number in range(256) for value in (number * 37 % 256, number * 91 % 256, 128)])
     painted.save(file)
     assert all(np.array_equal(*pair) for pair in zip(first.read_masks(), before, strict=True))
+
+
+@pytest.mark.parametrize("others", [(1, 2), (1, 254)])
+def test_in_a_palettes_label_map_255_is_no_object_and_counts_neither_way_unless_it_is_one_of_many(label_maps, others):
+    """PASCAL VOC's border around objects."""
+    (first, *_) = read_records(label_maps)
+    labels = np.zeros((48, 64), np.uint8)
+    labels[5:20, 5:20], labels[20:30, 5:20], labels[40:44] = *others, 255
+    picture = Image.fromarray(labels, "P")
+    picture.putpalette(list(range(256)) * 3)
+    picture.save(label_maps / "masks" / f"{first.name}.png")
+    (record, *_) = read_records(label_maps)
+    is_void = 254 not in others
+    assert [int(mask.sum()) for mask in record.masks((48, 64))] == [225, 150] + [256] * (not is_void)
+    ignored = record.ignored((48, 64))
+    assert np.array_equal(ignored, labels == 255) if is_void else ignored is None
+
+
+def test_a_thousand_masks_of_a_large_photo_are_never_in_memory_at_once(tmp_path):
+    (height, width), count = (2000, 3000), 100
+    boxes = [(10 * n, 5 * n, 10 * n + 900, 5 * n + 800) for n in range(count)]
+    annotations = [{"image_id": 1, "segmentation": [[x0, y0, x1, y0, x1, y1, x0, y1]]} for x0, y0, x1, y1 in boxes]
+    photo = {"id": 1, "file_name": "large.png", "height": height, "width": width}
+    (tmp_path / "a.json").write_text(json.dumps({"images": [photo], "annotations": annotations}))
+    Image.new("RGB", (width, height)).save(tmp_path / "large.png")
+    (record,) = read_records(tmp_path / "a.json")
+    tracemalloc.start()
+    learnt_from = Photo.load(record, 480)
+    truths, _ = objects(record, (height, width))
+    assert sum(int(mask.any()) for mask in truths) == len(learnt_from.masks) == count
+    assert (
+        tracemalloc.get_traced_memory()[1] < 20 * height * width
+    )  # all together would be 100 times the photo's pixels
+    tracemalloc.stop()
