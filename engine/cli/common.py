@@ -25,6 +25,17 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def share(text: str) -> float:
+    """For argparse: of photos, without none and all of them."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
+    return value
+
+
 def common_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--checkpoint", default=DEFAULT_NAME, metavar="FILE_OR_NAME", help="names: see `checkpoints`")

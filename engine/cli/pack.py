@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.cli.common import Verbs, names
+from engine.cli.common import Verbs, names, share
 from engine.errors import PromptInvalid
 
 
@@ -14,7 +14,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     pack.add_argument("--exclude", type=Path, metavar="FILE", help="names to leave out, one a line or a json list")
     held_out = pack.add_mutually_exclusive_group(required=True)
     held_out.add_argument("--held-out", type=Path, metavar="FILE", help="names of the split held_out, like --exclude")
-    held_out.add_argument("--hold-out", type=float, metavar="SHARE", help="that share of the photos, by name")
+    held_out.add_argument("--hold-out", type=share, metavar="SHARE", help="that share of the photos, by name")
     pack.add_argument("--side", type=int, default=384, metavar="PX", help="of the model's input; 384")
     pack.add_argument("--most-mb", type=float, default=35.0, metavar="MB", help="the file's; 35")
     pack.add_argument("--out", type=Path, required=True, metavar="FILE")
@@ -42,8 +42,6 @@ def run_pack(options: argparse.Namespace) -> None:
 
     if options.side < 16:
         raise PromptInvalid(f"--side is 16 pixels or more, not {options.side}")
-    if options.hold_out is not None and not 0 < options.hold_out < 1:
-        raise PromptInvalid(f"--hold-out is a share between 0 and 1, not {options.hold_out:g}")
     left_out = names(options.exclude) if options.exclude else frozenset()
     records = [record for folder in options.data for record in read_records(folder, leave_out=left_out)]
     if options.held_out:

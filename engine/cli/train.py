@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.common import DEFAULT_NAME, Verbs, find, names
+from engine.cli.common import DEFAULT_NAME, Verbs, find, names, share
 from engine.errors import PromptInvalid
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     held_out = train.add_mutually_exclusive_group()
     held_out.add_argument("--validate", type=Path, metavar="DIR", help="FILE becomes the best weights on these photos")
-    held_out.add_argument("--hold-out", type=float, metavar="SHARE", help="validate on this share of --data, by name")
+    held_out.add_argument("--hold-out", type=share, metavar="SHARE", help="validate on this share of --data, by name")
     train.add_argument("--validate-every", type=int, metavar="STEPS")
     train.add_argument(
         "--examples", type=int, default=0, metavar="N", help="objects shown with each validation, in --json"
@@ -93,8 +93,6 @@ def _run(options: argparse.Namespace) -> "Run":
             raise PromptInvalid(f"--{name.replace('_', '-')} is 1 or more, not {value}")
     if options.minutes is not None and not options.minutes > 0:
         raise PromptInvalid(f"--minutes is above 0, not {options.minutes:g}")
-    if options.hold_out is not None and not 0 < options.hold_out < 1:
-        raise PromptInvalid(f"--hold-out is a share between 0 and 1, not {options.hold_out:g}")
     if options.oversample is not None and not options.oversample > 0:
         raise PromptInvalid(f"--oversample is above 0, not {options.oversample:g}")
     run = RECIPES[options.recipe](seed=options.seed, steps=options.steps)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.cli import main
 from engine.data.compositions import LEAST_CUT_PX, Piece, compose, cut_out, write_compositions
-from engine.data.records import Record, read_records
+from engine.data.records import Record, held_out, read_records
 from engine.data.scenes import LEAST_VISIBLE_PX
 from engine.errors import DataInvalid
 
@@ -156,6 +156,25 @@ def test_photos_left_out_give_neither_ground_nor_objects(folder, tmp_path, capsy
     (folder / "masks" / "1.png").write_bytes((folder / "masks" / "0.png").read_bytes())
     assert main([*command, "--exclude", str(tmp_path / "left-out.json"), "--out", str(tmp_path / "two")]) == 0
     assert min(np.median(record.pixels()) for record in read_records(tmp_path / "two")) > 60
+
+
+def test_photos_that_training_holds_out_give_neither_ground_nor_objects(folder, tmp_path):
+    _, shown = held_out(read_records(folder), 0.4)
+    assert [record.name for record in shown] == ["0"]
+    cv2.imwrite(str(folder / "images" / "0.png"), np.zeros((120, 160, 3), np.uint8))
+    command = [
+        "compositions",
+        "--data",
+        str(folder),
+        "--count",
+        "24",
+        "--hold-out",
+        "0.4",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(command) == 0
+    assert min(np.median(record.pixels()) for record in read_records(tmp_path / "out")) > 60, "no other photo is black"
 
 
 def test_photos_without_an_object_to_cut_out_are_told_of(folder, tmp_path, capsys):

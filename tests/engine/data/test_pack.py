@@ -116,7 +116,9 @@ def test_the_command_packs_by_names_or_by_share_and_says_what_is_in_it(label_map
     assert "train: 3 photos" in capsys.readouterr().out
     assert main(["unpack", str(file), "--out", str(tmp_path / "x")]) == 0
     assert [r.name for r in read_records(tmp_path / "x" / "held_out")] == ["1"]
-    assert main([*pack, "--hold-out", "1.5"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main([*pack, "--hold-out", "1.5"])
+    assert "1.5 is not a share between 0 and 1" in capsys.readouterr().err
 
 
 def test_a_file_in_parts_is_joined_to_the_same_file_and_damage_is_noticed(tmp_path, capsys):
