@@ -123,6 +123,27 @@ def test_a_coco_segmentation_that_is_none_is_refused(segmentation):
         from_coco(segmentation, (4, 4))
 
 
+@pytest.mark.parametrize("far", [1e8, -1e9, 1e300, -1e300])
+def test_a_polygon_far_outside_the_photo_is_refused_before_anything_is_drawn(far):
+    with pytest.raises(MaskInvalid, match="far outside"):
+        from_coco([[0, 0, far, 0, 0, far]], (64, 64))
+    assert from_coco([[-3.0, -3.0, 67.5, -3.0, 67.5, 66.0, -3.0, 66.0]], (64, 64)).all(), "a little outside is usual"
+
+
+def test_an_outline_longer_than_any_is_refused():
+    zigzag = [value for n in range(500) for value in (0.0, n / 10, 64.0, n / 10)]
+    with pytest.raises(MaskInvalid, match="too long"):
+        from_coco([zigzag], (64, 64))
+    with pytest.raises(MaskInvalid, match="at most"):
+        from_coco([[0, 0, 1, 0, 0, 1]] * 10_001, (4000, 4000))
+
+
+@pytest.mark.parametrize("size", [[10**18, 1], [70_000, 70_000], [float("inf"), 2], [0, 0], [-1, -1]])
+def test_run_lengths_of_a_size_that_no_photo_has_are_refused(size):
+    with pytest.raises(MaskInvalid):
+        from_coco({"size": size, "counts": [4_900_000_000]}, None)
+
+
 def text_of(runs: list[int]) -> str:
     """COCO's compressed text of any numbers, however large."""
     letters = []
