@@ -11,6 +11,8 @@ from django.db import connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from backend.config.limits import BodyLimit
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 os.environ.setdefault("DATABASE_POOL", "1")
 
@@ -40,7 +42,7 @@ class OneThreadHandler(ASGIHandler):
 
 
 django.setup(set_prefix=False)
-application = OneThreadHandler()
+application = BodyLimit(OneThreadHandler())
 
 # WhiteNoise hands the build's files over as they would go to WSGI; Django reads each whole, and warns of it every time.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")

@@ -47,7 +47,6 @@ INSTALLED_APPS = [
 MIGRATION_MODULES = {app: f"migrations.{app}" for app in APPS}
 MIDDLEWARE = [
     "backend.config.headers.IsolationHeaders",
-    "backend.config.limits.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -113,6 +112,7 @@ FRONTEND_FOLDER = ROOT / "annotator_frontend" / "dist"
 if FRONTEND_FOLDER.is_dir():
     WHITENOISE_ROOT = FRONTEND_FOLDER
 
+BODY_MAX_BYTES = 1 << 20  # of one request, but for masks and files; see `limits`
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 << 20  # bytes of one JSON body: the run lengths of one large mask
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 << 20  # larger files go to disk while they arrive
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
@@ -136,6 +136,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "rest_framework.authentication.TokenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "backend.common.errors.exception_handler",

@@ -1,10 +1,13 @@
 """What a web process is made of."""
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 
+import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 
@@ -91,11 +94,50 @@ def test_health_needs_no_login_and_gives_no_details(client, db):
     assert client.get("/api/health/").json() == {"web": True, "database": True, "redis": True}
 
 
-def test_a_body_that_would_fill_the_memory_is_refused_unread(client, db, settings):
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
-    body = {"username": "x" * 2000, "password": "y"}
-    reply = client.post("/api/token/", body, content_type="application/json")
-    assert (reply.status_code, reply.json()["code"]) == (413, "too_large")
+def sent(path, pieces, headers=(), method="POST"):
+    """Status and json of the web process's answer to a body in pieces."""
+    from backend.config.asgi import application
+
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "query_string": b""}
+
+    async def answered():
+        reply = ApplicationCommunicator(application, scope)
+        for number, piece in enumerate(pieces, start=1):
+            await reply.send_input({"type": "http.request", "body": piece, "more_body": number < len(pieces)})
+        start, body = await reply.receive_output(10), await reply.receive_output(10)
+        await reply.wait(10)
+        return start["status"], json.loads(body["body"])
+
+    return async_to_sync(answered)()
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"multipart/form-data; boundary=x", b"text/plain"])
+@pytest.mark.parametrize("says_its_length", [True, False])
+def test_a_body_that_is_too_large_is_kept_nowhere_whoever_sends_it(settings, monkeypatch, kind, says_its_length):
+    settings.BODY_MAX_BYTES, kept = 1000, []
+
+    class Disk(tempfile.SpooledTemporaryFile):
+        def write(self, piece):
+            kept.append(len(piece))
+            return super().write(piece)
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", Disk)
+    headers = [(b"content-type", kind)] + [(b"content-length", b"3000")] * says_its_length
+    status, told = sent("/api/token/", [b"x" * 500] * 6, headers)
+    assert (status, told["code"]) == (413, "too_large")
+    assert sum(kept) <= 1000 * (not says_its_length)
+
+
+def test_files_are_taken_only_from_who_is_logged_in(settings, monkeypatch):
+    settings.BODY_MAX_BYTES = 1000
+    upload = "/api/datasets/0192d3a0-0000-7000-8000-000000000009/upload/"
+    status, told = sent(upload, [b"x" * 2000] * 6)
+    assert (status, told["code"]) == (401, "not_logged_in")
+
+
+def test_no_json_endpoint_takes_files(client, db):
+    reply = client.post("/api/token/", {"username": "x", "password": "y"})  # as a form
+    assert reply.status_code == 415
 
 
 def test_the_page_and_every_answer_name_the_build_and_a_new_build_has_another_name(client, db, settings, tmp_path):
