@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from backend.accounts.models import User
 from backend.annotation.masks import mask_put, mask_remove
 from backend.annotation.models import Assignment, Mask, Origin
-from backend.annotation.prompts import MAX_PROMPTS, PromptJson
+from backend.annotation.prompts import MAX_ASKED, MAX_PROMPTS, PromptJson
 from backend.annotation.selectors import (
     assignment_get,
     counts_of,
@@ -37,11 +37,14 @@ from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.costly import costly
 from backend.common.errors import InvalidInput
+from backend.common.fields import ShortList
 from backend.datasets.api import ImageBrief, person
 from backend.datasets.models import Dataset, Image, Job, Role, Stage
 from backend.datasets.selectors import Part, dataset_get, datasets_of, image_get, memberships_of, part_by
 from backend.datasets.services import dataset_create, dataset_update
 from backend.inference.decoding import prompt_decode
+
+MAX_SUBMITTED = 10_000  # masks of one photo
 
 
 class CountsJson(serializers.Serializer):
@@ -62,6 +65,9 @@ class DatasetJson(serializers.ModelSerializer):
     counts = serializers.SerializerMethodField()
     live_checkpoint = serializers.SerializerMethodField()
     stage = serializers.ChoiceField(choices=Stage.choices, read_only=True)
+    guidelines = serializers.CharField(
+        required=False, allow_blank=True, max_length=20_000, trim_whitespace=False, help_text="Markdown"
+    )
 
     class Meta:
         model = Dataset
@@ -174,10 +180,10 @@ class MaskJson(serializers.ModelSerializer):
 
 class MaskForm(serializers.Serializer):
     assignment = serializers.UUIDField()
-    size = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+    size = ShortList(child=serializers.IntegerField(), min_length=2, max_length=2)
     counts = serializers.CharField(trim_whitespace=False)
     origin = serializers.ChoiceField(choices=[Origin.ASSISTED, Origin.BRUSH])
-    crop_box = serializers.ListField(
+    crop_box = ShortList(
         child=serializers.IntegerField(min_value=0),
         min_length=4,
         max_length=4,
@@ -185,7 +191,7 @@ class MaskForm(serializers.Serializer):
         default=None,
         help_text="x0, y0, x1, y1 of the part of the photo that the model looked at; null: all of it",
     )
-    prompts = PromptJson(many=True)
+    prompts = PromptJson(many=True, max_length=MAX_PROMPTS)  # type: ignore[call-arg]  # of the list
     predicted_iou = serializers.FloatField(allow_null=True, default=None)
     stability = serializers.FloatField(allow_null=True, default=None)
     choice = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2)
@@ -194,8 +200,6 @@ class MaskForm(serializers.Serializer):
     replaces = serializers.UUIDField(allow_null=True, default=None)
 
     def validate_prompts(self, prompts: list[dict[str, Any]]) -> Any:
-        if len(prompts) > MAX_PROMPTS:
-            raise serializers.ValidationError(f"at most {MAX_PROMPTS} prompts")
         return [dict(prompt) for prompt in prompts]
 
 
@@ -216,7 +220,7 @@ class AssignmentJson(serializers.ModelSerializer):
 
 class NextForm(serializers.Serializer):
     job = serializers.ChoiceField(choices=Job.choices, default=Job.ANNOTATE)
-    besides = serializers.ListField(child=serializers.UUIDField(), default=list)
+    besides = ShortList(child=serializers.UUIDField(), default=list, max_length=200)
 
     def validate_job(self, job: str) -> Job:
         if job == Job.VERIFY:
@@ -233,7 +237,7 @@ class NextJson(serializers.Serializer):
 
 
 class SubmitForm(serializers.Serializer):
-    masks = serializers.ListField(child=serializers.UUIDField())
+    masks = ShortList(child=serializers.UUIDField(), max_length=MAX_SUBMITTED)
     complete = serializers.BooleanField(default=False, help_text="nothing is left to label on this photo")
 
 
@@ -339,7 +343,7 @@ class LeaveView(APIView):
 
 
 class DecodeForm(serializers.Serializer):
-    prompts = PromptJson(many=True)
+    prompts = PromptJson(many=True, max_length=MAX_ASKED)  # type: ignore[call-arg]  # of the list
     previous = serializers.CharField(
         allow_null=True, default=None, help_text="logits of an earlier answer: float16, row by row, base64"
     )

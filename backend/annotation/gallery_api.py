@@ -54,7 +54,7 @@ class ChosenForm(serializers.Serializer):
         choices=Job.choices, required=False, allow_blank=True, help_text="Which work somebody skipped. For admins."
     )
     origin = serializers.ChoiceField(choices=ORIGINS, required=False, allow_blank=True)
-    person = serializers.UUIDField(required=False)
+    person = serializers.UUIDField(required=False, help_text="Others than oneself: for reviewers and admins.")
     checkpoint = serializers.UUIDField(required=False)
     confidence_from = serializers.FloatField(required=False, min_value=0, max_value=1)
     confidence_to = serializers.FloatField(required=False, min_value=0, max_value=1)
@@ -87,7 +87,10 @@ class ImagesView(APIView):
         form = ChosenForm(data=request.query_params)
         form.is_valid(raise_exception=True)
         chosen = dict(form.validated_data)
-        for role in {NEEDS_ROLE[name] for name, value in chosen.items() if name in NEEDS_ROLE and value}:
+        roles = {NEEDS_ROLE[name] for name, value in chosen.items() if name in NEEDS_ROLE and value}
+        if chosen.get("person", person(request).id) != person(request).id:
+            roles.add(Role.REVIEWER)  # by days, it is how much others worked
+        for role in roles:
             dataset_get(user=person(request), dataset_id=dataset_id, role=role)
         size, cursor, start = chosen.pop("page_size"), chosen.pop("cursor", None), chosen.pop("start", None)
         sort = Sort(chosen.pop("sort"))

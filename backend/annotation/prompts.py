@@ -11,16 +11,19 @@ from typing import Any
 
 from rest_framework import serializers
 
-MAX_PROMPTS = 1000
+from backend.common.fields import ShortList
+
+MAX_PROMPTS = 1000  # of a stored mask: every click that was ever made on it
+MAX_ASKED = 200  # that the model is to answer at once: its work grows with their square
 MAX_WORDS = 200  # letters
 FIELDS = {"point": ("at", "label"), "box": ("box",), "text": ("words",)}
 
 
 class PromptJson(serializers.Serializer):
     kind = serializers.ChoiceField(choices=["point", "box", "text"])
-    at = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, required=False)
+    at = ShortList(child=serializers.FloatField(), min_length=2, max_length=2, required=False)
     label = serializers.ChoiceField(choices=[0, 1], required=False)  # type: ignore[assignment]
-    box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4, required=False)
+    box = ShortList(child=serializers.FloatField(), min_length=4, max_length=4, required=False)
     words = serializers.CharField(max_length=MAX_WORDS, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

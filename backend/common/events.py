@@ -68,5 +68,7 @@ def event_record(
     )
     if subscribed:
         deliver_event.delay_on_commit(str(event.id))
-    transaction.on_commit(partial(publish, kind, subject=subject, dataset=dataset, **data))
+    # Of the data only what a page tells its windows apart by: the rest is for admins, and members listen.
+    told = {name: data[name] for name in ("image", "tab") if name in data}
+    transaction.on_commit(partial(publish, kind, subject=subject, dataset=dataset, **told))
     return event

@@ -18,6 +18,8 @@ import redis
 import redis.asyncio
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 
@@ -59,7 +61,10 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     def channels() -> frozenset[str] | None:
         """Those that the person may hear now; None: nobody is logged in any more."""
         try:
-            if session.session_key is None or not session.exists(session.session_key):
+            # A session that was given up, an account that was closed, another password since: all that a request would see.
+            fresh = SessionStore(session.session_key)
+            request.session = fresh
+            if not get_user(request).is_authenticated:
                 return None
             return frozenset(map(channel_of, memberships.values_list("dataset_id", flat=True)))
         finally:

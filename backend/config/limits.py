@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -17,7 +17,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 Scope = dict[str, Any]
-Message = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -83,7 +83,7 @@ def _is_somebody(scope: Scope) -> bool:
     from rest_framework.authentication import TokenAuthentication
     from rest_framework.exceptions import AuthenticationFailed
 
-    request: HttpRequest = ASGIRequest({**scope, "headers": scope["headers"]}, BytesIO())
+    request: HttpRequest = ASGIRequest(scope, BytesIO())
     SessionMiddleware(lambda _: HttpResponse()).process_request(request)
     try:
         if get_user(request).is_authenticated:

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from backend.accounts.models import User
 from backend.common.bytes import bytes_response
 from backend.common.errors import DomainError, InvalidInput
+from backend.common.fields import ShortList
 from backend.datasets.archives import is_archive, read_archive
 from backend.datasets.errors import ArchiveRefused, PhotoRefused
 from backend.datasets.models import Image, Job, Membership, Role, Stage
@@ -29,6 +30,8 @@ from backend.datasets.services import (
     member_remove,
     member_set,
 )
+
+MAX_ATTRIBUTION = 2_000  # letters
 
 
 class MembershipJson(serializers.ModelSerializer):
@@ -47,8 +50,9 @@ class MembershipJson(serializers.ModelSerializer):
 
 
 class MemberJobsForm(serializers.Serializer):
-    jobs = serializers.ListField(
+    jobs = ShortList(
         child=serializers.ChoiceField(choices=Job.choices),
+        max_length=20,
         allow_null=True,
         help_text="the queues in which the person works; null: all",
     )
@@ -100,7 +104,7 @@ class ImportReportJson(serializers.Serializer):
 class UploadForm(serializers.Serializer):
     files = serializers.ListField(child=serializers.FileField(allow_empty_file=True), allow_empty=False)
     licence = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
-    attribution = serializers.CharField(required=False, default="", allow_blank=True)
+    attribution = serializers.CharField(required=False, default="", allow_blank=True, max_length=MAX_ATTRIBUTION)
     group = serializers.CharField(required=False, allow_blank=True, max_length=255)
 
 
@@ -153,7 +157,9 @@ class MemberView(APIView):
 
     @extend_schema(operation_id="members_remove", responses={204: None})
     def delete(self, request: Request, dataset_id: UUID, user_id: UUID) -> Response:
-        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
+        """Admins remove anybody, others themselves."""
+        role = Role.ANNOTATOR if user_id == person(request).id else Role.ADMIN
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=role)
         try:
             member_remove(dataset=dataset, user_id=user_id, by=person(request))
         except Membership.DoesNotExist:

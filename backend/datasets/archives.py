@@ -13,7 +13,6 @@ from django.conf import settings
 from backend.datasets.errors import ArchiveRefused
 
 MAX_MEMBERS = 100_000
-MAX_MEMBER_BYTES = 1 << 30
 MAX_RATIO = 200  # unpacked to packed, of one member; photos hardly shrink at all
 _RATIO_MATTERS_FROM = 10 << 20  # bytes
 #: All that zipfile and its decompressors raise on members that are damaged, or packed in a way they do not know.
@@ -56,7 +55,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> 
         raise ArchiveRefused(f"{info.filename} in {name} is a link, not a file.")
     if info.flag_bits & 0x1:
         raise ArchiveRefused(f"{info.filename} in {name} is encrypted.")
-    if info.file_size > MAX_MEMBER_BYTES or (
+    if info.file_size > settings.MAX_PHOTO_BYTES or (
         info.file_size > _RATIO_MATTERS_FROM and info.file_size > MAX_RATIO * max(1, info.compress_size)
     ):
         raise ArchiveRefused(f"{info.filename} in {name} would unpack to {info.file_size >> 20} MB.")

@@ -5,6 +5,7 @@ grey, JPEG or PNG) is shown as it is; of everything else a copy is made that is 
 """
 
 import io
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,9 @@ Pillow.MAX_IMAGE_PIXELS = None
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 THUMBNAIL_SIDE_PX = 256
 _EXIF_ORIENTATION = 0x0112
+#: A decoded photo of the largest size takes a gigabyte, twice over while it is turned: so many are decoded at once.
+_DECODING = threading.BoundedSemaphore(2)
+ROWS_AT_ONCE = 256
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -44,6 +48,11 @@ def read_photo(content: bytes, name: str) -> Photo:
     """
     if not content:
         raise PhotoRefused(f"{name} is empty.")
+    with _DECODING:
+        return _read(content, name)
+
+
+def _read(content: bytes, name: str) -> Photo:
     try:
         picture = Pillow.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
@@ -74,8 +83,9 @@ def read_photo(content: bytes, name: str) -> Photo:
     if not as_it_is:
         media_type = "image/png" if picture.format in ("PNG", "TIFF", "BMP") else "image/jpeg"
         display = _encode(upright, media_type)
-    small = upright.copy()
-    small.thumbnail((THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Pillow.Resampling.LANCZOS)
+    side = (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX)
+    is_small = max(upright.size) <= THUMBNAIL_SIDE_PX
+    small = upright if is_small else ImageOps.contain(upright, side, Pillow.Resampling.LANCZOS)
     return Photo(display, media_type, _encode(small, "image/jpeg", quality=85), upright.width, upright.height)
 
 
@@ -96,13 +106,21 @@ def _check_size(picture: Pillow.Image, name: str) -> None:
 def _to_rgb(picture: Pillow.Image) -> Pillow.Image:
     """8-bit RGB; 16 bits are scaled, not cut off; what shines through is put on white."""
     if picture.mode in _SIXTEEN_BITS:
-        values = np.asarray(picture).astype(np.float64)
-        picture = Pillow.fromarray((np.clip(values, 0, 65535) / 257).round().astype(np.uint8))
+        picture = Pillow.fromarray(_to_eight_bits(np.asarray(picture)))
     if "A" in picture.getbands() or "transparency" in picture.info:
         clear = picture.convert("RGBA")
-        on_white = Pillow.new("RGBA", clear.size, "white")
-        picture = Pillow.alpha_composite(on_white, clear)
-    return picture.convert("RGB")
+        picture = Pillow.new("RGB", clear.size, "white")
+        picture.paste(clear, mask=clear.getchannel("A"))
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _to_eight_bits(values_HW: np.ndarray) -> np.ndarray:
+    """0..65535 to 0..255, rounded; some rows at a time, since each step of the whole would take another gigabyte."""
+    small_HW = np.empty(values_HW.shape, np.uint8)
+    for top in range(0, len(values_HW), ROWS_AT_ONCE):
+        part_hW = np.clip(values_HW[top : top + ROWS_AT_ONCE].astype(np.int64), 0, 65535)
+        small_HW[top : top + ROWS_AT_ONCE] = (part_hW + 128) // 257
+    return small_HW
 
 
 def _encode(picture: Pillow.Image, media_type: str, quality: int = 95) -> bytes:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.common.fields import ShortList
 from backend.datasets.api import person
 from backend.datasets.models import Image, Role, S3Import, S3ImportRefusal
 from backend.datasets.s3_imports import s3_import_cancel, s3_import_retry, s3_import_start
@@ -20,7 +21,7 @@ _SHOWN_REFUSALS = 200
 
 
 class HashesForm(serializers.Serializer):
-    hashes = serializers.ListField(
+    hashes = ShortList(
         child=serializers.RegexField(r"^[0-9a-f]{64}$"), max_length=MAX_HASHES, help_text="SHA-256 of files, hex."
     )
 

@@ -5,6 +5,7 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -101,6 +102,9 @@ def invitation_accept(*, token: str, user: User | None, username: str = "", pass
 
 
 def _account(username: str, password: str) -> User:
+    # A name that opens an S3 source is not for whoever takes it first.
+    if any(username.casefold() == name.casefold() for source in settings.S3_SOURCES.values() for name in source.users):
+        raise UsernameTaken(f"The name {username} is kept for somebody; the server's operator makes that account.")
     user = User(username=username)
     try:
         user.full_clean(exclude=["password"], validate_unique=False, validate_constraints=False)

@@ -20,10 +20,11 @@ from backend.autolabel.api import FailureJson
 from backend.autolabel.models import ReviewRules
 from backend.autolabel.proposals import proposals_retry, review_rules_set
 from backend.autolabel.selectors import rules_of
+from backend.common.fields import ShortList
 from backend.datasets.api import person
 from backend.datasets.models import Job, Role, Stage, WorkOrder
 from backend.datasets.selectors import dataset_get
-from backend.review.models import Answer, Question, Verdict
+from backend.review.models import MOST_SECONDS, Answer, Question, Verdict
 from backend.review.selectors import people_of, question_get, review_of
 from backend.review.services import questions_next, questions_release, verdict_decide, verdict_put
 from engine import masks as run_lengths
@@ -67,7 +68,7 @@ class QuestionJson(serializers.ModelSerializer):
 
 class QuestionsForm(serializers.Serializer):
     count = serializers.IntegerField(default=10, min_value=1, max_value=30)
-    besides = serializers.ListField(child=serializers.UUIDField(), default=list, max_length=200)
+    besides = ShortList(child=serializers.UUIDField(), default=list, max_length=200)
 
 
 class QuestionsJson(serializers.Serializer):
@@ -81,7 +82,7 @@ class QuestionsJson(serializers.Serializer):
 class QuestionVerdictForm(serializers.Serializer):
     question = serializers.UUIDField()
     answer = serializers.ChoiceField(choices=Answer.choices)
-    seconds = serializers.FloatField(allow_null=True, default=None, min_value=0)
+    seconds = serializers.FloatField(allow_null=True, default=None, min_value=0, max_value=MOST_SECONDS)
 
 
 class QuestionVerdictJson(serializers.ModelSerializer):
@@ -92,6 +93,8 @@ class QuestionVerdictJson(serializers.ModelSerializer):
 
 
 class VerdictJson(serializers.ModelSerializer):
+    seconds = serializers.FloatField(allow_null=True, required=False, min_value=0, max_value=MOST_SECONDS)
+
     class Meta:
         model = Verdict
         fields = ["id", "mask", "by", "answer", "seconds", "created_at"]

@@ -7,6 +7,9 @@ from backend.annotation.models import Assignment, Mask
 from backend.common.models import Row
 from backend.datasets.models import Dataset
 
+#: Of one answer; a day, as for a mask. Longer ones are no measurements.
+MOST_SECONDS = 86_400
+
 
 class Answer(models.TextChoices):
     ACCEPT = "accept"

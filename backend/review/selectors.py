@@ -19,7 +19,7 @@ from backend.checkpoints.selectors import live_checkpoint
 from backend.datasets.models import Dataset, Job, Role
 from backend.datasets.selectors import dataset_get, role_in
 from backend.review.conclusions import cohens_kappa, is_right
-from backend.review.models import Answer, Question, QuestionKind, Verdict
+from backend.review.models import MOST_SECONDS, Answer, Question, QuestionKind, Verdict
 
 
 def question_get(*, user: User, question_id: UUID) -> Question:
@@ -139,7 +139,8 @@ def people_of(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
         results[by].right += count * is_right(expected, answer)
     may_see_all = role_in(asker, dataset.id) in (Role.REVIEWER, Role.ADMIN)
     people = verdicts if may_see_all else verdicts.filter(by=asker)
-    totals = people.order_by().values("by_id", "by__username").annotate(count=Count("id"), seconds=Avg("seconds"))
+    told = Avg("seconds", filter=Q(seconds__lte=MOST_SECONDS))
+    totals = people.order_by().values("by_id", "by__username").annotate(count=Count("id"), seconds=told)
     return [
         {
             "user": row["by_id"],

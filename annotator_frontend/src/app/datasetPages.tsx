@@ -24,7 +24,7 @@ export function PhotosPage() {
   return (
     <>
       <DatasetSummary dataset={dataset} />
-      <Gallery dataset={dataset.id} />
+      <Gallery dataset={dataset.id} isReviewer={dataset.role !== 'annotator'} />
     </>
   )
 }

@@ -64,6 +64,25 @@ def test_guessing_passwords_is_slowed_down(browser, admin):
     assert replies[-1] == 429
 
 
+def test_guessing_is_slowed_down_whoever_is_logged_in_and_at_the_admin_sites_door_too(admin, annotator, reviewer):
+    browsers = [Client(), Client(), Client()]
+    browsers[0].force_login(annotator)
+    browsers[1].force_login(reviewer)
+    replies = [log_in(browsers[n % 3], admin.username, "wrong").status_code for n in range(10)]
+    assert set(replies) == {400}
+    assert log_in(browsers[0], admin.username, "wrong").status_code == 429
+    guess = {"username": admin.username, "password": "wrong"}
+    assert Client().post("/admin/login/", guess).status_code == 429
+    assert Client().get("/admin/login/").status_code == 200
+
+
+def test_the_admin_sites_door_opens_for_the_right_password(admin):
+    admin.is_staff = admin.is_superuser = True
+    admin.save()
+    reply = Client().post("/admin/login/?next=/admin/", {"username": admin.username, "password": PASSWORD})
+    assert (reply.status_code, reply["Location"]) == (302, "/admin/")
+
+
 def test_the_schema_and_its_page_are_served(browser, admin):
     log_in(browser, admin.username)
     assert browser.get("/api/schema/?format=json").json()["info"]["title"] == "Maskloop"

@@ -50,6 +50,14 @@ def put_mask(image, author=None, origin=Origin.ASSISTED, **fields):
     )
 
 
+def test_how_much_others_made_is_for_reviewers(dataset, annotator, reviewer, as_user):
+    """By days, the gallery would tell everybody's output."""
+    url = f"/api/datasets/{dataset.id}/images/"
+    asked = {user: as_user(annotator).get(url, {"person": str(user.id)}).status_code for user in (annotator, reviewer)}
+    assert asked == {annotator: 200, reviewer: 403}
+    assert as_user(reviewer).get(url, {"person": str(annotator.id)}).status_code == 200
+
+
 def test_pages_hold_every_photo_once_in_every_order_forwards_and_backwards(look, add_photo):
     photos = [add_photo(seed) for seed in range(7)]
     for photo in photos[::2]:

@@ -127,6 +127,15 @@ def test_a_correction_is_a_new_row_and_the_old_one_keeps_its_geometry(put, own, 
     assert (after.state, after.replaces_id) == (MaskState.ACTIVE, old)
 
 
+def test_lists_longer_than_any_page_sends_are_refused_before_their_entries_are_looked_at(put, own, annotator, as_user):
+    reply = put(uuid4(), mask_body(own, prompts=[{}] * 1001))
+    assert (reply.status_code, list(reply.json()["extra"]["fields"])) == (400, ["prompts"])
+    assert "no more than 1000" in str(reply.json()["extra"]["fields"])
+    reply = as_user(annotator).post(f"/api/assignments/{own.id}/submit/", {"masks": ["x"] * 10_001}, format="json")
+    assert reply.status_code == 400
+    assert "no more than 10000" in str(reply.json()["extra"]["fields"]["masks"])
+
+
 def test_one_mask_cannot_be_corrected_twice(put, own, photo):
     old = uuid4()
     put(old, mask_body(own))

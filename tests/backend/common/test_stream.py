@@ -8,10 +8,13 @@ import redis
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
+from django.db import transaction
 from django.test import AsyncClient
 
 from backend.common import stream
+from backend.common.events import event_record
 from backend.config.asgi import OneThreadHandler
+from backend.datasets.models import Membership
 from backend.datasets.services import member_remove
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,6 +64,46 @@ def test_the_stream_ends_when_somebody_logs_out_in_another_tab(annotator, datase
         await client.alogout()
 
     assert set(hear(client, log_out)) == {b":\n\n"}
+
+
+@pytest.mark.parametrize("change", ["another password", "a closed account"])
+def test_the_stream_ends_where_a_request_would_not_be_answered_any_more(annotator, dataset, monkeypatch, change):
+    monkeypatch.setattr(stream, "SILENCE_SECONDS", 0.2)
+    client = AsyncClient()
+    client.force_login(annotator)
+
+    async def close():
+        await asyncio.sleep(0.3)
+        annotator.is_active = change != "a closed account"
+        if change == "another password":
+            annotator.set_password("another one of some length")
+        await annotator.asave()
+
+    assert set(hear(client, close)) == {b":\n\n"}
+
+
+def test_members_hear_that_something_changed_and_not_what_is_for_admins(annotator, dataset):
+    client = AsyncClient()
+    client.force_login(annotator)
+
+    async def happen():
+        await asyncio.sleep(0.3)
+
+        def record():
+            with transaction.atomic():
+                event_record(
+                    "s3_import.failed", subject=dataset.id, dataset=dataset.id, reason="http://10.0.0.7:9000 is away"
+                )
+                event_record("member.removed", subject=annotator.id, dataset=dataset.id, tab="t", image="i")
+                Membership.objects.filter(user=annotator).delete()
+
+        await sync_to_async(record)()
+
+    told = [json.loads(message.split(b"data: ")[1]) for message in hear(client, happen) if message.startswith(b"event")]
+    assert [(message["kind"], message["data"]) for message in told] == [
+        ("s3_import.failed", {}),
+        ("member.removed", {"tab": "t", "image": "i"}),
+    ]
 
 
 def test_a_page_that_goes_away_leaves_nothing_listening_and_the_next_request_is_answered(annotator, dataset):

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from backend.accounts.models import User
+from backend.config.sources import Source
 from backend.datasets.models import Invitation, Membership
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,13 @@ def test_a_bad_name_or_password_is_refused_and_the_link_stays_good(invite, brows
     reply = post(browser, "accept/", token=token, username=username, password=password)
     assert (reply.status_code, reply.json()["code"]) == (400, code)
     assert post(browser, "", token=token).status_code == 200
+
+
+def test_a_name_that_opens_an_s3_source_is_not_for_whoever_takes_it_first(invite, browser, settings):
+    settings.S3_SOURCES = {"camera": Source("camera", ("factory",), users=("ada",))}
+    for name in ("ada", "Ada"):
+        reply = post(browser, "accept/", token=invite(), username=name, password=GOOD)
+        assert (reply.status_code, reply.json()["code"]) == (400, "username_taken")
 
 
 def test_somebody_with_an_account_joins_as_they_are(invite, browser, stranger, dataset):

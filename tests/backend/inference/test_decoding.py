@@ -111,6 +111,14 @@ def test_what_is_no_prompt_is_refused_with_a_sentence(ready, decode, prompts, pr
     assert reply.json()["message"]
 
 
+def test_more_prompts_than_anybody_clicks_are_refused_before_they_are_looked_at(ready, decode):
+    reply = decode([{"kind": "no such kind"}] * 201, None)
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+    assert "no more than 200" in str(reply.json()["extra"])
+    assert "no such kind" not in str(reply.json()["extra"])
+    assert decode([POINT] * 200, None).status_code == 200
+
+
 def test_logits_that_are_no_numbers_are_refused(ready, decode):
     side = 4 * ready.checkpoint.embedding_shape[1]
     nothing = np.full((side, side), np.nan, np.float16)

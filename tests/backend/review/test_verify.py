@@ -288,6 +288,21 @@ def test_agreement_is_seen_by_reviewers_and_of_oneself(
     assert [row["username"] for row in as_user(annotator).get(url).json()] == ["annotator"]
 
 
+def test_seconds_that_are_no_measurement_are_refused_and_those_stored_before_spoil_no_figure(
+    photo: Image, propose: Propose, ask: Callable[..., Any], say: Callable[..., Any], as_user: AsUser, annotator: User
+) -> None:
+    propose(photo, 2)
+    first, second = ask(annotator)
+    body = {"question": first["id"], "answer": "accept", "seconds": 1e200}
+    reply = as_user(annotator).put(f"/api/verdicts/{uuid4()}/", body, format="json")
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_input")
+    for question in (first, second):
+        say(annotator, question["id"], "accept")
+    Verdict.objects.filter(question=first["id"]).update(seconds=1.7e308)
+    (row,) = as_user(annotator).get(f"/api/datasets/{photo.dataset_id}/review/people/").json()
+    assert row["seconds_each"] == 1.5
+
+
 def test_what_failed_is_corrected_and_then_the_photo_is_completed(
     photo: Image,
     propose: Propose,

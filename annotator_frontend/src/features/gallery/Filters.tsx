@@ -10,6 +10,8 @@ const TYPING_MS = 350
 
 interface FiltersProps {
   dataset: string
+  /** Whose masks photos have, by days, is how much people worked: not for all to see. */
+  isReviewer: boolean
   choice: Choice
   choose: (changes: Choice, options?: { replace?: boolean }) => void
   clear: () => void
@@ -19,7 +21,8 @@ interface FiltersProps {
 }
 
 /** Which photos, in which order. */
-export function Filters({ dataset, choice, choose, clear, count, areMasksShown, showMasks }: FiltersProps) {
+export function Filters(props: FiltersProps) {
+  const { dataset, isReviewer, choice, choose, clear, count, areMasksShown, showMasks } = props
   const { members, checkpoints } = useMakers(dataset)
   const people = Object.fromEntries(members.map(({ user, username }) => [user, username]))
   const models = Object.fromEntries(checkpoints.map(({ id, name }) => [id, name]))
@@ -56,7 +59,7 @@ export function Filters({ dataset, choice, choose, clear, count, areMasksShown, 
       {pick('status', t('State'), statusNames(), t('Any state'), 130)}
       {pick('split', t('Split'), splitNames(), t('Any split'), 110)}
       {pick('origin', t('How masks were made'), chosenOrigins(), t('Made any way'))}
-      {pick('person', t('Masks by'), people, t('By anybody'), 140)}
+      {isReviewer && pick('person', t('Masks by'), people, t('By anybody'), 140)}
       {pick('checkpoint', t('Masks of the model'), models, t('By any model'), 150)}
       <Group gap={4} wrap="nowrap">
         <Confidence

@@ -10,7 +10,7 @@ import { useRows } from './useRows'
 import { splitNames, statusName } from './words'
 
 /** All photos with their masks, as many as there may be; each opens in the workspace, and back is the same place. */
-export function Gallery({ dataset }: { dataset: string }) {
+export function Gallery({ dataset, isReviewer }: { dataset: string; isReviewer: boolean }) {
   const { choice, choose, clear, place, keepPlace, areMasksShown, showMasks } = useChoice()
   const query = usePhotos(dataset, choice, place)
   const photos = useMemo(() => query.data?.pages.flatMap(page => page.results) ?? [], [query.data])
@@ -43,6 +43,7 @@ export function Gallery({ dataset }: { dataset: string }) {
     <>
       <Filters
         dataset={dataset}
+        isReviewer={isReviewer}
         choice={choice}
         choose={choose}
         clear={clear}

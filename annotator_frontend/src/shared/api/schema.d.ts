@@ -610,6 +610,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
+        /** @description Admins remove anybody, others themselves. */
         delete: operations["members_remove"];
         options?: never;
         head?: never;
@@ -1552,6 +1553,7 @@ export interface components {
             readonly id: string;
             name: string;
             readonly stage: components["schemas"]["StageEnum"];
+            /** @description Markdown */
             guidelines?: string;
             test_images_wanted?: number;
             test_masks_wanted?: number;
@@ -1565,6 +1567,7 @@ export interface components {
         };
         DatasetJsonRequest: {
             name: string;
+            /** @description Markdown */
             guidelines?: string;
             test_images_wanted?: number;
             test_masks_wanted?: number;
@@ -2144,6 +2147,7 @@ export interface components {
         };
         PatchedDatasetJsonRequest: {
             name?: string;
+            /** @description Markdown */
             guidelines?: string;
             test_images_wanted?: number;
             test_masks_wanted?: number;
@@ -2914,8 +2918,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["DecodeFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["DecodeFormRequest"];
-                "multipart/form-data": components["schemas"]["DecodeFormRequest"];
             };
         };
         responses: {
@@ -2982,8 +2984,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SkipFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["SkipFormRequest"];
-                "multipart/form-data": components["schemas"]["SkipFormRequest"];
             };
         };
         responses: {
@@ -3008,8 +3008,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SubmitFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["SubmitFormRequest"];
-                "multipart/form-data": components["schemas"]["SubmitFormRequest"];
             };
         };
         responses: {
@@ -3257,8 +3255,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["DatasetJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["DatasetJsonRequest"];
-                "multipart/form-data": components["schemas"]["DatasetJsonRequest"];
             };
         };
         responses: {
@@ -3305,8 +3301,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedDatasetJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedDatasetJsonRequest"];
-                "multipart/form-data": components["schemas"]["PatchedDatasetJsonRequest"];
             };
         };
         responses: {
@@ -3332,8 +3326,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["NextFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["NextFormRequest"];
-                "multipart/form-data": components["schemas"]["NextFormRequest"];
             };
         };
         responses: {
@@ -3380,8 +3372,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedAuditPlanJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedAuditPlanJsonRequest"];
-                "multipart/form-data": components["schemas"]["PatchedAuditPlanJsonRequest"];
             };
         };
         responses: {
@@ -3407,8 +3397,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PreviewFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PreviewFormRequest"];
-                "multipart/form-data": components["schemas"]["PreviewFormRequest"];
             };
         };
         responses: {
@@ -3455,8 +3443,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["AutolabelFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["AutolabelFormRequest"];
-                "multipart/form-data": components["schemas"]["AutolabelFormRequest"];
             };
         };
         responses: {
@@ -3578,8 +3564,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["DeployFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["DeployFormRequest"];
-                "multipart/form-data": components["schemas"]["DeployFormRequest"];
             };
         };
         responses: {
@@ -3727,8 +3711,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedGateRuleJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedGateRuleJsonRequest"];
-                "multipart/form-data": components["schemas"]["PatchedGateRuleJsonRequest"];
             };
         };
         responses: {
@@ -3769,6 +3751,7 @@ export interface operations {
                  */
                 origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "people" | "drawn" | "";
                 page_size?: number;
+                /** @description Others than oneself: for reviewers and admins. */
                 person?: string;
                 /** @description Only photos that somebody skipped for this reason. For admins. */
                 skipped?: string;
@@ -3859,8 +3842,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["InvitationFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["InvitationFormRequest"];
-                "multipart/form-data": components["schemas"]["InvitationFormRequest"];
             };
         };
         responses: {
@@ -3886,8 +3867,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["HashesFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["HashesFormRequest"];
-                "multipart/form-data": components["schemas"]["HashesFormRequest"];
             };
         };
         responses: {
@@ -3959,8 +3938,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["MembershipJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["MembershipJsonRequest"];
-                "multipart/form-data": components["schemas"]["MembershipJsonRequest"];
             };
         };
         responses: {
@@ -4008,8 +3985,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedMemberJobsFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedMemberJobsFormRequest"];
-                "multipart/form-data": components["schemas"]["PatchedMemberJobsFormRequest"];
             };
         };
         responses: {
@@ -4055,8 +4030,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["QuestionsFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["QuestionsFormRequest"];
-                "multipart/form-data": components["schemas"]["QuestionsFormRequest"];
             };
         };
         responses: {
@@ -4123,8 +4096,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ReleaseFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["ReleaseFormRequest"];
-                "multipart/form-data": components["schemas"]["ReleaseFormRequest"];
             };
         };
         responses: {
@@ -4171,8 +4142,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedPolicyJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedPolicyJsonRequest"];
-                "multipart/form-data": components["schemas"]["PatchedPolicyJsonRequest"];
             };
         };
         responses: {
@@ -4261,8 +4230,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedReviewRulesJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedReviewRulesJsonRequest"];
-                "multipart/form-data": components["schemas"]["PatchedReviewRulesJsonRequest"];
             };
         };
         responses: {
@@ -4309,8 +4276,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PlaceFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PlaceFormRequest"];
-                "multipart/form-data": components["schemas"]["PlaceFormRequest"];
             };
         };
         responses: {
@@ -4357,8 +4322,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PlaceFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PlaceFormRequest"];
-                "multipart/form-data": components["schemas"]["PlaceFormRequest"];
             };
         };
         responses: {
@@ -4426,8 +4389,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["StageFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["StageFormRequest"];
-                "multipart/form-data": components["schemas"]["StageFormRequest"];
             };
         };
         responses: {
@@ -4473,8 +4434,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["CalibrationFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["CalibrationFormRequest"];
-                "multipart/form-data": components["schemas"]["CalibrationFormRequest"];
             };
         };
         responses: {
@@ -4521,8 +4480,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["TrainingRunFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["TrainingRunFormRequest"];
-                "multipart/form-data": components["schemas"]["TrainingRunFormRequest"];
             };
         };
         responses: {
@@ -4768,8 +4725,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["TokenFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["TokenFormRequest"];
-                "multipart/form-data": components["schemas"]["TokenFormRequest"];
             };
         };
         responses: {
@@ -4793,8 +4748,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AcceptFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["AcceptFormRequest"];
-                "multipart/form-data": components["schemas"]["AcceptFormRequest"];
             };
         };
         responses: {
@@ -4820,8 +4773,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["MaskFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["MaskFormRequest"];
-                "multipart/form-data": components["schemas"]["MaskFormRequest"];
             };
         };
         responses: {
@@ -4875,8 +4826,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["VerdictJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["VerdictJsonRequest"];
-                "multipart/form-data": components["schemas"]["VerdictJsonRequest"];
             };
         };
         responses: {
@@ -4919,8 +4868,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PasswordFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PasswordFormRequest"];
-                "multipart/form-data": components["schemas"]["PasswordFormRequest"];
             };
         };
         responses: {
@@ -4962,8 +4909,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedPreferencesJsonRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedPreferencesJsonRequest"];
-                "multipart/form-data": components["schemas"]["PatchedPreferencesJsonRequest"];
             };
         };
         responses: {
@@ -5112,8 +5057,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CredentialsRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["CredentialsRequest"];
-                "multipart/form-data": components["schemas"]["CredentialsRequest"];
             };
         };
         responses: {
@@ -5155,8 +5098,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CredentialsRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["CredentialsRequest"];
-                "multipart/form-data": components["schemas"]["CredentialsRequest"];
             };
         };
         responses: {
@@ -5247,8 +5188,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["QuestionVerdictFormRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["QuestionVerdictFormRequest"];
-                "multipart/form-data": components["schemas"]["QuestionVerdictFormRequest"];
             };
         };
         responses: {
