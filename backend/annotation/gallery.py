@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models import Exists, FloatField, Min, OuterRef, Q, QuerySet, Subquery, TextChoices, Value
 from django.db.models.functions import Coalesce
 
-from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
-from backend.annotation.selectors import DRAWN, images_with_status
+from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, Origin, State
+from backend.annotation.selectors import DRAWN, images_with_status, masks_told
 from backend.common.keyset import Order
 from backend.datasets.models import Dataset, Image
 
@@ -130,7 +130,7 @@ _ORDERS = {
 
 
 def _masks() -> QuerySet[Mask]:
-    return Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE)
+    return masks_told().filter(image=OuterRef("pk"))
 
 
 def _of_status(status: Status) -> Q:

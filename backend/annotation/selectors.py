@@ -102,9 +102,15 @@ def masks_at_work(image_id: UUID) -> QuerySet[Mask]:
     return Mask.objects.filter(image_id=image_id, state__in=IN_SIGHT).order_by("-area", "id")
 
 
+def masks_told() -> QuerySet[Mask]:
+    """Those that count, but for what a second person is yet to judge: they are not to see that the first accepted it."""
+    awaited = Q(proposal__opinions_left__gt=0, image__annotated_at__isnull=True)
+    return Mask.objects.filter(state=MaskState.ACTIVE).exclude(awaited)
+
+
 def masks_of(image_id: UUID) -> QuerySet[Mask]:
-    """Those that count, largest first, so that small ones are drawn on top."""
-    return Mask.objects.filter(image_id=image_id, state=MaskState.ACTIVE).order_by("-area", "id")
+    """A photo's `masks_told`, largest first, so that small ones are drawn on top."""
+    return masks_told().filter(image_id=image_id).order_by("-area", "id")
 
 
 def images_with_status(dataset: Dataset) -> QuerySet[Image]:
@@ -112,7 +118,7 @@ def images_with_status(dataset: Dataset) -> QuerySet[Image]:
 
     Asked for row by row, not by one grouping: a page of a hundred thousand photos counts the masks of its own.
     """
-    active = Mask.objects.filter(image=OuterRef("pk"), state=MaskState.ACTIVE).order_by().values("image")
+    active = masks_told().filter(image=OuterRef("pk")).order_by().values("image")
     names = StringAgg(Cast("id", TextField()), delimiter=",", order_by="id")
     return Image.objects.filter(dataset=dataset).annotate(
         mask_count=Coalesce(Subquery(active.annotate(n=Count("id")).values("n"), output_field=IntegerField()), 0),

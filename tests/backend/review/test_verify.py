@@ -158,6 +158,30 @@ def test_a_share_is_verified_twice_and_the_third_decides_where_two_disagree(
     assert mask.state == MaskState.FAULTY
 
 
+def test_who_gives_a_second_opinion_is_not_told_the_first(
+    photo: Image,
+    propose: Propose,
+    ask: Callable[..., Any],
+    say: Callable[..., Any],
+    as_user: AsUser,
+    annotator: User,
+    reviewer: User,
+) -> None:
+    twice, once = propose(photo, 1, opinions=2) + propose(photo, 1)
+    for question in ask(annotator):
+        say(annotator, question["id"], "accept")
+
+    def told() -> tuple[set[str], int]:
+        gallery = f"/api/datasets/{photo.dataset_id}/images/"
+        seen = {mask["id"] for mask in as_user(reviewer).get(f"/api/images/{photo.id}/masks/").json()}
+        (row,) = (row for row in as_user(reviewer).get(gallery).json()["results"] if row["id"] == str(photo.id))
+        return seen, row["mask_count"]
+
+    assert told() == ({str(once.id)}, 1)
+    say(reviewer, ask(reviewer)[0]["id"], "accept")
+    assert told() == ({str(once.id), str(twice.id)}, 2)
+
+
 def test_an_answer_that_comes_late_is_kept_and_spoils_nothing(
     photo: Image,
     propose: Propose,
