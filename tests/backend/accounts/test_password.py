@@ -1,6 +1,7 @@
 """A person changes their own password."""
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
@@ -46,3 +47,47 @@ def test_a_wrong_or_easy_password_changes_nothing(admin, current, new):
 
 def test_the_rules_can_be_read(admin, as_user):
     assert any("10 characters" in rule for rule in as_user(admin).get("/api/me/password/").json()["rules"])
+
+
+def reset_by_command(username, monkeypatch):
+    monkeypatch.setattr("getpass.getpass", lambda **_: NEW)
+    call_command("changepassword", username)
+
+
+def reset_on_the_admin_site(user, monkeypatch, **form):
+    superuser = type(user).objects.create_superuser("root", password=PASSWORD)
+    browser = Client()
+    browser.force_login(superuser)
+    reply = browser.post(f"/admin/accounts/user/{user.id}/password/", form)
+    assert reply.status_code == 302
+
+
+@pytest.mark.parametrize(
+    "reset",
+    [
+        lambda user, patch: reset_by_command(user.username, patch),
+        lambda user, patch: reset_on_the_admin_site(user, patch, usable_password="true", password1=NEW, password2=NEW),
+        lambda user, patch: reset_on_the_admin_site(user, patch, usable_password="false", **{"unset-password": "1"}),
+    ],
+    ids=["by the command", "on the admin site", "taken away on the admin site"],
+)
+def test_tokens_end_with_the_password_whoever_resets_it(stranger, reset, monkeypatch):
+    key = Token.objects.create(user=stranger).key
+    reset(stranger, monkeypatch)
+    stranger.refresh_from_db()
+    assert not stranger.check_password(PASSWORD)
+    assert Client().get("/api/datasets/", headers={"Authorization": f"Token {key}"}).status_code == 401
+
+
+def test_a_stronger_hash_of_the_same_password_ends_no_token(stranger, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+    stranger.set_password(PASSWORD)
+    stranger.save()
+    Token.objects.create(user=stranger)
+    settings.PASSWORD_HASHERS = settings.PASSWORD_HASHERS[1:]
+    settings.PASSWORD_HASHERS.append("django.contrib.auth.hashers.MD5PasswordHasher")
+    before = stranger.password
+    assert type(stranger).objects.get(id=stranger.id).check_password(PASSWORD)
+    stranger.refresh_from_db()
+    assert stranger.password != before
+    assert Token.objects.filter(user=stranger).exists()
