@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 from django.conf import settings
 
@@ -67,9 +68,9 @@ class FolderStorage:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / UNFINISHED
         unfinished.mkdir(exist_ok=True)
-        number, name = tempfile.mkstemp(dir=unfinished)
+        name = unfinished / uuid4().hex  # not mkstemp's, which nobody else may read: a shared folder has other users, too
         try:
-            with os.fdopen(number, "wb") as file:
+            with open(name, "xb") as file:
                 if isinstance(content, Path):
                     with open(content, "rb") as source:
                         shutil.copyfileobj(source, file, CHUNK_BYTES)
@@ -79,7 +80,7 @@ class FolderStorage:
                 os.fsync(file.fileno())
             os.replace(name, path)
         finally:
-            Path(name).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
 
     def open(self, key: str) -> IO[bytes]:
         try:

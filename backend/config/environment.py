@@ -14,6 +14,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from backend.launch.places import servers_file, var
 from backend.launch.sentence import Sentence
 
+#: Not /tmp, which is memory on many systems: what a release or a training run writes is too large for it. This is a disk, on
+#: macOS too.
+WORK_FOLDER = "/var/tmp/maskloop"
 PRODUCTION_NEEDS = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY", "ALLOWED_HOSTS")
 
 
@@ -54,7 +57,7 @@ def read_environment() -> Environment:
             storage_url=given["STORAGE_URL"],
             secret_key=given["SECRET_KEY"],
             allowed_hosts=[host.strip() for host in given["ALLOWED_HOSTS"].split(",") if host.strip()],
-            work_folder=Path(os.environ.get("WORK_FOLDER") or "/tmp/maskloop"),
+            work_folder=Path(os.environ.get("WORK_FOLDER") or WORK_FOLDER),
         )
     servers = _running_servers()
     redis_url = given["REDIS_URL"] or servers.get("redis_url", "")
