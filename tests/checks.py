@@ -98,6 +98,7 @@ def _part(path: Path) -> str:
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
     os.environ.setdefault("SECRET_KEY", "only for checks")
+    os.environ.setdefault("MASKLOOP_LOCAL", "1")
     import django
 
     django.setup()

@@ -1,7 +1,8 @@
 """What the environment says, and what is missing of it.
 
 There are two ways to run. *Local*: `make run` started PostgreSQL and Redis in `var/`, and everything finds them there.
-*Production*: DATABASE_URL is given, and then everything else must be, too.
+*Production*: one of the variables that it needs is given, and then all others must be, too. What is forgotten must not become
+a local run: that has no secure cookies, and another database. MASKLOOP_LOCAL says that it is one nevertheless.
 """
 
 import json
@@ -18,7 +19,8 @@ from backend.launch.sentence import Sentence
 #: macOS too.
 WORK_FOLDER = "/var/tmp/maskloop"
 PRODUCTION_NEEDS = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY", "ALLOWED_HOSTS")
-
+#: Where a database is asked for while none runs: libpq's own search would find any that happens to be on this machine.
+NOWHERE = "/no/database/is/running"
 
 POOL = {"min_size": 1, "max_size": 20, "timeout": 5}  # seconds that a request waits for a connection
 # A database that was restarted costs nobody an error: a connection is tried before it is used.
@@ -44,11 +46,13 @@ def read_environment() -> Environment:
         Sentence: production without all it needs.
     """
     given = {name: os.environ.get(name, "") for name in PRODUCTION_NEEDS}
-    if os.environ.get("MASKLOOP_ENV") == "production" or (
-        given["DATABASE_URL"] and not os.environ.get("MASKLOOP_LOCAL")
-    ):
+    there = [name for name, value in given.items() if value]
+    if os.environ.get("MASKLOOP_ENV") == "production" or (there and not os.environ.get("MASKLOOP_LOCAL")):
         if missing := [name for name, value in given.items() if not value]:
-            raise Sentence(f'Production needs {", ".join(missing)} in the environment; see "Deploy" in README.md.')
+            said = f"Production needs {', '.join(missing)} in the environment; see docs/deploy.md."
+            if there:
+                said += f" It is production because {', '.join(there)} is set; MASKLOOP_LOCAL=1 says that it is not."
+            raise Sentence(said)
         return Environment(
             production=True,
             database_url=given["DATABASE_URL"],
@@ -87,7 +91,7 @@ def database_settings(url: str, *, pooled: bool) -> dict[str, object]:
         "NAME": unquote(parts.path.lstrip("/")) or "postgres",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": options.pop("host", None) or parts.hostname or "",
+        "HOST": (options.pop("host", None) or parts.hostname or "") if url else NOWHERE,
         "PORT": str(parts.port or ""),
         **({"OPTIONS": {**options, "pool": POOL}, **CHECKED} if pooled else {"OPTIONS": options, **KEPT_OPEN}),
     }

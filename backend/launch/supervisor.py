@@ -82,7 +82,9 @@ class Supervisor:
         database_url, redis_url = self.postgres.start(), self.redis.start()
         servers = {"database_url": database_url, "redis_url": redis_url, "port": str(self.port)}
         servers_file().write_text(json.dumps(servers))
-        environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL", "BROKER_URL")}
+        others = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "MASKLOOP_ENV")
+        environment = {k: v for k, v in os.environ.items() if k not in others}
+        environment["MASKLOOP_LOCAL"] = "1"  # whatever else the shell has: see config.environment
         # Two cores are soon full: a worker that computes leaves room for the one that answers clicks.
         threads = str(max(1, (os.cpu_count() or 2) - 1))
         # Celery warns of root each time; on a machine where everything runs as root that is known.

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from backend.common.storage import get_storage
+from backend.config.environment import NOWHERE
 from backend.config.worker_signs import key_of
 from backend.launch.supervisor import MIN_FREE_BYTES, WORKER_QUEUES
 from engine import api as engine
@@ -50,7 +51,7 @@ def checkpoint() -> str:
 
 
 def database() -> str:
-    if not settings.DATABASES["default"]["HOST"]:
+    if settings.DATABASES["default"]["HOST"] == NOWHERE:
         raise Problem("No database is running here; start Maskloop with `make run`.")
     try:
         connection.ensure_connection()
