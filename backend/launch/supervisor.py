@@ -79,7 +79,7 @@ class Supervisor:
             lock.close()
 
     def _start_servers(self) -> dict[str, str]:
-        database_url, redis_url = self.postgres.start(), self.redis.start()
+        database_url, redis_url = self.postgres.start(stopping=self.stopping), self.redis.start()
         servers = {"database_url": database_url, "redis_url": redis_url, "port": str(self.port)}
         servers_file().write_text(json.dumps(servers))
         others = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "MASKLOOP_ENV")
