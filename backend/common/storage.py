@@ -68,9 +68,8 @@ class FolderStorage:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / UNFINISHED
         unfinished.mkdir(exist_ok=True)
-        name = (
-            unfinished / uuid4().hex
-        )  # not mkstemp's, which nobody else may read: a shared folder has other users, too
+        # Not mkstemp's, which nobody else may read: a shared folder has other users, too.
+        name = unfinished / uuid4().hex
         try:
             with open(name, "xb") as file:
                 if isinstance(content, Path):

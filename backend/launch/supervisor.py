@@ -20,7 +20,7 @@ import urllib.request
 import webbrowser
 from typing import IO
 
-from backend.launch.embedded import EmbeddedPostgres, EmbeddedRedis, die_with_parent
+from backend.launch.embedded import EmbeddedPostgres, EmbeddedRedis, die_with_parent, redis_server
 from backend.launch.places import ROOT, servers_file, var
 from backend.launch.sentence import Sentence
 
@@ -60,6 +60,7 @@ class Supervisor:
         lock = _only_one()
         _enough_disk()
         _port_free(self.port)
+        redis_server()
         try:
             environment = self._start_servers()
             self._prepare(environment)

