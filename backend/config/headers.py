@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from backend.config.build import build_name
+from backend.config.build import served_build
 
 #: `require-corp` with one origin is what gives the page threads in WebAssembly.
 HEADERS = {
@@ -29,11 +29,12 @@ class IsolationHeaders:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        served_build()  # read now, as WhiteNoise reads the list of its files
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if build := build_name():
-            response.headers["X-Maskloop-Build"] = build
+        if name := served_build().name:
+            response.headers["X-Maskloop-Build"] = name
         return response

@@ -7,19 +7,18 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from backend.config.build import build_name
+from backend.config.build import served_build
 
 NOT_BUILT = "<!doctype html><title>Maskloop</title><p>The page is not built yet: run <code>make run</code>."
 
 
 def page(_: HttpRequest) -> HttpResponse:
     """index.html of the build; its assets carry hashes in their names and may be kept, it may not."""
-    try:
-        content = (settings.FRONTEND_FOLDER / "index.html").read_text(encoding="utf-8")
-    except OSError:
+    build = served_build()
+    if not build.name:
         return HttpResponse(NOT_BUILT, status=503)
     # The page compares it with what the API's answers say.
-    marked = content.replace("</head>", f'<meta name="maskloop-build" content="{build_name()}"></head>', 1)
+    marked = build.index.replace("</head>", f'<meta name="maskloop-build" content="{build.name}"></head>', 1)
     return HttpResponse(marked, headers={"Cache-Control": "no-cache"})
 
 

@@ -1,7 +1,6 @@
 """What a web process is made of."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -141,12 +140,25 @@ def test_no_json_endpoint_takes_files(client, db):
 
 
 def test_the_page_and_every_answer_name_the_build_and_a_new_build_has_another_name(client, db, settings, tmp_path):
-    settings.FRONTEND_FOLDER = tmp_path
     names = []
     for number in range(2):
-        (tmp_path / "index.html").write_text(f"<html><head></head><body>{number}</body></html>")
-        os.utime(tmp_path / "index.html", ns=(number, number))
+        settings.FRONTEND_FOLDER = tmp_path / str(number)
+        settings.FRONTEND_FOLDER.mkdir()
+        (settings.FRONTEND_FOLDER / "index.html").write_text(f"<html><head></head><body>{number}</body></html>")
         name = client.get("/api/health/")["X-Maskloop-Build"]
         assert f'<meta name="maskloop-build" content="{name}">' in client.get("/").content.decode()
         names.append(name)
     assert names[0] != names[1]
+
+
+def test_a_process_goes_on_with_the_build_that_it_began_with(client, db, settings, tmp_path):
+    settings.FRONTEND_FOLDER = tmp_path
+    index = tmp_path / "index.html"
+    index.write_text("<html><head></head><body>old</body></html>")
+    name = client.get("/api/health/")["X-Maskloop-Build"]
+    index.write_text("<html><head></head><body>new</body></html>")
+    reply = client.get("/")
+    assert "old" in reply.content.decode()
+    assert reply["X-Maskloop-Build"] == name
+    index.unlink()
+    assert client.get("/").status_code == 200
