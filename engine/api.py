@@ -19,7 +19,8 @@ from engine.errors import CheckpointInvalid
 from engine.inference.correcting import Correcting
 from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
 from engine.inference.tidying import tidied
-from engine.model.checkpoint import CheckpointInfo, describe_checkpoint
+from engine.model.checkpoint import CheckpointInfo, describe_checkpoint, is_pickled
+from engine.model.known import KNOWN, architecture_of, checkpoint_folder
 
 if TYPE_CHECKING:
     from engine.detector.calibration import PrecisionThreshold
@@ -47,6 +48,8 @@ __all__ = [
     "everything_limits",
     "everything_settings_check",
     "export_decoder",
+    "find_checkpoint",
+    "form_of_ours",
     "hardware",
     "innermost_point",
     "label_everything",
@@ -64,6 +67,43 @@ __all__ = [
 CLICKS_EVALUATION = 1
 #: The default model's weights, which come with the source.
 DEFAULT_CHECKPOINT = Path(__file__).parent / "weights" / "maskloop_tiny.safetensors"
+
+
+def find_checkpoint(name: str) -> Path:
+    """A file, or the name of weights that come with the source or were fetched.
+
+    Raises:
+        CheckpointInvalid: there is none; where it can be fetched, the message says how.
+    """
+    for path in (Path(name), DEFAULT_CHECKPOINT.parent / f"{name}.safetensors"):
+        if path.is_file():
+            return path
+    if name in KNOWN:
+        path = checkpoint_folder() / KNOWN[name].file
+        if path.is_file():
+            return path
+        raise CheckpointInvalid(f"{name} is not on this machine; get it with: {KNOWN[name].fetch_command}")
+    raise CheckpointInvalid(f"there is no checkpoint {name!r}, neither as a file nor as a name")
+
+
+def form_of_ours(name: str, folder: Path) -> Path:
+    """A checkpoint as a `safetensors` file of ours: the file itself where it is one, else one made of it in the folder.
+
+    Args:
+        name: see `find_checkpoint`. A published name wants a file of that architecture.
+    Raises:
+        CheckpointInvalid: none that is known here. Nothing in it was run.
+    """
+    path = find_checkpoint(name)
+    if not is_pickled(path):
+        return path
+    from engine.model.checkpoint import load_checkpoint, save_checkpoint
+
+    made = folder / f"{path.stem}.safetensors"
+    # Others fine-tune these models under licences of their own, and their files do not say which.
+    licence = KNOWN[name].licence if name in KNOWN else ""
+    save_checkpoint(load_checkpoint(path, architecture_of(name)), made, recipe="published", licence=licence)
+    return made
 
 
 def embed_image(rgb_HW3: NDArray[np.uint8], *, checkpoint: Path) -> NDArray[np.float16]:

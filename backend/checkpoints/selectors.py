@@ -18,9 +18,9 @@ def live_checkpoint(dataset_id: UUID) -> Checkpoint | None:
 
 
 def checkpoints_of(dataset: Dataset) -> QuerySet[Checkpoint]:
-    """All that were made for the dataset or ever served it, newest first."""
+    """All that were made for the dataset, for all datasets, or ever served it, newest first."""
     return (
-        Checkpoint.objects.filter(Q(dataset=dataset) | Q(deployments__dataset=dataset))
+        Checkpoint.objects.filter(Q(dataset=dataset) | Q(dataset=None) | Q(deployments__dataset=dataset))
         .distinct()
         .order_by("-created_at")
         .prefetch_related("deployments")

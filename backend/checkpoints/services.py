@@ -34,8 +34,7 @@ def checkpoint_register(
         info = engine.describe_checkpoint(file)
     except CheckpointInvalid as error:
         raise CheckpointRefused(str(error)) from error
-    with open(file, "rb") as content:
-        file_hash = hashlib.file_digest(content, "sha256").hexdigest()
+    file_hash = _hash_of(file)
     key = f"checkpoints/{file_hash}.safetensors"
     get_storage().put(key, file)
     with transaction.atomic():
@@ -63,8 +62,50 @@ def checkpoint_register(
 
 
 def checkpoint_default() -> Checkpoint:
-    """The model that comes with the source."""
-    return checkpoint_register(file=engine.DEFAULT_CHECKPOINT, name=DEFAULT_NAME)
+    """The model that comes with the source. One that came with an earlier source stays beside it."""
+    return checkpoint_register(
+        file=engine.DEFAULT_CHECKPOINT, name=_told_apart(DEFAULT_NAME, engine.DEFAULT_CHECKPOINT)
+    )
+
+
+def checkpoint_import(*, wanted: str, name: str = "", dataset: Dataset | None = None) -> Checkpoint:
+    """Bring a model in that was made elsewhere. For commands: a published file is read with torch.
+
+    Args:
+        wanted: a file, or a name that the engine knows.
+        name: for people; "": what the file or the model is called.
+        dataset: the only one that may use it; None: all may.
+    Raises:
+        CheckpointRefused: no model that is known here, or another dataset's.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = engine.form_of_ours(wanted, Path(folder))
+            name = name or _told_apart(Path(wanted).stem[:100], file)
+            checkpoint = checkpoint_register(file=file, name=name, dataset=dataset)
+    except CheckpointInvalid as error:
+        raise CheckpointRefused(str(error)) from error
+    if checkpoint.dataset is None or checkpoint.dataset == dataset:
+        return checkpoint
+    if dataset is not None:
+        raise CheckpointRefused(f"{checkpoint.name} belongs to another dataset already; import it for all of them.")
+    with transaction.atomic():
+        Checkpoint.objects.filter(id=checkpoint.id).update(dataset=None)
+        event_record("checkpoint.shared", subject=checkpoint.id)
+    checkpoint.refresh_from_db()
+    return checkpoint
+
+
+def _told_apart(name: str, file: Path) -> str:
+    """The name, with the beginning of the file's hash where other weights have it: people choose by names."""
+    file_hash = _hash_of(file)
+    taken = Checkpoint.objects.filter(name=name).exclude(file_hash=file_hash).exists()
+    return f"{name} {file_hash[:8]}" if taken else name
+
+
+def _hash_of(file: Path) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def decoder_export(*, checkpoint_id: UUID | str) -> None:

@@ -73,7 +73,7 @@ def side_by_side(dataset: Dataset, left: UUID | None, right: UUID | None) -> Sid
 
 
 def _asked_first(dataset: Dataset) -> tuple[UUID, UUID]:
-    """What is live, and the candidate that came after it; or else what was live before, and what is."""
+    """What is live, and the candidate that came after it; or what was live before, and what is; or what is, and the newest."""
     own = Deployment.objects.filter(dataset=dataset, role=DeploymentRole.LIVE).order_by("-since")
     served = list(own.values_list("checkpoint", "since"))
     if served:
@@ -85,6 +85,9 @@ def _asked_first(dataset: Dataset) -> tuple[UUID, UUID]:
         before = next((checkpoint for checkpoint, _ in served if checkpoint != live), None)
         if before is not None:
             return before, live
+        other = checkpoints_of(dataset).exclude(id=live).first()
+        if other is not None:
+            return live, other.id
     raise NothingToCompare("This dataset has had one model so far; retrain to have another to compare it with.")
 
 

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.api import DEFAULT_CHECKPOINT
-from engine.errors import CheckpointInvalid, PromptInvalid
-from engine.model.known import KNOWN, checkpoint_folder
+from engine.api import find_checkpoint
+from engine.errors import PromptInvalid
+from engine.model.known import architecture_of
 
 if TYPE_CHECKING:
     from engine.inference.predictor import Predictor
@@ -52,29 +52,11 @@ def predictor(options: argparse.Namespace) -> "Predictor":
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    model: Sam = load_checkpoint(find(options.checkpoint), architecture_of(options.checkpoint))
+    model: Sam = load_checkpoint(find_checkpoint(options.checkpoint), architecture_of(options.checkpoint))
     try:
         return Predictor(model.to(options.device))
     except (RuntimeError, AssertionError) as error:
         raise PromptInvalid(f"the device {options.device!r} cannot be used: {str(error).splitlines()[0]}") from error
-
-
-def find(name: str) -> Path:
-    """A file, or the name of weights that come with the source or were fetched."""
-    for path in (Path(name), DEFAULT_CHECKPOINT.parent / f"{name}.safetensors"):
-        if path.is_file():
-            return path
-    if name in KNOWN:
-        path = checkpoint_folder() / KNOWN[name].file
-        if path.is_file():
-            return path
-        raise CheckpointInvalid(f"{name} is not on this machine; get it with: {KNOWN[name].fetch_command}")
-    raise CheckpointInvalid(f"there is no checkpoint {name!r}, neither as a file nor as a name")
-
-
-def architecture_of(name: str) -> str | None:
-    """The one that a published checkpoint's name promises; None for files."""
-    return name if name in KNOWN else None
 
 
 def names(path: Path) -> frozenset[str]:

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.common import Verbs, find, names, predictor
+from engine.api import find_checkpoint
+from engine.cli.common import Verbs, names, predictor
 from engine.errors import DataInvalid, PromptInvalid
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def run_train(options: argparse.Namespace) -> None:
     run.check()
     model = predictor(options)
     with tempfile.TemporaryDirectory(prefix="maskloop-detector-") as folder:
-        info = describe_checkpoint(find(options.checkpoint))
+        info = describe_checkpoint(find_checkpoint(options.checkpoint))
         train_detector(
             run,
             records,
@@ -106,7 +107,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     records = [r for r in records if r.complete or (options.only and r.complete is None)][: options.limit]
     if not records:
         raise DataInvalid(f"{options.data}: no photo is known to be complete, and in others precision means nothing")
-    encoder_hash = describe_checkpoint(find(options.checkpoint)).encoder_hash
+    encoder_hash = describe_checkpoint(find_checkpoint(options.checkpoint)).encoder_hash
     model = predictor(options)
     results, seconds = [], []
     for record in records:
@@ -160,7 +161,7 @@ def run_detect(options: argparse.Namespace) -> None:
         if threshold is None:
             raise PromptInvalid(_cannot_promise(detector, options.precision))
         min_confidence = threshold.confidence
-    encoder_hash = describe_checkpoint(find(options.checkpoint)).encoder_hash
+    encoder_hash = describe_checkpoint(find_checkpoint(options.checkpoint)).encoder_hash
     model = predictor(options)
     for path in options.images:
         rgb = read_rgb(path)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from engine.cli.common import Verbs, find
+from engine.cli.common import Verbs
 
 
 def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
@@ -13,9 +13,9 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from engine.api import describe_checkpoint, export_decoder
+    from engine.api import describe_checkpoint, export_decoder, find_checkpoint
 
-    path = find(options.checkpoint)
+    path = find_checkpoint(options.checkpoint)
     out = options.out / f"{describe_checkpoint(path).decoder_hash}.onnx"
     export_decoder(path, out)
     print(out)

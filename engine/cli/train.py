@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.common import DEFAULT_NAME, Verbs, find, names, share
+from engine.api import find_checkpoint
+from engine.cli.common import DEFAULT_NAME, Verbs, names, share
 from engine.errors import PromptInvalid
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _hashes_of_weights(run: "Run", options: argparse.Namespace) -> dict[str, str
     from engine.model.fetch import sha256_of
 
     files = {"init": _begins_with(run, options), "teacher": options.teacher}
-    return {key: sha256_of(find(file)) for key, file in files.items() if file}
+    return {key: sha256_of(find_checkpoint(file)) for key, file in files.items() if file}
 
 
 def _begins_with(run: "Run", options: argparse.Namespace) -> str | None:
@@ -183,7 +184,7 @@ def _model(run: "Run", options: argparse.Namespace) -> "Sam":
     if begin is None:
         model = build_model(run.architecture)
     else:
-        model = load_checkpoint(find(begin), None if run.starts_live else run.architecture)
+        model = load_checkpoint(find_checkpoint(begin), None if run.starts_live else run.architecture)
     return with_drop_path(model, run.drop_path)
 
 
@@ -240,7 +241,7 @@ def _distillation(
     from engine.training.lessons import EmbeddingLesson
     from engine.training.state import data_fingerprint
 
-    teacher = load_checkpoint(find(options.teacher)).to(device)
+    teacher = load_checkpoint(find_checkpoint(options.teacher)).to(device)
     lesson = EmbeddingLesson(run, model, teacher)
     side = max(model.architecture.prompt.image_side, lesson.teacher_side)
     records = [record for folder in options.data for record in read_photos(folder, leave_out=_left_out(options))]

@@ -74,3 +74,8 @@ def checkpoint_folder() -> Path:
     """Where fetched checkpoints lie: `MASKLOOP_CHECKPOINTS`, or `~/.cache/maskloop`."""
     named = os.environ.get(FOLDER_VARIABLE)
     return Path(named) if named else Path.home() / ".cache" / "maskloop"
+
+
+def architecture_of(name: str) -> str | None:
+    """The one that a published checkpoint's name promises; None for files."""
+    return name if name in KNOWN else None

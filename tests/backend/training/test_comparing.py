@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backend.checkpoints.models import Checkpoint, Deployment
+from backend.datasets.services import dataset_create
 from backend.releases.models import FrozenSet
 from backend.training.models import Evaluation, TrainingRun
 from backend.training.work import _remember_scores
@@ -143,9 +144,16 @@ def test_first_the_live_one_and_its_candidate_or_else_the_one_before_and_the_liv
     assert ask(left=candidate.id)["right"]["id"] == str(live.id), "not with itself"
 
 
+def test_where_one_model_served_so_far_it_is_compared_with_the_newest_that_could(dataset, live, made, ask):
+    brought = made("brought in")
+    Checkpoint.objects.filter(id=brought.id).update(dataset=None)
+    told = ask()
+    assert (told["left"]["id"], told["right"]["id"]) == (str(live.id), str(brought.id))
+
+
 def test_a_checkpoint_of_another_dataset_cannot_be_compared(dataset, live, made, ask, stranger):
     other = made("Street 1")
-    Checkpoint.objects.filter(id=other.id).update(dataset=None)
+    Checkpoint.objects.filter(id=other.id).update(dataset=dataset_create(creator=stranger, name="Their own"))
     ask(404, left=live.id, right=other.id)
     ask(404, user=stranger, left=live.id, right=live.id)
     assert ask(400, left="the first")["code"] == "invalid_input"
