@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.data.origins import HUMAN_WEIGHT
 from engine.detector.files import DetectorInfo, describe_detector
-from engine.errors import CheckpointInvalid
+from engine.errors import CheckpointInvalid, DeviceUnavailable
 from engine.inference.correcting import Correcting
 from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
 from engine.inference.tidying import tidied
@@ -65,6 +65,8 @@ __all__ = [
 
 #: Another number where `evaluate clicks` measures otherwise: reports of before are not compared with those of now.
 CLICKS_EVALUATION = 1
+#: Where this machine's models compute, where it shall not be the GPU that is found: cpu or cuda.
+DEVICE_VARIABLE = "MASKLOOP_DEVICE"
 #: The default model's weights, which come with the source.
 DEFAULT_CHECKPOINT = Path(__file__).parent / "weights" / "maskloop_tiny.safetensors"
 
@@ -129,13 +131,14 @@ def encode_text(words: str, *, checkpoint: Path, encoder: str | None = None) -> 
 
     from engine.model.text import check_encoder
 
-    model = _predictor(checkpoint).model
+    predictor = _predictor(checkpoint)
+    model = predictor.model
     config = model.text_config()
     kept = _text_encoder(encoder or config.encoder)
     check_encoder(kept, config)
-    text_BD = torch.from_numpy(kept.encode([words]))
+    text_BD = torch.from_numpy(kept.encode([words])).to(predictor.device)
     with torch.inference_mode():
-        return model.text_tokens(text_BD)[0, 0].numpy()
+        return model.text_tokens(text_BD)[0, 0].cpu().numpy()
 
 
 def answer_prompt(
@@ -316,13 +319,22 @@ def click_on_larger_error(
 
 
 def hardware() -> dict[str, Any]:
-    """What this machine can train on: device, the name of its processor, how many GPUs and CPU cores.
+    """What this machine computes on: device, the name of its processor, how many GPUs and CPU cores.
 
-    The device is cuda where there is a GPU, else cpu: Apple's GPUs lack operations that training needs.
+    The device is cuda where there is a GPU, else cpu: Apple's GPUs lack operations that training needs. `MASKLOOP_DEVICE`
+    says otherwise.
+
+    Raises:
+        DeviceUnavailable: `MASKLOOP_DEVICE` names no device, or one that is not there.
     """
     import torch
 
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    asked = os.environ.get(DEVICE_VARIABLE, "")
+    if asked not in ("", "cpu", "cuda"):
+        raise DeviceUnavailable(f"{DEVICE_VARIABLE} is cpu or cuda, not {asked!r}")
+    gpus = torch.cuda.device_count() if asked != "cpu" and torch.cuda.is_available() else 0
+    if asked == "cuda" and not gpus:
+        raise DeviceUnavailable(f"{DEVICE_VARIABLE} is cuda, but torch {torch.__version__} finds no GPU here")
     name = torch.cuda.get_device_name(0) if gpus else platform.processor() or platform.machine()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {"device": "cuda" if gpus else "cpu", "name": name, "gpus": gpus, "cores": cores}
@@ -365,18 +377,20 @@ def _load(checkpoint: Path, _changed_at: int) -> "Predictor":
     from engine.inference.predictor import Predictor
     from engine.model.checkpoint import load_checkpoint
 
-    return Predictor(load_checkpoint(checkpoint))
+    return Predictor(load_checkpoint(checkpoint).to(hardware()["device"]))
 
 
 @lru_cache(maxsize=1)
 def _text_encoder(spec: str) -> "TextEncoder":
     from engine.model.text import text_encoder
 
-    return text_encoder(spec)
+    return text_encoder(spec, device=hardware()["device"])
 
 
 @lru_cache(maxsize=2)
 def _load_detector(detector: Path, _changed_at: int) -> "Detector":
     from engine.detector.detect import Detector
 
-    return Detector.load(detector)
+    loaded = Detector.load(detector)
+    loaded.head.to(hardware()["device"])
+    return loaded

@@ -1,6 +1,11 @@
 """What may go wrong in a way that a user can mend. All the backend has to catch is `EngineError`."""
 
 
+class DeviceUnavailable(Exception):
+    """The device that this machine was told to compute on is none, or is not there. No `EngineError`: nothing that was given
+    is at fault, and what waits can be done once the setting is mended."""
+
+
 class EngineError(ValueError):
     """A user's mistake, or a file's; the message is one sentence for people."""
 

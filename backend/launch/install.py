@@ -93,14 +93,20 @@ def _python_packages(kind: str) -> None:
         return
     _say("Installing Python packages")
     torch = files[0]
-    if not _torch_is_there(torch):
-        _install_torch(torch, wants_cuda)
+    to_do = torch_to_do(_torch_found(), torch.read_text().strip().split("==")[1], wants_cuda)
+    if to_do:
+        _install_torch(torch, wants_cuda, again=to_do == "again")
+        if torch_to_do(_torch_found(), "", wants_cuda) == "again":
+            _say("The only torch that pip is offered here is for CPUs: the GPU stays idle")
     _pip("-r", str(files[2]), "-c", str(torch))
     stamp.write_text(enough[0])
 
 
-def _install_torch(requirement: Path, wants_cuda: bool) -> None:
+def _install_torch(requirement: Path, wants_cuda: bool, again: bool) -> None:
     """The build for CPUs is a tenth of the other one, which PyPI has for Linux."""
+    if again:
+        # For pip any build of a version is that version: it would leave the wrong one where it is.
+        _pip("--force-reinstall", "--no-deps", "-r", str(requirement))
     needs_index = sys.platform == "linux" and not wants_cuda and not _pip_is_configured()
     if needs_index:
         try:
@@ -111,15 +117,28 @@ def _install_torch(requirement: Path, wants_cuda: bool) -> None:
     _pip("-r", str(requirement))
 
 
-def _torch_is_there(requirement: Path) -> bool:
-    wanted = requirement.read_text().strip().split("==")[1]
+def torch_to_do(found: str, wanted: str, wants_cuda: bool) -> str:
+    """What is to be done about torch: "" nothing, "install", or "again", where the version is right and the build is not.
+
+    Args:
+        found: the installed version with its label, as "2.13.0+cpu"; "": there is none.
+        wanted: the version; "": whichever is there.
+    """
+    version, _, label = found.partition("+")
+    if version != (wanted or version):
+        return "install"
+    # The other way round nothing is wrong: the build for GPUs computes on CPUs as well. It may be the only one to be had.
+    return "again" if wants_cuda and label == "cpu" else ""
+
+
+def _torch_found() -> str:
     found = subprocess.run(
-        [str(BIN / "python"), "-c", "import importlib.metadata as m; print(m.version('torch').split('+')[0])"],
+        [str(BIN / "python"), "-c", "import importlib.metadata as m; print(m.version('torch'))"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         universal_newlines=True,
     )
-    return found.stdout.strip() == wanted
+    return found.stdout.strip()
 
 
 def _wants_cuda() -> bool:

@@ -127,6 +127,7 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
         (folder / "calibrate.txt").write_text("\n".join(map(str, tests.ids)))
         data.append(str(folder / "test"))
         arguments += ["--calibrate", str(folder / "calibrate.txt")]
+    device = engine.hardware()["device"]
     with get_storage().local(run.checkpoint.storage_key) as weights:
         run_engine(
             [
@@ -138,6 +139,8 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
                 str(weights),
                 "--out",
                 str(out),
+                "--device",
+                device,
                 "--json",
                 *arguments,
             ],

@@ -1,8 +1,8 @@
 """Training of the detector's head on stored embeddings -- B photos.
 
-Minutes, and on the CPU wherever the encoder runs, so a run that was killed begins again; embeddings are kept where a
-cache folder was given. Everything random comes from the seed: the same photos, checkpoint, settings and number of threads
-give the same file, byte for byte.
+Minutes, so a run that was killed begins again; embeddings are kept where a cache folder was given. The head learns where
+the model is. Everything random comes from the seed: on a CPU the same photos, checkpoint, settings and number of threads give
+the same file, byte for byte.
 """
 
 import copy
@@ -90,8 +90,11 @@ def split_for_calibration(
 class DetectorTrainer:
     """Runs a `DetectorRun` on examples. Raises DataInvalid where there is no complete photo, or no box."""
 
-    def __init__(self, run: DetectorRun, examples: list[list[Example]], image_side: int) -> None:
+    def __init__(
+        self, run: DetectorRun, examples: list[list[Example]], image_side: int, device: torch.device | str = "cpu"
+    ) -> None:
         run.check()
+        self.device = torch.device(device)
         self.run = run
         self.kinds = [
             kind
@@ -106,7 +109,7 @@ class DetectorTrainer:
         channels, grid, _ = examples[0][0].shape
         torch.manual_seed(run.seed)
         config = DetectorHead.Config(channels=channels, grid=grid, image_side=image_side, hidden=run.hidden)
-        self.head = DetectorHead(config)
+        self.head = DetectorHead(config).to(self.device)
         self.averaged = copy.deepcopy(self.head).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             [
@@ -141,7 +144,9 @@ class DetectorTrainer:
             targets.append(target)
         for group in self.optimizer.param_groups:
             group["lr"] = run.rate_at(step)
-        loss = detection_loss(self.head(torch.stack(embeddings), torch.stack(photos)), together(targets))
+        taught = Targets(*(part.to(self.device) for part in together(targets)))
+        prediction = self.head(torch.stack(embeddings).to(self.device), torch.stack(photos).to(self.device))
+        loss = detection_loss(prediction, taught)
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.head.parameters(), run.clip)
@@ -257,7 +262,7 @@ def train_detector(
         mirror=True,
         tell=lambda name, done: tell_embedded(name, done + len(held_out)),
     )
-    trainer = DetectorTrainer(run, examples, embedder.image_side)
+    trainer = DetectorTrainer(run, examples, embedder.image_side, embedder.predictor.device)
     for line in trainer.train():
         say(line)
     calibration = calibrate(trainer.averaged, held_out_examples)

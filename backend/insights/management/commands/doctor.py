@@ -16,7 +16,7 @@ from backend.config.environment import NOWHERE
 from backend.config.worker_signs import key_of
 from backend.launch.supervisor import MIN_FREE_BYTES, WORKER_QUEUES
 from engine import api as engine
-from engine.errors import EngineError
+from engine.errors import DeviceUnavailable, EngineError
 
 
 class Problem(Exception):
@@ -34,6 +34,16 @@ def torch() -> str:
         return f"torch {version('torch')}"
     except PackageNotFoundError:
         raise Problem("torch is not installed; run `make run`.") from None
+
+
+def device() -> str:
+    try:
+        found = engine.hardware()
+    except DeviceUnavailable as error:
+        raise Problem(f"{error}; mend the setting, or leave it out.") from None
+    except ImportError:
+        raise Problem("What torch computes on cannot be asked without it.") from None
+    return f"models compute on {found['device']}: {found['name']}"
 
 
 def page() -> str:
@@ -98,7 +108,18 @@ def disk() -> str:
     return f"{free >> 30} GB are free"
 
 
-CHECKS: tuple[Callable[[], str], ...] = (python, torch, page, checkpoint, database, messages, workers, storage, disk)
+CHECKS: tuple[Callable[[], str], ...] = (
+    python,
+    torch,
+    device,
+    page,
+    checkpoint,
+    database,
+    messages,
+    workers,
+    storage,
+    disk,
+)
 
 
 class Command(BaseCommand):
