@@ -13,6 +13,7 @@ from backend.checkpoints.errors import CheckpointRefused, NothingToRollBackTo
 from backend.checkpoints.models import Checkpoint, Deployment, DeploymentRole
 from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import event_record
+from backend.common.keeping import keep_bytes, lock_bytes
 from backend.common.storage import get_storage
 from backend.common.stream import publish
 from backend.datasets.models import Dataset
@@ -38,6 +39,7 @@ def checkpoint_register(
     key = f"checkpoints/{file_hash}.safetensors"
     get_storage().put(key, file)
     with transaction.atomic():
+        keep_bytes({key: file})
         checkpoint, is_new = Checkpoint.objects.get_or_create(
             file_hash=file_hash,
             defaults={
@@ -120,7 +122,11 @@ def decoder_export(*, checkpoint_id: UUID | str) -> None:
             graph = Path(folder) / "decoder.onnx"
             engine.export_decoder(weights, graph)
             storage.put(key, graph)
-    Checkpoint.objects.filter(id=checkpoint.id).update(decoder_key=key)
+    with transaction.atomic():
+        lock_bytes(key)
+        if storage.size(key) is None:
+            return  # swept away meanwhile, with the last checkpoint that had it: whoever asks again has it made anew
+        Checkpoint.objects.filter(id=checkpoint.id).update(decoder_key=key)
     for dataset_id in Deployment.objects.filter(checkpoint=checkpoint, until__isnull=True).values_list(
         "dataset_id", flat=True
     ):

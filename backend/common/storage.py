@@ -40,7 +40,11 @@ class Storage(Protocol):
         """Bytes, or None where there is nothing."""
 
     def delete(self, key: str) -> None:
-        """For what can be made again. Where there is nothing, nothing happens."""
+        """For what can be made again, or what no row names any more. Where there is nothing, nothing happens."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """What is stored under a prefix that ends with a slash, in no order. What comes or goes meanwhile may be among it."""
+        ...
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
@@ -97,6 +101,11 @@ class FolderStorage:
 
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for folder, _, names in os.walk(self._path(prefix)):
+            for name in names:
+                yield (Path(folder) / name).relative_to(self.folder.resolve()).as_posix()
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
@@ -176,6 +185,12 @@ class S3Storage:
 
     def delete(self, key: str) -> None:
         self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._name(prefix))
+        for page in pages:
+            for found in page.get("Contents", ()):
+                yield found["Key"].removeprefix(self._name(""))
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:

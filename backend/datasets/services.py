@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from backend.accounts.models import User
 from backend.common.errors import DomainError
 from backend.common.events import event_record
+from backend.common.keeping import keep_bytes
 from backend.common.storage import get_storage
 from backend.datasets.errors import LastAdmin, NameTaken, NoSuchUser
 from backend.datasets.imaging import read_photo
@@ -199,16 +200,18 @@ def image_import(
     original_key = f"images/{content_hash}"
     display_key = original_key if photo.display is None else f"display/{content_hash}"
     thumbnail_key = f"thumbnails/{content_hash}.jpg"
-    # Bytes first: a row never points at nothing. Bytes without a row do no harm.
-    storage.put(original_key, content)
+    contents = {original_key: content, thumbnail_key: photo.thumbnail}
     if photo.display is not None:
-        storage.put(display_key, photo.display)
-    storage.put(thumbnail_key, photo.thumbnail)
+        contents[display_key] = photo.display
+    # Bytes first: a row never points at nothing. Bytes without a row are swept away some day.
+    for key, its_bytes in contents.items():
+        storage.put(key, its_bytes)
     with transaction.atomic():
         locked = Dataset.objects.select_for_update(no_key=True).get(id=dataset.id)  # splits are dealt one by one
         existing = Image.objects.filter(dataset=dataset, content_hash=content_hash).first()
         if existing is not None:  # another import was faster
             return existing, False
+        keep_bytes(contents)
         group_name = content_hash if group is None else group
         image = Image.objects.create(
             dataset=dataset,

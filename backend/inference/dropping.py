@@ -9,10 +9,11 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from backend.common.events import event_record
+from backend.common.keeping import lock_bytes
 from backend.common.storage import get_storage
 from backend.inference.holding import held_encoders
 from backend.inference.models import Embedding, EmbeddingState
@@ -63,12 +64,6 @@ def embedding_drop(*, embedding_id: UUID) -> bool:
         if key and not shared:
             get_storage().delete(key)
     return True
-
-
-def lock_bytes(key: str) -> None:
-    """Until the end of the transaction, nobody else puts or removes what is under this key."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 
 
 def _unless_held(embedding_id: UUID) -> Embedding | None:

@@ -16,11 +16,11 @@ from kombu.exceptions import OperationalError as QueueAway
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import event_record
+from backend.common.keeping import lock_bytes
 from backend.common.storage import get_storage, read
 from backend.common.waking import DATABASE_AWAY, calls_waiting
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
-from backend.inference.dropping import lock_bytes
 from backend.inference.errors import (
     EmbeddingFailed,
     EmbeddingNotReady,
@@ -107,9 +107,9 @@ def embedding_make(*, embedding_id: UUID | str) -> None:
     A photo that the model refuses, or that takes its worker along, is tried `MAX_ATTEMPTS` times, then marked as failed with
     the reason. A fault of ours is no mark against the photo: it may pass, and the photo waits on, to be tried after a while.
     """
-    embedding = Embedding.objects.select_related("image").get(id=embedding_id)
-    if embedding.state != EmbeddingState.WAITING:
-        return
+    embedding = Embedding.objects.select_related("image").filter(id=embedding_id).first()
+    if embedding is None or embedding.state != EmbeddingState.WAITING:
+        return  # its photo was deleted, or it is there
     waiting = Embedding.objects.filter(id=embedding.id, state=EmbeddingState.WAITING)
     checkpoint = Checkpoint.objects.filter(encoder_hash=embedding.encoder_hash).order_by("created_at").first()
     if checkpoint is None:

@@ -21,6 +21,8 @@ from backend.annotation.models import Mask, MaskState
 from backend.annotation.selectors import complete_images
 from backend.common.events import event_record
 from backend.common.heartbeat import heartbeats
+from backend.common.keeping import lock_bytes
+from backend.common.models import Event
 from backend.common.storage import Missing, get_storage, read
 from backend.common.stream import publish
 from backend.common.waking import DATABASE_AWAY
@@ -91,6 +93,9 @@ def release_request(*, dataset: Dataset, by: User, format_name: str, options: di
     # For the number alone, and after what may take minutes. Not against those who add photos to the dataset meanwhile.
     Dataset.objects.select_for_update(no_key=True).get(id=dataset.id)
     last = Release.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
+    # A number means one release for ever: people have written it down.
+    gone = Event.objects.filter(dataset_id=dataset.id, kind="release.deleted").values_list("data__number", flat=True)
+    last = max(last, *gone, 0)
     release = Release.objects.create(
         dataset=dataset,
         frozen_set=frozen,
@@ -141,6 +146,11 @@ def release_write(*, release_id: UUID | str) -> None:
         _fail(release, f"It could not be written: {error or type(error).__name__}.")
         return
     with transaction.atomic():
+        keys = sorted(file["storage_key"] for file in files)
+        for key in keys:
+            lock_bytes(key)
+        if any(get_storage().size(key) is None for key in keys):
+            return  # an older release with the same files was just deleted: once this worker is silent, it is written again
         if _own(release).update(state=ReleaseState.READY, progress=1, files=files, finished_at=Now()):
             event_record("release.ready", subject=release.id, dataset=release.dataset_id, number=release.number)
 

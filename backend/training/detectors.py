@@ -17,6 +17,7 @@ from backend.autolabel.selectors import detector_of
 from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
+from backend.common.keeping import keep_bytes
 from backend.common.storage import get_storage
 from backend.common.stream import publish
 from backend.datasets.models import Dataset
@@ -158,6 +159,7 @@ def _train(claim: Claim[DetectorRun], folder: Path) -> None:
         # First the claim: a second worker must not finish twice.
         if not claim.held().update(state=DetectorRunState.DONE, finished_at=Now(), error=""):
             raise ChildStopped
+        keep_bytes({key: out})
         detector, _ = Detector.objects.get_or_create(
             dataset=run.dataset,
             detector_hash=info.detector_hash,

@@ -114,3 +114,11 @@ def test_weights_that_nobody_used_for_days_go_when_others_come(s3, settings, tmp
         assert serving.stat().st_mtime_ns == long_ago  # or the engine would load them again
     with s3.local("checkpoints/unused.safetensors") as again:
         assert again.read_bytes() == b"unused"
+
+
+def test_what_is_stored_is_listed_by_its_keys_however_much_there_is(s3):
+    wanted = {f"listed/{number}" for number in range(1100)}  # more than S3 names at once
+    for key in wanted:
+        s3.client.put_object(Bucket="photos", Key=f"team/a/{key}", Body=b"x")
+    assert set(s3.keys("listed/")) == wanted
+    assert set(s3.keys("nothing/")) == set()

@@ -12,9 +12,10 @@ from backend.annotation.models import Assignment
 from backend.autolabel.models import AutolabelRun, RunState
 from backend.checkpoints.models import Checkpoint, Deployment
 from backend.common.ids import uuid7
+from backend.common.keeping import lock_bytes
 from backend.common.storage import get_storage
 from backend.datasets.services import dataset_create, image_import
-from backend.inference.dropping import embedding_drop, embeddings_drop, lock_bytes
+from backend.inference.dropping import embedding_drop, embeddings_drop
 from backend.inference.models import Embedding, EmbeddingState
 from backend.inference.services import embedding_make, embedding_ready
 

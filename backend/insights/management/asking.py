@@ -1,0 +1,33 @@
+"""What the commands that delete have in common."""
+
+from argparse import ArgumentParser
+
+from django.core.management.base import CommandError, OutputWrapper
+
+from backend.insights.stored import bytes_sweep
+
+
+def add_yes(parser: ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def ask(what: str, losses: dict[str, int], *, yes: bool, out: OutputWrapper) -> None:
+    """Say what will be lost, and go on only where somebody says so.
+
+    Raises:
+        CommandError: nobody did.
+    """
+    listed = ", ".join(f"{count} {name}" for name, count in losses.items())
+    out.write(f"{what} will be deleted: {listed}. It cannot be brought back.")
+    if yes:
+        return
+    try:
+        answer = input("Type yes to delete it: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != "yes":
+        raise CommandError("Nothing was deleted.")
+
+
+def sweep(out: OutputWrapper) -> None:
+    out.write(f"Deleted; {bytes_sweep()} files that nothing names any more were removed from storage.")
