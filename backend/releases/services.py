@@ -42,6 +42,8 @@ ASK_AGAIN_AFTER = timedelta(minutes=10)
 MAX_ATTEMPTS = 3
 TOLD_EVERY_SECONDS = 2.0
 FOLDER = "release-"  # in the work folder; then the id
+#: Of releases whose writing the database broke off: as whom this process holds them, if the database heard of it.
+_broken_off: dict[str, UUID] = {}
 
 
 @transaction.atomic
@@ -114,11 +116,24 @@ def release_request(*, dataset: Dataset, by: User, format_name: str, options: di
 def release_write(*, release_id: UUID | str) -> None:
     """Write a release's files, once for all who are sent for: whoever does not get the claim leaves.
 
-    A worker that died leaves it to the next one, until so many have died that the release is the reason.
+    A worker that died leaves it to the next one, until so many have died that the release is the reason. Whom the database left
+    is tried again by its task, goes on with its own claim, and has begun no further time.
     """
     _folders_sweep()
-    claimed = {"worker": uuid4(), "heard_at": Now(), "attempts": F("attempts") + 1, "state": ReleaseState.WRITING}
-    if not _unfinished().filter(_is_free(), id=release_id).update(**claimed):
+    worker = _broken_off.pop(str(release_id), None) or uuid4()
+    try:
+        _write_as(worker, release_id)
+    except DATABASE_AWAY:
+        _broken_off[str(release_id)] = worker
+        raise
+
+
+def _write_as(worker: UUID, release_id: UUID | str) -> None:
+    left = _unfinished().filter(id=release_id)
+    claimed = {"worker": worker, "heard_at": Now(), "state": ReleaseState.WRITING}
+    if not left.filter(worker=worker).update(**claimed) and not left.filter(_is_free()).update(
+        **claimed, attempts=F("attempts") + 1
+    ):
         return  # written, given up, or in somebody's hands
     release = Release.objects.select_related("frozen_set", "dataset").get(id=release_id)
     if release.attempts > MAX_ATTEMPTS:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.db.models.functions import Now
 
 from backend.common.models import Event
@@ -179,6 +180,34 @@ def test_a_release_that_kills_its_workers_is_given_up_and_says_so(release, while
     assert failed.finished_at is not None
     releases_sweep()
     assert len(sent) == MAX_ATTEMPTS
+
+
+def test_a_database_that_goes_away_again_and_again_is_no_death_of_the_worker(release, while_writing):
+    times = MAX_ATTEMPTS + 1
+
+    def away():
+        if len(written) <= times:
+            raise OperationalError("the server closed the connection")
+
+    written = while_writing(away)
+    for _ in range(times):  # as the task does it, once the database answers again
+        with pytest.raises(OperationalError):
+            release_write(release_id=release.id)
+    release_write(release_id=release.id)
+    done = Release.objects.get()
+    assert (len(written), done.state, done.attempts) == (times + 1, ReleaseState.READY, 1)
+
+
+def test_a_release_that_another_took_while_the_database_was_away_stays_the_others(release, while_writing):
+    def away():
+        raise OperationalError("the server closed the connection")
+
+    written = while_writing(away)
+    with pytest.raises(OperationalError):
+        release_write(release_id=release.id)
+    Release.objects.update(worker=uuid4())
+    release_write(release_id=release.id)
+    assert (len(written), Release.objects.get().state) == (1, ReleaseState.WRITING)
 
 
 def test_a_stored_file_that_is_gone_is_named_in_the_releases_error(release, while_writing):
