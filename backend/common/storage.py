@@ -43,7 +43,8 @@ class Storage(Protocol):
         """For what can be made again, or what no row names any more. Where there is nothing, nothing happens."""
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """What is stored under a prefix that ends with a slash, in no order. What comes or goes meanwhile may be among it."""
+        """What is stored under a prefix: "", or one that ends with a slash. In no order, and what comes or goes meanwhile may be
+        among it."""
         ...
 
     @contextmanager

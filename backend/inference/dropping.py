@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from backend.common.events import event_record
-from backend.common.keeping import lock_bytes
+from backend.common.keeping import lock_bytes, may_remove
 from backend.common.storage import get_storage
 from backend.inference.holding import held_encoders
 from backend.inference.models import Embedding, EmbeddingState
@@ -47,13 +47,13 @@ def embedding_drop(*, embedding_id: UUID) -> bool:
     """Row and bytes of one, unless somebody needs it after all."""
     with transaction.atomic():
         row = _unless_held(embedding_id)
-        if row is None:
+        if row is None or not may_remove():
             return False
         # From here on it is a row that waits; asked for now, so that nobody wakes a worker for it.
         Embedding.objects.filter(id=row.id).update(state=EmbeddingState.WAITING, asked_at=Now())
     with transaction.atomic():
         row = _unless_held(embedding_id)
-        if row is None or row.state != EmbeddingState.WAITING:
+        if row is None or row.state != EmbeddingState.WAITING or not may_remove():
             return False
         lock_bytes(row.storage_key)
         others = Embedding.objects.filter(

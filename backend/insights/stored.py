@@ -8,10 +8,11 @@ from django.db.models import Model
 
 from backend.autolabel.models import Detector
 from backend.checkpoints.models import Checkpoint
-from backend.common.keeping import lock_bytes
+from backend.common.keeping import lock_bytes, may_remove
 from backend.common.storage import get_storage
 from backend.datasets.models import Image
 from backend.inference.models import Embedding
+from backend.insights.errors import InUse
 from backend.releases.models import Release, ReleaseState
 
 #: By the beginning of their keys, which rows name them. What begins otherwise was put there by others, and stays.
@@ -31,7 +32,11 @@ REMOVED_AT_ONCE = 100  # each is a lock, and whoever brings one of these photos 
 
 
 def bytes_sweep() -> int:
-    """Remove what no row names. Returns how many files. What is being brought or made meanwhile stays, or is put again."""
+    """Remove what no row names. Returns how many files. What is being brought or made meanwhile stays, or is put again.
+
+    Raises:
+        InUse: a backup is being made.
+    """
     removed = 0
     for prefix in (*NAMED_BY, RELEASES):
         keys = get_storage().keys(prefix)
@@ -42,6 +47,8 @@ def bytes_sweep() -> int:
 
 @transaction.atomic
 def _remove(prefix: str, keys: list[str]) -> int:
+    if not may_remove():
+        raise InUse("A backup is being made, which names these files; run ./manage.py sweep_storage when it is done.")
     for key in keys:
         lock_bytes(key)
     # Asked again: a row may have been written since. From here on none can be, until this is over.

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 
 from django.core.management.base import CommandError, OutputWrapper
 
+from backend.common.errors import DomainError
 from backend.insights.stored import bytes_sweep
 
 
@@ -30,4 +31,9 @@ def ask(what: str, losses: dict[str, int], *, yes: bool, out: OutputWrapper) -> 
 
 
 def sweep(out: OutputWrapper) -> None:
-    out.write(f"Deleted; {bytes_sweep()} files that nothing names any more were removed from storage.")
+    """Raises CommandError: not now."""
+    try:
+        removed = bytes_sweep()
+    except DomainError as refusal:
+        raise CommandError(refusal.message) from refusal
+    out.write(f"{removed} files that nothing names any more were removed from storage.")

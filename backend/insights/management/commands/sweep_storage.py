@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from backend.insights.stored import bytes_sweep
+from backend.insights.management.asking import sweep
 
 
 class Command(BaseCommand):
     help = "Remove stored files that nothing names any more: left by a deletion that was killed, or by work that never ended."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        self.stdout.write(f"{bytes_sweep()} files that nothing names any more were removed from storage.")
+        sweep(self.stdout)
