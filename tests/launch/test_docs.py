@@ -31,7 +31,7 @@ def test_every_command_of_manage_py_that_the_docs_name_exists():
     from django.core.management import get_commands
 
     named = set(re.findall(r"manage\.py ([a-z_]+)", README + DEPLOY))
-    assert {"doctor", "migrate", "createsuperuser", "changepassword", "import_images", "import_masks"} <= named
+    assert {"doctor", "prepare", "createsuperuser", "changepassword", "import_images", "import_masks"} <= named
     assert named <= set(get_commands())
 
 
