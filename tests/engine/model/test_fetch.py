@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from engine.api import find_checkpoint
 from engine.cli import checkpoints, main
-from engine.cli.common import find
 from engine.errors import CheckpointInvalid, FetchFailed
 from engine.model.fetch import fetch
 from engine.model.known import KNOWN, KnownCheckpoint
@@ -182,11 +182,11 @@ def test_a_fetched_checkpoint_is_found_by_its_name(known, server, tmp_path, monk
     monkeypatch.setenv("MASKLOOP_CHECKPOINTS", str(tmp_path))
     monkeypatch.setitem(KNOWN, "sam_vit_b", replace(KNOWN["sam_vit_b"], url=known.url, sha256=known.sha256))
     with pytest.raises(CheckpointInvalid, match="get it with: python -m engine checkpoints --fetch sam_vit_b"):
-        find("sam_vit_b")
+        find_checkpoint("sam_vit_b")
     assert main(["checkpoints", "--fetch", "sam_vit_b"]) == 0
     path = tmp_path / "sam_vit_b_01ec64.pth"
     assert capsys.readouterr().out == f"{path}\n"
-    assert find("sam_vit_b") == path
+    assert find_checkpoint("sam_vit_b") == path
     assert main(["checkpoints"]) == 0
     listed = capsys.readouterr().out
     assert "sam_vit_b  on disk, 375.0 MB, Apache-2.0" in listed
