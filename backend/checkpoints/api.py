@@ -60,7 +60,10 @@ class ScoreJson(serializers.Serializer):
     objects = serializers.IntegerField()
     miou = serializers.DictField(child=serializers.FloatField())
     oracle = serializers.DictField(child=serializers.FloatField())
-    noc90 = serializers.FloatField()
+    noc90 = serializers.FloatField(
+        help_text="Mean clicks to 90% IoU; an object that never gets there counts as `max_clicks`."
+    )
+    max_clicks = serializers.IntegerField(required=False, help_text="Missing in older figures: there 20 were counted.")
     intervals = serializers.DictField(
         child=serializers.ListField(child=serializers.FloatField()),
         required=False,

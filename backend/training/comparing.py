@@ -102,13 +102,17 @@ def _side(dataset: Dataset, checkpoint_id: UUID, live: Checkpoint | None) -> Sid
 
 def _on(dataset: Dataset, split: Split, left: UUID, right: UUID) -> OnSplit:
     measured = Evaluation.objects.filter(dataset=dataset, split=split, checkpoint__in=(left, right))
-    photos_of = dict(measured.values_list("checkpoint", "photos"))
-    ours, theirs = photos_of.get(left, {}), photos_of.get(right, {})
+    kept = {
+        one: (photos, most) for one, photos, most in measured.values_list("checkpoint", "photos", "report__max_clicks")
+    }
+    (ours, our_clicks), (theirs, their_clicks) = kept.get(left, ({}, None)), kept.get(right, ({}, None))
     common = {photo for photo in ours.keys() & theirs.keys() if _same_masks(ours[photo], theirs[photo])}
     if not common:
         return _as_the_gate_saw_it(dataset, split, left, right)
     reports = [{"per_image": {photo: own[photo] for photo in common}} for own in (ours, theirs)]
     figures = [figure.as_dict() for figure in compare(*reports, resamples=RESAMPLES)]
+    if our_clicks != their_clicks:  # what never gets to 90% counts as another number on either side
+        figures = [figure for figure in figures if figure["key"] != "noc90"]
     return OnSplit(len(common), len(ours.keys() | theirs.keys()) - len(common), figures)
 
 

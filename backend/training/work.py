@@ -35,7 +35,7 @@ LOG_EVERY_SECONDS = 5.0
 MAX_HISTORY = 400
 CANDIDATE = "candidate.safetensors"  # in the run's folder
 MAX_NAME = 100  # letters of the dataset's name in the checkpoint's
-EVALUATED_CLICKS = 9  # the gate's figures end at 5; clicks to 90% need some more
+EVALUATED_CLICKS = 9  # the gate's figures end at 5; clicks to 90% need some more, and who needs more yet counts as this
 VALIDATE_EVERY_STEPS = 25
 OVERTAKEN = "But another model was made live meanwhile; it stays until you say otherwise."
 EXAMPLES = 4  # photos with an object each, shown while it trains
@@ -283,7 +283,10 @@ def _remember_scores(
         asked: see `_asked`.
     """
     row = Checkpoint.objects.select_for_update().get(id=checkpoint.id)
-    kept = {key: report[key] for key in ("images", "objects", "miou", "oracle", "noc90", "intervals", "by_size")}
+    kept = {
+        key: report[key]
+        for key in ("images", "objects", "max_clicks", "miou", "oracle", "noc90", "intervals", "by_size")
+    }
     row.scores.setdefault(str(dataset.id), {})[str(split)] = kept
     row.save(update_fields=["scores"])
     photos = {name: {**figures, "masks": digests[name]} for name, figures in report["per_image"].items()}

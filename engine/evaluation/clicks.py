@@ -6,7 +6,8 @@ the best of all the masks that the decoder made of the same prompt.
 
 As RITM has it: a miss and a false alarm are measured by the largest distance to their border, the photo's edge is a border, a
 pixel is not clicked twice, the click is foreground only where the miss is strictly larger, and whoever never reaches a quality
-counts as `MAX_CLICKS`. Unlike RITM, which cuts probabilities at 0.49, the cut is the model's own, logits at 0.
+counts as the number of clicks that were asked for. Unlike RITM, which cuts probabilities at 0.49, the cut is the model's own,
+logits at 0.
 """
 
 import zlib
@@ -26,7 +27,7 @@ from engine.inference.predictor import Answer, EmbeddedPhoto, Predictor, Prompt
 from engine.masks import SIZES, size_class
 
 REPORTED = (1, 2, 3, 5, 9)
-MAX_CLICKS = 20  # a failure counts as this many (RITM)
+MAX_CLICKS = 20  # asked for, where nothing else is said (RITM)
 AT_ONCE = 16  # objects of a photo that are clicked in step
 
 #: centre: as above. random: the first click is any pixel of the object, the paper's harder mode (SAM-p, D.1).
@@ -50,9 +51,9 @@ class ObjectResult:
     area: int
     first: tuple[tuple[float, float], ...] = ()
 
-    def clicks_to(self, quality: float) -> int:
-        """Clicks until the IoU was first reached; `MAX_CLICKS` if it never was."""
-        return next((n for n, iou in enumerate(self.iou, start=1) if iou >= quality), MAX_CLICKS)
+    def clicks_to(self, quality: float, most: int = MAX_CLICKS) -> int:
+        """Clicks until the IoU was first reached; `most`, the number asked for, if it never was (RITM, `get_noc_metric`)."""
+        return next((n for n, iou in enumerate(self.iou, start=1) if iou >= quality), most)
 
     def after(self, clicks: int) -> float:
         """IoU after that many clicks; the last one where the annotator stopped, content, before."""
@@ -164,44 +165,52 @@ def click_through(predictor: Predictor, photo: EmbeddedPhoto, people: Sequence[C
             busy = [person for person, _ in asked]
 
 
-def summarise(results: Mapping[str, Sequence[ObjectResult]], seconds_per_image: float) -> dict[str, Any]:
+def summarise(
+    results: Mapping[str, Sequence[ObjectResult]], seconds_per_image: float, *, clicks: int = MAX_CLICKS
+) -> dict[str, Any]:
     """The report of `evaluate clicks`.
 
+    Args:
+        clicks: that were asked for.
     Returns:
-        images, objects; miou and oracle by number of clicks; noc85, noc90: mean clicks to that IoU; failures90: objects that
-        never reached it; worse_by_a_click: the share of clicks that lowered IoU by over 0.05; calibration: of the masks of
-        the first clicks, see `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over photos;
-        by_size; per_image: the same figures by photo, and there by size.
+        images, objects; max_clicks: `clicks`; miou and oracle by number of clicks; noc85, noc90: mean clicks to that IoU, where
+        an object that never reached it counts as `max_clicks`; failures90: objects that never reached it; worse_by_a_click: the
+        share of clicks that lowered IoU by over 0.05; calibration: of the masks of the first clicks, see
+        `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over photos; by_size;
+        per_image: the same figures by photo, and there by size.
     """
     results = {name: rs for name, rs in results.items() if rs}
     everything = [r for rs in results.values() for r in rs]
     per_image = {
         name: {
-            **_of_photo(rs),
+            **_of_photo(rs, clicks),
             "by_size": {
-                size: _of_photo(own) for size in SIZES if (own := [r for r in rs if size_class(r.area) == size])
+                size: _of_photo(own, clicks) for size in SIZES if (own := [r for r in rs if size_class(r.area) == size])
             },
         }
         for name, rs in results.items()
     }
     if not everything:
         nothing = {str(n): 0.0 for n in REPORTED}
-        return {"images": 0, "objects": 0, "miou": nothing, "oracle": nothing, "noc85": 0.0, "noc90": 0.0,
+        return {"images": 0, "objects": 0, "max_clicks": clicks, "miou": nothing, "oracle": nothing, "noc85": 0.0, "noc90": 0.0,
                 "failures90": 0, "worse_by_a_click": 0.0, "calibration": [], "intervals": {}, "by_size": {},
                 "seconds_per_image": seconds_per_image, "per_image": {}}  # fmt: skip
     drops = [b < a - 0.05 for r in everything for a, b in zip(r.iou[:-1], r.iou[1:], strict=True)]
     predicted, true = np.array([pair for r in everything for pair in r.first]).reshape(-1, 2).T
     intervals = {str(n): interval_of_mean({k: [r.after(n) for r in rs] for k, rs in results.items()}) for n in REPORTED}
     for name, quality in (("noc85", 0.85), ("noc90", 0.90)):
-        intervals[name] = interval_of_mean({k: [float(r.clicks_to(quality)) for r in rs] for k, rs in results.items()})
+        intervals[name] = interval_of_mean(
+            {k: [float(r.clicks_to(quality, clicks)) for r in rs] for k, rs in results.items()}
+        )
     return {
         "images": len(per_image),
         "objects": len(everything),
+        "max_clicks": clicks,
         "miou": {str(n): float(np.mean([r.after(n) for r in everything])) for n in REPORTED},
         "intervals": intervals,
         "oracle": {str(n): float(np.mean([r.oracle_after(n) for r in everything])) for n in REPORTED},
-        "noc85": float(np.mean([r.clicks_to(0.85) for r in everything])),
-        "noc90": float(np.mean([r.clicks_to(0.90) for r in everything])),
+        "noc85": float(np.mean([r.clicks_to(0.85, clicks) for r in everything])),
+        "noc90": float(np.mean([r.clicks_to(0.90, clicks) for r in everything])),
         "failures90": sum(max(r.iou) < 0.90 for r in everything),
         "worse_by_a_click": float(np.mean(drops)) if drops else 0.0,
         "calibration": calibration(predicted, true),
@@ -250,7 +259,7 @@ def evaluate_clicks(
             own += [person.result() for person in people]
             if gallery is not None:
                 _offer(gallery, record, people)
-    report = {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image)}
+    report = {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image, clicks=clicks)}
     if each:
         report["objects_of"] = {
             name: [{"area": result.area, "iou": [round(iou, 4) for iou in result.iou]} for result in of_photo]
@@ -273,12 +282,12 @@ def _offer(gallery: Gallery, record: Record, people: Iterable[Clicker]) -> None:
         )
 
 
-def _of_photo(results: Sequence[ObjectResult]) -> dict[str, Any]:
+def _of_photo(results: Sequence[ObjectResult], clicks: int) -> dict[str, Any]:
     return {
         "objects": len(results),
         "miou": {str(n): float(np.mean([r.after(n) for r in results])) for n in REPORTED},
         "oracle": {str(n): float(np.mean([r.oracle_after(n) for r in results])) for n in REPORTED},
-        "noc90": float(np.mean([r.clicks_to(0.90) for r in results])),
+        "noc90": float(np.mean([r.clicks_to(0.90, clicks) for r in results])),
     }
 
 
@@ -293,7 +302,8 @@ def summary(report: Mapping[str, Any]) -> list[str]:
             f"  mIoU, {clicks} click{'s' * (clicks != '1'):1} {value:.3f}   [{low:.3f}, {high:.3f}]   oracle {best:.3f}"
         )
     lines.append(
-        f"  NoC@85 {report['noc85']:.2f}   NoC@90 {report['noc90']:.2f}   never 90%: {report['failures90']}"
+        f"  NoC@85 {report['noc85']:.2f}   NoC@90 {report['noc90']:.2f}   never 90%: {report['failures90']},"
+        f" counted as {report['max_clicks']} click{'s' * (report['max_clicks'] != 1)}"
         f"   clicks that lowered IoU by over 0.05: {100 * report['worse_by_a_click']:.1f}%"
     )
     lines += [

@@ -26,7 +26,7 @@ def digests(photos: dict, **others: str) -> dict[str, str]:
 
 
 def report(photos: dict) -> dict:
-    totals = dict.fromkeys(("images", "objects", "noc90"), 0)
+    totals = dict.fromkeys(("images", "objects", "max_clicks", "noc90"), 0)
     return {**totals, "miou": {}, "oracle": {}, "intervals": {}, "by_size": {}, "per_image": photos}
 
 
@@ -99,6 +99,16 @@ def test_what_was_measured_before_digests_were_kept_is_compared_by_how_many_mask
         Evaluation.objects.create(dataset=dataset, checkpoint=checkpoint, split="test", photos=photos)
     told = ask(left=live.id, right=other.id)["test"]
     assert (told["photos"], told["left_out"]) == (1, 1)
+
+
+def test_clicks_to_90_percent_are_compared_only_where_failures_count_alike(dataset, live, made, ask):
+    other = made("Street 1")
+    for checkpoint, asked in ((live, {}), (other, {"max_clicks": 9})):
+        photos = {"a": photo(0.5), "b": photo(0.5)}
+        Evaluation.objects.create(dataset=dataset, checkpoint=checkpoint, split="test", photos=photos, report=asked)
+    told = ask(left=live.id, right=other.id)["test"]
+    assert told["photos"] == 2
+    assert {one["key"] for one in told["figures"]} == {"miou_1", "miou_3", "miou_5", "oracle_gap"}
 
 
 def test_nothing_that_the_comparison_does_not_show_is_read_of_runs(dataset, live, made, ask):

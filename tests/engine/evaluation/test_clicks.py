@@ -16,6 +16,7 @@ from engine.evaluation.clicks import (
     evaluate_clicks,
     next_click,
     summarise,
+    summary,
 )
 from engine.evaluation.pictures import Gallery
 from engine.evaluation.statistics import calibration, interval_of_mean, iou
@@ -114,6 +115,24 @@ def test_who_never_reaches_a_quality_counts_as_twenty_clicks(a_record):
     assert (report["noc85"], report["noc90"], report["failures90"]) == (1, MAX_CLICKS, 1)
 
 
+def test_of_nine_clicks_asked_a_failure_counts_as_nine_and_not_as_one_who_needs_twenty(a_record):
+    """Of three objects one is there at the first click, one at the ninth, one never: 1, 9 and 9."""
+    soon, late = ObjectResult((0.95,), (0.95,), 10), ObjectResult((0.5,) * 8 + (0.91,), (0.5,) * 9, 10)
+    never = ObjectResult((0.5,) * 9, (0.5,) * 9, 10)
+    report = summarise({"a": [soon, late], "b": [never]}, 0.0, clicks=9)
+    assert (report["max_clicks"], report["failures90"]) == (9, 1)
+    assert report["noc85"] == report["noc90"] == pytest.approx((1 + 9 + 9) / 3)
+    assert [report["per_image"][name]["noc90"] for name in "ab"] == [5, 9]
+    assert report["per_image"]["b"]["by_size"]["small"]["noc90"] == 9
+    assert report["intervals"]["noc90"][1] == 9
+    assert "never 90%: 1, counted as 9 clicks" in "\n".join(summary(report))
+    # RITM asks twenty.
+    assert summarise({"a": [soon, late], "b": [never]}, 0.0)["noc90"] == pytest.approx((1 + 9 + 20) / 3)
+    truth = rectangle(0, 0, 40, 50)
+    report = evaluate_clicks(Scripted(lambda prompt: [(rectangle(0, 0, 35, 50), 0.5)]), [a_record([truth])], clicks=9)
+    assert (report["noc85"], report["noc90"], report["failures90"], report["max_clicks"]) == (1, 9, 1, 9)
+
+
 def test_a_click_that_harms_is_counted():
     results = {"a": [ObjectResult((0.5, 0.8, 0.7, 0.9), (0.5,), 10)], "b": [ObjectResult((0.5, 0.46), (0.5,), 10)]}
     assert summarise(results, 0.0)["worse_by_a_click"] == pytest.approx(1 / 4)
@@ -124,7 +143,7 @@ def test_the_uncertain_band_of_a_label_map_folder_is_left_out(label_maps):
     whole = (label_maps / "masks" / "0.png").read_bytes()
     (label_maps / "masks_alt" / "0.png").write_bytes(whole)  # nothing in it counts
     records = read_records(label_maps)
-    assert [record.read_ignored is not None for record in records] == [True, False, False, False]
+    assert [record.read_ignored() is not None for record in records] == [True, False, False, False]
     report = evaluate_clicks(Scripted(lambda prompt: [(np.ones((64, 64), bool), 0.5)]), records[:1], clicks=1)
     assert report["objects"] == 0
     assert report["calibration"] == []

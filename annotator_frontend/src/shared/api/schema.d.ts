@@ -2596,8 +2596,13 @@ export interface components {
             oracle: {
                 [key: string]: number;
             };
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Mean clicks to 90% IoU; an object that never gets there counts as `max_clicks`.
+             */
             noc90: number;
+            /** @description Missing in older figures: there 20 were counted. */
+            max_clicks?: number;
             /** @description 95%, bootstrap over photos: of mIoU by number of clicks, and of noc85 and noc90. */
             intervals?: {
                 [key: string]: number[];
