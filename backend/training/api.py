@@ -69,8 +69,8 @@ class FigureJson(serializers.Serializer):
     live = serializers.FloatField()
     candidate = serializers.FloatField()
     difference = serializers.FloatField()
-    low = serializers.FloatField()
-    high = serializers.FloatField()
+    low = serializers.FloatField(allow_null=True, help_text="Of the difference, 95%; null: too few photos to say.")
+    high = serializers.FloatField(allow_null=True)
 
 
 class EvidenceJson(serializers.Serializer):

@@ -13,6 +13,7 @@ import numpy as np
 from engine.masks import SIZES
 
 RESAMPLES = 10_000
+LEAST_RESAMPLED = 2  # photos; one drawn again and again is always itself, and says nothing of others
 DRAWN_AT_ONCE = 1_000_000  # photos: 8 MB of numbers, however many there are
 
 
@@ -48,6 +49,7 @@ class GateRule:
 
     Attributes:
         min_gain: the mean of the three mIoU differences must be above this.
+        images_wanted, masks_wanted: of the test; of fewer than two photos nothing can be said, whatever is wanted.
         confidence: share of resamples in which that mean must be above 0.
         max_loss: no mIoU may fall by more than this.
         max_more_clicks: nor may the clicks to 90% grow by more than this.
@@ -80,6 +82,7 @@ class Comparison:
     """One figure of both, with the 95% interval of the difference, candidate minus live.
 
     Attributes:
+        low, high: None: there are too few photos to resample.
         size: all, small, medium or large: of which objects.
         objects: how many those are.
     """
@@ -90,8 +93,8 @@ class Comparison:
     objects: int
     live: float
     candidate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     @property
     def difference(self) -> float:
@@ -151,8 +154,8 @@ def compare(live: dict[str, Any], candidate: dict[str, Any], *, resamples: int =
         weights = np.array([photo["objects"] for photo in old_photos], float)
         olds = np.array([[figure.of(photo) for photo in old_photos] for figure in FIGURES])
         news = np.array([[figure.of(photo) for photo in new_photos] for figure in FIGURES])
-        lows, highs = np.quantile(_resampled(news - olds, weights, resamples), [0.025, 0.975], axis=1)
-        for figure, old, new, low, high in zip(FIGURES, olds, news, lows, highs, strict=True):
+        intervals = _intervals(news - olds, weights, resamples)
+        for figure, old, new, (low, high) in zip(FIGURES, olds, news, intervals, strict=True):
             found.append(
                 Comparison(
                     figure.key,
@@ -161,8 +164,8 @@ def compare(live: dict[str, Any], candidate: dict[str, Any], *, resamples: int =
                     int(weights.sum()),
                     float(np.average(old, weights=weights)),
                     float(np.average(new, weights=weights)),
-                    float(low),
-                    float(high),
+                    low,
+                    high,
                 )
             )
     return tuple(found)
@@ -183,6 +186,16 @@ def _first_fault(figures: tuple[Comparison, ...], rule: GateRule) -> str | None:
                 f"worse by {allowed:g}{kind.unit} at most is allowed."
             )
     return None
+
+
+def _intervals(
+    values_FP: np.ndarray, weights_P: np.ndarray, resamples: int
+) -> list[tuple[float, float]] | list[tuple[None, None]]:
+    """95%, of each figure's weighted mean."""
+    if len(weights_P) < LEAST_RESAMPLED:
+        return [(None, None)] * len(values_FP)
+    lows, highs = np.quantile(_resampled(values_FP, weights_P, resamples), [0.025, 0.975], axis=1)
+    return list(zip(lows.tolist(), highs.tolist(), strict=True))
 
 
 def _resampled_gain(live: dict[str, Any], candidate: dict[str, Any]) -> np.ndarray:
@@ -226,7 +239,7 @@ def _missing(report: dict[str, Any], rule: GateRule) -> str | None:
     wants = [
         f"{wanted - there} more test {what}{'s' * (wanted - there != 1)}"
         for what, there, wanted in (
-            ("photo", report["images"], rule.images_wanted),
+            ("photo", report["images"], max(rule.images_wanted, LEAST_RESAMPLED)),
             ("mask", report["objects"], rule.masks_wanted),
         )
         if there < wanted

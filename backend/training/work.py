@@ -24,7 +24,7 @@ from backend.releases.models import FrozenSet
 from backend.releases.selectors import complete_in, images_in, masks_in, photos_with_masks
 from backend.training.child import ChildStopped, run_engine
 from backend.training.claims import Claim
-from backend.training.gate import GateRule, Verdict, compare, decide
+from backend.training.gate import LEAST_RESAMPLED, GateRule, Verdict, compare, decide
 from backend.training.manifest import write_manifest
 from backend.training.models import Decision, Evaluation, RunState, TrainingRun
 from backend.training.selectors import finished_photos, gate_rule_of
@@ -236,7 +236,7 @@ def _as_json(
         "evidence": {
             "images": test["live"]["images"] if test else 0,
             "masks": test["live"]["objects"] if test else 0,
-            "images_wanted": rule.images_wanted,
+            "images_wanted": max(rule.images_wanted, LEAST_RESAMPLED),
             "masks_wanted": rule.masks_wanted,
         },
         "rule": asdict(rule),
@@ -287,6 +287,7 @@ def _remember_scores(
         key: report[key]
         for key in ("images", "objects", "max_clicks", "miou", "oracle", "noc90", "intervals", "by_size")
     }
+    kept["intervals"] = {name: interval for name, interval in kept["intervals"].items() if interval is not None}
     row.scores.setdefault(str(dataset.id), {})[str(split)] = kept
     row.save(update_fields=["scores"])
     photos = {name: {**figures, "masks": digests[name]} for name, figures in report["per_image"].items()}

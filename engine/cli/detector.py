@@ -98,6 +98,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     from engine.detector.detect import Detector
     from engine.evaluation.detector import evaluate_detector, photo_boxes
     from engine.evaluation.given import embedded, objects
+    from engine.evaluation.statistics import interval_in_words
     from engine.model.checkpoint import write_whole
 
     detector = Detector.load(options.detector)
@@ -130,8 +131,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
         f"{report['images']} images, {report['objects']} objects, {1000 * report['seconds_per_image']:.0f} ms an image"
     )
     for iou in ("0.5", "0.75"):
-        low, high = report["intervals"][f"recall {iou}"]
-        print(f"  recall at IoU {iou:4}  {report['recall'][iou]:.3f}   [{low:.3f}, {high:.3f}], 100 boxes an image")
+        interval = interval_in_words(report["intervals"][f"recall {iou}"])
+        print(f"  recall at IoU {iou:4}  {report['recall'][iou]:.3f}   {interval}, 100 boxes an image")
     print(
         f"  AR@100 {report['ar100']:.3f}   AP {report['ap']['0.5:0.95']:.3f}   AP at IoU 0.5 {report['ap']['0.5']:.3f}"
     )

@@ -20,7 +20,7 @@ from engine.data.simulated_clicks import innermost_point
 from engine.evaluation.edges import sobel_magnitude, thin_across
 from engine.evaluation.given import objects
 from engine.evaluation.pictures import Gallery
-from engine.evaluation.statistics import Stopwatch, by_size, interval_of_mean, iou
+from engine.evaluation.statistics import Stopwatch, by_size, interval_in_words, interval_of_mean, iou
 from engine.masks import bbox, encode
 
 TOLERANCES = (4, 8, 12, 16, 24, 32, 48, 64, 96)  # of each of R, G, B, either way
@@ -176,12 +176,11 @@ def _best_of(ways: Mapping[int, OfClick], setting: str, records: Iterable[Record
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:
-    low, high = report["interval"]
     best = next((f"best {name} {report[name]}: " for name in ("tolerance", "scale") if name in report), "")
     miou = report["miou"]["1"] if isinstance(report["miou"], dict) else report["miou"]
     return [
         f"{report['images']} images, {report['objects']} objects, {report['seconds_per_image']:.2f} s an image",
-        f"  {best}mIoU {miou:.3f}   [{low:.3f}, {high:.3f}]",
+        f"  {best}mIoU {miou:.3f}   {interval_in_words(report['interval'])}",
         *(f"  {size:6} {of['objects']:5} objects   {of['miou']:.3f}" for size, of in report["by_size"].items()),
     ]
 

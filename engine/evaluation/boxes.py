@@ -21,7 +21,7 @@ from engine.data.records import Record, coco_ids
 from engine.errors import DataInvalid, PromptInvalid
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
-from engine.evaluation.statistics import Stopwatch, by_size, interval_of_mean, iou
+from engine.evaluation.statistics import Stopwatch, by_size, interval_in_words, interval_of_mean, iou
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 from engine.masks import Rle, area, bbox, encode
 
@@ -218,12 +218,12 @@ def average_precision(
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:
-    low, high = report["interval"]
+    interval = interval_in_words(report["interval"])
     source = "their own boxes" if report["boxes"] == "truth" else "a detector's boxes"
     lines = [
         f"{report['images']} images, {report['objects']} objects, {report['seconds_per_image']:.2f} s an image",
         f"  mIoU from {source},"
-        f" {report['passes']} pass{'es' * (report['passes'] > 1)}: {report['miou']:.3f}   [{low:.3f}, {high:.3f}]",
+        f" {report['passes']} pass{'es' * (report['passes'] > 1)}: {report['miou']:.3f}   {interval}",
     ]
     lines += [f"  {size:6} {of['objects']:5} objects   {of['miou']:.3f}" for size, of in report["by_size"].items()]
     if "ap" in report:

@@ -22,7 +22,7 @@ from engine.data.records import Record
 from engine.data.simulated_clicks import click_on_larger_error, random_point
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
-from engine.evaluation.statistics import Stopwatch, by_size, calibration, interval_of_mean, iou
+from engine.evaluation.statistics import Stopwatch, by_size, calibration, interval_in_words, interval_of_mean, iou
 from engine.inference.predictor import Answer, EmbeddedPhoto, Predictor, Prompt
 from engine.masks import SIZES, size_class
 
@@ -176,8 +176,8 @@ def summarise(
         images, objects; max_clicks: `clicks`; miou and oracle by number of clicks; noc85, noc90: mean clicks to that IoU, where
         an object that never reached it counts as `max_clicks`; failures90: objects that never reached it; worse_by_a_click: the
         share of clicks that lowered IoU by over 0.05; calibration: of the masks of the first clicks, see
-        `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over photos; by_size;
-        per_image: the same figures by photo, and there by size.
+        `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over photos, null where there are
+        fewer than two; by_size; per_image: the same figures by photo, and there by size.
     """
     results = {name: rs for name, rs in results.items() if rs}
     everything = [r for rs in results.values() for r in rs]
@@ -296,11 +296,8 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     if not report["objects"]:
         return lines
     for clicks, value in report["miou"].items():
-        low, high = report["intervals"][clicks]
-        best = report["oracle"][clicks]
-        lines.append(
-            f"  mIoU, {clicks} click{'s' * (clicks != '1'):1} {value:.3f}   [{low:.3f}, {high:.3f}]   oracle {best:.3f}"
-        )
+        interval, best = interval_in_words(report["intervals"][clicks]), report["oracle"][clicks]
+        lines.append(f"  mIoU, {clicks} click{'s' * (clicks != '1'):1} {value:.3f}   {interval}   oracle {best:.3f}")
     lines.append(
         f"  NoC@85 {report['noc85']:.2f}   NoC@90 {report['noc90']:.2f}   never 90%: {report['failures90']},"
         f" counted as {report['max_clicks']} click{'s' * (report['max_clicks'] != 1)}"

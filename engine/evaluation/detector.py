@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.detector.matching import MOST_IGNORED, match, share_inside
+from engine.evaluation.statistics import interval_of_ratio
 from engine.masks import SIZES, size_class
 from engine.masks.boxes import area, of_masks
 
@@ -97,7 +98,7 @@ def evaluate_detector(photos: Iterable[PhotoBoxes], *, threshold: float | None =
         curve: precision at recalls 0, 0.1, ... 1 at IoU 0.5;
         calibration: error over tenths of the boxes, and the same for boxes of confidence 0.1 or more, with their table;
         at_threshold: confidence, boxes, precision and recall at IoU 0.5, null without one;
-        intervals: 95%, bootstrap over images.
+        intervals: 95%, bootstrap over images; null where fewer than two have any.
     """
     photos = list(photos)
     first = [photo.first(MOST_BOXES) for photo in photos]
@@ -155,27 +156,19 @@ def _by_size(photos: list[PhotoBoxes]) -> dict[str, dict[str, float]]:
     return {name: {"objects": len(hits), "recall": float(np.mean(hits))} for name, hits in found.items() if hits}
 
 
-def _intervals(photos: list[PhotoBoxes], threshold: float | None, resamples: int = 2000) -> dict[str, list[float]]:
-    """95%, resampling images."""
-    if not photos:
-        return {}
-    objects_P = np.array([len(p.truth_M4) for p in photos])
-    shares = {}
+def _intervals(
+    photos: list[PhotoBoxes], threshold: float | None, resamples: int = 2000
+) -> dict[str, list[float] | None]:
+    """95%, resampling images; None where fewer than two have any."""
+    objects_P = [len(p.truth_M4) for p in photos]
+    shares: dict[str, tuple[ArrayLike, ArrayLike]] = {}
     for iou in (0.5, 0.75):
-        found_P = np.array([(match(p.boxes_N4[:MOST_BOXES], p.truth_M4, iou) >= 0).sum() for p in photos])
+        found_P = [int((match(p.boxes_N4[:MOST_BOXES], p.truth_M4, iou) >= 0).sum()) for p in photos]
         shares[f"recall {iou}"] = (found_P, objects_P)
     if threshold is not None:
         boxes_P, hits_P, _ = _counts(photos, threshold).T
         shares["precision at threshold"] = (hits_P, boxes_P)
-    picks = np.random.default_rng(0).integers(len(photos), size=(resamples, len(photos)))
-    intervals = {}
-    for name, (part_P, whole_P) in shares.items():
-        wholes_R = whole_P[picks].sum(axis=1)
-        some_R = wholes_R > 0  # a draw without any says nothing
-        if some_R.any():
-            values_R = part_P[picks].sum(axis=1)[some_R] / wholes_R[some_R]
-            intervals[name] = [float(v) for v in np.quantile(values_R, [0.025, 0.975])]
-    return intervals
+    return {name: interval_of_ratio(part_P, whole_P, resamples) for name, (part_P, whole_P) in shares.items()}
 
 
 def photo_boxes(

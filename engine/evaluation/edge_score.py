@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 from skimage.morphology import thin
 
-from engine.evaluation.statistics import resampled
+from engine.evaluation.statistics import LEAST_RESAMPLED, resampled
 
 THRESHOLDS = 99
 TOLERANCE = 0.0075  # of the diagonal
@@ -192,12 +192,21 @@ def recall_precision_f(
     return recall, precision, 2 * precision * recall / np.maximum(precision + recall, 1e-12)
 
 
+def _interval_of_best(counts_P4T: NDArray[Any]) -> list[float] | None:
+    if len(counts_P4T) < LEAST_RESAMPLED:
+        return None
+    again = np.einsum("rp,pct->crt", resampled(len(counts_P4T)), counts_P4T)
+    low, high = np.quantile(recall_precision_f(*again)[2].max(1), [0.025, 0.975])
+    return [float(low), float(high)]
+
+
 def score(photos: Sequence[EdgeCounts]) -> dict[str, Any]:
     """The benchmark's figures of a set of photos.
 
     Returns:
         ods: best F with one threshold for all photos (recall and precision interpolated between neighbouring thresholds, as
-        published), with its threshold, recall, precision, and ods_interval, 95%, bootstrap over photos, not interpolated;
+        published), with its threshold, recall, precision, and ods_interval, 95%, bootstrap over photos, not interpolated, null
+        where there are fewer than two;
         ois: F with each photo's own best threshold, its pixels added up; ap: mean precision at recall 0, 0.01, ... 1, where
         the curve reaches (as published, divided by 100 although there are 101 places; a map without different strengths is a
         single point, no curve, and has 0); r50: recall at precision 0.5, 0 if it is never reached; curve: [threshold, recall,
@@ -209,13 +218,12 @@ def score(photos: Sequence[EdgeCounts]) -> dict[str, Any]:
     best = _best_between(at, recall, precision)
     own = recall_precision_f(*stacked.transpose(1, 0, 2))[2].argmax(1)
     of_own = stacked[np.arange(len(photos)), :, own].sum(0)
-    again = np.einsum("rp,pct->crt", resampled(len(photos)), stacked)
     return {
         "ods": best[3],
         "ods_threshold": best[0],
         "ods_recall": best[1],
         "ods_precision": best[2],
-        "ods_interval": np.quantile(recall_precision_f(*again)[2].max(1), [0.025, 0.975]).tolist(),
+        "ods_interval": _interval_of_best(stacked),
         "ois": float(recall_precision_f(*of_own)[2]),
         "ap": _average_precision(recall, precision),
         "r50": _recall_at_half(recall, precision),

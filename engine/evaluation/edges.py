@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.data.annotators import AnnotatedPhoto
 from engine.evaluation.edge_score import THRESHOLDS, EdgeCounts, count_edges, score
-from engine.evaluation.statistics import Stopwatch
+from engine.evaluation.statistics import Stopwatch, interval_in_words
 from engine.inference.frame import resize_logits
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 from engine.masks.boxes import non_maximum_suppression
@@ -119,11 +119,11 @@ def evaluate_edges(
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:
-    low, high = report["ods_interval"]
+    interval = interval_in_words(report["ods_interval"])
     return [
         f"{report['images']} images, {report['seconds_per_image']:.2f} s for a map,"
         f" {report['seconds_to_score']:.2f} s to score it",
-        f"  ODS {report['ods']:.3f} [{low:.3f}, {high:.3f}]   OIS {report['ois']:.3f}   AP {report['ap']:.3f}"
+        f"  ODS {report['ods']:.3f} {interval}   OIS {report['ois']:.3f}   AP {report['ap']:.3f}"
         f"   R50 {report['r50']:.3f}",
     ]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.data.records import Record
 from engine.evaluation.given import embedded, objects
-from engine.evaluation.statistics import Stopwatch, interval_of_ratio
+from engine.evaluation.statistics import Stopwatch, interval_in_words, interval_of_ratio
 from engine.inference.everything import label_everything
 from engine.inference.predictor import Predictor
 from engine.inference.settings import EverythingSettings
@@ -137,7 +137,6 @@ def summary(report: Mapping[str, Any]) -> list[str]:
         f" {report['seconds_per_image']:.2f} s an image"
     ]
     for limit, of in report["ar"].items():
-        low, high = of["interval"]
         sizes = "   ".join(f"{name} {of[name]:.3f}" for name in SIZES if name in of)
-        lines.append(f"  AR@{limit:4} {of['all']:.3f}   [{low:.3f}, {high:.3f}]   {sizes}")
+        lines.append(f"  AR@{limit:4} {of['all']:.3f}   {interval_in_words(of['interval'])}   {sizes}")
     return lines

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.data.annotators import AnnotatedPhoto
 from engine.data.simulated_clicks import innermost_point
 from engine.evaluation.pictures import Gallery
-from engine.evaluation.statistics import Stopwatch, by_size, interval_of_mean
+from engine.evaluation.statistics import Stopwatch, by_size, interval_in_words, interval_of_mean
 from engine.inference.predictor import Predictor, Prompt
 
 #: Clicks that go through the decoder together.
@@ -108,8 +108,7 @@ def summary(report: Mapping[str, Any]) -> list[str]:
         f" {report['seconds_per_image']:.2f} s an image"
     ]
     for name, words in (("miou", "mIoU, 1 click"), ("oracle", "oracle of three")):
-        low, high = report["intervals"][name]
-        lines.append(f"  {words:16} {report[name]['1']:.3f}   [{low:.3f}, {high:.3f}]")
+        lines.append(f"  {words:16} {report[name]['1']:.3f}   {interval_in_words(report['intervals'][name])}")
     lines += [
         f"  {size:6} {of['objects']:6} regions   {of['miou']:.3f}   oracle {of['oracle']:.3f}"
         for size, of in report["by_size"].items()

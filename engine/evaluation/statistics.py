@@ -1,12 +1,13 @@
 """What the evaluations share: means with intervals, classes of size, calibration.
 
-Objects of one photo are alike, so an interval resamples photos, not objects.
+Objects of one photo are alike, so an interval resamples photos, not objects. One photo drawn again and again is always
+itself: it has no interval, not one without width.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.masks import SIZES, size_class
 
 T = TypeVar("T")
+LEAST_RESAMPLED = 2  # photos; of fewer nobody knows how much they differ
 
 
 def iou(mask_HW: NDArray[np.bool_], truth_HW: NDArray[np.bool_], ignored_HW: NDArray[np.bool_] | None = None) -> float:
@@ -24,20 +26,26 @@ def iou(mask_HW: NDArray[np.bool_], truth_HW: NDArray[np.bool_], ignored_HW: NDA
     return float(np.count_nonzero(mask_HW & truth_HW) / either) if either else 1.0
 
 
-def interval_of_ratio(sums_PN: ArrayLike, counts_P: ArrayLike, resamples: int = 2000) -> list[Any]:
+def interval_of_ratio(sums_P: ArrayLike, counts_P: ArrayLike, resamples: int = 2000) -> list[float] | None:
     """95% interval of a sum over a count, both added up over photos: bootstrap over photos, seed 0.
 
     Args:
-        sums_PN: each photo's sums, (P,) or (P, N) for N figures at once.
-        counts_P: each photo's count.
+        sums_P, counts_P: each photo's; one that counts nothing takes no part.
     Returns:
-        [low, high], or N of them.
+        [low, high]; None: there are not `LEAST_RESAMPLED` photos.
     """
-    sums, counts = np.asarray(sums_PN, np.float64), np.asarray(counts_P, np.float64)
+    sums, counts = np.asarray(sums_P, np.float64), np.asarray(counts_P, np.float64)
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    if len(counts) < LEAST_RESAMPLED:
+        return None
     weights = resampled(len(counts), resamples)
-    total = weights @ counts
-    ratio = (weights @ sums) / np.maximum(total if sums.ndim == 1 else total[:, None], 1e-12)
-    return np.quantile(ratio, [0.025, 0.975], axis=0).T.tolist()
+    low, high = np.quantile((weights @ sums) / (weights @ counts), [0.025, 0.975])
+    return [float(low), float(high)]
+
+
+def interval_in_words(interval: Sequence[float] | None) -> str:
+    """`[0.412, 0.634]`, or a dash where there is none."""
+    return "[–]" if interval is None else f"[{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
 def resampled(photos: int, resamples: int = 2000) -> NDArray[np.float64]:
@@ -46,10 +54,10 @@ def resampled(photos: int, resamples: int = 2000) -> NDArray[np.float64]:
     return rng.multinomial(photos, np.full(photos, 1 / photos), size=resamples).astype(np.float64)
 
 
-def interval_of_mean(values_of_photo: Mapping[str, Sequence[float]]) -> list[float]:
+def interval_of_mean(values_of_photo: Mapping[str, Sequence[float]]) -> list[float] | None:
     """95% interval of the mean over all objects; see `interval_of_ratio`."""
-    values = [of_photo for of_photo in values_of_photo.values() if len(of_photo)]
-    return interval_of_ratio([sum(v) for v in values], [len(v) for v in values]) if values else [0.0, 0.0]
+    values = values_of_photo.values()
+    return interval_of_ratio([sum(v) for v in values], [len(v) for v in values])
 
 
 def by_size(areas: Sequence[int], figures: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

@@ -14,7 +14,7 @@ from engine.data.texts import names_that_say_which, plain_name
 from engine.errors import DataInvalid
 from engine.evaluation.given import embedded, named_objects
 from engine.evaluation.pictures import Gallery
-from engine.evaluation.statistics import Stopwatch, interval_of_mean, iou
+from engine.evaluation.statistics import Stopwatch, interval_in_words, interval_of_mean, iou
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 
 #: Words for COCO's things that are no category of COCO's, so that training on its names has never seen them.
@@ -113,8 +113,7 @@ def summary(report: Mapping[str, Any]) -> list[str]:
         (f"by another word, {other['objects']} objects of {other['words']} names", other),
         ("  the same objects by name", other["by_name"]),
     ):
-        low, high = of["interval"]
-        lines.append(f"  mIoU {what}: {of['miou']:.3f}   [{low:.3f}, {high:.3f}]")
+        lines.append(f"  mIoU {what}: {of['miou']:.3f}   {interval_in_words(of['interval'])}")
     return lines
 
 

@@ -8,4 +8,5 @@ test('a difference counts if its interval leaves out zero; of clicks and the ora
   expect(verdictOn({ key: 'oracle_gap', low: -0.03, high: -0.01 })).toBe('better')
   expect(verdictOn({ key: 'miou_5', low: -0.03, high: -0.01 })).toBe('worse')
   expect(verdictOn({ key: 'miou_1', low: -0.01, high: 0.01 })).toBe('unclear')
+  expect(verdictOn({ key: 'miou_1', low: null, high: null })).toBe('unclear')
 })

@@ -31,12 +31,17 @@ test('the curve of models is said in the page’s language, without figures that
 })
 
 test('what is better or worse is said in words and shapes, and less is better of clicks', () => {
-  const figure = (key: string, low: number, high: number) =>
-    ({ key, name: key, size: 'all', objects: 9, live: 1, candidate: 1, difference: low, low, high }) as never
+  const figure = (key: string, low: number | null, high: number | null) =>
+    ({ key, name: key, size: 'all', objects: 9, live: 1, candidate: 1, difference: low ?? 1, low, high }) as never
   const on = { figures: [figure('noc90', -2, -1), figure('miou_1', -0.2, -0.1), figure('miou_3', -0.1, 0.1)] }
   const html = rendered(createElement(FiguresBeside, { left: 'a', right: 'b', on: { ...on, photos: 3, left_out: 0 } as never }))
   const rows = html.split('<tr').filter(row => row.includes('data-verdict'))
   expect(rows.map(row => row.match(/title="(\w+)"/)?.[1])).toEqual(['better', 'worse', undefined])
+  const single = { figures: [figure('miou_1', null, null)], photos: 1, left_out: 0 } as never
+  const ofOne = rendered(createElement(FiguresBeside, { left: 'a', right: 'b', on: single }))
+  expect(ofOne).toContain('[–]')
+  expect(ofOne).not.toContain('title="better"')
+  expect(ofOne).not.toContain('NaN')
 })
 
 test('no two kinds of marks have the same shape', () => {

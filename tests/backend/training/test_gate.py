@@ -62,6 +62,24 @@ def test_too_little_evidence_says_what_is_missing_and_decides_nothing():
     assert verdict.reason == "The gate wants 2 more test photos and 4 more test masks before it decides."
 
 
+def test_one_photo_has_no_interval_and_decides_nothing_whatever_is_wanted():
+    rule = GateRule(images_wanted=1, masks_wanted=1)
+    verdict = decide(report([0.5]), report([0.9]), rule)
+    assert (verdict.decision, verdict.chance_better) == ("insufficient_evidence", None)
+    assert verdict.reason == "The gate wants 1 more test photo before it decides."
+    assert {(figure.low, figure.high) for figure in verdict.figures} == {(None, None)}
+    assert decide(report([0.5, 0.6]), report([0.9, 0.9]), rule).decision == "promoted"
+
+
+def test_a_size_that_one_photo_alone_has_is_shown_without_an_interval():
+    live, candidate = report([0.5] * 4), report([0.6] * 4)
+    for one, iou in ((live, 0.5), (candidate, 0.6)):
+        one["per_image"]["photo 0"]["by_size"] = {"small": photo(iou, 2)}
+    small = [figure for figure in compare(live, candidate) if figure.size == "small"]
+    assert [figure.difference for figure in small if figure.key == "miou_1"] == [pytest.approx(0.1)]
+    assert {(figure.low, figure.high) for figure in small} == {(None, None)}
+
+
 def test_no_evidence_at_all_is_insufficient_too():
     nothing = {"images": 0, "objects": 0, "per_image": {}}
     verdict = decide(nothing, nothing, RULE)

@@ -73,21 +73,23 @@ def engine_here(monkeypatch, capsys):
 
 
 def test_retraining_trains_a_candidate_the_gate_decides_and_a_second_delivery_changes_nothing(
-    dataset, labelled, start, admin, as_user
+    dataset, labelled, start, admin, as_user, annotator, add_photo, label
 ):
+    add_photo(4, split=Split.TEST)
+    label(annotator, masks=2)
     reply = start()
     assert reply.status_code == 201, reply.content
     training_run_work(run_id=reply.json()["id"])
     run = as_user(admin).get(f"/api/training-runs/{reply.json()['id']}/").json()
     assert run["state"] == "done", run["error"]
     assert run["decision"] in ("promoted", "refused")
-    assert run["verdict"]["evidence"]["images"] == 1
+    assert run["verdict"]["evidence"]["images"] == 2
     of_all = [figure["key"] for figure in run["verdict"]["figures"] if figure["size"] == "all"]
     assert of_all == ["miou_1", "miou_3", "miou_5", "noc90", "oracle_gap"]
     assert len({figure["size"] for figure in run["verdict"]["figures"]}) > 1
     assert run["hardware"]["cores"] >= 1
     log = as_user(admin).get(f"/api/training-runs/{run['id']}/log/").content.decode()
-    for words in ("Attempt 1", "Step ", "The candidate model on 1 test photos: mIoU", f"The gate: {run['decision']}."):
+    for words in ("Attempt 1", "Step ", "The candidate model on 2 test photos: mIoU", f"The gate: {run['decision']}."):
         assert words in log
     assert [point["step"] for point in run["history"]] == [1, 2, 3, 4]
     assert run["mask_count"] == 4  # of the two train photos; test photos are never learnt from

@@ -179,6 +179,15 @@ def test_an_interval_resamples_photos_not_objects():
     assert interval_of_mean({"a": [0.5, 0.5], "b": [0.5]}) == [0.5, 0.5]
 
 
+def test_one_photo_has_no_interval(a_record):
+    assert interval_of_mean({}) is None
+    assert interval_of_mean({"a": [0.1, 0.9], "b": []}) is None
+    truth = rectangle(0, 0, 40, 50)
+    report = evaluate_clicks(Scripted(lambda prompt: [(truth, 0.5)]), [a_record([truth])])
+    assert set(report["intervals"].values()) == {None}
+    assert "1.000   [–]   oracle" in "\n".join(summary(report))
+
+
 def test_of_a_photo_with_many_objects_no_more_are_held_than_are_clicked_in_step(a_record):
     truths, held = [rectangle(n, n, n + 9, n + 12) for n in range(3 * AT_ONCE + 1)], []
 

@@ -5,7 +5,7 @@ import { fixed, t } from '@/shared/i18n'
 import { masksInWords } from '@/shared/ui/words'
 import { verdictOn } from './better'
 import classes from './compare.module.css'
-import { figureNames, signed } from './words'
+import { figureNames, intervalInWords, signed } from './words'
 
 type Figure = Schemas['FigureJson']
 
@@ -34,7 +34,7 @@ export function FiguresBeside({
     Object.keys(names).map(key => [
       key,
       Math.max(
-        ...on.figures.filter(own => own.key === key).flatMap(own => [Math.abs(own.low), Math.abs(own.high)]),
+        ...on.figures.filter(own => own.key === key).flatMap(own => [own.low ?? 0, own.high ?? 0, own.difference].map(Math.abs)),
         1e-6,
       ),
     ]),
@@ -75,7 +75,7 @@ export function FiguresBeside({
                         <Sign of={verdictOn(figure)} />{' '}
                         <span className={classes.difference}>{signed(figure.difference)}</span>{' '}
                         <Text span size="xs" c="dimmed">
-                          [{signed(figure.low)}, {signed(figure.high)}]
+                          {intervalInWords(figure.low, figure.high)}
                         </Text>
                       </Table.Td>
                       <Table.Td aria-hidden>
@@ -125,7 +125,9 @@ function Interval({ figure: { low, high, difference }, widest }: { figure: Figur
   return (
     <svg width={WIDTH} height={14} className={classes.interval} aria-hidden>
       <line x1={MIDDLE} x2={MIDDLE} y1={0} y2={14} className={classes.zero} />
-      <line x1={toX(low)} x2={toX(high)} y1={7} y2={7} className={classes.span} />
+      {low !== null && high !== null && (
+        <line x1={toX(low)} x2={toX(high)} y1={7} y2={7} className={classes.span} />
+      )}
       <circle cx={toX(difference)} cy={7} r={3.5} className={classes.dot} />
     </svg>
   )

@@ -11,7 +11,7 @@ import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
 import { Outcome, Trouble, UNFINISHED } from './Outcome'
 import { type TrainingRun, useCancelTraining, useDeploy } from './queries'
 import { RunLog } from './RunLog'
-import { figureNames, signed } from './words'
+import { figureNames, intervalInWords, signed } from './words'
 
 const CLICKS = [
   ['1', '#63b3ed'],
@@ -273,7 +273,7 @@ function Figures({ figures, title }: { figures: Schemas['FigureJson'][]; title: 
               <Table.Td ta="right">{fixed(figure.live, 3)}</Table.Td>
               <Table.Td ta="right">{fixed(figure.candidate, 3)}</Table.Td>
               <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
-                {signed(figure.difference)} [{signed(figure.low)}, {signed(figure.high)}]
+                {signed(figure.difference)} {intervalInWords(figure.low, figure.high)}
               </Table.Td>
             </Table.Tr>
           ))}

@@ -17,6 +17,11 @@ export function signed(value: number): string {
   return fixed(value, 3, { signDisplay: 'exceptZero' })
 }
 
+/** The interval of what two figures differ by. */
+export function intervalInWords(low: number | null, high: number | null): string {
+  return low === null || high === null ? '[–]' : `[${signed(low)}, ${signed(high)}]`
+}
+
 /** The gate's figures, by their keys. */
 export function figureNames(): Record<string, string> {
   return {

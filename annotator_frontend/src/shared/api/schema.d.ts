@@ -1724,10 +1724,13 @@ export interface components {
             candidate: number;
             /** Format: double */
             difference: number;
+            /**
+             * Format: double
+             * @description Of the difference, 95%; null: too few photos to say.
+             */
+            low: number | null;
             /** Format: double */
-            low: number;
-            /** Format: double */
-            high: number;
+            high: number | null;
         };
         FiguresJson: {
             by: components["schemas"]["ByEnum"];
