@@ -76,6 +76,8 @@ class FigureJson(serializers.Serializer):
 class EvidenceJson(serializers.Serializer):
     images = serializers.IntegerField()
     masks = serializers.IntegerField()
+    groups = serializers.IntegerField(required=False, help_text="Of photos: scenes, videos, photos that stand alone.")
+    groups_wanted = serializers.IntegerField(required=False)
     images_wanted = serializers.IntegerField()
     masks_wanted = serializers.IntegerField()
 

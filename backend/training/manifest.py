@@ -46,6 +46,7 @@ def write_manifest(
                 copied.rename(folder / name)
             entry = {
                 "id": str(image.id),
+                "group": image.group,
                 "image": name if encoder_hash is None else None,
                 "embedding": None if encoder_hash is None else name,
                 "size": list(image.size),

@@ -24,7 +24,7 @@ from backend.releases.models import FrozenSet
 from backend.releases.selectors import complete_in, images_in, masks_in, photos_with_masks
 from backend.training.child import ChildStopped, run_engine
 from backend.training.claims import Claim
-from backend.training.gate import LEAST_RESAMPLED, GateRule, Verdict, compare, decide
+from backend.training.gate import LEAST_RESAMPLED, GateRule, Verdict, compare, decide, groups_in
 from backend.training.manifest import write_manifest
 from backend.training.models import Decision, Evaluation, RunState, TrainingRun
 from backend.training.selectors import finished_photos, gate_rule_of
@@ -236,6 +236,8 @@ def _as_json(
         "evidence": {
             "images": test["live"]["images"] if test else 0,
             "masks": test["live"]["objects"] if test else 0,
+            "groups": groups_in(test["live"]) if test else 0,
+            "groups_wanted": rule.groups_wanted,
             "images_wanted": max(rule.images_wanted, LEAST_RESAMPLED),
             "masks_wanted": rule.masks_wanted,
         },

@@ -186,6 +186,8 @@ def _entry(record: Record, photo: Photo) -> dict[str, Any]:
         entry["names"] = [record.names[index] for index in kept]
     if record.complete is not None:
         entry["complete"] = record.complete
+    if record.group is not None:
+        entry["group"] = record.group
     if record.read_ignored and (ignored := record.ignored(record.pixels().shape[:2])) is not None:
         small = cv2.resize(ignored.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         entry["ignored"] = encode(small > 0)

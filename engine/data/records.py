@@ -57,6 +57,7 @@ class Record:
         read_said: all that the source says of this photo, as bytes, to tell data apart by; None: it says nothing.
         complete: whether every object is outlined, so that what is not is known to be background; None: nobody said.
             Read from `"complete"`, of a photo in `instances.json` (label maps), a manifest, or COCO's `images`.
+        group: scene or video whose photos are alike, as a manifest says it; None: nobody said, the photo is its own.
     """
 
     name: str
@@ -73,6 +74,12 @@ class Record:
     read_ignored: Callable[[], NDArray[np.bool_] | None] | None = None
     read_said: Callable[[], bytes] | None = None
     complete: bool | None = None
+    group: str | None = None
+
+    @property
+    def kin(self) -> str:
+        """What is the same of photos that say the same: the group, or else the photo's own name."""
+        return self.name if self.group is None else self.group
 
     def mask_weights(self) -> tuple[float, ...] | None:
         """One for each mask, in the order of `read_masks`; None: all the same."""
@@ -198,14 +205,14 @@ def read_photos(source: Path, *, leave_out: frozenset[str] = frozenset()) -> lis
 
 
 def held_out(records: list[Record], share: float) -> tuple[list[Record], list[Record]]:
-    """Part records by a hash of their names: (to learn from, held out). A photo's side never changes.
+    """Part records by a hash of their groups, or names: (to learn from, held out). A photo's side never changes.
 
     Args:
         share: of the photos that is held out, 0..1; met only on average.
     """
     parts: tuple[list[Record], list[Record]] = ([], [])
     for record in records:
-        digest = hashlib.sha256(record.name.encode()).digest()
+        digest = hashlib.sha256(record.kin.encode()).digest()
         parts[int.from_bytes(digest[:8], "big") < share * 2**64].append(record)
     return parts
 
@@ -313,6 +320,7 @@ def _manifest(folder: Path) -> Iterator[Record]:
                     read_ignored=partial(decode, entry["ignored"]) if entry.get("ignored") else None,
                     read_said=partial(str.encode, line),
                     complete=_complete(entry, f"{folder}/manifest.jsonl, line {number + 1}"),
+                    group=None if entry.get("group") is None else str(entry["group"]),
                 )
             except DataInvalid:
                 raise

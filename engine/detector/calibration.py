@@ -9,6 +9,7 @@ of objects are not labelled there, a box on a part counts as wrong.
 confidence bound: see `Calibration.threshold_for_precision`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,17 +86,29 @@ class Calibration:
         return max(self.thresholds, key=lambda threshold: threshold.lower_bound, default=None)
 
 
-def fit_calibration(photos: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> Calibration:
+def numbered(groups: Sequence[str | None]) -> list[int]:
+    """Each photo's group as a number, in the order of their coming; a photo without one is its own."""
+    number_of: dict[tuple[str | None, int], int] = {}
+    return [
+        number_of.setdefault((group, -1 if group is not None else place), len(number_of))
+        for place, group in enumerate(groups)
+    ]
+
+
+def fit_calibration(
+    photos: list[tuple[NDArray[np.float64], NDArray[np.bool_]]], groups: Sequence[str | None] | None = None
+) -> Calibration:
     """Fit on what was detected in held-out, complete photos.
 
     Args:
         photos: for each, the scores of its boxes, and whether each matches an object at `MATCH_IOU`.
+        groups: of each photo; those of one are drawn together, since they are alike. None: each is its own.
     Raises:
         DataInvalid: there is not one box.
     """
     scores_N = np.concatenate([scores for scores, _ in photos] or [np.zeros(0)])
     is_match_N = np.concatenate([is_match for _, is_match in photos] or [np.zeros(0, bool)])
-    photo_N = np.repeat(np.arange(len(photos)), [len(scores) for scores, _ in photos])
+    photo_N = np.repeat(numbered(groups or [None] * len(photos)), [len(scores) for scores, _ in photos])
     if not len(scores_N):
         raise DataInvalid("nothing was detected in the photos to calibrate on")
     knots, confidences = isotonic(scores_N, is_match_N.astype(np.float64), BOXES_PER_STEP)

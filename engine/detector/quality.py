@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.detector.calibration import Calibration, fit_calibration
+from engine.detector.calibration import Calibration, fit_calibration, numbered
 from engine.detector.matching import MOST_IGNORED, share_inside
 from engine.masks import Rle, iou
 from engine.masks.boxes import box_iou
@@ -24,7 +24,7 @@ ACCEPTED_IOU = 0.85
 FEATURES = ("box confidence", "predicted IoU", "stability", "agreement", "mask in box", "side", "click")
 #: Weight of the squared coefficients, of features with deviation 1: a few hundred masks decide, a dozen do not.
 RIDGE = 1.0
-#: The scores that confidences are fitted on come from coefficients that did not see their photo.
+#: The scores that confidences are fitted on come from coefficients that did not see their photo, or one of its group.
 FOLDS = 5
 _NEWTON_STEPS = 30
 #: Two boxes whose masks overlap by more IoU than this were of one object: the one with more confidence stays.
@@ -127,12 +127,14 @@ class Judged:
         of_boxes: for each detected box, the masks to choose from.
         truths: its objects.
         ignored_HW: pixels of which nobody says what is there; None: there are none.
+        group: what photos have in common that are alike; None: it is like no other.
     """
 
     size: tuple[int, int]
     of_boxes: list[list[BoxMask]]
     truths: list[Rle]
     ignored_HW: NDArray[np.bool_] | None = None
+    group: str | None = None
 
 
 def fit_quality(photos: Sequence[Judged], decoder_hash: str) -> Quality:
@@ -155,9 +157,10 @@ def fit_quality(photos: Sequence[Judged], decoder_hash: str) -> Quality:
 
     uncalibrated = Calibration(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
     everyone = range(len(photos))
+    fold_of = [group % FOLDS for group in numbered([photo.group for photo in photos])]
     judged = []
     for number, photo in enumerate(photos):
-        others = [other for other in everyone if other % FOLDS != number % FOLDS]
+        others = [other for other in everyone if fold_of[other] != fold_of[number]]
         if not any(rows[other] for other in others):
             others = list(everyone)
         quality = fitted(others, uncalibrated)
@@ -165,7 +168,7 @@ def fit_quality(photos: Sequence[Judged], decoder_hash: str) -> Quality:
         judged.append(_scored(offered, photo))
     if not any(len(scores) for scores, _ in judged):  # all of it lies where nobody says what is there
         return _knows_nothing(decoder_hash)
-    return fitted(list(everyone), fit_calibration(judged))
+    return fitted(list(everyone), fit_calibration(judged, [photo.group for photo in photos]))
 
 
 def _knows_nothing(decoder_hash: str) -> Quality:

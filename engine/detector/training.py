@@ -6,6 +6,7 @@ the same file, byte for byte.
 """
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,20 +72,38 @@ class DetectorRun:
 def split_for_calibration(
     records: list[Record], complete: frozenset[str], seed: int
 ) -> tuple[list[Record], list[Record]]:
-    """(to learn from, to calibrate on): a fifth of the complete photos, at least two, drawn by the seed.
+    """(to learn from, to calibrate on): about a fifth of the complete photos, at least two, drawn by the seed.
+
+    Whole groups, since photos of one scene or video are alike: what else belongs to one that is held out has no part at all.
 
     Raises:
-        DataInvalid: too few photos are known to be complete.
+        DataInvalid: too few photos are known to be complete, or all of them are of one group.
     """
-    whole = sorted(record.name for record in records if record.name in complete)
+    whole = sorted(record.kin for record in records if record.name in complete)
     if len(whole) < LEAST_COMPLETE:
         raise DataInvalid(
             f"{len(whole)} of {len(records)} photos are known to be complete, at least {LEAST_COMPLETE} are needed: "
             "what is unlabelled in the others is not known to be background"
         )
     count = max(2, round(CALIBRATION_SHARE * len(whole)))
-    held_out = frozenset(np.random.default_rng([seed, 1]).permutation(np.array(whole))[:count].tolist())
-    return [r for r in records if r.name not in held_out], [r for r in records if r.name in held_out]
+    sizes = Counter(whole)
+    if len(sizes) < 2:
+        raise DataInvalid(
+            "the photos that are known to be complete are all of one group (scene, video): what is learnt from some of them "
+            "cannot be tried on the others"
+        )
+    held_out: list[str] = []
+    drawn = np.random.default_rng([seed, 1]).permutation(np.array(sorted(sizes))).tolist()
+    for group in drawn:
+        if sum(sizes[one] for one in held_out) + sizes[group] <= count:
+            held_out.append(group)
+    for group in sorted(drawn, key=lambda name: sizes[name]):  # where hardly any fits: the smallest
+        if sum(sizes[one] for one in held_out) < 2 and group not in held_out and len(held_out) < len(sizes) - 1:
+            held_out.append(group)
+    return (
+        [record for record in records if record.kin not in held_out],
+        [record for record in records if record.kin in held_out and record.name in complete],
+    )
 
 
 class DetectorTrainer:
@@ -178,8 +197,12 @@ def example_targets(example: Example, config: DetectorHead.Config, heaviest: flo
     return photo_2, assign(boxes_N4, weights_N, photo_2, example.complete, config, ignored_GG=ignored_GG)
 
 
-def calibrate(head: DetectorHead, examples: list[Example]) -> Calibration:
-    """Calibrate on complete photos that the head did not learn from. Raises DataInvalid where nothing is detected."""
+def calibrate(head: DetectorHead, examples: list[Example], groups: list[str] | None = None) -> Calibration:
+    """Calibrate on complete photos that the head did not learn from. Raises DataInvalid where nothing is detected.
+
+    Args:
+        groups: see `fit_calibration`.
+    """
     photos = []
     for example in examples:
         boxes_N4, scores_N = propose(head, example.read(), example.size)
@@ -189,7 +212,7 @@ def calibrate(head: DetectorHead, examples: list[Example]) -> Calibration:
             counts_N = is_match_N | (share_inside(boxes_N4 / cell, example.ignored_GG) < MOST_IGNORED)
             scores_N, is_match_N = scores_N[counts_N], is_match_N[counts_N]
         photos.append((scores_N, is_match_N))
-    return fit_calibration(photos)
+    return fit_calibration(photos, groups)
 
 
 def calibrate_masks(
@@ -210,7 +233,7 @@ def calibrate_masks(
         boxes = detected(head, calibration, photo.embedding, photo.size, LEAST_CONFIDENCE)
         of_boxes = candidates_of_boxes(embedder.predictor, photo, boxes)
         truths = [encode(mask) for mask in record.masks(photo.size) if mask.any()]
-        photos.append(Judged(photo.size, of_boxes, truths, record.ignored(photo.size)))
+        photos.append(Judged(photo.size, of_boxes, truths, record.ignored(photo.size), record.kin))
     return fit_quality(photos, embedder.decoder_hash)
 
 
@@ -265,7 +288,7 @@ def train_detector(
     trainer = DetectorTrainer(run, examples, embedder.image_side, embedder.predictor.device)
     for line in trainer.train():
         say(line)
-    calibration = calibrate(trainer.averaged, held_out_examples)
+    calibration = calibrate(trainer.averaged, held_out_examples, [record.kin for record in held_out])
     quality = calibrate_masks(trainer.averaged, calibration, held_out_examples, held_out, embedder)
     training = {
         **asdict(run),

@@ -95,7 +95,7 @@ def evaluate_boxes(
         passes: 1 or 2.
         detections: see `read_detections`; the keys are names without zeros in front.
     Returns:
-        images, objects; boxes: "truth" or "detector"; passes; miou; interval: 95%, bootstrap over photos; by_size; ap: with
+        images, objects; boxes: "truth" or "detector"; passes; miou; interval: 95%, bootstrap over groups; by_size; ap: with
         detections, COCO's {"ap", "ap50", "ap75", "small", "medium", "large"} of their masks, all classes as one (null where
         there are no such objects); seconds_per_image; per_image.
     Raises:
@@ -109,6 +109,7 @@ def evaluate_boxes(
     truth_rles: list[list[Rle]] = []
     mask_rles: list[list[tuple[Rle, float]]] = []
     ignored_rles: list[Rle | None] = []
+    group_of: dict[str, str] = {}
     used = 0
     watch = Stopwatch()
     for record in watch.over(records):
@@ -123,6 +124,7 @@ def evaluate_boxes(
             used += len(boxes)
         masks = masks_of_boxes(predictor, photo, boxes, passes)
         ious[record.name] = []
+        group_of[record.name] = record.kin
         nearest = range(len(own)) if detections is None else _nearest(own, boxes)
         for truth, index in zip(truths, nearest, strict=True):
             mask = masks[index] if index is not None else np.zeros_like(truth)
@@ -151,7 +153,7 @@ def evaluate_boxes(
         "boxes": "truth" if detections is None else "detector",
         "passes": passes,
         "miou": float(np.mean(every)) if every else 0.0,
-        "interval": interval_of_mean(ious),
+        "interval": interval_of_mean(ious, group_of),
         "by_size": by_size(areas, {"miou": every}),
         **({} if detections is None else {"ap": average_precision(truth_rles, mask_rles, ignored_rles)}),
         "seconds_per_image": watch.seconds_per_image,

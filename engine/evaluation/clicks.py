@@ -166,23 +166,30 @@ def click_through(predictor: Predictor, photo: EmbeddedPhoto, people: Sequence[C
 
 
 def summarise(
-    results: Mapping[str, Sequence[ObjectResult]], seconds_per_image: float, *, clicks: int = MAX_CLICKS
+    results: Mapping[str, Sequence[ObjectResult]],
+    seconds_per_image: float,
+    *,
+    clicks: int = MAX_CLICKS,
+    group_of: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The report of `evaluate clicks`.
 
     Args:
         clicks: that were asked for.
+        group_of: scene or video, of the photos that say it.
     Returns:
-        images, objects; max_clicks: `clicks`; miou and oracle by number of clicks; noc85, noc90: mean clicks to that IoU, where
-        an object that never reached it counts as `max_clicks`; failures90: objects that never reached it; worse_by_a_click: the
-        share of clicks that lowered IoU by over 0.05; calibration: of the masks of the first clicks, see
-        `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over photos, null where there are
-        fewer than two; by_size; per_image: the same figures by photo, and there by size.
+        images, groups, objects; max_clicks: `clicks`; miou and oracle by number of clicks; noc85, noc90: mean clicks to that
+        IoU, where an object that never reached it counts as `max_clicks`; failures90: objects that never reached it;
+        worse_by_a_click: the share of clicks that lowered IoU by over 0.05; calibration: of the masks of the first clicks, see
+        `statistics.calibration`; intervals: 95%, of miou, and noc85 and noc90, bootstrap over groups of photos, null where
+        there are fewer than two; by_size; per_image: the same figures by photo, and there by size; its group, if it has one.
     """
+    group_of = group_of or {}
     results = {name: rs for name, rs in results.items() if rs}
     everything = [r for rs in results.values() for r in rs]
     per_image = {
         name: {
+            **({"group": group_of[name]} if name in group_of else {}),
             **_of_photo(rs, clicks),
             "by_size": {
                 size: _of_photo(own, clicks) for size in SIZES if (own := [r for r in rs if size_class(r.area) == size])
@@ -192,18 +199,22 @@ def summarise(
     }
     if not everything:
         nothing = {str(n): 0.0 for n in REPORTED}
-        return {"images": 0, "objects": 0, "max_clicks": clicks, "miou": nothing, "oracle": nothing, "noc85": 0.0, "noc90": 0.0,
+        return {"images": 0, "groups": 0, "objects": 0, "max_clicks": clicks, "miou": nothing,
+                "oracle": nothing, "noc85": 0.0, "noc90": 0.0,
                 "failures90": 0, "worse_by_a_click": 0.0, "calibration": [], "intervals": {}, "by_size": {},
                 "seconds_per_image": seconds_per_image, "per_image": {}}  # fmt: skip
     drops = [b < a - 0.05 for r in everything for a, b in zip(r.iou[:-1], r.iou[1:], strict=True)]
     predicted, true = np.array([pair for r in everything for pair in r.first]).reshape(-1, 2).T
-    intervals = {str(n): interval_of_mean({k: [r.after(n) for r in rs] for k, rs in results.items()}) for n in REPORTED}
+    intervals = {
+        str(n): interval_of_mean({k: [r.after(n) for r in rs] for k, rs in results.items()}, group_of) for n in REPORTED
+    }
     for name, quality in (("noc85", 0.85), ("noc90", 0.90)):
         intervals[name] = interval_of_mean(
-            {k: [float(r.clicks_to(quality, clicks)) for r in rs] for k, rs in results.items()}
+            {k: [float(r.clicks_to(quality, clicks)) for r in rs] for k, rs in results.items()}, group_of
         )
     return {
         "images": len(per_image),
+        "groups": len({group_of.get(name, name) for name in per_image}),
         "objects": len(everything),
         "max_clicks": clicks,
         "miou": {str(n): float(np.mean([r.after(n) for r in everything])) for n in REPORTED},
@@ -238,11 +249,14 @@ def evaluate_clicks(
         gallery: is offered each object with its first click.
     """
     results: dict[str, list[ObjectResult]] = {}
+    group_of: dict[str, str] = {}
     watch = Stopwatch()
     for record in watch.over(records):
         photo = embedded(record, predictor)
         truths, ignored = objects(record, photo.size)
         results[record.name] = own = []
+        if record.group is not None:
+            group_of[record.name] = record.group
         # Who clicks holds some arrays of the photo's size: no more of them at once than are clicked in step.
         for first in range(0, len(truths), AT_ONCE):
             people = [
@@ -259,7 +273,11 @@ def evaluate_clicks(
             own += [person.result() for person in people]
             if gallery is not None:
                 _offer(gallery, record, people)
-    report = {"pick": pick, "seed": seed, **summarise(results, watch.seconds_per_image, clicks=clicks)}
+    report = {
+        "pick": pick,
+        "seed": seed,
+        **summarise(results, watch.seconds_per_image, clicks=clicks, group_of=group_of),
+    }
     if each:
         report["objects_of"] = {
             name: [{"area": result.area, "iou": [round(iou, 4) for iou in result.iou]} for result in of_photo]

@@ -58,15 +58,19 @@ def share_found(iou_NM: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def average_recall(
-    iou_of_photo: Sequence[NDArray[np.float64]], areas_of_photo: Sequence[Sequence[int]], limit: int
+    iou_of_photo: Sequence[NDArray[np.float64]],
+    areas_of_photo: Sequence[Sequence[int]],
+    limit: int,
+    groups: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Mean share found over all objects of all photos, at most `limit` proposals a photo.
 
     Args:
         iou_of_photo: (N, M) for each photo, best ranked proposal first.
         areas_of_photo: of the M objects, pixels.
+        groups: of each photo; see `interval_of_ratio`.
     Returns:
-        all, and each class of size that has objects; interval: 95%, of all, bootstrap over photos.
+        all, and each class of size that has objects; interval: 95%, of all, bootstrap over groups of photos.
     """
     shares, sizes = [], []
     for iou_NM, areas in zip(iou_of_photo, areas_of_photo, strict=True):
@@ -83,7 +87,9 @@ def average_recall(
     return {
         "all": float(everything.mean()),
         **{name: float(of_class[classes == name].mean()) for name in SIZES if (classes == name).any()},
-        "interval": interval_of_ratio([one["all"].sum() for one in shares], [len(one["all"]) for one in shares]),
+        "interval": interval_of_ratio(
+            [one["all"].sum() for one in shares], [len(one["all"]) for one in shares], groups=groups
+        ),
     }
 
 
@@ -103,6 +109,7 @@ def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, point
     ious: list[NDArray[np.float64]] = []
     areas: list[list[int]] = []
     counts: list[int] = []
+    groups: list[str] = []
     watch = Stopwatch()
     for record in watch.over(records):
         photo = embedded(record, predictor)
@@ -113,6 +120,7 @@ def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, point
             label_everything(predictor, photo, settings), key=lambda one: -(one.predicted_iou + one.stability_score)
         )
         counts.append(len(proposals))
+        groups.append(record.kin)
         found = [one.rle for one in proposals[: max(LIMITS)]]
         wanted = [encode(truth if ignored is None else truth & ~ignored) for truth in truths]
         if ignored is not None:
@@ -125,7 +133,7 @@ def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, point
         "objects": len(sizes),
         "points_per_side": points_per_side,
         "proposals": float(np.mean(counts)) if counts else 0.0,
-        "ar": {str(limit): average_recall(ious, areas, limit) for limit in LIMITS} if ious else {},
+        "ar": {str(limit): average_recall(ious, areas, limit, groups) for limit in LIMITS} if ious else {},
         "by_size": {name: sizes.count(name) for name in SIZES},
         "seconds_per_image": watch.seconds_per_image,
     }

@@ -1,7 +1,7 @@
 """What the evaluations share: means with intervals, classes of size, calibration.
 
-Objects of one photo are alike, so an interval resamples photos, not objects. One photo drawn again and again is always
-itself: it has no interval, not one without width.
+Objects of one photo are alike, and so are photos of one scene or video: an interval resamples groups of photos, not objects.
+One group drawn again and again is always itself: it has no interval, not one without width.
 """
 
 import time
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.masks import SIZES, size_class
 
 T = TypeVar("T")
-LEAST_RESAMPLED = 2  # photos; of fewer nobody knows how much they differ
+LEAST_RESAMPLED = 2  # groups; of fewer nobody knows how much they differ
 
 
 def iou(mask_HW: NDArray[np.bool_], truth_HW: NDArray[np.bool_], ignored_HW: NDArray[np.bool_] | None = None) -> float:
@@ -26,15 +26,22 @@ def iou(mask_HW: NDArray[np.bool_], truth_HW: NDArray[np.bool_], ignored_HW: NDA
     return float(np.count_nonzero(mask_HW & truth_HW) / either) if either else 1.0
 
 
-def interval_of_ratio(sums_P: ArrayLike, counts_P: ArrayLike, resamples: int = 2000) -> list[float] | None:
-    """95% interval of a sum over a count, both added up over photos: bootstrap over photos, seed 0.
+def interval_of_ratio(
+    sums_P: ArrayLike, counts_P: ArrayLike, resamples: int = 2000, *, groups: Sequence[str] | None = None
+) -> list[float] | None:
+    """95% interval of a sum over a count, both added up over photos: bootstrap over groups of photos, seed 0.
 
     Args:
         sums_P, counts_P: each photo's; one that counts nothing takes no part.
+        groups: of each photo, see `Record.kin`; None: each is its own.
     Returns:
-        [low, high]; None: there are not `LEAST_RESAMPLED` photos.
+        [low, high]; None: there are not `LEAST_RESAMPLED` groups.
     """
     sums, counts = np.asarray(sums_P, np.float64), np.asarray(counts_P, np.float64)
+    if groups is not None:
+        number_of = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+        numbers = [number_of[group] for group in groups]
+        sums, counts = np.bincount(numbers, sums), np.bincount(numbers, counts)
     sums, counts = sums[counts > 0], counts[counts > 0]
     if len(counts) < LEAST_RESAMPLED:
         return None
@@ -48,16 +55,23 @@ def interval_in_words(interval: Sequence[float] | None) -> str:
     return "[–]" if interval is None else f"[{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
-def resampled(photos: int, resamples: int = 2000) -> NDArray[np.float64]:
-    """(resamples, photos): how often each photo was drawn; each row adds up to `photos`."""
+def resampled(groups: int, resamples: int = 2000) -> NDArray[np.float64]:
+    """(resamples, groups): how often each was drawn; each row adds up to `groups`."""
     rng = np.random.default_rng(0)
-    return rng.multinomial(photos, np.full(photos, 1 / photos), size=resamples).astype(np.float64)
+    return rng.multinomial(groups, np.full(groups, 1 / groups), size=resamples).astype(np.float64)
 
 
-def interval_of_mean(values_of_photo: Mapping[str, Sequence[float]]) -> list[float] | None:
-    """95% interval of the mean over all objects; see `interval_of_ratio`."""
+def interval_of_mean(
+    values_of_photo: Mapping[str, Sequence[float]], group_of: Mapping[str, str] | None = None
+) -> list[float] | None:
+    """95% interval of the mean over all objects; see `interval_of_ratio`.
+
+    Args:
+        group_of: by photo; one that is left out is its own.
+    """
     values = values_of_photo.values()
-    return interval_of_ratio([sum(v) for v in values], [len(v) for v in values])
+    groups = [(group_of or {}).get(name, name) for name in values_of_photo]
+    return interval_of_ratio([sum(v) for v in values], [len(v) for v in values], groups=groups)
 
 
 def by_size(areas: Sequence[int], figures: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

@@ -80,6 +80,60 @@ def test_a_size_that_one_photo_alone_has_is_shown_without_an_interval():
     assert {(figure.low, figure.high) for figure in small} == {(None, None)}
 
 
+def of_scenes(report: dict, scenes: list[str]) -> dict:
+    for one, scene in zip(report["per_image"].values(), scenes, strict=True):
+        one["group"] = scene
+    return report
+
+
+def test_groups_are_resampled_and_not_their_photos():
+    """Of two scenes one gains more than the other loses: it is a loss only where the other is drawn twice, a time in four."""
+    scenes = ["street"] * 4 + ["yard"] * 4
+    live = of_scenes(report([0.5] * 8), scenes)
+    candidate = of_scenes(report([0.6] * 4 + [0.45] * 4), scenes)
+    verdict = decide(live, candidate, RULE)
+    assert verdict.chance_better == pytest.approx(0.75, abs=0.02)
+    assert (verdict.figures[0].low, verdict.figures[0].high) == (pytest.approx(-0.05), pytest.approx(0.1))
+    assert verdict.decision == "refused"
+    alone = decide(report([0.5] * 8), report([0.6] * 4 + [0.45] * 4), RULE)
+    assert alone.chance_better > 0.75
+
+
+def test_photos_of_too_few_scenes_are_too_little_evidence():
+    twenty = GateRule(images_wanted=20, masks_wanted=40)
+    scenes = ["street"] * 10 + ["yard"] * 10
+    live, candidate = of_scenes(report([0.5] * 20), scenes), of_scenes(report([0.9] * 20), scenes)
+    verdict = decide(live, candidate, twenty)
+    assert (verdict.decision, verdict.chance_better) == ("insufficient_evidence", None)
+    assert verdict.reason == "It wants photos of 8 more scenes: those of one group count as one."
+    ten = [f"scene {n // 2}" for n in range(20)]
+    assert decide(of_scenes(live, ten), of_scenes(candidate, ten), twenty).decision == "promoted"
+    few = of_scenes(report([0.5] * 4), ["street"] * 4)
+    assert decide(few, few, twenty).reason == (
+        "The gate wants 16 more test photos and 32 more test masks before it decides. "
+        "It wants photos of 9 more scenes: those of one group count as one."
+    )
+
+
+def test_of_ten_scenes_an_equal_candidate_is_promoted_hardly_more_often_than_confidence_allows():
+    rng, scenes = np.random.default_rng(0), [f"scene {n // 2}" for n in range(20)]
+    promoted = 0
+    for _ in range(60):
+        gains = np.repeat(rng.normal(0, 0.01, 10), 2)  # all photos of a scene fare alike
+        live, candidate = report([0.5] * 20), report(list(0.5 + gains))
+        verdict = decide(
+            of_scenes(live, scenes), of_scenes(candidate, scenes), GateRule(images_wanted=20, masks_wanted=1)
+        )
+        promoted += verdict.decision == "promoted"
+    assert promoted <= 60 * 0.2
+
+
+def test_a_report_of_before_groups_were_told_has_them_from_the_other_one():
+    scenes = ["street"] * 2 + ["yard"] * 2
+    told = compare(report([0.5] * 4), of_scenes(report([0.6, 0.6, 0.45, 0.45]), scenes))
+    assert (told[0].low, told[0].high) == (pytest.approx(-0.05), pytest.approx(0.1))
+
+
 def test_no_evidence_at_all_is_insufficient_too():
     nothing = {"images": 0, "objects": 0, "per_image": {}}
     verdict = decide(nothing, nothing, RULE)

@@ -13,6 +13,7 @@ import pytest
 from backend.annotation.models import Mask
 from backend.common.storage import Missing, get_storage, read
 from backend.datasets.imaging import read_pixels
+from backend.datasets.models import Image
 from backend.training.manifest import write_manifest
 from engine.data.records import read_records
 
@@ -26,6 +27,16 @@ def test_only_what_a_person_called_complete_is_complete_for_the_engine(annotator
     assert [json.loads(line)["complete"] for line in lines] == [True, None]
     said = {record.name: record.complete for record in read_records(tmp_path / "data")}
     assert said == {str(photos[0].id): True, str(photos[1].id): None}
+
+
+def test_the_engine_is_told_which_photos_are_of_one_scene(annotator, add_photo, label, live, tmp_path):
+    add_photo(1), add_photo(2)
+    photos = [label(annotator), label(annotator)]
+    Image.objects.filter(id=photos[0].id).update(group="street")
+    rows = [(photo, []) for photo in Image.objects.filter(id__in=[photo.id for photo in photos])]
+    write_manifest(tmp_path / "data", rows, encoder_hash=live.encoder_hash)
+    said = {record.name: record.group for record in read_records(tmp_path / "data")}
+    assert said == {str(photos[0].id): "street", str(photos[1].id): photos[1].content_hash}
 
 
 def test_an_embedding_whose_copying_was_cut_short_is_copied_again(annotator, photo, label, live, tmp_path, monkeypatch):

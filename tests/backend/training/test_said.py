@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from backend.training.gate import decide
 from backend.training.models import RetrainPolicy
 from backend.training.selectors import policy_due, policy_of
 from backend.training.work import OVERTAKEN
-from tests.backend.training.test_gate import RULE, report, with_sizes
+from tests.backend.training.test_gate import RULE, of_scenes, report, with_sizes
 from tests.backend.training.test_policies import finish_runs, masks, policy  # noqa: F401 -- fixtures
 
 #: Each with its German; the page's test reads the same file.
@@ -26,7 +27,7 @@ def forms(sentences):
     return {re.sub(r"\d+(\.\d+)?", "0", one) for one in sentences}
 
 
-BY_THE_GATE = ("The gate", "mIoU", "clicks to", "oracle gap")
+BY_THE_GATE = ("The gate", "It wants", "mIoU", "clicks to", "oracle gap")
 #: Why a model is live; see `checkpoints`.
 OF_DEPLOYMENTS = {"the default model", "rolled back", "by hand", "promoted by the gate"}
 
@@ -51,6 +52,7 @@ def test_the_gates_reasons_are_the_ones_that_the_page_knows():
                 (report([0.5, 0.6]), report([0.9, 0.9])),
                 (report([0.5, 0.6], objects=4), report([0.9, 0.9], objects=4)),
                 (report(four, objects=1), report(four, objects=1)),
+                (of_scenes(report(four), ["a"] * 4), of_scenes(report(four), ["a"] * 4)),
                 # Of what is missing one, or more.
                 (report([0.5] * 3, objects=3), report([0.5] * 3, objects=3)),
                 (report([0.5] * 7, objects=1), report([0.5] * 7, objects=1)),
@@ -60,6 +62,9 @@ def test_the_gates_reasons_are_the_ones_that_the_page_knows():
             )
         ),
     }
+    wider_rule = replace(RULE, images_wanted=8, masks_wanted=1)
+    one_scene = of_scenes(report(four + four), ["a"] * 8)
+    said.add(decide(one_scene, one_scene, wider_rule).reason)
     assert forms(said) == forms(one for one in SAID if one.startswith(BY_THE_GATE))
 
 

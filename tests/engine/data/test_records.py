@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.cli import main
-from engine.data.records import Record, coco_ids, read_records
+from engine.data.records import Record, coco_ids, held_out, read_records
 from engine.data.samples import Photo
 from engine.data.sources import EmbeddingSource
 from engine.errors import DataInvalid
@@ -183,3 +183,11 @@ def test_a_thousand_masks_of_a_large_photo_are_never_in_memory_at_once(tmp_path)
         tracemalloc.get_traced_memory()[1] < 20 * height * width
     )  # all together would be 100 times the photo's pixels
     tracemalloc.stop()
+
+
+def test_photos_of_a_group_are_learnt_from_or_held_out_together():
+    records = [Record(str(n), None, list, group=f"scene {n // 5}") for n in range(100)]
+    learn, shown = held_out(records, 0.3)
+    assert learn
+    assert shown
+    assert not {record.group for record in learn} & {record.group for record in shown}

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import isotonic_regression
 from scipy.stats import binomtest
 
-from engine.detector.calibration import fit_calibration, isotonic, precision_thresholds, wilson_lower_bound
+from engine.detector.calibration import fit_calibration, isotonic, numbered, precision_thresholds, wilson_lower_bound
 from engine.errors import DataInvalid, PromptInvalid
 
 
@@ -50,6 +50,18 @@ def test_confidence_is_the_share_of_matches_and_never_falls_with_the_score():
     assert (np.diff(confidences) >= 0).all()
     assert np.abs(confidences - scores**2).mean() < 0.04
     assert (calibration.photos, calibration.boxes) == (100, 4000)
+
+
+def test_photos_of_a_group_are_drawn_together_so_less_is_promised():
+    assert numbered(["a", None, "a", None]) == [0, 1, 0, 2]
+    # Of two scenes the detector is right in one, and seldom in the other.
+    scores = np.linspace(0.5, 1, 20)
+    photos = [(scores, np.full(20, True))] * 6 + [(scores, np.arange(20) % 4 == 0)] * 6
+    alone = fit_calibration(photos).thresholds[-1]
+    together = fit_calibration(photos, ["street"] * 6 + ["yard"] * 6).thresholds[-1]
+    assert alone.precision == together.precision == pytest.approx(0.625)
+    assert together.lower_bound == pytest.approx(0.25), "the yard drawn twice, one time in four"
+    assert alone.lower_bound > 0.4
 
 
 def test_wilsons_bound_is_scipys():

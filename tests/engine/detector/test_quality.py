@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.detector import quality as fitting
 from engine.detector.quality import ACCEPTED_IOU, BoxMask, Judged, chosen, fit_quality
 from engine.masks import area, bbox, encode
 
@@ -46,6 +47,15 @@ def photos(rng, count, *, tells=True):
             found.append([box_mask(square(place, lower=0 if is_good else 3), stability=stability)])
         made.append(Judged(SIZE, found, truths))
     return made
+
+
+def test_no_photo_is_scored_by_what_was_fitted_on_one_of_its_group(monkeypatch):
+    """Of two groups of three photos, each of 20 masks, either is scored by what the other three say; the last fit is of all."""
+    some = [replace(photo, group="ab"[n // 3]) for n, photo in enumerate(photos(np.random.default_rng(0), 6))]
+    fitted, plain = [], fitting._logistic
+    monkeypatch.setattr(fitting, "_logistic", lambda features, good: fitted.append(len(good)) or plain(features, good))
+    fit_quality(some, DECODER)
+    assert fitted == [60] * 6 + [120]
 
 
 def judged(quality, some):

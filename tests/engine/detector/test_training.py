@@ -70,6 +70,19 @@ def test_it_is_calibrated_on_complete_photos_that_it_did_not_learn_from(scenes, 
     assert info.training["calibration_photos"] == 3
 
 
+def test_what_is_held_out_for_calibration_are_whole_groups(scenes):
+    records = [replace(record, group=f"scene {int(record.name) // 3}") for record in scenes(12)]
+    records += [replace(record, group="scene 0") for record in scenes(2, first_seed=100, complete=None)]
+    complete = frozenset(record.name for record in records if record.complete)
+    for seed in range(8):
+        learn, held_out = split_for_calibration(records, complete, seed)
+        assert not {record.group for record in learn} & {record.group for record in held_out}
+        assert len(held_out) == 3, "the smallest group, since none is as small as a fifth"
+        assert {record.name for record in held_out} < complete
+    with pytest.raises(DataInvalid, match="all of one group"):
+        split_for_calibration([replace(record, group="the only scene") for record in records], complete, 0)
+
+
 def test_without_enough_complete_photos_it_says_why_it_cannot_learn(scenes, embedder, tmp_path):
     records = scenes(3) + scenes(5, first_seed=100, complete=False)
     with pytest.raises(DataInvalid, match="3 of 8 photos are known to be complete, at least 4 are needed"):

@@ -179,6 +179,18 @@ def test_an_interval_resamples_photos_not_objects():
     assert interval_of_mean({"a": [0.5, 0.5], "b": [0.5]}) == [0.5, 0.5]
 
 
+def test_photos_of_one_group_are_drawn_together_and_one_group_has_no_interval():
+    """Two groups of means 0.25 and 0.75: a quarter of the draws has the one twice, a quarter the other."""
+    values = {"a": [0.0], "b": [0.5], "c": [0.5], "d": [1.0]}
+    assert interval_of_mean(values, {"a": "street", "b": "street", "c": "yard", "d": "yard"}) == [0.25, 0.75]
+    assert interval_of_mean(values)[0] < 0.25
+    assert interval_of_mean(values, dict.fromkeys("abcd", "street")) is None
+    results = {name: [ObjectResult((iou,), (iou,), 10)] for name, (iou,) in values.items()}
+    report = summarise(results, 0.0, group_of=dict.fromkeys("abc", "street"))
+    assert (report["images"], report["groups"]) == (4, 2)
+    assert [report["per_image"][name].get("group") for name in "ad"] == ["street", None]
+
+
 def test_one_photo_has_no_interval(a_record):
     assert interval_of_mean({}) is None
     assert interval_of_mean({"a": [0.1, 0.9], "b": []}) is None

@@ -207,6 +207,7 @@ interface VerdictProps {
 function Verdict({ run, verdict, dataset, isAdmin }: VerdictProps) {
   const deploy = useDeploy(dataset)
   const [isWhole, setIsWhole] = useState(false)
+  const { groups, images } = verdict.evidence
   const shown = verdict.figures.filter(({ size }) => isWhole || (size ?? 'all') === 'all')
   return (
     <Stack gap="xs">
@@ -214,9 +215,13 @@ function Verdict({ run, verdict, dataset, isAdmin }: VerdictProps) {
       {verdict.figures.length > 0 && (
         <Figures
           figures={shown}
-          title={t('On {{photos}}', {
-            photos: t('{{count}} test photos', { count: verdict.evidence.images }),
-          })}
+          title={[
+            t('On {{photos}}', { photos: t('{{count}} test photos', { count: verdict.evidence.images }) }),
+            // Where each photo stands alone there is nothing to say.
+            groups !== undefined && groups < images && t('groups: {{groups}}', { groups }),
+          ]
+            .filter(Boolean)
+            .join(', ')}
         />
       )}
       {isWhole && verdict.holdout.length > 0 && (

@@ -1691,6 +1691,9 @@ export interface components {
         EvidenceJson: {
             images: number;
             masks: number;
+            /** @description Of photos: scenes, videos, photos that stand alone. */
+            groups?: number;
+            groups_wanted?: number;
             images_wanted: number;
             masks_wanted: number;
         };

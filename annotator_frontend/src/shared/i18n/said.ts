@@ -38,6 +38,8 @@ const SENTENCES = [
   text('The gate wants {{photos}} more test photo and {{masks}} more test masks before it decides.'),
   text('The gate wants {{photos}} more test photos and {{masks}} more test mask before it decides.'),
   text('The gate wants {{photos}} more test photo and {{masks}} more test mask before it decides.'),
+  text('It wants photos of {{number}} more scene: those of one group count as one.'),
+  text('It wants photos of {{number}} more scenes: those of one group count as one.'),
   text('the default model'),
   text('rolled back'),
   text('by hand'),
