@@ -1,10 +1,11 @@
 """Whether a whole-photo run finds the objects -- average recall of masks (COCO; SAM-p 7.3) -- N proposals, M objects.
 
 Proposals are everything-mode's without its filters (SAM-p, D.3: a 64 x 64 grid, near-duplicates at 0.9), ranked by the mean of
-predicted IoU and stability, and cut at 100 and 1,000. Average recall is the share of objects found, averaged over the IoU, 0.50
-to 0.95 by 0.05, from which an object counts as found. A proposal can find one object only.
+predicted IoU, as the model says it, and stability, and cut at 100 and 1,000. Average recall is the share of objects found,
+averaged over the IoU, 0.50 to 0.95 by 0.05, from which an object counts as found. A proposal can find one object only.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,11 +25,15 @@ IOU_FROM = np.arange(50, 100, 5) / 100
 
 
 def without_filters(points_per_side: int) -> EverythingSettings:
-    """Every mask that is not a near-duplicate of a better one; no number of masks is too large."""
+    """Every mask that is not a near-duplicate of a better one; no number of masks is too large.
+
+    Stability is that of the published code (SAM-r), between logits at -1 and 1.
+    """
     return EverythingSettings(
         points_per_side=points_per_side,
-        min_predicted_iou=0.0,
+        min_predicted_iou=-math.inf,
         min_stability=0.0,
+        stability_offset=1.0,
         max_area_share=1.0,
         nms_iou=0.9,
         min_region_px=0,
@@ -117,7 +122,7 @@ def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, point
         if not truths:
             continue
         proposals = sorted(
-            label_everything(predictor, photo, settings), key=lambda one: -(one.predicted_iou + one.stability_score)
+            label_everything(predictor, photo, settings), key=lambda one: -(one.raw_iou + one.stability_score)
         )
         counts.append(len(proposals))
         groups.append(record.kin)

@@ -41,7 +41,7 @@ def interval_of_ratio(
     if groups is not None:
         number_of = {group: number for number, group in enumerate(dict.fromkeys(groups))}
         numbers = [number_of[group] for group in groups]
-        sums, counts = np.bincount(numbers, sums), np.bincount(numbers, counts)
+        sums, counts = (np.bincount(numbers, each).astype(np.float64) for each in (sums, counts))
     sums, counts = sums[counts > 0], counts[counts > 0]
     if len(counts) < LEAST_RESAMPLED:
         return None

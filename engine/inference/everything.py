@@ -38,6 +38,7 @@ class ProposedMask:
     Attributes:
         box, crop_box: (x0, y0, x1, y1) in pixels, far edges excluded.
         point: (x, y) of the click that found it.
+        raw_iou: predicted, and not cut at 1: of two masks that the model is surer of than it can be, it tells the surer one.
     """
 
     rle: Rle
@@ -47,6 +48,7 @@ class ProposedMask:
     stability_score: float
     crop_box: Box
     point: tuple[float, float]
+    raw_iou: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def _finish(
                 tight / max(1, loose),
                 candidate.crop,
                 candidate.point,
+                candidate.predicted_iou,
             )
         )
         touched.append(rle != encode_region(drawn, candidate.box[:2], size))

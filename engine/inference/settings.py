@@ -1,5 +1,6 @@
 """Settings of everything-mode that a web process checks, so without torch."""
 
+import math
 from dataclasses import dataclass
 
 from engine.errors import PromptInvalid
@@ -23,7 +24,8 @@ class EverythingSettings:
         crop_layers: 1 adds 2 x 2 crops, 2 also 4 x 4, at the photo's full resolution.
         crop_points_divisor: each layer of crops has so many times fewer points per side.
         crop_overlap: of neighbouring crops, as a share of the photo's short side, at 2 crops a side.
-        min_predicted_iou: a mask's must be above it.
+        min_predicted_iou: a mask's must be above it. The head that predicts it is not bounded: it may say less than 0, so 0
+            drops some.
         min_stability: a mask's must be at least that: the share of it at logit `-stability_offset` that is still in it at
             `stability_offset`.
         max_area_share: of the photo; masks as large or larger are dropped. 1: none is.
@@ -69,7 +71,7 @@ class EverythingSettings:
             "crop_layers": (int, 0, 2),
             "crop_points_divisor": (int, 1, 8),
             "crop_overlap": (float, 0, 1),
-            "min_predicted_iou": (float, 0, 1),
+            "min_predicted_iou": (float, -math.inf, 1),
             "min_stability": (float, 0, 1),
             "stability_offset": (float, 0, 100),
             "max_area_share": (float, 0, 1),

@@ -8,7 +8,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from engine.evaluation.proposals import average_recall, evaluate_proposals, share_found
+from engine.evaluation import proposals
+from engine.evaluation.proposals import average_recall, evaluate_proposals, share_found, without_filters
 from engine.inference.predictor import EmbeddedPhoto
 from engine.masks import area, encode, iou
 from tests.engine.evaluation.conftest import rectangle
@@ -95,6 +96,25 @@ def test_proposals_are_everything_modes_without_its_filters(a_record):
     # `left` is found at every IoU; half of `right` at 0.50 alone.
     assert report["ar"]["100"]["all"] == pytest.approx((1 + 0.1) / 2)
     assert report["ar"]["1000"]["medium"] == pytest.approx((1 + 0.1) / 2)
+
+
+def test_the_ranking_is_the_published_one(a_record, monkeypatch):
+    assert without_filters(64).stability_offset == 1.0
+    left, right = rectangle(0, 0, 64, 32), rectangle(0, 32, 64, 64)
+
+    class Clicks(ScriptedClicks):
+        def embed(self, rgb):
+            return EmbeddedPhoto(np.zeros(1), rgb.shape[:2])
+
+    def recall_of(in_left, in_right, wanted):
+        """Of the one object that is wanted, where one proposal is looked at."""
+        model = Clicks(64, lambda x, _: [(left, in_left) if x < 32 else (right, in_right)])
+        monkeypatch.setattr(proposals, "LIMITS", (1,))
+        return evaluate_proposals(model, [a_record([wanted])], points_per_side=4)["ar"]["1"]["all"]
+
+    # Surer than can be is surer yet; and what the model thinks nothing of comes last, but comes.
+    assert (recall_of(1.2, 1.4, right), recall_of(1.2, 1.4, left)) == (1, 0)
+    assert (recall_of(-0.2, -0.3, left), recall_of(-0.2, -0.3, right)) == (1, 0)
 
 
 def test_pixels_that_do_not_count_are_left_out_of_proposals_and_objects_alike(a_record):
