@@ -132,9 +132,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
     )
     for iou in ("0.5", "0.75"):
         interval = interval_in_words(report["intervals"][f"recall {iou}"])
-        print(f"  recall at IoU {iou:4}  {report['recall'][iou]:.3f}   {interval}, 100 boxes an image")
+        print(f"  recall at IoU {iou:4}  {_said(report['recall'][iou])}   {interval}, 100 boxes an image")
     print(
-        f"  AR@100 {report['ar100']:.3f}   AP {report['ap']['0.5:0.95']:.3f}   AP at IoU 0.5 {report['ap']['0.5']:.3f}"
+        f"  AR@100 {_said(report['ar100'])}   AP {_said(report['ap']['0.5:0.95'])}"
+        f"   AP at IoU 0.5 {_said(report['ap']['0.5'])}"
     )
     print(
         f"  calibration error {report['calibration']['error']:.3f}   from 0.1 on {report['calibration']['error_from_0.1']:.3f}"
@@ -145,7 +146,11 @@ def run_evaluate(options: argparse.Namespace) -> None:
     elif at["precision"] is None:
         print(f"  confidence {at['confidence']:.3f}: no box reaches it")
     else:
-        print(f"  confidence {at['confidence']:.3f}: precision {at['precision']:.3f}, recall {at['recall']:.3f}")
+        print(f"  confidence {at['confidence']:.3f}: precision {at['precision']:.3f}, recall {_said(at['recall'])}")
+
+
+def _said(share: float | None) -> str:
+    return "–" if share is None else f"{share:.3f}"
 
 
 def run_detect(options: argparse.Namespace) -> None:

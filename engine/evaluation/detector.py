@@ -62,10 +62,11 @@ def average_precision(precision_N: NDArray[np.float64], recall_N: NDArray[np.flo
     return float(np.append(falling_N, 0.0)[np.minimum(at, len(falling_N))].mean())
 
 
-def recall(photos: list[PhotoBoxes], min_iou: float, most: int = MOST_BOXES) -> float:
-    """Share of the objects that one of the `most` best boxes of their photo matches."""
+def recall(photos: list[PhotoBoxes], min_iou: float, most: int = MOST_BOXES) -> float | None:
+    """Share of the objects that one of the `most` best boxes of their photo matches; None: there is no object."""
     found = sum(int((match(p.boxes_N4[:most], p.truth_M4, min_iou) >= 0).sum()) for p in photos)
-    return found / max(1, sum(len(p.truth_M4) for p in photos))
+    objects = sum(len(p.truth_M4) for p in photos)
+    return found / objects if objects else None
 
 
 def calibration_error(
@@ -99,10 +100,12 @@ def evaluate_detector(photos: Iterable[PhotoBoxes], *, threshold: float | None =
         calibration: error over tenths of the boxes, and the same for boxes of confidence 0.1 or more, with their table;
         at_threshold: confidence, boxes, precision and recall at IoU 0.5, null without one;
         intervals: 95%, bootstrap over images; null where fewer than two have any.
+        Without an object there is nothing to find: recall, ar100, ap and curve are null.
     """
     photos = list(photos)
+    has_objects = any(len(photo.truth_M4) for photo in photos)
     first = [photo.first(MOST_BOXES) for photo in photos]
-    aps = {iou: average_precision(*precision_recall(first, iou)) for iou in IOU_THRESHOLDS}
+    aps = {iou: average_precision(*precision_recall(first, iou)) if has_objects else None for iou in IOU_THRESHOLDS}
     precision_N, recall_N = precision_recall(first, 0.5)
     falling_N = np.append(np.maximum.accumulate(precision_N[::-1])[::-1], 0.0)  # 0: a recall never reached
     confidences_N = np.concatenate([p.confidences_N for p in photos] or [np.zeros(0)])
@@ -117,13 +120,20 @@ def evaluate_detector(photos: Iterable[PhotoBoxes], *, threshold: float | None =
         "recall": {str(iou): recall(photos, iou) for iou in (0.5, 0.75)},
         "recall_all_boxes": {str(iou): recall(photos, iou, most=1 << 30) for iou in (0.5, 0.75)},
         "by_size": _by_size(first),
-        "ar100": float(np.mean([recall(photos, iou) for iou in IOU_THRESHOLDS])),
-        "ap": {"0.5": aps[0.5], "0.75": aps[0.75], "0.5:0.95": float(np.mean(list(aps.values())))},
-        "curve": {f"{at / 10:.1f}": float(falling_N[int(np.searchsorted(recall_N, at / 10))]) for at in range(11)},
+        "ar100": _mean([recall(photos, iou) for iou in IOU_THRESHOLDS]),
+        "ap": {"0.5": aps[0.5], "0.75": aps[0.75], "0.5:0.95": _mean(list(aps.values()))},
+        "curve": None
+        if not has_objects
+        else {f"{at / 10:.1f}": float(falling_N[int(np.searchsorted(recall_N, at / 10))]) for at in range(11)},
         "calibration": {"error": error, "error_from_0.1": likely_error, "groups_from_0.1": table},
         "at_threshold": None if threshold is None else _at_threshold(photos, threshold),
         "intervals": _intervals(photos, threshold),
     }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _at_threshold(photos: list[PhotoBoxes], threshold: float) -> dict[str, float | int | None]:
@@ -132,7 +142,7 @@ def _at_threshold(photos: list[PhotoBoxes], threshold: float) -> dict[str, float
         "confidence": threshold,
         "boxes": int(boxes),
         "precision": float(found / boxes) if boxes else None,
-        "recall": float(found / max(1, objects)),
+        "recall": float(found / objects) if objects else None,
     }
 
 

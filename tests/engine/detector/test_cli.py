@@ -78,6 +78,21 @@ def test_train_evaluate_and_detect(eight_photos, weights, tmp_path, capsys):
     assert "a precision of 0.99 cannot be promised" in capsys.readouterr().err
 
 
+def test_of_complete_photos_without_an_object_nothing_is_said(eight_photos, weights, tmp_path, capsys):
+    detector, report_file = tmp_path / "detector.safetensors", tmp_path / "report.json"
+    train = ["detector", "train", "--data", str(eight_photos), "--out", str(detector), "--steps", "1"]
+    assert main([*train, "--checkpoint", str(weights)]) == 0
+    for name in range(8):
+        cv2.imwrite(str(eight_photos / "masks" / f"{name}.png"), np.zeros((48, 64), np.uint8))
+    evaluate = ["detector", "evaluate", "--detector", str(detector), "--data", str(eight_photos), "--limit", "2"]
+    capsys.readouterr()
+    assert main([*evaluate, "--json", str(report_file), "--checkpoint", str(weights)]) == 0
+    said = capsys.readouterr().out
+    assert "recall at IoU 0.5   –   [–], 100 boxes" in said
+    assert "AR@100 –   AP –   AP at IoU 0.5 –" in said
+    assert json.loads(report_file.read_text())["recall"] == {"0.5": None, "0.75": None}
+
+
 def test_another_checkpoints_embeddings_never_meet_the_detector(eight_photos, weights, model, tmp_path, capsys):
     detector = tmp_path / "detector.safetensors"
     train = ["detector", "train", "--data", str(eight_photos), "--out", str(detector), "--steps", "1"]

@@ -66,6 +66,16 @@ def test_without_boxes_there_is_no_precision():
     assert report["ap"]["0.5"] == report["recall"]["0.5"] == 0
 
 
+def test_photos_without_an_object_have_no_recall_and_no_average_precision():
+    report = evaluate_detector([photo([FAR], [0.9], []), photo([], [], [])], threshold=0.5)
+    assert (report["images"], report["objects"], report["boxes"]) == (2, 0, 1)
+    assert report["recall"] == report["recall_all_boxes"] == {"0.5": None, "0.75": None}
+    assert report["ap"] == {"0.5": None, "0.75": None, "0.5:0.95": None}
+    assert report["ar100"] is report["curve"] is None
+    assert report["at_threshold"] == {"confidence": 0.5, "boxes": 1, "precision": 0.0, "recall": None}
+    assert report["intervals"]["recall 0.5"] is None
+
+
 def coco_figures(photos):
     """AP 0.5:0.95, AP 0.5, AP 0.75, AR@100, by pycocotools."""
     ground = {"images": [{"id": i} for i in range(len(photos))], "annotations": [], "categories": [{"id": 1}]}
