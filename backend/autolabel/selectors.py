@@ -138,7 +138,8 @@ def detector_of(dataset: Dataset, checkpoint: Checkpoint) -> Detector | None:
 
 
 def images_to_propose(dataset: Dataset) -> QuerySet[Image]:
-    """Photos that nobody has begun with. Test and holdout photos are labelled without the model's help."""
+    """Photos that nobody has begun with. On test and holdout photos nothing is proposed: people choose what is an object there,
+    though the pixels that answer their clicks are the model's."""
     return Image.objects.filter(
         dataset=dataset, annotated_at__isnull=True, proposed_at__isnull=True, split=Split.TRAIN
     ).exclude(

@@ -78,6 +78,10 @@ class EvidenceJson(serializers.Serializer):
     masks = serializers.IntegerField()
     groups = serializers.IntegerField(required=False, help_text="Of photos: scenes, videos, photos that stand alone.")
     groups_wanted = serializers.IntegerField(required=False)
+    masks_by_model = serializers.IntegerField(
+        required=False, help_text="Of the masks: a model's pixels, taken by people as they were."
+    )
+    masks_by_live = serializers.IntegerField(required=False, help_text="Of those: the live model's, which they favour.")
     images_wanted = serializers.IntegerField()
     masks_wanted = serializers.IntegerField()
 
@@ -256,6 +260,7 @@ class GateRuleJson(serializers.Serializer):
     max_more_gap = serializers.FloatField(min_value=0, max_value=1)
     max_loss_by_size = serializers.FloatField(min_value=0, max_value=1)
     size_masks_wanted = serializers.IntegerField(min_value=1, max_value=1_000_000)
+    only_brushed = serializers.BooleanField(help_text="Masks that are a model's pixels alone are no truth to judge by.")
 
 
 class TrainingRunsView(APIView):

@@ -56,6 +56,9 @@ class GateRule:
         max_more_gap: nor the oracle gap.
         max_loss_by_size: no mIoU of small, medium or large objects may fall by more than this.
         size_masks_wanted: so many test masks of a size are needed for that size to be judged.
+        only_brushed: masks that are a model's pixels, taken by people as they were, are no truth to judge by. Most test masks
+            are: with them the live model is favoured, whose own answers many of them are; without them a dataset whose
+            people do not brush has nothing to decide by.
     """
 
     images_wanted: int
@@ -67,6 +70,7 @@ class GateRule:
     max_more_gap: float = 0.05
     max_loss_by_size: float = 0.05
     size_masks_wanted: int = 20
+    only_brushed: bool = False
 
     @property
     def groups_wanted(self) -> int:

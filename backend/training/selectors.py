@@ -1,7 +1,7 @@
 """Training runs that a person may see, and when the next one is due."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from celery.schedules import ParseException, crontab
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState
+from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState, Origin
 from backend.annotation.selectors import complete_images, finished_images, masks_by_people
 from backend.autolabel.models import Detector
 from backend.common.clock import database_now
@@ -24,6 +24,7 @@ from backend.training.gate import GateRule
 from backend.training.models import UNFINISHED, DetectorRun, RetrainPolicy, RunState, TrainingRun
 
 _PHOTOS_AT_ONCE = 50
+_OF_MASK = ("image_id", "id", "origin", "checkpoint_id")
 PASSED_OVER = "is due, but there is no new mask since the last run: it is passed over."
 
 
@@ -68,14 +69,25 @@ class PhotosByPeople:
     """Photos with the masks that people made there: the same each time they are gone through, whatever is drawn meanwhile.
 
     Their ids are listed at once; photos and masks are fetched a few at a time.
+
+    Attributes:
+        drawn_by: by checkpoint, how many of the masks are its pixels, which a person asked for and took as they were.
+    Args:
+        only_brushed: without the masks whose pixels are all a model's, and without photos that have no other.
     """
 
-    def __init__(self, photos: QuerySet[Image]) -> None:
+    def __init__(self, photos: QuerySet[Image], *, only_brushed: bool = False) -> None:
+        by_people = masks_by_people().exclude(origin=Origin.ASSISTED) if only_brushed else masks_by_people()
+        if only_brushed:
+            photos = photos.filter(Exists(by_people.filter(image=OuterRef("pk"))))
         self.ids = list(photos.order_by("created_at", "id").values_list("id", flat=True))
-        human = masks_by_people().filter(image__in=photos)
+        human = by_people.filter(image__in=photos)
         self.masks: dict[UUID, list[UUID]] = defaultdict(list)
-        for photo, mask in human.order_by("id").values_list("image_id", "id").iterator():
+        self.drawn_by: Counter[UUID | None] = Counter()
+        for photo, mask, origin, by in human.order_by("id").values_list(*_OF_MASK).iterator():
             self.masks[photo].append(mask)
+            if origin == Origin.ASSISTED:
+                self.drawn_by[by] += 1
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -96,9 +108,9 @@ class PhotosByPeople:
                 yield photos[photo], [masks[mask] for mask in self.masks.get(photo, [])]
 
 
-def finished_photos(dataset: Dataset, split: Split) -> PhotosByPeople:
+def finished_photos(dataset: Dataset, split: Split, *, only_brushed: bool = False) -> PhotosByPeople:
     """Photos that people finished, and have masks by people."""
-    return PhotosByPeople(finished_images(dataset, split))
+    return PhotosByPeople(finished_images(dataset, split), only_brushed=only_brushed)
 
 
 def complete_test_photos(dataset: Dataset) -> PhotosByPeople:

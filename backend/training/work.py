@@ -52,6 +52,7 @@ class Work:
         self.reached = self.run.progress.get("step", 0)
         self.history: list[dict[str, Any]] = list(self.run.history)
         self.validation: list[dict[str, Any]] = list(self.run.validation)
+        self.drawn_by: Counter[UUID | None] = Counter()  # see `PhotosByPeople`; of the test
 
     def do_or_keep_the_best(self) -> None:
         try:
@@ -152,7 +153,9 @@ class Work:
 
     def _evaluate(self, split: Split, candidate: Checkpoint) -> dict[str, Any] | None:
         """Reports of the live and the candidate checkpoint, or None where a split has no human mask."""
-        photos = finished_photos(self.run.dataset, split)
+        photos = finished_photos(self.run.dataset, split, only_brushed=gate_rule_of(self.run.dataset).only_brushed)
+        if split == Split.TEST:
+            self.drawn_by = photos.drawn_by
         if not len(photos):
             return None
         reports = {}
@@ -202,6 +205,13 @@ class Work:
                 reason = f"{verdict.reason} {OVERTAKEN}"
                 verdict = replace(verdict, decision=str(Decision.INSUFFICIENT_EVIDENCE), reason=reason)
             told = _as_json(verdict, rule, test, holdout)
+            by_model, by_live = self.drawn_by.total(), self.drawn_by[run.base_id]
+            told["evidence"] |= {"masks_by_model": by_model, "masks_by_live": by_live}
+            if by_model:
+                self.claim.say(
+                    f"Of {told['evidence']['masks']} test masks {by_model} are a model's pixels that people took as they "
+                    f"were, {by_live} of them the live model's, which is favoured by these."
+                )
             self.claim.say(f"The gate: {verdict.decision.replace('_', ' ')}. {verdict.reason}")
             # First the claim: a second worker must not promote twice.
             mine = self.claim.held().update(

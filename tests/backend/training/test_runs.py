@@ -29,7 +29,7 @@ from backend.training import child, claims, services, work
 from backend.training.child import why_it_failed
 from backend.training.detectors import detector_run_work
 from backend.training.models import Decision, Evaluation, RunState, TrainingRun
-from backend.training.selectors import finished_photos
+from backend.training.selectors import finished_photos, gate_rule_of
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
 from engine import masks as run_lengths
 from engine.cli import main
@@ -84,6 +84,10 @@ def test_retraining_trains_a_candidate_the_gate_decides_and_a_second_delivery_ch
     assert run["state"] == "done", run["error"]
     assert run["decision"] in ("promoted", "refused")
     assert run["verdict"]["evidence"]["images"] == 2
+    evidence = run["verdict"]["evidence"]
+    # People took the live model's pixels as they were, and the verdict says so.
+    assert (evidence["masks"], evidence["masks_by_model"], evidence["masks_by_live"]) == (4, 4, 4)
+    assert (evidence["groups"], evidence["groups_wanted"]) == (2, 2)
     of_all = [figure["key"] for figure in run["verdict"]["figures"] if figure["size"] == "all"]
     assert of_all == ["miou_1", "miou_3", "miou_5", "noc90", "oracle_gap"]
     assert len({figure["size"] for figure in run["verdict"]["figures"]}) > 1
@@ -247,6 +251,23 @@ def test_too_little_evidence_leaves_the_decision_to_the_admin(
     assert as_user(admin).post(f"{path}/rollback/").status_code == 201
     assert serving.get().checkpoint == live
     assert Deployment.objects.filter(dataset=dataset).count() == 3  # history is kept
+
+
+def test_a_gate_that_judges_by_brushed_masks_alone_leaves_out_what_a_model_drew(
+    dataset, labelled, add_photo, label, annotator, admin, as_user, live
+):
+    (tested,) = [photo for photo, _ in finished_photos(dataset, Split.TEST)]
+    made = Mask.objects.filter(image=tested).order_by("id")
+    assert finished_photos(dataset, Split.TEST).drawn_by == {live.id: 2}
+    assert len(finished_photos(dataset, Split.TEST, only_brushed=True)) == 0
+    Mask.objects.filter(id=made[0].id).update(origin="brush")
+    assert finished_photos(dataset, Split.TEST).drawn_by == {live.id: 1}
+    ((_, masks),) = finished_photos(dataset, Split.TEST, only_brushed=True)
+    assert masks == [made[0]]
+    path = f"/api/datasets/{dataset.id}/gate-rule/"
+    assert as_user(admin).get(path).json()["only_brushed"] is False
+    assert as_user(admin).patch(path, {"only_brushed": True}, format="json").json()["only_brushed"] is True
+    assert gate_rule_of(dataset).only_brushed
 
 
 def test_an_annotator_may_not_retrain(dataset, labelled, annotator, as_user):

@@ -34,7 +34,9 @@ export function FiguresBeside({
     Object.keys(names).map(key => [
       key,
       Math.max(
-        ...on.figures.filter(own => own.key === key).flatMap(own => [own.low ?? 0, own.high ?? 0, own.difference].map(Math.abs)),
+        ...on.figures
+          .filter(own => own.key === key)
+          .flatMap(own => [own.low ?? 0, own.high ?? 0, own.difference].map(Math.abs)),
         1e-6,
       ),
     ]),

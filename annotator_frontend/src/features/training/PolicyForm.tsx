@@ -89,7 +89,7 @@ export function PolicyForm({ dataset }: { dataset: string }) {
   )
 }
 
-const RULE: readonly (readonly [keyof GateRule, string, number])[] = [
+const RULE: readonly (readonly [Exclude<keyof GateRule, 'only_brushed'>, string, number])[] = [
   ['images_wanted', text('Test photos wanted'), 1],
   ['masks_wanted', text('Test masks wanted'), 1],
   ['min_gain', text('Least gain in mIoU'), 0.005],
@@ -126,6 +126,12 @@ export function GateRuleForm({ dataset }: { dataset: string }) {
             onChange={value => setChanges({ ...changes, [name]: Number(value) })}
           />
         ))}
+        <Switch
+          label={t('Judge by brushed masks alone')}
+          size="xs"
+          checked={changes.only_brushed ?? rule.only_brushed}
+          onChange={event => setChanges({ ...changes, only_brushed: event.currentTarget.checked })}
+        />
         <Button
           size="xs"
           type="submit"

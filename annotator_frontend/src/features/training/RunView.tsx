@@ -207,11 +207,19 @@ interface VerdictProps {
 function Verdict({ run, verdict, dataset, isAdmin }: VerdictProps) {
   const deploy = useDeploy(dataset)
   const [isWhole, setIsWhole] = useState(false)
-  const { groups, images } = verdict.evidence
+  const { groups, images, masks, masks_by_model: byModel = 0, masks_by_live: byLive = 0 } = verdict.evidence
   const shown = verdict.figures.filter(({ size }) => isWhole || (size ?? 'all') === 'all')
   return (
     <Stack gap="xs">
       <Text size="sm">{said(verdict.reason)}</Text>
+      {byModel > 0 && (
+        <Text size="xs" c="dimmed">
+          {t(
+            'Of {{masks}} test masks {{drawn}} are a model’s pixels that people took as they were, {{live}} of them the live model’s, which is favoured by these.',
+            { masks, drawn: byModel, live: byLive },
+          )}
+        </Text>
+      )}
       {verdict.figures.length > 0 && (
         <Figures
           figures={shown}

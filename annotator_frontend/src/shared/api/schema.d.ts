@@ -1694,6 +1694,10 @@ export interface components {
             /** @description Of photos: scenes, videos, photos that stand alone. */
             groups?: number;
             groups_wanted?: number;
+            /** @description Of the masks: a model's pixels, taken by people as they were. */
+            masks_by_model?: number;
+            /** @description Of those: the live model's, which they favour. */
+            masks_by_live?: number;
             images_wanted: number;
             masks_wanted: number;
         };
@@ -1770,6 +1774,8 @@ export interface components {
             /** Format: double */
             max_loss_by_size: number;
             size_masks_wanted: number;
+            /** @description Masks that are a model's pixels alone are no truth to judge by. */
+            only_brushed: boolean;
         };
         HardwareJson: {
             device: string;
@@ -2175,6 +2181,8 @@ export interface components {
             /** Format: double */
             max_loss_by_size?: number;
             size_masks_wanted?: number;
+            /** @description Masks that are a model's pixels alone are no truth to judge by. */
+            only_brushed?: boolean;
         };
         PatchedMemberJobsFormRequest: {
             /** @description the queues in which the person works; null: all */
