@@ -193,7 +193,7 @@ def test_boxes_where_nobody_says_what_is_there_calibrate_nothing_and_cost_no_pre
     assert not truth[40:].any()
     seen = []
     monkeypatch.setattr(training, "propose", lambda *_: (np.array([right, wrong], float), np.array([0.9, 0.8])))
-    monkeypatch.setattr(training, "fit_calibration", seen.append)
+    monkeypatch.setattr(training, "fit_calibration", lambda photos, _: seen.append(photos))
     one = replace(record, read_masks=lambda: [truth])
     head = DetectorHead(DetectorHead.Config(channels=32, grid=8, image_side=64))
     for photo in (one, banded(one, 36, 48), banded(one, 0, 48)):
