@@ -26,11 +26,11 @@ def admin_ensure(*, password: str) -> User:
 
 
 def demo_ensure(*, owner: User) -> Dataset:
-    """The demo dataset, once. So small that the gate may decide by one photo and two masks."""
+    """The demo dataset, once. So small that the gate may decide by two photos and two masks."""
     dataset = Dataset.objects.filter(created_by=owner, name=DEMO_NAME).first()
     if dataset is None:
         dataset = dataset_create(
-            creator=owner, name=DEMO_NAME, guidelines=GUIDELINES, test_images_wanted=1, test_masks_wanted=2
+            creator=owner, name=DEMO_NAME, guidelines=GUIDELINES, test_images_wanted=2, test_masks_wanted=2
         )
     deployment_ensure(dataset=dataset)
     for photo in DEMO_PHOTOS:
