@@ -148,7 +148,8 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Audited] = ()) -> Thr
                 one["predicted_iou"],
                 one["stability"],
                 one["iou"],
-                None if one["truth"] is None else (str(image), one["truth"]),
+                str(image),
+                one["truth"],
             )
             for image, kept in rows
             for one in kept.get(kind, [])

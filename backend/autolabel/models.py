@@ -110,9 +110,9 @@ class Thresholds(Row):
     wanted_precision = models.FloatField()
     min_predicted_iou = models.FloatField()
     min_stability = models.FloatField()
-    attained = models.BooleanField()  # whether any thresholds give what was wanted; if not, these come nearest
+    attained = models.BooleanField()  # whether what was wanted can be promised; if not, these come nearest
     precision = models.FloatField(null=True)  # share of the masks that are good; null: none is left
-    precision_low = models.FloatField(null=True)  # 95%, Wilson
+    precision_low = models.FloatField(null=True)  # 95%, by photos; attained: not below what was wanted
     precision_high = models.FloatField(null=True)
     recall = models.FloatField(null=True)  # share of the objects by people that are found
     masks = models.PositiveIntegerField()  # above the thresholds

@@ -186,11 +186,11 @@ def test_what_an_audit_found_of_one_kind_says_nothing_of_the_other(
 ) -> None:
     calibrated(rows(5, 0), rows(25, 0))
     for other in (None, uuid4()):  # the grid; another detector's boxes
-        bad = [Audited(0.95, 0.95, 0.1, above=(0.0, 0.0), detector=other)] * 50
+        bad = [Audited(0.95, 0.95, 0.1, "photo", above=(0.0, 0.0), detector=other)] * 50
         fitted = thresholds_refit(dataset=dataset, checkpoint=live, audited=bad)
         assert fitted is not None
         assert (fitted.precision, fitted.audited, fitted.masks) == (1.0, 0, 25)
-    good = [Audited(0.85, 0.95, 0.9, above=(0.0, 0.0), detector=detector.id)] * 20
+    good = [Audited(0.85, 0.95, 0.9, "photo", above=(0.0, 0.0), detector=detector.id)] * 20
     fitted = thresholds_refit(dataset=dataset, checkpoint=live, audited=good)
     assert fitted is not None
     assert (fitted.audited, fitted.masks) == (20, 45)

@@ -115,7 +115,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
                     recall: Math.round(100 * (calibrated.recall ?? 0)),
                   },
                 )
-              : t('No thresholds give the precision that was asked for; these come nearest.')
+              : t('The precision that was asked for cannot be promised; these thresholds come nearest.')
             : isOfOthers
               ? t('The thresholds were calibrated for the other prompts; look at the preview.')
               : t('The thresholds were not calibrated for this model yet.')}
