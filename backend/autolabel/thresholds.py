@@ -247,9 +247,9 @@ def _interval(
     """(2, I, S): 95% of the precision, for all pairs of thresholds at once, so also for the pair that is picked.
 
     Wilson's, with the number of masks that would say as much if each were of a photo of its own (Korn and Graubard, Confidence
-    intervals for proportions estimated from survey data, 1998), by a bootstrap over photos; it is never narrower than the number
-    of masks alone would have it. How many standard errors it spans is the bootstrap's, too: those of the pair that is the
-    farthest off, in 95% of the resamples. And more, where there are so few photos that the error itself is hardly known:
+    intervals for proportions estimated from survey data, 1998), by a bootstrap over photos; it is never narrower than the
+    number of masks alone would have it. How many standard errors it spans is the bootstrap's, too: those of the pair that is
+    the farthest off, in 95% of the resamples. And more, where there are so few photos that the error itself is hardly known:
     Student's instead of the normal quantile, by the first term of its expansion (Abramowitz and Stegun, 26.7.5).
 
     Args:

@@ -1,16 +1,20 @@
 """What a simulation counts: masks, not words about masks."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from backend.insights.simulation.counts import count_up
 from backend.insights.simulation.ledger import Entry, Ledger
+from backend.insights.simulation.loop import Simulation
 from backend.insights.simulation.measure import Curves, compared
 from backend.insights.simulation.report import Report, charts_of, figures_of_round
 from backend.insights.simulation.settings import Habits
+from backend.insights.simulation.truth import Photo
 from backend.review.known import spoiled_copies
 from engine import masks as run_lengths
 
@@ -90,3 +94,35 @@ def test_a_photo_without_objects_changes_no_figure():
     empty = {"a": [], "bb": [], "z": []}
     assert compared(Curves({**of_photo, **empty}), Curves({**better, **empty}), **habits) == plain
     assert compared(Curves(empty), Curves(empty), **habits) == {}
+
+
+def photo_of(folder: Path, labels_HW: np.ndarray, *, name: str = "a", palette: bool = False) -> Photo:
+    file = Pillow.fromarray(labels_HW.astype(np.uint8))
+    if palette:
+        file.putpalette([value for value in range(256) for _ in range(3)])
+    file.save(folder / f"{name}.png")
+    Pillow.new("RGB", labels_HW.shape[::-1]).save(folder / f"{name}.jpg")
+    return Photo(folder / f"{name}.jpg", folder / f"{name}.png")
+
+
+def test_objects_on_photos_that_got_no_automatic_mask_were_not_found(tmp_path):
+    labels_HW = np.zeros(SIZE, int)
+    labels_HW[10:30, 0:12], labels_HW[10:30, 20:32] = 1, 2
+    photos = {f"{name}.jpg": photo_of(tmp_path, labels_HW, name=name) for name in "abcd"}
+    masks = {"a": ["automatic"], "b": [], "c": ["assisted"], "d": []}
+    images = [
+        {"id": name, "file_name": f"{name}.jpg", "split": "test" if name == "d" else "train", "annotated_at": None}
+        for name in masks
+    ]
+
+    def answer(path: str) -> list[dict[str, Any]]:
+        return [{"origin": origin, "size": list(SIZE), "counts": outline(0)} for origin in masks[path.split("/")[3]]]
+
+    loop = SimpleNamespace(
+        admin=SimpleNamespace(images=lambda: images, client=SimpleNamespace(get=answer)),
+        place=SimpleNamespace(photos=photos),
+        report=Report(settings={}),
+    )
+    found = Simulation._against_truth(loop)
+    assert (found["masks"], found["share_above_75"]) == (1, 1.0)
+    assert (found["objects"], found["recall_75"], found["recall_50"]) == (4, 0.25, 0.25)
