@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from backend.launch.sentence import Sentence
 from engine import masks as run_lengths
+from engine.masks.foreign import void_value
 
 #: A mask that overlaps an object so much is this object's.
 SAME_OBJECT_IOU = 0.5
@@ -40,8 +41,12 @@ class Photo:
 
     @cached_property
     def labels_HW(self) -> NDArray[np.int32]:
+        """0: no object; nor what a file with a palette leaves open, by the rule of imports and of training."""
         with Pillow.open(self.mask_path) as opened:
-            return np.asarray(opened).astype(np.int32)
+            labels_HW, has_palette = np.asarray(opened).astype(np.int32), opened.mode == "P"
+        if has_palette and (void := void_value(np.unique(labels_HW))) is not None:
+            labels_HW[labels_HW == void] = 0
+        return labels_HW
 
     @cached_property
     def things(self) -> list[Thing]:

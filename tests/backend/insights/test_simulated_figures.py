@@ -126,3 +126,14 @@ def test_objects_on_photos_that_got_no_automatic_mask_were_not_found(tmp_path):
     found = Simulation._against_truth(loop)
     assert (found["masks"], found["share_above_75"]) == (1, 1.0)
     assert (found["objects"], found["recall_75"], found["recall_50"]) == (4, 0.25, 0.25)
+
+
+def test_what_a_palette_leaves_open_is_no_object_to_simulated_people(tmp_path):
+    labels_HW = np.zeros(SIZE, int)
+    labels_HW[10:30, 0:12], labels_HW[10:30, 12:14] = 1, 255
+    border = photo_of(tmp_path, labels_HW, palette=True)
+    assert (border.count, [thing.number for thing in border.things]) == (1, [1])
+    grey = photo_of(tmp_path, labels_HW, name="b")
+    assert (grey.count, [thing.number for thing in grey.things]) == (2, [1, 255])
+    labels_HW[0, 0] = 254  # one object of many
+    assert photo_of(tmp_path, labels_HW, name="c", palette=True).count == 3
