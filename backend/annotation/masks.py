@@ -18,7 +18,7 @@ from backend.annotation.errors import (
     ReplacedAlready,
 )
 from backend.annotation.leases import lease_claim, lease_of, lease_refusal
-from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
+from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
 from backend.annotation.seconds import seconds_left
 from backend.common.errors import DomainError
 from backend.common.events import event_record
@@ -89,6 +89,7 @@ def _mask_create(mask_id: UUID, author: User, body: dict[str, Any], content_hash
         seconds=claimed if fits else left,
         seconds_claimed=None if fits else claimed,
         clicks=body["clicks"],
+        **_work_before(replaced),
         replaces=replaced,
         content_hash=content_hash,
     )
@@ -97,6 +98,16 @@ def _mask_create(mask_id: UUID, author: User, body: dict[str, Any], content_hash
     lease_claim(held.id, author, tab)  # activity renews
     event_record("mask.created", subject=mask.id, dataset=held.image.dataset_id, by=author, image=str(held.image_id))
     return mask
+
+
+def _work_before(replaced: Mask | None) -> dict[str, Any]:
+    """The work of people that a correction goes on with, by the method in ARCHITECTURE.md, "The life of a mask"."""
+    if replaced is None or replaced.origin not in HUMAN_ORIGINS:
+        return {}  # what a model made cost nobody anything; a proposal that is corrected came out of no other mask
+    return {
+        "seconds_before": replaced.seconds_before + (replaced.seconds or 0.0),
+        "clicks_before": replaced.clicks_before + replaced.clicks,
+    }
 
 
 def _same_again(existing: Mask, author: User, content_hash: str) -> Mask:

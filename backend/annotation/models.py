@@ -88,6 +88,10 @@ class Mask(Row):
         null=True
     )  # by the page, where more than can have passed; `seconds` is cut then
     clicks = models.PositiveIntegerField(default=0)
+    # Of the masks by people that it came out of: the one that it replaces, the one which that replaced, and so on. Kept here,
+    # since a walk along a million chains is too long for a figure that is looked at.
+    seconds_before = models.FloatField(default=0.0, db_default=0.0)
+    clicks_before = models.PositiveIntegerField(default=0, db_default=0)
     replaces = models.OneToOneField("self", models.RESTRICT, null=True, blank=True, related_name="replaced_by")
     audit_wanted = models.BooleanField(default=False, db_default=False)  # sampled: somebody shall see to it
     content_hash = models.CharField(max_length=64)  # of everything the author sent: same again or not
@@ -106,7 +110,7 @@ class Mask(Row):
             # The dashboard's curves are read from this alone; known answers are drawn from its newest.
             models.Index(
                 fields=["created_at"],
-                include=["image", "origin", "seconds", "clicks", "author"],
+                include=["image", "origin", "seconds", "clicks", "author", "seconds_before", "clicks_before"],
                 name="mask_by_people",
                 condition=Q(origin__in=("assisted", "brush", "imported"), state="active"),
             ),

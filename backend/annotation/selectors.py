@@ -15,6 +15,8 @@ from backend.datasets.selectors import Part, jobs_of_member, work_order
 
 #: Drawn by people in the workspace, and the time it took is known: what seconds and clicks per mask are of.
 DRAWN = Q(origin__in=(Origin.ASSISTED, Origin.BRUSH), seconds__isnull=False)
+#: What those are: a mask's own work, and that of the masks by people which it came out of.
+WORK = {"seconds": F("seconds") + F("seconds_before"), "clicks": F("clicks") + F("clicks_before")}
 
 
 def masks_by_people() -> QuerySet[Mask]:

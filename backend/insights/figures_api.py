@@ -52,7 +52,8 @@ def _number(help_text: str = "") -> serializers.FloatField:
 
 
 class PointJson(serializers.Serializer):
-    """What was done in a round, or on a day. Seconds and clicks are of `masks`; low and high are quartiles."""
+    """What was done in a round, or on a day. Seconds and clicks are of `masks`, and of what those replaced; low and
+    high are quartiles."""
 
     round = serializers.IntegerField(allow_null=True)
     day = serializers.DateField(allow_null=True)
@@ -143,7 +144,7 @@ class PersonJson(serializers.Serializer):
     user = serializers.UUIDField()
     username = serializers.CharField()
     masks = serializers.IntegerField(help_text="Drawn, and still counting.")
-    seconds = serializers.FloatField(help_text="Of those masks, together.")
+    seconds = serializers.FloatField(help_text="Of those masks and what they replaced, together.")
     seconds_median = _number()
     clicks_mean = _number()
     photos = serializers.IntegerField(help_text="Submitted.")

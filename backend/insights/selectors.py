@@ -16,7 +16,7 @@ from django.db.models import Aggregate, Avg, Count, Expression, F, FloatField, Q
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
-from backend.annotation.selectors import DRAWN
+from backend.annotation.selectors import DRAWN, WORK
 from backend.autolabel.models import AutolabelJob, JobState, Purpose
 from backend.checkpoints.models import BY_THE_GATE, Deployment
 from backend.common.models import Event
@@ -118,18 +118,18 @@ def _points_by_day(dataset: Dataset, zone: ZoneInfo) -> list[dict[str, Any]]:
 def _effort(dataset: Dataset, piece: Callable[[str], Expression]) -> defaultdict[Any, dict[str, Any]]:
     """What was done in each piece of time.
 
-    Seconds and clicks are of masks that people drew and that count. Masks per photo are those that now count on the photos
-    which people first finished then, whoever made them; beside them what automatic runs made then, photos without any
-    mask included, and on how many photos any of it counts now.
+    Seconds and clicks are of masks that people drew and that count, with the work on what those replaced. Masks per photo
+    are those that now count on the photos which people first finished then, whoever made them; beside them what automatic
+    runs made then, photos without any mask included, and on how many photos any of it counts now.
     """
     found: defaultdict[Any, dict[str, Any]] = defaultdict(lambda: {**_NO_EFFORT, **_NO_PHOTOS})
     drawn = Mask.objects.filter(DRAWN, image__dataset=dataset, state=MaskState.ACTIVE)
     for row in _by(drawn, piece("created_at")).annotate(
         number=Count("*"),
-        seconds_mean=Avg("seconds"),
-        seconds_quartiles=Quartiles("seconds"),
-        clicks_mean=Avg("clicks"),
-        clicks_quartiles=Quartiles("clicks"),
+        seconds_mean=Avg(WORK["seconds"]),
+        seconds_quartiles=Quartiles(WORK["seconds"]),
+        clicks_mean=Avg(WORK["clicks"]),
+        clicks_quartiles=Quartiles(WORK["clicks"]),
     ):
         own = found[row["piece"]]
         own["masks"] = row["number"]
@@ -298,7 +298,10 @@ def _people(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
     verdicts = Verdict.objects.filter(mask__image__dataset=dataset, question__isnull=False)
     found: dict[Any, dict[str, Any]] = {}
     for row in of(masks, "author").annotate(
-        masks=Count("*"), total=Sum("seconds"), quartiles=Quartiles("seconds"), clicks_mean=Avg("clicks")
+        masks=Count("*"),
+        total=Sum(WORK["seconds"]),
+        quartiles=Quartiles(WORK["seconds"]),
+        clicks_mean=Avg(WORK["clicks"]),
     ):
         row |= {"seconds": row.pop("total"), "seconds_median": row.pop("quartiles")[1]}
         found[row["user"]] = {**_NO_WORK, **row}

@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Avg, Count
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 
 from backend.accounts.models import User
@@ -16,14 +16,18 @@ _NOTHING = {"masks": 0, "photos": 0, "seconds_per_mask": None, "clicks_per_mask"
 
 
 def work_of(user: User, *, days: int, zone: ZoneInfo) -> dict[str, Any]:
-    """By day, as the person's calendar has it: masks made, whether or not they still count; photos finished; what is open."""
+    """By day, as the person's calendar has it: masks made, whether or not they still count; photos finished; what is open.
+
+    A mask that one corrects oneself goes on being one mask: its seconds and clicks are those of both.
+    """
     today = database_now().astimezone(zone).date()
     since = datetime.combine(today - timedelta(days=days - 1), time.min, zone)
+    begun = Q(replaces=None) | ~Q(replaces__author=user)
     masks = (
         Mask.objects.filter(author=user, origin__in=HUMAN_ORIGINS, created_at__gte=since)
         .annotate(day=TruncDate("created_at", tzinfo=zone))
         .values("day")
-        .annotate(masks=Count("id"), seconds_per_mask=Avg("seconds"), clicks_per_mask=Avg("clicks"))
+        .annotate(masks=Count("id", filter=begun), seconds=Sum("seconds"), clicks=Sum("clicks"))
     )
     photos = (
         Assignment.objects.filter(holder=user, state=State.SUBMITTED, closed_at__gte=since)
@@ -32,7 +36,12 @@ def work_of(user: User, *, days: int, zone: ZoneInfo) -> dict[str, Any]:
         .annotate(photos=Count("image", distinct=True))
     )
     by_day: dict[date, dict[str, Any]] = {}
-    for row in [*masks, *photos]:
+    for row in masks:
+        number, seconds, clicks = row["masks"], row.pop("seconds"), row.pop("clicks")
+        row["seconds_per_mask"] = seconds / number if number and seconds is not None else None
+        row["clicks_per_mask"] = clicks / number if number else None
+        by_day[row["day"]] = {**_NOTHING, **row}
+    for row in photos:
         by_day.setdefault(row["day"], {**_NOTHING}).update(row)
     return {
         "today": by_day.get(today, {**_NOTHING, "day": today}),

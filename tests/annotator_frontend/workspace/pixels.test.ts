@@ -421,6 +421,18 @@ describe('objects', () => {
     holdsUnderUndo(before, objects())
   })
 
+  test('what comes back in the place of a correction is no new work: the server counts what it replaces', () => {
+    open(accepted('ring', mask('###.....', '#.#.....', '###.....', '........'), { seconds: 30, clicks: 5 }))
+    editor.select('ring')
+    editor.fillHoles()
+    editor.undo()
+    expect(server.get('n2')!.mask).toMatchObject({ replaces: 'n1', seconds: 0, clicks: 0 })
+    editor.select('n2')
+    editor.removeSelected()
+    editor.undo()
+    expect(server.get('n3')!.mask).toMatchObject({ replaces: null, seconds: 30, clicks: 5 })
+  })
+
   test('several that are selected are removed in one step', () => {
     const before = objects()
     editor.select('left')

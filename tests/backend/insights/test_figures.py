@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, datetime
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
@@ -23,6 +24,7 @@ from backend.review.models import Question, Verdict
 from backend.training.claims import TRAINING, claim_take
 from backend.training.models import TrainingRun
 from backend.training.work import Work
+from tests.backend.conftest import mask_body
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +140,42 @@ def test_seconds_and_clicks_are_of_masks_that_people_drew_and_that_count(life, a
     assert (first["clicks_mean"], first["clicks_median"]) == (3.0, 2.5)
     assert (second["masks"], second["seconds_mean"], second["clicks_median"]) == (2, 6.0, 1.5)
     assert (third["masks"], third["seconds_mean"], third["seconds_median"]) == (0, None, None)
+
+
+def test_a_mask_that_was_polished_has_the_work_on_what_it_replaced(annotator, as_user, photo, take, ask):
+    """Drawn in 3 s with 5 clicks, its holes filled in 1 s, its edge painted in 2 s; another corrects what a model made."""
+    held = take(annotator)
+    Assignment.objects.update(created_at=day(1))
+    by_model = put_mask(photo, day(1), origin=Origin.AUTOMATIC, clicks=3)
+    first, second, third, other = (str(uuid4()) for _ in range(4))
+    for mask, replaces, seconds, clicks in (
+        (first, None, 3, 5),
+        (second, first, 1, 0),
+        (third, second, 2, 0),
+        (other, str(by_model.id), 4, 1),
+    ):
+        body = mask_body(held, seconds=seconds, clicks=clicks, replaces=replaces)
+        assert as_user(annotator).put(f"/api/masks/{mask}/", body, format="json").status_code == 201
+    (point,) = [one for one in ask(by="day")["points"] if one["masks"]]
+    assert (point["masks"], point["seconds_low"], point["seconds_high"]) == (2, 4.5, 5.5)
+    assert (point["seconds_mean"], point["clicks_mean"]) == (5.0, 3.0)
+    (person,) = ask()["people"]
+    assert (person["masks"], person["seconds"], person["clicks_mean"]) == (2, 10.0, 3.0)
+    own = as_user(annotator).get("/api/me/work/").json()["today"]
+    assert (own["masks"], own["seconds_per_mask"], own["clicks_per_mask"]) == (2, 5.0, 3.0)
+
+
+def test_work_on_replaced_masks_is_reckoned_for_those_that_were_there_before_it_was_kept(photo, annotator):
+    walk = import_module("migrations.annotation.0010_work_before").WALK
+    first = put_mask(photo, day(1), 3, 5, state=MaskState.REPLACED)
+    second = put_mask(photo, day(1), 1, 0, Origin.BRUSH, state=MaskState.REPLACED, replaces=first)
+    third = put_mask(photo, day(1), 2, 0, Origin.BRUSH, replaces=second)
+    by_model = put_mask(photo, day(1), origin=Origin.AUTOMATIC, state=MaskState.REPLACED)
+    corrected = put_mask(photo, day(1), 4, 1, replaces=by_model)
+    with connection.cursor() as cursor:
+        cursor.execute(walk)
+    found = {row[0]: row[1:] for row in Mask.objects.values_list("id", "seconds_before", "clicks_before")}
+    assert found == {first.id: (0, 0), second.id: (3, 5), third.id: (4, 5), by_model.id: (0, 0), corrected.id: (0, 0)}
 
 
 def test_masks_per_photo_are_of_the_photos_that_people_finished_then_beside_the_automatic_ones(life, ask):

@@ -108,13 +108,13 @@ export function curvesOf(dataset: string, figures: Figures, axis: Axis): Curve[]
     {
       ...effort(dataset, figures.points, axis, 'seconds', 'median'),
       title: t('Seconds per mask'),
-      about: t('A person’s time for each mask that people drew; idle time is taken out.'),
+      about: t('A person’s time for each mask that people drew, with that on masks which it replaced; idle time is taken out.'),
       rowsAre,
     },
     {
       ...effort(dataset, figures.points, axis, 'clicks', 'mean'),
       title: t('Clicks per mask'),
-      about: t('Clicks, boxes and strokes for each mask that people drew.'),
+      about: t('Clicks, boxes and strokes for each mask that people drew, with those on masks which it replaced.'),
       rowsAre,
     },
     { ...perPhoto(dataset, figures.points, axis), rowsAre },

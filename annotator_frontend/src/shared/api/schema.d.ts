@@ -2232,7 +2232,7 @@ export interface components {
             masks: number;
             /**
              * Format: double
-             * @description Of those masks, together.
+             * @description Of those masks and what they replaced, together.
              */
             seconds: number;
             /** Format: double */
@@ -2249,7 +2249,10 @@ export interface components {
             /** @default  */
             prefix?: string;
         };
-        /** @description What was done in a round, or on a day. Seconds and clicks are of `masks`; low and high are quartiles. */
+        /**
+         * @description What was done in a round, or on a day. Seconds and clicks are of `masks`, and of what those replaced; low and
+         *     high are quartiles.
+         */
         PointJson: {
             round: number | null;
             /** Format: date */

@@ -183,8 +183,12 @@ export function madeByHand(
   }
 }
 
-/** A mask that was here before. The server takes no row back, so it is a new one; whatever it was, a person put it here. */
+/**
+ * A mask that was here before. The server takes no row back, so it is a new one; whatever it was, a person put it here. In
+ * another's place it is no new work: the server counts the work on what a mask replaces, and it is among that.
+ */
 export function madeAgain(mask: AcceptedMask, id: string, replaces: string | null): AcceptedMask {
   const origin = mask.origin === 'brush' ? 'brush' : 'assisted'
-  return { ...mask, id, origin, isNew: true, replaces }
+  const again = { ...mask, id, origin, isNew: true, replaces } as const
+  return replaces === null || mask.seconds === null ? again : { ...again, seconds: 0, clicks: 0 }
 }

@@ -556,8 +556,10 @@ export class Editor {
     for (const { mask, replaces } of back) {
       const again = madeAgain(unpackedMask(mask), this.effects.newId(), replaces)
       this.effects.put(again)
-      // In the steps it goes on replacing what it replaced when it was made: by that undo and redo find each other.
-      renames.set(mask.id, { ...again, replaces: mask.replaces })
+      // In the steps it goes on replacing what it replaced when it was made: by that undo and redo find each other. And it
+      // keeps its work, for when it comes back after it was removed.
+      const { seconds, clicks } = mask
+      renames.set(mask.id, { ...again, seconds, clicks, replaces: mask.replaces })
     }
     for (const id of removed) this.effects.remove(id)
     this.maskUndo.forget()
