@@ -36,13 +36,17 @@ def work_of(user: User, *, days: int, zone: ZoneInfo) -> dict[str, Any]:
         .annotate(photos=Count("image", distinct=True))
     )
     by_day: dict[date, dict[str, Any]] = {}
-    for row in masks:
-        number, seconds, clicks = row["masks"], row.pop("seconds"), row.pop("clicks")
-        row["seconds_per_mask"] = seconds / number if number and seconds is not None else None
-        row["clicks_per_mask"] = clicks / number if number else None
-        by_day[row["day"]] = {**_NOTHING, **row}
-    for row in photos:
-        by_day.setdefault(row["day"], {**_NOTHING}).update(row)
+    for made in masks:
+        number, seconds, clicks = made["masks"], made["seconds"], made["clicks"]
+        by_day[made["day"]] = {
+            **_NOTHING,
+            "day": made["day"],
+            "masks": number,
+            "seconds_per_mask": seconds / number if number and seconds is not None else None,
+            "clicks_per_mask": clicks / number if number else None,
+        }
+    for submitted in photos:
+        by_day.setdefault(submitted["day"], {**_NOTHING}).update(submitted)
     return {
         "today": by_day.get(today, {**_NOTHING, "day": today}),
         "days": [by_day[day] for day in sorted(by_day, reverse=True)],
