@@ -1,5 +1,5 @@
 """The engine alone: python -m engine predict | everything | detector | train | evaluate | export-onnx | checkpoints,
-compositions | scenes, and for training elsewhere pack | unpack | lease | cut | join.
+compositions | scenes | average, and for training elsewhere pack | unpack | lease | cut | join.
 
 Exit status: 0; 1 failed; 2 bad input or usage, with one sentence on stderr. Each verb is a module here, with `add`, which
 declares its options, and `run`, which loads torch only once they are read.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from engine.cli import (
+    average,
     checkpoints,
     compositions,
     detector,
@@ -27,7 +28,20 @@ from engine.cli import (
 from engine.cli.common import common_options
 from engine.errors import EngineError
 
-VERBS = (predict, everything, detector, train, evaluate, export_onnx, checkpoints, compositions, scenes, pack, lease)
+VERBS = (
+    predict,
+    everything,
+    detector,
+    train,
+    evaluate,
+    export_onnx,
+    checkpoints,
+    compositions,
+    scenes,
+    average,
+    pack,
+    lease,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

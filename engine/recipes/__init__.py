@@ -8,7 +8,7 @@ from engine.recipes.decoder import decoder
 from engine.recipes.distill import debug_distill, distill
 from engine.recipes.finetune import finetune
 from engine.recipes.gpu import debug_gpu, gpu
-from engine.recipes.scratch import further, larger, longer, scratch
+from engine.recipes.scratch import first_click, further, larger, longer, scratch
 from engine.recipes.text import debug_text, text, text_whole
 from engine.training.run import Run
 
@@ -25,6 +25,7 @@ RECIPES: dict[str, Callable[..., Run]] = {
     "decoder": decoder,
     "distill": distill,
     "finetune": finetune,
+    "first_click": first_click,
     "further": further,
     "gpu": gpu,
     "larger": larger,

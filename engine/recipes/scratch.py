@@ -92,3 +92,25 @@ def further(*, seed: int = 2, steps: int | None = None) -> Run:
             replace(third, steps=full, middle_share=0.7),
         ),
     )
+
+
+def first_click(*, seed: int = 5, steps: int | None = None) -> Run:
+    """On weights that have been through `further`: for most of it the first prompt alone, as a rule a click in the middle. What
+    is learnt is which of the three masks it means. Some of what came before is forgotten: `engine average` brings it back; see
+    docs/default-model.md."""
+    total = steps or 1500
+    windows, lone = (round(total * share) for share in (0.35, 0.35))
+    before = further(seed=seed)
+    _, middle, full = (replace(phase, box_noise_px=8.0, single_first=0.25) for phase in before.phases)
+    alone, larger_alone = (
+        replace(phase, objects=3, corrections=0, middle_share=0.9, box_share=0.2) for phase in (middle, full)
+    )
+    return replace(
+        before,
+        name="first_click",
+        phases=(
+            replace(alone, steps=windows, photos=6, scale=(0.47, 1.4)),
+            replace(larger_alone, steps=lone, photos=4, scale=(0.7, 1.4)),
+            replace(full, steps=total - windows - lone, photos=3, middle_share=0.8, scale=(0.7, 1.4)),
+        ),
+    )

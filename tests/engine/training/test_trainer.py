@@ -389,7 +389,7 @@ def test_an_object_is_drawn_alike_whether_the_others_of_its_photo_are_outlined_o
     assert len(found[1]) == 4  # the first object of each photo
 
 
-@pytest.mark.parametrize("recipe", ["longer", "larger", "further"])
+@pytest.mark.parametrize("recipe", ["longer", "larger", "further", "first_click"])
 def test_a_recipe_that_goes_on_with_another_ones_weights_is_refused_without_them(label_maps, tmp_path, capsys, recipe):
     assert main(["train", recipe, "--data", str(label_maps), "--out", str(tmp_path / "x"), "--threads", "1"]) == 2
     said = capsys.readouterr().err
