@@ -20,9 +20,9 @@ from engine.masks import Masks
 #: What is cut out: at least so large in its own photo, and nearly of one piece.
 LEAST_CUT_PX, LEAST_LARGEST_SHARE = 1600, 0.9
 #: Side of a square of an object's area, as a share of the shorter side of the photo that it is put into.
-PUT_SIDE = (0.08, 0.6)
+PUT_SIDE = (0.04, 0.6)
 MOST_ENLARGED = 1.6
-MOST_OBJECTS = 6
+MOST_OBJECTS = 8
 #: Of an object's pixels those that no other one of its photo hides, and of a piece's those that are its own for the most part.
 LEAST_OWN_SHARE, LEAST_SOLID_SHARE = 0.9, 0.8
 #: Objects looked at for one composition, and photos, with those that have none.
