@@ -6,6 +6,7 @@ Models are kept per process, by the file's path and time of change.
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ __all__ = [
     "detect_boxes",
     "embed_image",
     "encode_text",
+    "everything_candidates",
     "everything_limits",
     "everything_settings_check",
     "export_decoder",
@@ -245,6 +247,22 @@ def propose_masks(
 def everything_settings_check(settings: dict[str, Any]) -> None:
     """Raises PromptInvalid where there is no such setting, it is out of range, or an embedding is not enough for it."""
     _everything_settings(settings).check()
+
+
+def everything_candidates(settings: dict[str, Any]) -> dict[str, Any]:
+    """All settings, so that predicted IoU and stability can be chosen afterwards among what they find.
+
+    What is left above any predicted IoU is then the same whether it is applied before or after, and so is what is left at any
+    stability that is applied after: no mask goes for one that is less confident, and which points are asked depends on
+    neither. Those that find the same are equal.
+
+    Raises:
+        PromptInvalid: there is no such setting.
+    """
+    wanted = _everything_settings(settings)
+    promising = wanted.min_predicted_iou if wanted.promising_iou is None else wanted.promising_iou
+    loose = replace(wanted, min_predicted_iou=0.0, min_stability=0.0, untouched_first=False)
+    return asdict(replace(loose, promising_iou=promising if wanted.mode == "adaptive" else None))
 
 
 def everything_limits(settings: dict[str, Any]) -> tuple[float, float]:

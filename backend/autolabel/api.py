@@ -155,6 +155,7 @@ class PreviewJson(serializers.Serializer):
 
 class ThresholdsJson(serializers.ModelSerializer):
     prompts = serializers.SerializerMethodField(help_text=f"that they were chosen for: {PROMPTS_HELP}")
+    settings = serializers.SerializerMethodField(help_text="that they were chosen with, and hold for")
 
     class Meta:
         model = Thresholds
@@ -163,6 +164,10 @@ class ThresholdsJson(serializers.ModelSerializer):
     @extend_schema_field(PromptsField())
     def get_prompts(self, thresholds: Thresholds) -> str:
         return prompts_by(thresholds.detector_id)
+
+    @extend_schema_field(serializers.DictField())
+    def get_settings(self, thresholds: Thresholds) -> dict[str, Any]:
+        return {} if thresholds.calibration is None else thresholds.calibration.settings
 
 
 class ThresholdsAnswer(serializers.Serializer):

@@ -12,8 +12,8 @@ from backend.common.storage import get_storage
 from engine import api as engine
 from engine import masks as run_lengths
 
-#: What thresholds can be chosen from: everything above these.
-LOOSEST = {"min_predicted_iou": 0.0, "min_stability": 0.0}
+#: Figures are shown, and thresholds chosen and applied, by so many decimals.
+DECIMALS = 4
 #: The detector's own confidence that people would take a mask.
 AS_LIKELY_AS_NOT = 0.5
 #: Longest side of a preview's masks, in pixels: that of the thumbnails.
@@ -26,9 +26,13 @@ def found_on(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int,
     Raises:
         EngineError.
     """
-    least = run.thresholds.get("min_stability", 0.0) if run.purpose == Purpose.LABEL else 0.0
     found = by_boxes(run, embedding, size) if run.detector is not None else by_grid(run, embedding, size)
-    return [one for one in found if one.stability_score >= least]
+    if run.purpose != Purpose.LABEL or (run.detector is None and not run.thresholds):
+        return found
+    limits = kept_above(run)
+    if limits is None:
+        return [one for one in found if one.confidence >= AS_LIKELY_AS_NOT]
+    return [one for one in found if _passes(_figures(one), limits)]
 
 
 def by_grid(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int, int]) -> list[Any]:
@@ -38,18 +42,11 @@ def by_grid(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int, 
 
 
 def by_boxes(run: AutolabelRun, embedding: NDArray[np.float16], size: tuple[int, int]) -> list[Any]:
-    """`engine.detector.quality.BoxMask`s. Of the settings only predicted IoU and stability say something about boxes."""
+    """`engine.detector.quality.BoxMask`s. No setting says which boxes there are."""
     assert run.detector is not None
     storage = get_storage()
     with storage.local(run.checkpoint.storage_key) as weights, storage.local(run.detector.storage_key) as file:
-        found = engine.propose_masks(embedding, size, detector=file, checkpoint=weights)
-    if run.purpose != Purpose.LABEL:
-        return list(found)
-    limits = kept_above(run)
-    if limits is None:
-        return [one for one in found if one.confidence >= AS_LIKELY_AS_NOT]
-    iou, stability = limits
-    return [one for one in found if one.predicted_iou > iou and one.stability_score >= stability]
+        return list(engine.propose_masks(embedding, size, detector=file, checkpoint=weights))
 
 
 def kept_above(run: AutolabelRun) -> tuple[float, float] | None:
@@ -68,15 +65,23 @@ def kept_above(run: AutolabelRun) -> tuple[float, float] | None:
 def _engine_settings(run: AutolabelRun) -> dict[str, Any]:
     """What the engine is asked for.
 
-    Where thresholds were chosen among candidates, stability is applied to what is left after suppression, in a run as in its
-    preview: so a run keeps exactly the masks that the preview showed. Predicted IoU may come first, because suppression keeps
-    the more confident of two anyway.
+    Where thresholds are chosen among candidates, a run, its preview and its calibration have the same candidates, and the
+    thresholds are applied to what is left of them: so a run keeps exactly the masks that the preview showed. Predicted IoU
+    may come first, which saves time, because among these candidates none goes for a less confident one.
     """
-    if run.purpose != Purpose.LABEL:
-        return {**run.settings, **LOOSEST}
-    if not run.thresholds:
+    if run.purpose == Purpose.LABEL and not run.thresholds:
         return dict(run.settings)
-    return {**run.settings, **run.thresholds, "min_stability": LOOSEST["min_stability"]}
+    candidates = engine.everything_candidates(run.settings)
+    if run.purpose == Purpose.LABEL:
+        limits = kept_above(run)
+        assert limits is not None, "a grid has limits"
+        candidates["min_predicted_iou"] = max(0.0, limits[0] - 10**-DECIMALS)
+    return candidates
+
+
+def _passes(figures: dict[str, Any], limits: tuple[float, float]) -> bool:
+    """By the figures that people see, and that thresholds are chosen by."""
+    return bool(figures["predicted_iou"] > limits[0] and figures["stability"] >= limits[1])
 
 
 def preview_of(found: list[Any]) -> dict[str, Any]:
@@ -85,7 +90,10 @@ def preview_of(found: list[Any]) -> dict[str, Any]:
 
 
 def _figures(proposal: Any) -> dict[str, Any]:
-    return {"predicted_iou": round(proposal.predicted_iou, 4), "stability": round(proposal.stability_score, 4)}
+    return {
+        "predicted_iou": round(proposal.predicted_iou, DECIMALS),
+        "stability": round(proposal.stability_score, DECIMALS),
+    }
 
 
 def _shrunk(proposal: Any) -> dict[str, Any]:

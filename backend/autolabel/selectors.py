@@ -26,6 +26,7 @@ from backend.checkpoints.models import Checkpoint
 from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import dataset_get
+from engine import api as engine
 
 MAX_FAILURES_SHOWN = 20
 THROUGHPUT_OVER = timedelta(minutes=10)
@@ -80,6 +81,17 @@ def thresholds_of(dataset: Dataset, checkpoint: Checkpoint) -> Thresholds | None
 def limits_of(thresholds: Thresholds) -> dict[str, float]:
     """What a run goes by."""
     return {"min_predicted_iou": thresholds.min_predicted_iou, "min_stability": thresholds.min_stability}
+
+
+def hold_for(thresholds: Thresholds, detector: Detector | None, settings: dict[str, Any]) -> bool:
+    """Whether thresholds were chosen among such masks as a run with these prompts and settings finds."""
+    if thresholds.detector != detector:
+        return False  # those of the other prompts say nothing about these
+    if detector is not None:
+        return True  # no setting says which boxes there are
+    if thresholds.calibration is None:
+        return False
+    return engine.everything_candidates(thresholds.calibration.settings) == engine.everything_candidates(settings)
 
 
 def run_that_made(mask: str) -> Subquery:

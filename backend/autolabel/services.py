@@ -33,6 +33,7 @@ from backend.autolabel.selectors import (
     EVERY_WAITING,
     Selection,
     detector_of,
+    hold_for,
     images_to_label,
     limits_of,
     thresholds_of,
@@ -70,7 +71,8 @@ def autolabel_run_start(
 
     Args:
         settings: of `engine.inference.settings.EverythingSettings`.
-        thresholds: min_predicted_iou and min_stability; None: the calibrated ones, unless `settings` name their own.
+        thresholds: min_predicted_iou and min_stability; None: the calibrated ones, where they were chosen with the same
+            settings, unless `settings` name their own.
         prompts: "grid": of points; "boxes": the detector's; None: those that the calibration chose, else the grid.
         selection: which photos; never those for testing, nor those that people have worked on.
     Raises:
@@ -78,12 +80,11 @@ def autolabel_run_start(
     """
     checkpoint = deployment_ensure(dataset=dataset)
     detector = detector_for(dataset, checkpoint, prompts)
+    settings_check(settings, thresholds or {})
     if thresholds is None:
         own = {"min_predicted_iou", "min_stability"} & set(settings)
         chosen = None if own else thresholds_of(dataset, checkpoint)
-        # Those of the other prompts say nothing about these.
-        thresholds = limits_of(chosen) if chosen is not None and chosen.detector == detector else {}
-    settings_check(settings, thresholds)
+        thresholds = limits_of(chosen) if chosen is not None and hold_for(chosen, detector, settings) else {}
     images = list(images_to_label(dataset, selection).order_by("created_at").values_list("id", flat=True))
     if not images:
         raise NothingToLabel("Every photo is labelled, being labelled, or kept for people to test the model with.")

@@ -137,8 +137,9 @@ def _finish(
         )
         touched.append(rle != encode_region(drawn, candidate.box[:2], size))
     if settings.nms_after_cleaning and settings.min_region_px > 1:
-        # Cleaning may have made two alike; those that it left alone come first (SAM-r).
-        scores = np.array([m.predicted_iou - 10.0 * t for m, t in zip(masks, touched, strict=True)])
+        # Cleaning may have made two alike; those that it left alone come first (SAM-r), where that is wanted.
+        behind = 10.0 if settings.untouched_first else 0.0
+        scores = np.array([m.predicted_iou - behind * t for m, t in zip(masks, touched, strict=True)])
         most = max(settings.nms_iou, settings.crop_nms_iou)
         kept = non_maximum_suppression(np.array([m.box for m in masks], np.float64).reshape(-1, 4), scores, most)
         masks = sorted((masks[i] for i in kept), key=lambda mask: -mask.predicted_iou)
@@ -197,6 +198,7 @@ def _waves(
     # Where a click gives nothing worth keeping by far, the clicks beside it seldom do; where it gives something, or nearly,
     # they may give the same thing better, or its parts. So: a coarse grid, then the neighbours of all points that promise
     # something, until none is left.
+    least = (settings.min_predicted_iou if settings.promising_iou is None else settings.promising_iou) - settings.nearly
     asked = np.zeros((per_side, per_side), bool)
     wave = asked.copy()
     first = (settings.spacing - 1) // 2
@@ -204,7 +206,7 @@ def _waves(
     while wave.any():
         asked |= wave
         yield np.flatnonzero(wave)
-        promising = (confidence_N > settings.min_predicted_iou - settings.nearly).astype(np.uint8) * asked.ravel()
+        promising = (confidence_N > least).astype(np.uint8) * asked.ravel()
         wave = cv2.dilate(promising.reshape(per_side, per_side), np.ones((3, 3), np.uint8)).astype(bool) & ~asked
 
 

@@ -34,6 +34,11 @@ class EverythingSettings:
         keep_largest: of a mask that has only pieces below `min_region_px`, the largest stays, as in the released
             generator; the paper drops the mask.
         nms_after_cleaning: once more, between masks that cleaning may have made alike, as in the released generator.
+        untouched_first: then a mask that cleaning left alone goes before a more confident one that it changed, as in the
+            released generator. False: the more confident one stays, so that what is left above a confidence does not depend
+            on what is below.
+        promising_iou: adaptive goes on beside points by this predicted IoU. None: by `min_predicted_iou`; another one where
+            that is chosen afterwards, so that the same points are asked whichever is.
         max_masks: so many of the most confident ones are drawn and cleaned; what cleaning drops is not made up for.
     """
 
@@ -54,13 +59,15 @@ class EverythingSettings:
     min_region_px: int = 100
     keep_largest: bool = False
     nms_after_cleaning: bool = True
+    untouched_first: bool = True
+    promising_iou: float | None = None
     max_masks: int = 1000
 
     def check(self) -> None:
         """Raises PromptInvalid where a setting is of another kind, or out of range."""
         if self.mode not in MODES:
             raise PromptInvalid(f"mode is one of {', '.join(MODES)}, not {self.mode!r}")
-        for name in ("keep_largest", "nms_after_cleaning"):
+        for name in ("keep_largest", "nms_after_cleaning", "untouched_first"):
             if not isinstance(getattr(self, name), bool):
                 raise PromptInvalid(f"{name} is true or false, not {getattr(self, name)!r}")
         ranges: dict[str, tuple[type, float, float]] = {
@@ -73,6 +80,7 @@ class EverythingSettings:
             "crop_overlap": (float, 0, 1),
             "min_predicted_iou": (float, -math.inf, 1),
             "min_stability": (float, 0, 1),
+            "promising_iou": (float, 0, 1),
             "stability_offset": (float, 0, 100),
             "max_area_share": (float, 0, 1),
             "nms_iou": (float, 0, 1),
@@ -82,6 +90,8 @@ class EverythingSettings:
         }
         for name, (kind, low, high) in ranges.items():
             value = getattr(self, name)
+            if value is None and name == "promising_iou":
+                continue
             is_number = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
             if not is_number or not low <= value <= high:
                 what = "a whole number" if kind is int else "a number"

@@ -375,19 +375,27 @@ def test_audited_pairs_raise_thresholds_that_promised_too_much(dataset, live):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SMALL_GRID,
+        {"points_per_side": 12, "min_region_px": 2},
+        {**SMALL_GRID, "points_per_side": 12, "mode": "adaptive"},
+    ],
+)
 def test_a_run_keeps_exactly_what_its_preview_showed_above_the_thresholds(
-    dataset, add_photo, post, as_user, admin, annotator
+    dataset, add_photo, post, as_user, admin, annotator, settings
 ):
     for seed in (1, 2):
         add_photo(seed)
     assert as_user(annotator).post(f"/api/datasets/{dataset.id}/autolabel-previews/").status_code == 403
-    preview = post("autolabel-previews", settings=SMALL_GRID).json()
+    preview = post("autolabel-previews", settings=settings).json()
     work()
     assert not Mask.objects.exists()
     told = as_user(admin).get(f"/api/autolabel-runs/{preview['id']}/preview/").json()
     assert told["run"]["state"] == "done"
     figures = sorted((mask["predicted_iou"], mask["stability"]) for photo in told["photos"] for mask in photo["masks"])
-    assert len(figures) > 4
+    assert len(figures) > 3
     middle = figures[len(figures) // 4][0] + 5e-5
     stable = sorted(stability for confidence, stability in figures if confidence > middle)
     thresholds = {"min_predicted_iou": middle, "min_stability": max(0.0, stable[len(stable) // 2] - 5e-5)}
@@ -398,7 +406,27 @@ def test_a_run_keeps_exactly_what_its_preview_showed_above_the_thresholds(
         if mask["predicted_iou"] > thresholds["min_predicted_iou"] and mask["stability"] >= thresholds["min_stability"]
     }
     assert 0 < len(shown) < len(figures)
-    assert post("autolabel-runs", settings=SMALL_GRID, thresholds=thresholds).status_code == 201
+    assert post("autolabel-runs", settings=settings, thresholds=thresholds).status_code == 201
     work()
     kept = {(str(m.image_id), round(m.predicted_iou, 3), m.area) for m in Mask.objects.filter(state=MaskState.ACTIVE)}
     assert kept == shown
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calibrated_thresholds_hold_for_runs_with_the_settings_that_they_were_chosen_with(dataset, photo, live, post):
+    calibration = AutolabelRun.objects.create(
+        dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE, settings=SMALL_GRID
+    )
+    Thresholds.objects.create(
+        dataset=dataset, checkpoint=live, calibration=calibration, wanted_precision=0.8, min_predicted_iou=0.7,
+        min_stability=0.6, attained=True, masks=1, photos=1, complete=True,
+    )  # fmt: skip
+    for settings, holds in (
+        ({**SMALL_GRID, "mode": "exact"}, True),
+        ({**SMALL_GRID, "points_per_side": 5}, False),
+        ({**SMALL_GRID, "mode": "adaptive"}, False),
+        ({}, False),
+    ):
+        run = post("autolabel-runs", settings=settings).json()
+        assert run["thresholds"] == ({"min_predicted_iou": 0.7, "min_stability": 0.6} if holds else None), settings
+        AutolabelRun.objects.filter(id=run["id"]).update(state=RunState.CANCELLED)

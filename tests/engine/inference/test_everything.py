@@ -1,6 +1,6 @@
 """Everything-mode: the fast one against the plain one, and its parts against what they stand for."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import cv2
 import numpy as np
@@ -8,10 +8,10 @@ import pytest
 import skimage.data
 import torch
 
-from engine.api import DEFAULT_CHECKPOINT
+from engine.api import DEFAULT_CHECKPOINT, everything_candidates
 from engine.errors import PromptInvalid
 from engine.inference.crops import crop_boxes, grid_points
-from engine.inference.everything import clean_region, label_everything
+from engine.inference.everything import _Candidate, _finish, clean_region, label_everything
 from engine.inference.frame import resize_logits
 from engine.inference.measure import PixelCounter
 from engine.inference.predictor import EmbeddedPhoto, Predictor
@@ -84,6 +84,52 @@ def test_adaptive_asks_fewer_points_and_finds_masks_of_exact(trained):
     assert iou([m.rle for m in adaptive], [m.rle for m in exact]).max(axis=1).min() > 0.9
     found = iou([m.rle for m in exact], [m.rle for m in adaptive]).max(axis=1) > 0.9
     assert found.mean() >= 0.9
+
+
+def with_a_hole(confidence: float, hole: bool) -> _Candidate:
+    """A square, as the logits of a photo of 16 x 16 pixels."""
+    logits = np.full((16, 16), -1, np.float32)
+    logits[2:12, 2:12] = 1
+    logits[6, 6] = -1 if hole else 1
+    return _Candidate(logits, (0, 0), (2, 2, 12, 12), confidence, (0, 0, 16, 16), (7.0, 7.0), True)
+
+
+def test_among_candidates_none_that_is_less_confident_takes_the_place_of_one_that_cleaning_changed():
+    both = [with_a_hole(0.9, hole=True), with_a_hole(0.3, hole=False)]
+    released = EverythingSettings(min_region_px=4, stability_offset=0.5)
+    candidates = EverythingSettings(**everything_candidates({"min_region_px": 4}))
+
+    def left(found: list[_Candidate], settings: EverythingSettings) -> list[float]:
+        return [one.predicted_iou for one in _finish(found, (16, 16), settings, 16)]
+
+    assert (left(both, released), left(both[:1], released)) == ([0.3], [0.9])  # SAM-r
+    assert (left(both, candidates), left(both[:1], candidates)) == ([0.9], [0.9])
+
+
+def test_which_points_of_candidates_are_asked_does_not_depend_on_what_is_chosen_among_them(trained):
+    photo, asked = trained.embed(RGB), []
+    chosen = {**asdict(LENIENT), "mode": "adaptive", "min_predicted_iou": 0.65, "points_per_side": 8}
+    candidates = EverythingSettings(**everything_candidates(chosen))
+    inner = trained.shared.decode
+    trained.shared.decode = lambda side, tokens: asked.append(len(tokens)) or inner(side, tokens)
+    try:
+        loosest = label_everything(trained, photo, candidates)
+        of_loosest = list(asked)
+        asked.clear()
+        found = label_everything(trained, photo, replace(candidates, min_predicted_iou=0.6))
+    finally:
+        del trained.shared.decode
+    assert sum(of_loosest) < 64
+    assert asked == of_loosest
+    assert [one.rle for one in found] == [one.rle for one in loosest if one.predicted_iou > 0.6] != []
+
+
+def test_settings_that_find_the_same_candidates_are_equal():
+    def of(**settings):
+        return everything_candidates(settings)
+
+    assert of() == of(min_predicted_iou=0.6, min_stability=0.9) != of(points_per_side=8)
+    assert of(mode="adaptive") != of(mode="adaptive", min_predicted_iou=0.6)  # other points are asked
 
 
 @pytest.mark.parametrize("depth", [2, 3])

@@ -54,6 +54,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
   const start = useStart(dataset)
   const preview = usePreview(dataset, previewId)
   const limits = chosen ?? calibrated ?? USUAL
+  const settings = calibrated?.settings // what the thresholds hold for
   const change = (next: Partial<Selection>) => {
     setSelection({ ...selection, ...next })
     setPreviewId(null)
@@ -140,7 +141,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
               loading={startPreview.isPending}
               onClick={() =>
                 startPreview.mutate(
-                  { selection: asked, prompts },
+                  { selection: asked, prompts, settings },
                   { onSuccess: ({ id }) => setPreviewId(id) },
                 )
               }
@@ -159,7 +160,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
             disabled={!photos}
             loading={start.isPending}
             onClick={() =>
-              start.mutate({ selection: asked, prompts, thresholds: limits }, { onSuccess: onClose })
+              start.mutate({ selection: asked, prompts, settings, thresholds: limits }, { onSuccess: onClose })
             }
           >
             {t('Label {{photos}}', { photos: photosInWords(photos ?? 0) })}

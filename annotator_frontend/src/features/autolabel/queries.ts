@@ -61,7 +61,7 @@ export function useStart(dataset: string) {
 }
 
 export function useStartPreview(dataset: string) {
-  return useChange(dataset, (body: { selection: Selection; prompts: Prompts }) =>
+  return useChange(dataset, (body: Schemas['PreviewFormRequest']) =>
     answer(api.POST('/api/datasets/{dataset_id}/autolabel-previews/', { ...at(dataset), body })),
   )
 }

@@ -2749,6 +2749,10 @@ export interface components {
         ThresholdsJson: {
             /** @description that they were chosen for: a grid of points, or the detector's boxes */
             readonly prompts: components["schemas"]["AutolabelPrompts"];
+            /** @description that they were chosen with, and hold for */
+            readonly settings: {
+                [key: string]: unknown;
+            };
             /** Format: double */
             wanted_precision: number;
             /** Format: double */
