@@ -77,7 +77,11 @@ class PointJson(serializers.Serializer):
 
 
 class QualityJson(serializers.Serializer):
-    """A model while it was live, as it was last measured on a split. Low and high: 95%, bootstrap over photos."""
+    """A model while it was live, on a split: as its promotion found it, else as the next one did, else as it was last measured.
+
+    Low and high: 95%, bootstrap over photos. Before: what it was compared with when it was promoted, on the same photos; gain:
+    95% of the difference. Figures of different rows may be of different photos.
+    """
 
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(allow_null=True)
@@ -89,15 +93,27 @@ class QualityJson(serializers.Serializer):
     miou_1 = _number("Mean IoU after 1 click.")
     miou_1_low = _number()
     miou_1_high = _number()
+    miou_1_before = _number()
+    miou_1_gain_low = _number()
+    miou_1_gain_high = _number()
     miou_3 = _number()
     miou_3_low = _number()
     miou_3_high = _number()
+    miou_3_before = _number()
+    miou_3_gain_low = _number()
+    miou_3_gain_high = _number()
     miou_5 = _number()
     miou_5_low = _number()
     miou_5_high = _number()
+    miou_5_before = _number()
+    miou_5_gain_low = _number()
+    miou_5_gain_high = _number()
     noc90 = _number("Mean clicks to 90% IoU.")
     noc90_low = _number()
     noc90_high = _number()
+    noc90_before = _number()
+    noc90_gain_low = _number()
+    noc90_gain_high = _number()
 
 
 MARKS = ("promoted", "refused", "insufficient_evidence", "failed", "cancelled", "deployed", "stage")

@@ -4,8 +4,9 @@ Everything is aggregated by the database; here only pieces of the loop's life ar
 that each list is a table, in JSON as in CSV.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -173,16 +174,30 @@ def _by(rows: Any, piece: Expression) -> Any:
     return rows.order_by().annotate(piece=piece).values("piece")
 
 
-def _quality(dataset: Dataset, deployments: Iterable[Deployment]) -> list[dict[str, Any]]:
-    """For each time that a model was live, and each split on which it was measured, what the gate found last."""
-    rows = []
+def _quality(dataset: Dataset, deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
+    """For each time that a model was live, and each split on which it was measured, what it was worth.
+
+    Test photos grow, so only what was measured together can be compared. Of a model that the gate promoted the figures are
+    those of its promotion, beside what it was compared with then, on the same photos. Of another one they are those that the
+    promotion after it compared; where there is none, what was found last.
+    """
+    promoted: Any = TrainingRun.objects.filter(dataset=dataset, decision=Decision.PROMOTED, finished_at__isnull=False)
+    runs: list[dict[str, Any]] = list(promoted.values("base", "candidate", "finished_at", "verdict"))
+    verdicts: list[dict[str, Any]] = []
     for deployment in deployments:
+        own = [one for one in runs if one["candidate"] == deployment.checkpoint_id]
+        # The two times are of two statements of one transaction, or nearly.
+        nearest = min(own, key=lambda run: abs(run["finished_at"] - deployment.since), default=None)
+        verdicts.append(nearest if nearest is not None and deployment.reason == BY_THE_GATE else {})
+    rows = []
+    for deployment, verdict, later in zip(deployments, verdicts, [*verdicts, {}][1:], strict=True):
         scores = deployment.checkpoint.scores.get(str(dataset.id), {})
         for split in (Split.TEST, Split.HOLDOUT):
             score = scores.get(str(split))
             if not score or not score["objects"]:
                 continue
-            intervals = score.get("intervals", {})
+            at_promotion = _compared(verdict, split)
+            as_base = _compared(later, split) if later.get("base") == deployment.checkpoint_id else {}
             row = {
                 "since": deployment.since,
                 "until": deployment.until,
@@ -192,14 +207,32 @@ def _quality(dataset: Dataset, deployments: Iterable[Deployment]) -> list[dict[s
                 "photos": score["images"],
                 "objects": score["objects"],
             }
-            for key, value, name in (
+            if split == Split.TEST and (at_promotion or as_base):
+                row["photos"] = (verdict if at_promotion else later)["verdict"]["evidence"]["images"]
+            for key, last, name in (
                 *((f"miou_{clicks}", score["miou"][clicks], clicks) for clicks in SHOWN_CLICKS),
                 ("noc90", score["noc90"], "noc90"),
             ):
-                low, high = intervals.get(name, (None, None))
-                row |= {key: value, f"{key}_low": low, f"{key}_high": high}
+                low, high = score.get("intervals", {}).get(name, (None, None))
+                promotion, before = at_promotion.get(key, {}), as_base.get(key, {})
+                value = promotion.get("candidate", before.get("live", last))
+                row["objects"] = (promotion or before).get("objects", row["objects"])
+                # An interval is of what was found last, and says nothing of what was found on other photos.
+                known = None not in (value, last) and math.isclose(value, last, abs_tol=1e-9)
+                row |= {key: value, f"{key}_low": low if known else None, f"{key}_high": high if known else None}
+                row |= {
+                    f"{key}_before": promotion.get("live"),
+                    f"{key}_gain_low": promotion.get("low"),
+                    f"{key}_gain_high": promotion.get("high"),
+                }
             rows.append(row)
     return rows
+
+
+def _compared(run: dict[str, Any], split: Split) -> dict[str, dict[str, Any]]:
+    """The figures of all objects that the gate compared, by their key; empty where it compared nothing."""
+    figures = run.get("verdict", {}).get("figures" if split == Split.TEST else "holdout", [])
+    return {one["key"]: one for one in figures if one["size"] == "all"}
 
 
 def _marks(dataset: Dataset, deployments: list[Deployment], changes: Iterable[Event]) -> list[dict[str, Any]]:

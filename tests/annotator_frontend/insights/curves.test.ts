@@ -188,6 +188,37 @@ test('quality holds from the day on which a model went live until the next did',
   expect(curve.stops[1]!.facts).toContainEqual(['Holdout, after 1 click', '0.550 [0.450, 0.650]'])
 })
 
+test('a promotion is a step between figures of the same photos, though others were measured before', () => {
+  const row = (since: string, until: string | null, miou: number, before: number | null) =>
+    ({
+      since,
+      until,
+      split: 'test',
+      checkpoint: since,
+      checkpoint_name: since,
+      objects: 9,
+      noc90: 6.5,
+      ...Object.fromEntries(
+        ['1', '3', '5'].flatMap(clicks => [
+          [`miou_${clicks}`, miou],
+          [`miou_${clicks}_before`, before],
+          [`miou_${clicks}_gain_low`, before && 0.01],
+          [`miou_${clicks}_gain_high`, before && 0.09],
+        ]),
+      ),
+    }) as unknown as Quality
+  // The first was 0.7 on few photos, and 0.55 on those on which the second was 0.6.
+  const quality = [row(day(1), day(5), 0.7, null), row(day(5), null, 0.6, 0.55)]
+  const curve = curvesOf('d', { ...life, quality }, axisOf(life, NOW))[3]!
+  expect(curve.series[0]!.spots.map(({ y, yTo }) => [y, yTo])).toEqual([
+    [0.7, 0.55],
+    [0.6, 0.6],
+  ])
+  expect(lineOf(curve.series[0]!, { toX: x => x, toY: y => y })).toBe('M0.5 0.7H1L1.5 0.55V0.6H3.5')
+  expect(curve.headline).toMatchObject({ newest: { value: '0.600' }, before: '0.550' })
+  expect(curve.stops[1]!.facts).toContainEqual(['After 1 click, the model before', '0.550, changed by 0.010 to 0.090'])
+})
+
 test('a choice that is not made is not in the address', () => {
   expect(gallery('d', {})).toBe('/datasets/d')
   expect(gallery('d', { origin: 'people', made_to: null })).toBe('/datasets/d?origin=people')

@@ -219,6 +219,28 @@ def test_quality_is_what_the_gate_found_here_with_its_intervals(life, ask, secon
     assert (row["miou_1"], row["miou_1_low"], row["miou_1_high"], row["noc90"]) == (0.5, 0.4, 0.6, 6.5)
 
 
+def test_quality_at_a_promotion_is_of_the_photos_on_which_both_models_were_compared(life, ask, live, second, dataset):
+    """Measured since on harder photos, the model that was promoted seems worse than the one before it was on easier ones."""
+
+    def figure(key, before, after):
+        return {"key": key, "name": key, "size": "all", "objects": 7, "live": before, "candidate": after,
+                "low": 0.01, "high": 0.2, "difference": after - before}  # fmt: skip
+
+    keys = ("miou_1", "miou_3", "miou_5", "noc90")
+    verdict = {"figures": [figure(key, 0.55, 0.65) for key in keys], "evidence": {"images": 3}, "holdout": []}
+    TrainingRun.objects.filter(candidate=second).update(verdict=verdict)
+    score = second.scores[str(dataset.id)]["test"]
+    easier = {**score, "miou": dict.fromkeys("135", 0.7)}
+    Checkpoint.objects.filter(id=live.id).update(scores={str(dataset.id): {"test": easier}})
+    before, after = ask()["quality"]
+    for clicks in "135":
+        assert (before[f"miou_{clicks}"], after[f"miou_{clicks}"]) == (0.55, 0.65)
+        assert after[f"miou_{clicks}_before"] == before[f"miou_{clicks}"]
+        assert (after[f"miou_{clicks}_gain_low"], after[f"miou_{clicks}_gain_high"]) == (0.01, 0.2)
+        assert (after[f"miou_{clicks}_low"], before[f"miou_{clicks}_before"]) == (None, None)
+    assert (after["photos"], after["objects"]) == (3, 7)
+
+
 def test_every_retraining_and_change_of_stage_is_marked_once_refused_ones_as_such(life, ask, live, second):
     marks = ask()["marks"]
     assert [mark["kind"] for mark in marks] == ["deployed", "promoted", "refused", "stage"]

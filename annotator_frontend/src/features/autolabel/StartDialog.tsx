@@ -160,7 +160,10 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
             disabled={!photos}
             loading={start.isPending}
             onClick={() =>
-              start.mutate({ selection: asked, prompts, settings, thresholds: limits }, { onSuccess: onClose })
+              start.mutate(
+                { selection: asked, prompts, settings, thresholds: limits },
+                { onSuccess: onClose },
+              )
             }
           >
             {t('Label {{photos}}', { photos: photosInWords(photos ?? 0) })}

@@ -18,7 +18,7 @@ interface CurveCardProps {
 /** A curve, with its newest value written large; as a picture, or as a table. */
 export function CurveCard({ dataset, curve, axis, marks }: CurveCardProps) {
   const [isTable, setIsTable] = useState(false)
-  const { newest, oldest } = curve.headline
+  const { newest, oldest, before } = curve.headline
   return (
     <Paper component="section" aria-label={curve.title} withBorder px="md" py="sm">
       <Group justify="space-between" align="flex-start" wrap="nowrap" gap="xs">
@@ -43,9 +43,10 @@ export function CurveCard({ dataset, curve, axis, marks }: CurveCardProps) {
               {newest.value}
             </Link>
             <Text size="xs" c="dimmed">
-              {oldest
-                ? t('{{now}}; {{value}} in the beginning', { now: newest.name, value: oldest })
-                : newest.name}
+              {oldest && t('{{now}}; {{value}} in the beginning', { now: newest.name, value: oldest })}
+              {before &&
+                t('{{now}}; {{value}} before, on the same photos', { now: newest.name, value: before })}
+              {!oldest && !before && newest.name}
             </Text>
           </Group>
         )}
@@ -62,6 +63,11 @@ export function CurveCard({ dataset, curve, axis, marks }: CurveCardProps) {
         ) : (
           <CurveChart dataset={dataset} curve={curve} axis={axis} marks={marks} />
         ))}
+      {curve.note && curve.series.some(({ spots }) => spots.length > 1) && (
+        <Text size="xs" c="dimmed">
+          {curve.note}
+        </Text>
+      )}
     </Paper>
   )
 }

@@ -3,12 +3,13 @@ import { type Axis, middleOf } from './axis'
 import { automaticIn, comparison, drawnIn, finishedIn } from './links'
 import type { Figures, Point, Quality } from './queries'
 
-/** A value at a place; `from` and `to` where it holds for a while. */
+/** A value at a place; `from` and `to` where it holds for a while, `yTo` where it is another one at the end. */
 export interface Spot {
   x: number
   y: number
   from?: number
   to?: number
+  yTo?: number
   low?: number | null
   high?: number | null
 }
@@ -38,6 +39,8 @@ export interface Stop {
 export interface Curve {
   title: string
   about: string
+  /** What has to be known to read it. */
+  note?: string
   /** What the scale begins with; otherwise what the values need. */
   floor?: number
   series: readonly Series[]
@@ -55,6 +58,8 @@ export interface Curve {
 interface Headline {
   newest?: { value: string; name: string; href: string }
   oldest?: string
+  /** What the newest is better than, where what the curve began with is nothing to compare it with. */
+  before?: string
 }
 
 const tenths = (value: number) => number(value, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
@@ -108,13 +113,17 @@ export function curvesOf(dataset: string, figures: Figures, axis: Axis): Curve[]
     {
       ...effort(dataset, figures.points, axis, 'seconds', 'median'),
       title: t('Seconds per mask'),
-      about: t('A person’s time for each mask that people drew, with that on masks which it replaced; idle time is taken out.'),
+      about: t(
+        'A person’s time for each mask that people drew, with that on masks which it replaced; idle time is taken out.',
+      ),
       rowsAre,
     },
     {
       ...effort(dataset, figures.points, axis, 'clicks', 'mean'),
       title: t('Clicks per mask'),
-      about: t('Clicks, boxes and strokes for each mask that people drew, with those on masks which it replaced.'),
+      about: t(
+        'Clicks, boxes and strokes for each mask that people drew, with those on masks which it replaced.',
+      ),
       rowsAre,
     },
     { ...perPhoto(dataset, figures.points, axis), rowsAre },
@@ -224,13 +233,15 @@ function quality(dataset: string, rows: readonly Quality[], axis: Axis): Curve {
       name: { 1: t('1 click'), 3: t('3 clicks'), 5: t('5 clicks') }[clicks],
       tone: ([3, 2, 1] as const)[index]!,
       isStepped: true,
-      spots: test.flatMap(row => {
+      spots: test.flatMap((row, nth) => {
         const y = row[`miou_${clicks}`]
         if (y === null) return []
+        const next = test[nth + 1]
+        const yTo = (next?.since === row.until ? next?.[`miou_${clicks}_before`] : null) ?? y
         const from = Math.max(axis.at(row.since), axis.range[0])
         const to = row.until ? Math.min(axis.at(row.until), axis.range[1]) : axis.range[1]
         const [low, high] = [row[`miou_${clicks}_low`], row[`miou_${clicks}_high`]]
-        return [{ x: (from + to) / 2, y, from, to, low, high }]
+        return [{ x: (from + to) / 2, y, from, to, yTo, low, high }]
       }),
     }),
   )
@@ -241,6 +252,13 @@ function quality(dataset: string, rows: readonly Quality[], axis: Axis): Curve {
       title: row.checkpoint_name,
       facts: [
         ...CLICKS.map(clicks => [clicksInWords(clicks), miouInWords(row, clicks)] as const),
+        ...CLICKS.filter(clicks => row[`miou_${clicks}_before`] != null).map(
+          clicks =>
+            [
+              t('{{clicks}}, the model before', { clicks: clicksInWords(clicks) }),
+              beforeInWords(row, clicks),
+            ] as const,
+        ),
         [t('Clicks to 90% IoU'), row.noc90 === null ? '–' : tenths(row.noc90)],
         ...(kept ? [[t('Holdout, after 1 click'), miouInWords(kept, '1')] as const] : []),
         [t('Test masks'), number(row.objects)],
@@ -248,12 +266,18 @@ function quality(dataset: string, rows: readonly Quality[], axis: Axis): Curve {
       href: comparison(dataset, test[index - 1]?.checkpoint, row.checkpoint),
     }
   })
+  // Where the curve began other photos were asked: what the newest can be compared with is the model before it.
+  const { newest } = headlineOf(series, stops, thousandths)
+  const before = test.at(-1)?.miou_1_before
   return {
     title: t('Quality on the test photos'),
     about: t('Mean IoU of the live model on human masks that it never learns from, with 95% intervals.'),
+    note: t(
+      'A step is what both models had on the same photos; in between the photos change, and with them the line.',
+    ),
     series,
     stops,
-    headline: headlineOf(series, stops, thousandths),
+    headline: { newest, before: before == null ? undefined : thousandths(before) },
     rowsAre: t('Model'),
     empty: t('The gate has measured no model yet: retrain.'),
   }
@@ -264,4 +288,16 @@ function miouInWords(row: Quality, clicks: (typeof CLICKS)[number]): string {
   if (value === null) return '–'
   if (low === null || high === null) return thousandths(value)
   return `${thousandths(value)} [${thousandths(low)}, ${thousandths(high)}]`
+}
+
+/** What the model before it had on the same photos, and the interval of the difference. */
+function beforeInWords(row: Quality, clicks: (typeof CLICKS)[number]): string {
+  const [low, high] = [row[`miou_${clicks}_gain_low`], row[`miou_${clicks}_gain_high`]]
+  const value = thousandths(row[`miou_${clicks}_before`]!)
+  if (low == null || high == null) return value
+  return t('{{value}}, changed by {{low}} to {{high}}', {
+    value,
+    low: thousandths(low),
+    high: thousandths(high),
+  })
 }

@@ -34,19 +34,27 @@ export function scalesOf(curve: Curve, { range: [from, to] }: Axis, width: numbe
 
 function ticksOf({ series, floor, hasBand }: Curve): number[] {
   const values = series.flatMap(({ spots, isStepped }) =>
-    spots.flatMap(({ y, low, high }) => [y, ...(hasBand || isStepped ? [low ?? y, high ?? y] : [])]),
+    spots.flatMap(({ y, yTo, low, high }) => [
+      y,
+      yTo ?? y,
+      ...(hasBand || isStepped ? [low ?? y, high ?? y] : []),
+    ]),
   )
   if (!values.length) return niceTicks(0, 1, 4)
   return niceTicks(floor ?? Math.min(...values), Math.max(...values), 4)
 }
 
-/** A line through all spots; of steps one that goes on only where the next begins where the last ended. */
+/**
+ * A line through all spots; of steps one that goes on only where the next begins where the last ended. A step that ends with
+ * another value leaves its own behind its spot.
+ */
 export function lineOf({ spots, isStepped }: Series, { toX, toY }: Pick<Scales, 'toX' | 'toY'>): string {
   if (!isStepped) return spots.map(({ x, y }, n) => `${n ? 'L' : 'M'}${toX(x)} ${toY(y)}`).join('')
   return spots
-    .map(({ x, y, from = x, to = x }, n) => {
+    .map(({ x, y, from = x, to = x, yTo = y }, n) => {
       const isNext = n > 0 && spots[n - 1]!.to === from
-      return `${isNext ? `V${toY(y)}` : `M${toX(from)} ${toY(y)}`}H${toX(to)}`
+      const end = yTo === y ? `H${toX(to)}` : `H${toX(x)}L${toX(to)} ${toY(yTo)}`
+      return `${isNext ? `V${toY(y)}` : `M${toX(from)} ${toY(y)}`}${end}`
     })
     .join('')
 }

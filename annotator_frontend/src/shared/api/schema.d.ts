@@ -2393,7 +2393,12 @@ export interface components {
          * @enum {string}
          */
         PurposeEnum: "label" | "preview" | "calibrate";
-        /** @description A model while it was live, as it was last measured on a split. Low and high: 95%, bootstrap over photos. */
+        /**
+         * @description A model while it was live, on a split: as its promotion found it, else as the next one did, else as it was last measured.
+         *
+         *     Low and high: 95%, bootstrap over photos. Before: what it was compared with when it was promoted, on the same photos; gain:
+         *     95% of the difference. Figures of different rows may be of different photos.
+         */
         QualityJson: {
             /** Format: date-time */
             since: string;
@@ -2415,17 +2420,35 @@ export interface components {
             /** Format: double */
             miou_1_high: number | null;
             /** Format: double */
+            miou_1_before: number | null;
+            /** Format: double */
+            miou_1_gain_low: number | null;
+            /** Format: double */
+            miou_1_gain_high: number | null;
+            /** Format: double */
             miou_3: number | null;
             /** Format: double */
             miou_3_low: number | null;
             /** Format: double */
             miou_3_high: number | null;
             /** Format: double */
+            miou_3_before: number | null;
+            /** Format: double */
+            miou_3_gain_low: number | null;
+            /** Format: double */
+            miou_3_gain_high: number | null;
+            /** Format: double */
             miou_5: number | null;
             /** Format: double */
             miou_5_low: number | null;
             /** Format: double */
             miou_5_high: number | null;
+            /** Format: double */
+            miou_5_before: number | null;
+            /** Format: double */
+            miou_5_gain_low: number | null;
+            /** Format: double */
+            miou_5_gain_high: number | null;
             /**
              * Format: double
              * @description Mean clicks to 90% IoU.
@@ -2435,6 +2458,12 @@ export interface components {
             noc90_low: number | null;
             /** Format: double */
             noc90_high: number | null;
+            /** Format: double */
+            noc90_before: number | null;
+            /** Format: double */
+            noc90_gain_low: number | null;
+            /** Format: double */
+            noc90_gain_high: number | null;
         };
         QuestionImageJson: {
             /** Format: uuid */
