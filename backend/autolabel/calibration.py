@@ -137,9 +137,9 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Audited] = ()) -> Thr
     Args:
         audited: automatic masks of this checkpoint. Those by another detector's boxes say nothing here.
     """
-    done = run.jobs.filter(state=JobState.DONE).values_list("image_id", "candidates")
-    rows = [(image, kept) for image, kept in done if kept is not None]
-    truths, wanted = sum(kept["truths"] for _, kept in rows), run.selection["precision"]
+    done = run.jobs.filter(state=JobState.DONE).values_list("image_id", "image__group", "candidates")
+    rows = [(image, group, kept) for image, group, kept in done if kept is not None]
+    truths, wanted = sum(kept["truths"] for *_, kept in rows), run.selection["precision"]
 
     def chosen_of(kind: str, detector: Detector | None) -> tuple[Chosen, int]:
         alike = [one for one in audited if one.detector == (None if detector is None else detector.id)]
@@ -150,8 +150,9 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Audited] = ()) -> Thr
                 one["iou"],
                 str(image),
                 one["truth"],
+                str(group),
             )
-            for image, kept in rows
+            for image, group, kept in rows
             for one in kept.get(kind, [])
         ]
         return choose(candidates, truths, wanted, alike), len(alike)

@@ -28,6 +28,7 @@ class Candidate:
     iou: with the person's mask that fits best.
     photo: that it is on; masks of one photo are good or bad together.
     truth: which object of the photo that mask is; None: there is none.
+    group: of photos of one scene or video, which are good or bad together, too; "": the photo is its own.
     """
 
     predicted_iou: float
@@ -35,6 +36,7 @@ class Candidate:
     iou: float
     photo: str
     truth: int | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Audited:
     photo: str
     above: tuple[float, float]
     detector: UUID | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,10 @@ def _measured(candidates: Sequence[Candidate], audited: Sequence[Audited]) -> _M
     resampled_RIS = np.concatenate(
         [_share(*(left(of, times_RN) for of in (own, every, good))) for times_RN in _resamples(candidates, audited)]
     )
-    worth_IS, photos = _worth_masks(own_PIS, looked_at_PIS, right_PIS), len({one.photo for one in candidates})
+    worth_IS, photos = (
+        _worth_masks(own_PIS, looked_at_PIS, right_PIS),
+        len({one.group or one.photo for one in candidates}),
+    )
     known = {(c.photo, c.truth) for c in candidates if c.truth is not None}
     owners: dict[tuple[str, int | None], int] = {one: index for index, one in enumerate(known)}
     owner = np.array([owners.get((c.photo, c.truth), -1) for c in candidates])
@@ -190,7 +196,9 @@ def _resamples(candidates: Sequence[Candidate], audited: Sequence[Audited]) -> I
     resamples at a time, because resamples x masks need not fit into memory.
     """
     rng = np.random.default_rng(SEED)
-    photos_K = [np.unique([one.photo for one in of], return_inverse=True)[1] for of in (candidates, audited) if of]
+    photos_K = [
+        np.unique([one.group or one.photo for one in of], return_inverse=True)[1] for of in (candidates, audited) if of
+    ]
     for _ in range(RESAMPLES // RESAMPLES_AT_ONCE):
         yield np.concatenate([_drawn(rng, photo_N)[:, photo_N] for photo_N in photos_K], axis=1)
 

@@ -16,6 +16,8 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
+from backend.common.waking import DATABASE_AWAY
+
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -43,15 +45,22 @@ class BodyLimit:
         if MASK.fullmatch(scope["path"]):
             most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         elif scope["method"] == "POST" and FILES.fullmatch(scope["path"]):
-            if not await _is_somebody(scope):
+            try:
+                is_somebody = await _is_somebody(scope)
+            except DATABASE_AWAY:
+                away = "The database does not answer now. Try again in a moment."
+                await _refuse(receive, send, HTTPStatus.SERVICE_UNAVAILABLE, "database_away", away)
+                return
+            if not is_somebody:
                 await _refuse(receive, send, HTTPStatus.UNAUTHORIZED, "not_logged_in", "Log in first.")
                 return
             most = settings.MAX_ARCHIVE_BYTES
-        taken = _length_of(scope)
+        taken, is_over = _length_of(scope), False
 
         async def counted() -> Message:
-            nonlocal taken
+            nonlocal taken, is_over
             message = await receive()
+            is_over = not message.get("more_body", False)
             if _length_of(scope) == 0:  # in pieces, whose sum nobody has said
                 taken += len(message.get("body", b""))
                 if taken > most:
@@ -64,7 +73,7 @@ class BodyLimit:
             await self.application(scope, counted, send)
         except _TooLarge:
             told = f"At most {most >> 20} MB are taken at once."
-            await _refuse(receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", told)
+            await _refuse(None if is_over else receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", told)
 
 
 class _TooLarge(Exception):
@@ -77,7 +86,7 @@ def _length_of(scope: Scope) -> int:
     return int(said) if said.isdigit() else 0
 
 
-@sync_to_async
+@sync_to_async(thread_sensitive=False)  # else all uploads would ask in one thread, one after the other
 def _is_somebody(scope: Scope) -> bool:
     """Whether a session or a token is known. What they may do the view asks."""
     from rest_framework.authentication import TokenAuthentication
@@ -95,10 +104,14 @@ def _is_somebody(scope: Scope) -> bool:
         connection.close()  # others need it while the files arrive
 
 
-async def _refuse(receive: Receive, send: Send, status: HTTPStatus, code: str, message: str) -> None:
+async def _refuse(receive: Receive | None, send: Send, status: HTTPStatus, code: str, message: str) -> None:
+    """
+    Args:
+        receive: None where the body is over.
+    """
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
+            while receive is not None:
                 part = await receive()
                 if part["type"] == "http.disconnect":
                     return

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from backend.common.errors import DomainError
 from backend.common.keeping import nothing_is_removed
@@ -69,12 +69,21 @@ def backup_restore(folder: Path) -> int:
             with saved.local(key) as file:
                 get_storage().put(key, file)
             count += 1
-    with connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA public CASCADE")
-        cursor.execute("CREATE SCHEMA public")
+    _drop_tables()
     connection.close()
     _postgres("pg_restore", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", str(dump))
     return count
+
+
+def _drop_tables() -> None:
+    """All of them, and what hangs on them. Not the schema: on many servers it is not the role's to drop."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
+            if tables := ", ".join(f"public.{name}" for (name,) in cursor.fetchall()):
+                cursor.execute(f"DROP TABLE {tables} CASCADE")
+    except DatabaseError as error:
+        raise BackupFailed(f"The tables that are there cannot be dropped: {error}") from error
 
 
 def queue_forget() -> None:

@@ -222,14 +222,14 @@ def audit_refit(*, dataset: Dataset) -> None:
 def _audited(pairs: QuerySet[AuditPair]) -> list[Audited]:
     """Without those of which nobody knows what else their run would have kept."""
     figures = pairs.annotate(run=run_that_made("mask")).values_list(
-        "run", "mask__predicted_iou", "mask__stability", "iou", "mask__image"
+        "run", "mask__predicted_iou", "mask__stability", "iou", "mask__image", "mask__image__group"
     )
     known = list(figures.exclude(run=None))
     runs = AutolabelRun.objects.in_bulk({row[0] for row in known})
     above = {run.id: kept_above(run) for run in runs.values()}
     return [
-        Audited(confidence, stability, iou, str(photo), limits, runs[run].detector_id)
-        for run, confidence, stability, iou, photo in known
+        Audited(confidence, stability, iou, str(photo), limits, runs[run].detector_id, str(group))
+        for run, confidence, stability, iou, photo, group in known
         if confidence is not None and stability is not None and iou is not None and (limits := above[run]) is not None
     ]
 

@@ -127,6 +127,12 @@ def test_a_body_that_is_too_large_is_kept_nowhere_whoever_sends_it(settings, mon
     assert sum(kept) <= 1000 * (not says_its_length)
 
 
+def test_a_body_whose_last_piece_is_too_much_is_answered_at_once(settings):
+    settings.BODY_MAX_BYTES = 1000
+    status, told = sent("/api/token/", [b"x" * 800, b"x" * 800])
+    assert (status, told["code"]) == (413, "too_large")
+
+
 def test_files_are_taken_only_from_who_is_logged_in(settings, monkeypatch):
     settings.BODY_MAX_BYTES = 1000
     upload = "/api/datasets/0192d3a0-0000-7000-8000-000000000009/upload/"

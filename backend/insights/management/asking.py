@@ -7,6 +7,8 @@ from django.core.management.base import CommandError, OutputWrapper
 from backend.common.errors import DomainError
 from backend.insights.stored import bytes_sweep
 
+SWEPT = "{} files that nothing names any more were removed from storage."
+
 
 def add_yes(parser: ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -31,9 +33,10 @@ def ask(what: str, losses: dict[str, int], *, yes: bool, out: OutputWrapper) -> 
 
 
 def sweep(out: OutputWrapper) -> None:
-    """Raises CommandError: not now."""
+    """After a deletion, which is done whatever comes of this."""
     try:
         removed = bytes_sweep()
     except DomainError as refusal:
-        raise CommandError(refusal.message) from refusal
-    out.write(f"{removed} files that nothing names any more were removed from storage.")
+        out.write(f"It is deleted; its files are still there. {refusal.message}")
+        return
+    out.write(SWEPT.format(removed))

@@ -2,13 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from backend.insights.management.asking import sweep
+from backend.common.errors import DomainError
+from backend.insights.management.asking import SWEPT
+from backend.insights.stored import bytes_sweep
 
 
 class Command(BaseCommand):
     help = "Remove stored files that nothing names any more: left by a deletion that was killed, or by work that never ended."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        sweep(self.stdout)
+        try:
+            self.stdout.write(SWEPT.format(bytes_sweep()))
+        except DomainError as refusal:
+            raise CommandError(refusal.message) from refusal
