@@ -40,7 +40,7 @@ from backend.common.errors import InvalidInput
 from backend.common.fields import ShortList
 from backend.datasets.api import ImageBrief, person
 from backend.datasets.models import Dataset, Image, Job, Role, Stage
-from backend.datasets.selectors import Part, dataset_get, datasets_of, image_get, memberships_of, part_by
+from backend.datasets.selectors import Part, dataset_get, datasets_of, image_get, memberships_of, part_by, role_in
 from backend.datasets.services import dataset_create, dataset_update
 from backend.inference.decoding import prompt_decode
 
@@ -292,7 +292,8 @@ class ImageMasksView(APIView):
     @extend_schema(operation_id="image_masks", responses=MaskJson(many=True))
     def get(self, request: Request, image_id: UUID) -> Response:
         image = image_get(user=person(request), image_id=image_id)
-        return Response(MaskJson(masks_of(image.id).select_related("image"), many=True).data)
+        every = person(request).is_superuser or role_in(person(request), image.dataset_id) == Role.ADMIN
+        return Response(MaskJson(masks_of(image.id, every=every).select_related("image"), many=True).data)
 
 
 class NextAssignmentView(APIView):

@@ -12,7 +12,9 @@ from tests.system.conftest import TEST_SERVERS
 
 
 def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in (*TEST_SERVERS, "PYTHONPATH")}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in (*TEST_SERVERS, "PYTHONPATH", "DATABASE_POOL")
+    }
     return subprocess.run(
         command,
         cwd=ROOT,

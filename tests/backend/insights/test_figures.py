@@ -254,7 +254,7 @@ def test_a_promotion_by_the_gate_is_marked_once(dataset, ask, live, second, tmp_
 
     def report(iou):
         own = {"objects": 2, "miou": dict.fromkeys("135", iou), "oracle": {"1": iou}, "noc90": 6.0}
-        return {"images": 1, "objects": 2, "per_image": {"a": {**own, "by_size": {}}}}
+        return {"images": 2, "objects": 4, "per_image": {name: {**own, "by_size": {}} for name in "ab"}}
 
     found = {"live": report(0.5), "candidate": report(0.8)}
     Work(claim_take(TRAINING, run.id), tmp_path)._decide(second, {"test": found, "holdout": None})

@@ -254,7 +254,7 @@ def test_held_out_photos_are_the_same_whatever_else_there_is(label_maps):
     assert sorted(r.name for r in learnt + shown) == [r.name for r in records]
     for record in records:
         assert held_out([record], 0.5)[1] == ([record] if record in shown else [])
-    many = [SimpleNamespace(name=str(number)) for number in range(1000)]
+    many = [Record(str(number), None, list) for number in range(1000)]
     assert len(held_out(many, 0.1)[1]) == pytest.approx(100, abs=30)
 
 
