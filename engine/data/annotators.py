@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.records import read_label_map, read_rgb
+from engine.data.label_maps import read_label_map
+from engine.data.records import read_rgb
 from engine.errors import DataInvalid
 
 

@@ -25,12 +25,11 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from engine.data.label_maps import split_label_map, uncertain_pixels
 from engine.data.origins import HUMAN_ORIGINS, HUMAN_WEIGHT, ORIGIN
 from engine.errors import DataInvalid, MaskInvalid
-from engine.masks import Masks, decode, from_coco, from_label_map
-from engine.masks.foreign import void_value
+from engine.masks import Masks, decode, from_coco
 
 _log = logging.getLogger(__name__)
 PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -229,7 +228,7 @@ def _label_maps(folder: Path) -> Iterator[Record]:
                 photos[labels.stem],
                 partial(split_label_map, labels),
                 names=_labels_of(entry, place),
-                read_ignored=partial(_uncertain, labels, uncertain if uncertain.is_file() else None),
+                read_ignored=partial(uncertain_pixels, labels, uncertain if uncertain.is_file() else None),
                 read_said=labels.read_bytes,
                 complete=_complete(entry, place),
             )
@@ -267,38 +266,6 @@ def _names(given: Any) -> tuple[str | None, ...]:
     if not isinstance(given, list) or not all(name is None or isinstance(name, str) for name in given):
         raise ValueError("names are a list with a text or null for each mask")
     return tuple(name or None for name in given)
-
-
-def split_label_map(path: Path) -> Masks:
-    """One boolean mask for each value above 0, in order of value."""
-    return from_label_map(read_label_map(path), palette=_has_palette(path))
-
-
-def read_label_map(path: Path) -> NDArray[np.integer[Any]]:
-    """(H, W) of an unsigned integer type, as it lies in the file."""
-    labels_HW = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels_HW is None:
-        raise DataInvalid(f"{path} is not a PNG that can be read")
-    if labels_HW.ndim == 3 and _has_palette(path):  # the colours are for people; what is said is which of them
-        with Image.open(path) as file:
-            return np.asarray(file)
-    return np.asarray(labels_HW)
-
-
-def _has_palette(path: Path) -> bool:
-    with Image.open(path) as file:
-        return file.mode == "P"
-
-
-def _uncertain(labels: Path, uncertain: Path | None) -> NDArray[np.bool_] | None:
-    """What a second map marks, and what the first one leaves open itself; see `void_value`."""
-    marked_HW = None if uncertain is None else read_label_map(uncertain) > 0
-    if not _has_palette(labels):
-        return marked_HW
-    labels_HW = read_label_map(labels)
-    if (void := void_value(np.unique(labels_HW))) is None:
-        return marked_HW
-    return labels_HW == void if marked_HW is None else marked_HW | (labels_HW == void)
 
 
 def _manifest(folder: Path) -> Iterator[Record]:
