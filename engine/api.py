@@ -7,7 +7,8 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,9 +54,11 @@ __all__ = [
     "find_checkpoint",
     "form_of_ours",
     "hardware",
+    "has_text_extra",
     "innermost_point",
     "label_everything",
     "learns_encoder",
+    "licence_of",
     "logits_to_mask",
     "prompt_for_decoder",
     "proposal_thresholds",
@@ -90,6 +93,16 @@ def find_checkpoint(name: str) -> Path:
     raise CheckpointInvalid(f"there is no checkpoint {name!r}, neither as a file nor as a name")
 
 
+def licence_of(name: str) -> str:
+    """Of a checkpoint's weights, and so of what is made of them; "": nobody says. Loads torch for a published file only.
+
+    Raises:
+        CheckpointInvalid: see `find_checkpoint`.
+    """
+    # Others fine-tune published models under licences of their own, and their files do not say which.
+    return KNOWN[name].licence if name in KNOWN else describe_checkpoint(find_checkpoint(name)).licence
+
+
 def form_of_ours(name: str, folder: Path) -> Path:
     """A checkpoint as a `safetensors` file of ours: the file itself where it is one, else one made of it in the folder.
 
@@ -104,9 +117,7 @@ def form_of_ours(name: str, folder: Path) -> Path:
     from engine.model.checkpoint import load_checkpoint, save_checkpoint
 
     made = folder / f"{path.stem}.safetensors"
-    # Others fine-tune these models under licences of their own, and their files do not say which.
-    licence = KNOWN[name].licence if name in KNOWN else ""
-    save_checkpoint(load_checkpoint(path, architecture_of(name)), made, recipe="published", licence=licence)
+    save_checkpoint(load_checkpoint(path, architecture_of(name)), made, recipe="published", licence=licence_of(name))
     return made
 
 
@@ -117,6 +128,12 @@ def embed_image(rgb_HW3: NDArray[np.uint8], *, checkpoint: Path) -> NDArray[np.f
         CheckpointInvalid, PromptInvalid.
     """
     return _predictor(checkpoint).embed(rgb_HW3).embedding.astype(np.float16, copy=False)
+
+
+@cache
+def has_text_extra() -> bool:
+    """Whether the optional packages that texts are encoded with are installed here."""
+    return find_spec("transformers") is not None
 
 
 def encode_text(words: str, *, checkpoint: Path, encoder: str | None = None) -> NDArray[np.float32]:

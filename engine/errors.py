@@ -1,5 +1,8 @@
 """What may go wrong in a way that a user can mend. All the backend has to catch is `EngineError`."""
 
+#: Ends the refusal to go on from a run's state: of another run, of another version, or damaged.
+BEGIN_AGAIN = "remove it to begin again"
+
 
 class DeviceUnavailable(Exception):
     """The device that this machine was told to compute on is none, or is not there. No `EngineError`: nothing that was given

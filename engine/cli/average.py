@@ -16,10 +16,13 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from engine.api import find_checkpoint
+    from engine.api import find_checkpoint, licence_of
     from engine.model.average import average
     from engine.model.checkpoint import load_checkpoint, save_checkpoint
 
     before, after = (load_checkpoint(find_checkpoint(name)) for name in (options.before, options.after))
-    info = save_checkpoint(average(before, after, options.share), options.out, recipe="average")
+    licences = {licence_of(options.before), licence_of(options.after)}
+    # Of what one licence says nothing of, the mean says nothing either.
+    licence = "" if "" in licences else " AND ".join(sorted(licences))
+    info = save_checkpoint(average(before, after, options.share), options.out, recipe="average", licence=licence)
     print(f"written to {options.out}, {info.architecture}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.api import find_checkpoint
-from engine.errors import PromptInvalid
+from engine.errors import DataInvalid, PromptInvalid
 from engine.model.known import architecture_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def common_options() -> argparse.ArgumentParser:
     return common
 
 
-def predictor(options: argparse.Namespace) -> "Predictor":
+def predictor(options: argparse.Namespace, *, stability_fallback: bool = False) -> "Predictor":
     import torch
 
     from engine.inference.predictor import Predictor
@@ -54,16 +54,22 @@ def predictor(options: argparse.Namespace) -> "Predictor":
         torch.set_num_threads(options.threads)
     model: Sam = load_checkpoint(find_checkpoint(options.checkpoint), architecture_of(options.checkpoint))
     try:
-        return Predictor(model.to(options.device))
+        return Predictor(model.to(options.device), stability_fallback=stability_fallback)
     except (RuntimeError, AssertionError) as error:
         raise PromptInvalid(f"the device {options.device!r} cannot be used: {str(error).splitlines()[0]}") from error
 
 
 def names(path: Path) -> frozenset[str]:
-    text = path.read_text(encoding="utf-8")
-    return frozenset(
-        map(str, json.loads(text)) if text.lstrip().startswith("[") else filter(None, map(str.strip, text.splitlines()))
-    )
+    """
+    Raises:
+        DataInvalid: it is neither a json list of names nor one a line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        listed = json.loads(text) if text.lstrip().startswith("[") else map(str.strip, text.splitlines())
+    except ValueError as error:  # no UTF-8, or no json
+        raise DataInvalid(f"{path} is neither a json list of names nor one a line: {error}") from error
+    return frozenset(filter(None, map(str, listed)))
 
 
 def numbers(text: str, counts: tuple[int, ...], wanted: str) -> list[float]:

@@ -42,7 +42,12 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     clicks.add_argument("--seed", type=int, default=0, help="of the random picks")
     evaluate.add_argument("--points-per-side", type=int, metavar="N", help="edges, proposals: of the grid of clicks")
     evaluate.add_argument("--thresholds", type=int, default=99, metavar="N", help="edges")
-    evaluate.add_argument("--boxes", type=Path, metavar="FILE", help="boxes: a detector's, as a COCO results json")
+    evaluate.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="PLACE",
+        help="boxes: a detector's, COCO results or a folder that `detector detect` wrote",
+    )
     evaluate.add_argument("--passes", type=int, default=2, help="boxes: 2 feeds the mask back once")
     evaluate.add_argument("--text-encoder", metavar="SPEC", help="text: minilm:PLACE or clip:PLACE, see `predict`")
     evaluate.set_defaults(run=run)
@@ -107,7 +112,10 @@ def _edges(options: argparse.Namespace, gallery: "Gallery | None") -> Outcome:
     model = predictor(options)
     side = options.points_per_side or POINTS_PER_SIDE
     report = evaluate_edges(
-        photos, lambda rgb: edges_of_masks(model, model.embed(rgb), points_per_side=side), thresholds=options.thresholds
+        photos,
+        lambda rgb: edges_of_masks(model, model.embed(rgb), points_per_side=side),
+        thresholds=options.thresholds,
+        gallery=gallery,
     )
     return report, summary(report)
 
@@ -118,7 +126,8 @@ def _edges_without_model(name: str) -> "Callable[[argparse.Namespace, Gallery | 
         from engine.evaluation.edges import evaluate_edges, summary
 
         edge_map = {"canny": baselines.canny_edges, "sobel": baselines.sobel_edges}[name]
-        report = evaluate_edges(_annotated(options, "boundaries"), edge_map, thresholds=options.thresholds)
+        photos = _annotated(options, "boundaries")
+        report = evaluate_edges(photos, edge_map, thresholds=options.thresholds, gallery=gallery)
         return report, summary(report)
 
     return evaluate
@@ -128,7 +137,8 @@ def _proposals(options: argparse.Namespace, gallery: "Gallery | None") -> Outcom
     from engine.evaluation.proposals import evaluate_proposals, summary
 
     records = _records(options)
-    report = evaluate_proposals(predictor(options), records, points_per_side=options.points_per_side or 32)
+    side = options.points_per_side or 32
+    report = evaluate_proposals(predictor(options), records, points_per_side=side, gallery=gallery)
     return report, summary(report)
 
 
@@ -187,4 +197,4 @@ EVALUATIONS: "dict[str, tuple[str, Callable[[argparse.Namespace, Gallery | None]
     "sobel": ("without a model: Sobel's edges", _edges_without_model("sobel")),
 }
 WITHOUT_MODEL = ("magic-wand", "superpixel", "grabcut", "canny", "sobel")
-WITH_PICTURES = ("clicks", "regions", "boxes", "text", "grabcut")
+WITH_PICTURES = ("clicks", "regions", "edges", "proposals", "boxes", "text", "grabcut", "canny", "sobel")

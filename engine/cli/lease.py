@@ -32,7 +32,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     lease.add_argument("--limit", type=int, metavar="N", help="of the photos that are evaluated on")
     lease.add_argument("--init", metavar="FILE_OR_NAME", help="weights to begin with")
     lease.add_argument("--steps", type=int)
-    lease.add_argument("--seed", type=int, default=0)
+    lease.add_argument("--seed", type=int, help="of all that is random; the recipe's own")
     lease.add_argument(
         "--state", choices=["whole", "light"], default="light", help="what comes back to go on from; light"
     )
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         [
             *("train", options.recipe, *given, "--on-device", "--minutes", str(max(to_train, 0.001))),
             *("--data", str(photos / "train"), "--validate", str(photos / "held_out"), "--out", str(weights)),
-            *("--seed", str(options.seed)),
+            *(["--seed", str(options.seed)] if options.seed is not None else []),
             *(["--init", options.init] if options.init else []),
             *(["--steps", str(options.steps)] if options.steps else []),
             *(["--compile"] if options.compile else []),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.api import find_checkpoint
+from engine.api import find_checkpoint, licence_of
 from engine.cli.common import DEFAULT_NAME, Verbs, names, share
 from engine.errors import PromptInvalid
 
@@ -40,7 +40,7 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     train.add_argument("--teacher", metavar="FILE_OR_NAME", help="whose embeddings `distill` learns")
     train.add_argument("--out", type=Path, required=True, metavar="FILE")
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--seed", type=int, help="of all that is random; the recipe's own")
     train.add_argument("--steps", type=int)
     train.add_argument("--accumulate", type=int, metavar="N", help="micro-batches per process and step")
     train.add_argument(
@@ -96,7 +96,8 @@ def _run(options: argparse.Namespace) -> "Run":
         raise PromptInvalid(f"--minutes is above 0, not {options.minutes:g}")
     if options.oversample is not None and not options.oversample > 0:
         raise PromptInvalid(f"--oversample is above 0, not {options.oversample:g}")
-    run = RECIPES[options.recipe](seed=options.seed, steps=options.steps)
+    seed = {} if options.seed is None else {"seed": options.seed}
+    run = RECIPES[options.recipe](**seed, steps=options.steps)
     if options.checkpoint is not None and (options.init is not None or not run.starts_live):
         raise PromptInvalid(f"{run.name} would not use --checkpoint: the weights that it begins with are --init")
     if run.goes_on and options.init is None:
@@ -120,6 +121,7 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
     import torch
 
     from engine.model.build import ARCHITECTURES
+    from engine.model.known import OWN_LICENCE
     from engine.training.trainer import Trainer
 
     try:
@@ -153,6 +155,7 @@ def _trainer(run: "Run", options: argparse.Namespace, workers: "Workers", device
         examples=options.examples,
         given=given,
         stop_before=stop_before,
+        licence=licence_of(begin) if (begin := _begins_with(run, options)) else OWN_LICENCE,
     )
     if options.compile:
         model.image_encoder.compile()
@@ -177,7 +180,7 @@ def _model(run: "Run", options: argparse.Namespace) -> "Sam":
 
     from engine.model.build import build_model
     from engine.model.checkpoint import load_checkpoint
-    from engine.training.parameters import with_drop_path
+    from engine.training.parameters import with_dropping
 
     torch.manual_seed(run.seed)
     begin = _begins_with(run, options)
@@ -185,7 +188,7 @@ def _model(run: "Run", options: argparse.Namespace) -> "Sam":
         model = build_model(run.architecture)
     else:
         model = load_checkpoint(find_checkpoint(begin), None if run.starts_live else run.architecture)
-    return with_drop_path(model, run.drop_path)
+    return with_dropping(model, drop_path=run.drop_path, dropout=run.dropout)
 
 
 def _masks(

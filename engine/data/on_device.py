@@ -65,8 +65,9 @@ class DeviceSource:
             self.pyramid.append(half.round().to(torch.uint8))
         self.size_I2 = torch.tensor([photo.rgb.shape[:2] for photo in photos], device=self.device)
         self.weights_IM, self.first_I = weights.to(self.device), torch.tensor(first, device=self.device)
-        # A photo with many objects teaches more, but not in proportion.
-        self.chances_I = self.weights_IM.sum(1).sqrt()
+        # As in `PhotosInMemory`: the mean weight, times the root of the count.
+        count_I = torch.tensor([len(photo.masks) for photo in photos], device=self.device)
+        self.chances_I = self.weights_IM.sum(1) / count_I.sqrt()
 
     def batch(self, wanted: Wanted, rng: np.random.Generator) -> DeviceBatch:
         """

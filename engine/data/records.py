@@ -146,7 +146,10 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
         encoded = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise DataInvalid(f"{path}: {error.strerror}") from error
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
+    try:
+        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
+    except cv2.error as error:  # more pixels than it takes, as a rule
+        raise DataInvalid(f"{path} is too large a photo to be read, or damaged: {error.err}") from error
     if bgr is None:
         raise DataInvalid(f"{path} is not a photo that can be read")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

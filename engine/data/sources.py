@@ -51,8 +51,9 @@ class PhotosInMemory:
         self.texts = TextsOf(records)
         if not self.photos:
             raise NoObjects("none of the photos has a mask to learn from")
-        # A photo with many objects teaches more, but not in proportion.
-        weight = np.sqrt([photo.weights.sum() for photo in self.photos])
+        # A photo with many objects teaches more, but not in proportion. Not the root of its weights' sum, which would have one
+        # of heavy masks drawn only the root of their weight more often.
+        weight = np.array([photo.weights.mean() * np.sqrt(len(photo.weights)) for photo in self.photos])
         self.chances = weight / weight.sum()
 
     def draw(self, rng: np.random.Generator) -> Photo:

@@ -38,13 +38,16 @@ class Detection:
 
 
 def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> dict[str, list[Detection]]:
-    """A COCO results json, [{"image_id", "bbox": [x, y, width, height], "score"}, ...], by the photo's name.
+    """A COCO results json, [{"image_id", "bbox": [x, y, width, height], "score"}, ...], or a folder of the NAME_boxes.json that
+    `detector detect` writes, by the photo's name.
 
     Args:
         image_ids: of each photo's name; None: the name is the number, perhaps with zeros in front, or `image_id` is the name.
     Raises:
-        DataInvalid: it is not such a file.
+        DataInvalid: it is not such a file, or there is none in the folder.
     """
+    if file.is_dir():
+        return _of_folder(file)
     name_of = {number: name for name, number in (image_ids or {}).items()}
     found: dict[str, list[Detection]] = {}
     try:
@@ -55,6 +58,24 @@ def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> d
             found.setdefault(_plain(name), []).append(Detection((x, y, x + width, y + height), float(one["score"])))
     except (ValueError, KeyError, TypeError) as error:
         raise DataInvalid(f"{file} is not a COCO results json with image_id, bbox and score: {error!r}") from error
+    return found
+
+
+def _of_folder(folder: Path) -> dict[str, list[Detection]]:
+    ending = "_boxes.json"
+    found: dict[str, list[Detection]] = {}
+    for file in sorted(folder.glob(f"*{ending}")):
+        try:
+            boxes = json.loads(file.read_text(encoding="utf-8"))["boxes"]
+            found[_plain(file.name.removesuffix(ending))] = [
+                Detection((float(x0), float(y0), float(x1), float(y1)), float(one["confidence"]))
+                for one in boxes
+                for x0, y0, x1, y1 in [one["box"]]
+            ]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataInvalid(f"{file} is not what `detector detect` writes: {error!r}") from error
+    if not found:
+        raise DataInvalid(f"{folder} has no NAME{ending}, as `detector detect` writes them")
     return found
 
 
@@ -229,7 +250,10 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     ]
     lines += [f"  {size:6} {of['objects']:5} objects   {of['miou']:.3f}" for size, of in report["by_size"].items()]
     if "ap" in report:
-        lines.append("  mask " + "   ".join(f"{n} {'-' if v is None else f'{v:.3f}'}" for n, v in report["ap"].items()))
+        lines.append(
+            "  mask, all classes as one: "
+            + "   ".join(f"{n} {'-' if v is None else f'{v:.3f}'}" for n, v in report["ap"].items())
+        )
     return lines
 
 

@@ -2,7 +2,8 @@
 
 Each click is the pixel farthest from the border of the larger error region (the first: of the object); a person
 would click about there. The mask is the most confident one, with the previous logits fed back, as in the page; *oracle* is
-the best of all the masks that the decoder made of the same prompt.
+the best of all the masks that the decoder made of the same prompt: of three after the first click, and of four after more,
+where the single mask answers and the three are looked at beside it. Published is the best of three.
 
 As RITM has it: a miss and a false alarm are measured by the largest distance to their border, the photo's edge is a border, a
 pixel is not clicked twice, the click is foreground only where the miss is strictly larger, and whoever never reaches a quality
@@ -316,6 +317,7 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     for clicks, value in report["miou"].items():
         interval, best = interval_in_words(report["intervals"][clicks]), report["oracle"][clicks]
         lines.append(f"  mIoU, {clicks} click{'s' * (clicks != '1'):1} {value:.3f}   {interval}   oracle {best:.3f}")
+    lines.append("  oracle: the best of three masks at 1 click, of four after more")
     lines.append(
         f"  NoC@85 {report['noc85']:.2f}   NoC@90 {report['noc90']:.2f}   never 90%: {report['failures90']},"
         f" counted as {report['max_clicks']} click{'s' * (report['max_clicks'] != 1)}"

@@ -6,7 +6,7 @@ resolution, and kept only on the pixels just outside the mask; the maximum over 
 across the edge as Canny does. The score is `edge_score`'s.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.annotators import AnnotatedPhoto
-from engine.evaluation.edge_score import THRESHOLDS, EdgeCounts, count_edges, score
+from engine.evaluation.edge_score import THRESHOLDS, EdgeCounts, count_edges, recall_precision_f, score
+from engine.evaluation.edge_score import thresholds as edge_thresholds
+from engine.evaluation.pictures import TILE_PX, Gallery
 from engine.evaluation.statistics import Stopwatch, interval_in_words
 from engine.inference.frame import resize_logits
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
@@ -89,13 +91,18 @@ def thin_across(strength_HW: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def evaluate_edges(
-    photos: Iterable[AnnotatedPhoto], edge_map: EdgeMap, *, thresholds: int = THRESHOLDS
+    photos: Iterable[AnnotatedPhoto],
+    edge_map: EdgeMap,
+    *,
+    thresholds: int = THRESHOLDS,
+    gallery: Gallery | None = None,
 ) -> dict[str, Any]:
     """Score an edge map of each photo against its annotators' boundaries.
 
     Args:
         photos: of kind "boundaries".
         edge_map: see `edges_of_masks`, and `baselines` for others.
+        gallery: is offered each photo, cut where its F is best, by that.
     Returns:
         images; the figures of `edge_score.score`; seconds_per_image: to make the map; seconds_to_score.
     Raises:
@@ -109,6 +116,8 @@ def evaluate_edges(
             strength = edge_map(rgb)
         humans = [human > 0 for human in photo.read(strength.shape)]
         counts.append(count_edges(strength, humans, thresholds))
+        if gallery is not None:
+            _offer(gallery, photo, strength, humans, counts[-1])
     return {
         "images": len(counts),
         "thresholds": thresholds,
@@ -116,6 +125,25 @@ def evaluate_edges(
         "seconds_per_image": making.seconds_per_image,
         "seconds_to_score": all_of_it.seconds_per_image - making.seconds_per_image,
     }
+
+
+def _offer(
+    gallery: Gallery,
+    photo: AnnotatedPhoto,
+    strength_HW: NDArray[np.float32],
+    humans: Sequence[NDArray[np.bool_]],
+    counts: EdgeCounts,
+) -> None:
+    """Everybody's boundaries and the model's: a line of one pixel would be gone from a tile."""
+    f_T = recall_precision_f(counts.found, counts.human, counts.right, counts.result)[2]
+    best = int(f_T.argmax())
+    cut = strength_HW > edge_thresholds(len(f_T))[best]
+    wide = max(1, round(max(cut.shape) / TILE_PX))
+    drawn, wanted = (
+        cv2.dilate(one.astype(np.uint8), np.ones((wide, wide), np.uint8)) > 0
+        for one in (cut, np.logical_or.reduce(humans))
+    )
+    gallery.offer(float(f_T[best]), f"{photo.name}: F {f_T[best]:.2f}", photo.pixels, wanted, drawn)
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:

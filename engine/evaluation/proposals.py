@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from engine.data.records import Record
 from engine.evaluation.given import embedded, objects
+from engine.evaluation.pictures import Gallery
 from engine.evaluation.statistics import Stopwatch, interval_in_words, interval_of_ratio
 from engine.inference.everything import label_everything
 from engine.inference.predictor import Predictor
 from engine.inference.settings import EverythingSettings
-from engine.masks import SIZES, area, decode, encode, iou, size_class
+from engine.masks import SIZES, Rle, area, decode, encode, iou, size_class
 
 LIMITS = (100, 1000)
 IOU_FROM = np.arange(50, 100, 5) / 100
@@ -98,11 +99,14 @@ def average_recall(
     }
 
 
-def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, points_per_side: int = 32) -> dict[str, Any]:
+def evaluate_proposals(
+    predictor: Predictor, records: Iterable[Record], *, points_per_side: int = 32, gallery: Gallery | None = None
+) -> dict[str, Any]:
     """Everything-mode's recall of the objects that are known; photos without any are passed over.
 
     Args:
         points_per_side: of the grid of clicks; the paper's evaluation has 64, a quarter of them takes a quarter of the time.
+        gallery: is offered each object with the proposal that fits it best.
     Returns:
         images, objects; points_per_side; proposals: their mean number a photo; ar: {"100": {"all", "small", "medium", "large",
         "interval"}, "1000": ...}; by_size: the number of objects; seconds_per_image.
@@ -132,6 +136,8 @@ def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, point
             found = [encode(decode(rle) & ~ignored) for rle in found]
         ious.append(iou(found, wanted))
         areas.append(list(map(area, wanted)))
+        if gallery is not None:
+            _offer(gallery, record, found, wanted, ious[-1])
     sizes = [size_class(area) for of_photo in areas for area in of_photo]
     return {
         "images": len(ious),
@@ -142,6 +148,17 @@ def evaluate_proposals(predictor: Predictor, records: Iterable[Record], *, point
         "by_size": {name: sizes.count(name) for name in SIZES},
         "seconds_per_image": watch.seconds_per_image,
     }
+
+
+def _offer(
+    gallery: Gallery, record: Record, found: Sequence[Rle], wanted: Sequence[Rle], iou_NM: NDArray[np.float64]
+) -> None:
+    for number, truth in enumerate(wanted):
+        best = int(iou_NM[:, number].argmax()) if len(found) else None
+        fit = 0.0 if best is None else float(iou_NM[best, number])
+        mask = np.zeros(truth["size"], bool) if best is None else decode(found[best])
+        rank = "nothing" if best is None else f"proposal {best + 1} of {len(found)}"
+        gallery.offer(fit, f"{record.name}: {fit:.2f}, {rank}", record.pixels, decode(truth), mask)
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:

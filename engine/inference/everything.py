@@ -23,12 +23,15 @@ from engine.inference.crops import Box, crop_boxes, grid_points, touches_inner_e
 from engine.inference.frame import bilinear, interpolate, scale_to_model, to_model_frame
 from engine.inference.measure import PixelCounter
 from engine.inference.predictor import EmbeddedPhoto, Predictor
-from engine.inference.settings import EverythingSettings
+from engine.inference.settings import EverythingSettings, usual_settings
 from engine.masks import Rle, bbox
 from engine.masks.boxes import non_maximum_suppression
 from engine.masks.rle import encode_region
 from engine.model.prompt_encoder import FOREGROUND, PADDING
 from engine.model.shared_decoder import ImageSide, SharedDecoder
+
+#: A mask's pixels are counted by many small steps, which cost little more for as many masks as this.
+COUNTED_TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,12 @@ def label_everything(
     """All masks of a photo, most confident first.
 
     Args:
+        settings: None: those that are usual for the model.
         rgb_HW3: the photo itself; crops are cut from it.
     Raises:
         PromptInvalid: a setting is out of range, or crops are wanted of a photo that is not there.
     """
-    settings = settings or EverythingSettings()
+    settings = settings or usual_settings(predictor.model.architecture.name)
     settings.check()
     predictor.check_embedding(photo)
     if settings.crop_layers and rgb_HW3 is None:
@@ -115,13 +119,13 @@ def _finish(
     height, width = size
     masks: list[ProposedMask] = []
     touched: list[bool] = []
-    for candidate in found:
+    counts_N2 = _counts(found, side, (settings.stability_offset, -settings.stability_offset)).tolist()
+    for candidate, (tight, loose) in zip(found, counts_N2, strict=True):
         drawn = _draw(candidate, side)
         tidy, at = clean_region(drawn, candidate.box, size, settings.min_region_px, keep_largest=settings.keep_largest)
         area = int(np.count_nonzero(tidy))
         if not area or (area >= settings.max_area_share * height * width and settings.max_area_share < 1):
             continue
-        tight, loose = _count(candidate, side, (settings.stability_offset, -settings.stability_offset))
         rle = encode_region(tidy, at, size)
         masks.append(
             ProposedMask(
@@ -135,7 +139,7 @@ def _finish(
                 candidate.predicted_iou,
             )
         )
-        touched.append(rle != encode_region(drawn, candidate.box[:2], size))
+        touched.append(not _is_same(tidy, at, drawn, candidate.box[:2]))
     if settings.nms_after_cleaning and settings.min_region_px > 1:
         # Cleaning may have made two alike; those that it left alone come first (SAM-r), where that is wanted.
         behind = 10.0 if settings.untouched_first else 0.0
@@ -164,9 +168,10 @@ def _label_crop(
     points_N2 = grid_points(per_side, (0, 0, width, height))
     candidates: list[_Candidate] = []
     confidence_N = np.zeros(len(points_N2))
+    together = settings.batch_on(device.type)
     for numbers in _waves(per_side, confidence_N, settings):
-        for start in range(0, len(numbers), settings.points_per_batch):
-            some = numbers[start : start + settings.points_per_batch]
+        for start in range(0, len(numbers), together):
+            some = numbers[start : start + together]
             found, confidence_N[some] = _ask(predictor, shared, side, measuring, points_N2[some], crop, size, settings)
             candidates += found
     scores = np.array([c.predicted_iou for c in candidates])
@@ -177,7 +182,7 @@ def _label_crop(
         if candidate.is_stable:
             return True
         offset = settings.stability_offset
-        tight, area, loose = _count(candidate, predictor.logits_side, (offset, 0.0, -offset))
+        tight, area, loose = _counts([candidate], predictor.logits_side, (offset, 0.0, -offset))[0].tolist()
         return tight / max(1, loose) >= settings.min_stability and area < most_area
 
     kept = non_maximum_suppression(_boxes(candidates), scores, settings.nms_iou, accept=is_good)
@@ -201,7 +206,7 @@ def _waves(
     least = (settings.min_predicted_iou if settings.promising_iou is None else settings.promising_iou) - settings.nearly
     asked = np.zeros((per_side, per_side), bool)
     wave = asked.copy()
-    first = (settings.spacing - 1) // 2
+    first = (min(settings.spacing, per_side) - 1) // 2  # a crop may have fewer points a side than the spacing
     wave[first :: settings.spacing, first :: settings.spacing] = True
     while wave.any():
         asked |= wave
@@ -244,17 +249,19 @@ def _ask(
     iou_N = answers.iou_B4[rows_R[row_N], 1 + which_N]
     point_N = rows_R[row_N]
 
-    # Stability compares the masks at the outer two levels; the mask itself is what is above the middle one.
+    # The mask itself is what is above 0; stability compares it at the other two levels, where anything is asked of it.
     offset, enough = settings.stability_offset, settings.min_stability
+    levels = (0.0, offset, -offset) if enough > 0 else (0.0,)
     most_area = _most_area(size, settings)
-    least_N3, most_N3 = (counts.double() for counts in measuring.bounds(logits_NSS, (offset, 0.0, -offset)))
-    hopeful_N = (
-        (most_N3[:, 0] >= enough * least_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] > 0) & (least_N3[:, 1] < most_area)
-    )
-    logits_NSS, iou_N, point_N = logits_NSS[hopeful_N], iou_N[hopeful_N], point_N[hopeful_N]
-    least_N3, most_N3 = least_N3[hopeful_N], most_N3[hopeful_N]
+    least_NL, most_NL = (counts.double() for counts in measuring.bounds(logits_NSS, levels))
+    hopeful_N = (most_NL[:, 0] > 0) & (least_NL[:, 0] < most_area)
     # Where the cells alone settle it, the border's pixels need not be counted; nor where a better mask is much the same.
-    stable_N = ((least_N3[:, 0] >= enough * most_N3[:, 2].clamp(min=1)) & (most_N3[:, 1] < most_area)).tolist()
+    stable_N = most_NL[:, 0] < most_area
+    if enough > 0:
+        hopeful_N &= most_NL[:, 1] >= enough * least_NL[:, 2].clamp(min=1)
+        stable_N &= least_NL[:, 1] >= enough * most_NL[:, 2].clamp(min=1)
+    logits_NSS, iou_N, point_N = logits_NSS[hopeful_N], iou_N[hopeful_N], point_N[hopeful_N]
+    is_stable_N = stable_N[hopeful_N].tolist()
     boxes_N4 = measuring.boxes(logits_NSS).cpu().numpy()
     inside_N4 = boxes_N4 + np.array([crop[0], crop[1]] * 2)
     found = []
@@ -270,7 +277,7 @@ def _ask(
                 float(iou_N[index]),
                 crop,
                 (float(x) + crop[0], float(y) + crop[1]),
-                stable_N[index],
+                is_stable_N[index],
             )
         )
     return found, best_B
@@ -278,7 +285,8 @@ def _ask(
 
 def _cells_above(logits_SS: NDArray[np.float32], level: float) -> Box:
     """(top, left, bottom, right) of the logits above the level and of their neighbours, which pixels between are read from."""
-    ys, xs = np.flatnonzero((logits_SS > level).any(1)), np.flatnonzero((logits_SS > level).any(0))
+    above_SS = logits_SS > level
+    ys, xs = np.flatnonzero(above_SS.any(1)), np.flatnonzero(above_SS.any(0))
     side = len(logits_SS)
     return max(0, int(ys[0]) - 1), max(0, int(xs[0]) - 1), min(side, int(ys[-1]) + 2), min(side, int(xs[-1]) + 2)
 
@@ -288,14 +296,22 @@ def _most_area(size: tuple[int, int], settings: EverythingSettings) -> float:
     return settings.max_area_share * size[0] * size[1] if settings.max_area_share < 1 else float("inf")
 
 
-def _count(candidate: _Candidate, side: int, levels: tuple[float, ...]) -> list[int]:
-    """Its pixels above each level, none of which is below `-stability_offset`."""
-    x0, y0, x1, y1 = candidate.crop
-    top, left = candidate.first_cell
-    logits_1SS = torch.full((1, side, side), min(levels) - 1.0)
-    height, width = candidate.logits_yx.shape
-    logits_1SS[0, top : top + height, left : left + width] = torch.from_numpy(candidate.logits_yx)
-    return PixelCounter((y1 - y0, x1 - x0), side).counts(logits_1SS, levels)[0].tolist()
+def _counts(candidates: list[_Candidate], side: int, levels: tuple[float, ...]) -> NDArray[np.int64]:
+    """(N, L): their pixels above each level, none of which is below `-stability_offset`."""
+    counts_NL = np.zeros((len(candidates), len(levels)), np.int64)
+    for crop in {candidate.crop for candidate in candidates}:
+        x0, y0, x1, y1 = crop
+        counter = PixelCounter((y1 - y0, x1 - x0), side)
+        own = [number for number, candidate in enumerate(candidates) if candidate.crop == crop]
+        for start in range(0, len(own), COUNTED_TOGETHER):
+            some = own[start : start + COUNTED_TOGETHER]
+            logits_NSS = torch.full((len(some), side, side), min(levels) - 1.0)
+            for logits_SS, number in zip(logits_NSS, some, strict=True):
+                candidate = candidates[number]
+                (top, left), (height, width) = candidate.first_cell, candidate.logits_yx.shape
+                logits_SS[top : top + height, left : left + width] = torch.from_numpy(candidate.logits_yx)
+            counts_NL[some] = counter.counts(logits_NSS, levels).numpy()
+    return counts_NL
 
 
 def _draw(candidate: _Candidate, side: int) -> NDArray[np.bool_]:
@@ -348,6 +364,15 @@ def clean_region(
     if keep_largest and not large.any() and len(stats) > 1:
         large[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())] = True
     return large[pieces], (x0 - left, y0 - above)
+
+
+def _is_same(
+    tidy_hw: NDArray[np.bool_], at: tuple[int, int], drawn_hw: NDArray[np.bool_], before: tuple[int, int]
+) -> bool:
+    """Whether cleaning has left a mask alone. `at` and `before` are the regions' (x, y)."""
+    (height, width), top, left = drawn_hw.shape, before[1] - at[1], before[0] - at[0]
+    inside_hw = tidy_hw[top : top + height, left : left + width]
+    return bool(tidy_hw.sum() == drawn_hw.sum()) and np.array_equal(inside_hw, drawn_hw)
 
 
 def _boxes(candidates: list[_Candidate]) -> NDArray[np.float64]:

@@ -65,8 +65,9 @@ class Prompt:
             raise PromptInvalid(f"{len(self.points)} points have {len(self.labels)} labels")
         if len(self.points) == 0 and self.box is None and self.mask is None and not self.has_text:
             raise PromptInvalid("a prompt needs a point, a box, a mask or a text")
-        if any(label not in (0, 1) for label in self.labels):
-            raise PromptInvalid("a point's label is 1 (foreground) or 0 (background)")
+        for label in self.labels:
+            if label not in (0, 1):
+                raise PromptInvalid(f"a point's label is 1 (foreground) or 0 (background), not {label!r}")
         for x, y in self.points:
             if not (0 <= x <= width and 0 <= y <= height):
                 raise PromptInvalid(f"the point ({x:g}, {y:g}) is outside the photo, {width} x {height} px")

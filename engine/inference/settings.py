@@ -13,14 +13,14 @@ class EverythingSettings:
     """How a photo's masks are found; see `engine.inference.everything`.
 
     The defaults are ours, for `maskloop_tiny`: confidence and stability belong to a checkpoint, and the paper's 0.88 and 0.95
-    are ViT-H's.
+    are ViT-H's. See `usual_settings`.
 
     Attributes:
         mode: exact: every point of the grid is asked. adaptive: only those that still promise something.
         spacing: of the points that adaptive asks first, 1 in so many along each side.
         nearly: adaptive goes on beside a point whose best predicted IoU is at most that much too low.
         points_per_side: of the grid on the whole photo.
-        points_per_batch: that go through the decoder together; a CPU is fastest with few, whose tensors fit its caches.
+        points_per_batch: that go through the decoder together; None: see `batch_on`.
         crop_layers: 1 adds 2 x 2 crops, 2 also 4 x 4, at the photo's full resolution.
         crop_points_divisor: each layer of crops has so many times fewer points per side.
         crop_overlap: of neighbouring crops, as a share of the photo's short side, at 2 crops a side.
@@ -46,7 +46,7 @@ class EverythingSettings:
     spacing: int = 2
     nearly: float = 0.05
     points_per_side: int = 32
-    points_per_batch: int = 4
+    points_per_batch: int | None = None
     crop_layers: int = 0
     crop_points_divisor: int = 2
     crop_overlap: float = 512 / 1500
@@ -62,6 +62,11 @@ class EverythingSettings:
     untouched_first: bool = True
     promising_iou: float | None = None
     max_masks: int = 1000
+
+    def batch_on(self, device: str) -> int:
+        """Points that go through the decoder together on a kind of device, where nobody says: a CPU is fastest with few, whose
+        tensors fit its caches; a graphics card wants many (64, as SAM-r)."""
+        return self.points_per_batch or (64 if device == "cuda" else 4)
 
     def check(self) -> None:
         """Raises PromptInvalid where a setting is of another kind, or out of range."""
@@ -90,7 +95,7 @@ class EverythingSettings:
         }
         for name, (kind, low, high) in ranges.items():
             value = getattr(self, name)
-            if value is None and name == "promising_iou":
+            if value is None and name in ("promising_iou", "points_per_batch"):
                 continue
             is_number = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
             if not is_number or not low <= value <= high:
@@ -121,3 +126,9 @@ PRESETS = {
     ),
     "maskloop": EverythingSettings(),
 }
+#: Which of them the published models are asked by where nobody says: the limits were published with them. All others: ours.
+PRESET_OF = dict.fromkeys(("sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam"), "released")
+
+
+def usual_settings(architecture: str) -> EverythingSettings:
+    return PRESETS[PRESET_OF.get(architecture, "maskloop")]

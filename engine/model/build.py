@@ -57,7 +57,8 @@ class Architecture:
     def as_dict(self) -> dict[str, Any]:
         """What a checkpoint's header keeps, and its hashes are made of."""
         values = asdict(self)
-        values["encoder"].pop("drop_path", None)  # how it is trained, not what it computes
+        values["encoder"].pop("drop_path", None)  # how it is trained, not what it computes; so are the decoder's
+        del values["decoder"]["dropout"]
         if self.encoder.kind != TinyEncoder.Config.kind:  # files from when there was no other kind do not name theirs
             values["encoder"] |= {"kind": self.encoder.kind, "preprocessing": self.encoder.preprocessing}
         if self.text is None:  # and without text there is no word of it, for the same reason

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import CheckpointInvalid
+from engine.model.known import OWN_LICENCE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -146,7 +147,7 @@ def load_checkpoint(path: Path, architecture: str | None = None) -> "Sam":
     return model.eval()
 
 
-def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = "Apache-2.0") -> CheckpointInfo:
+def save_checkpoint(model: "Sam", path: Path, *, recipe: str, licence: str = OWN_LICENCE) -> CheckpointInfo:
     """Write the model's weights as float16; the file has its name only once it is whole."""
     from safetensors.torch import save
 

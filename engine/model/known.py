@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER_VARIABLE = "MASKLOOP_CHECKPOINTS"
+#: Of what is trained here from nothing.
+OWN_LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -64,9 +64,10 @@ class TokenMLP(nn.Module):
 class TwoWayLayer(nn.Module):
     """Tokens attend to themselves, then to the image, then the image to the tokens; norms come after."""
 
-    def __init__(self, channels: int, heads: int, hidden: int, *, is_first: bool) -> None:
+    def __init__(self, channels: int, heads: int, hidden: int, dropout: float, *, is_first: bool) -> None:
         super().__init__()
         self.is_first = is_first
+        self.dropped = nn.Dropout(dropout)
         self.self_attn = Attention(channels, heads)
         self.norm1 = nn.LayerNorm(channels)
         self.cross_attn_token_to_image = Attention(channels, heads, narrowing=2)
@@ -80,25 +81,30 @@ class TwoWayLayer(nn.Module):
         self, tokens_BTC: Tensor, image_BPC: Tensor, token_positions_BTC: Tensor, positions_1PC: Tensor
     ) -> tuple[Tensor, Tensor]:
         if self.is_first:  # no positions yet, and no residual: the published code replaces the tokens
-            tokens_BTC = self.self_attn(tokens_BTC, tokens_BTC, tokens_BTC)
+            tokens_BTC = self.dropped(self.self_attn(tokens_BTC, tokens_BTC, tokens_BTC))
         else:
             q_BTC = tokens_BTC + token_positions_BTC
-            tokens_BTC = tokens_BTC + self.self_attn(q_BTC, q_BTC, tokens_BTC)
+            tokens_BTC = tokens_BTC + self.dropped(self.self_attn(q_BTC, q_BTC, tokens_BTC))
         tokens_BTC = self.norm1(tokens_BTC)
 
         q_BTC, k_BPC = tokens_BTC + token_positions_BTC, image_BPC + positions_1PC
-        tokens_BTC = self.norm2(tokens_BTC + self.cross_attn_token_to_image(q_BTC, k_BPC, image_BPC))
-        tokens_BTC = self.norm3(tokens_BTC + self.mlp(tokens_BTC))
+        heard_BTC = self.cross_attn_token_to_image(q_BTC, k_BPC, image_BPC)
+        tokens_BTC = self.norm2(tokens_BTC + self.dropped(heard_BTC))
+        tokens_BTC = self.norm3(tokens_BTC + self.dropped(self.mlp(tokens_BTC)))
 
         q_BTC, k_BPC = tokens_BTC + token_positions_BTC, image_BPC + positions_1PC
-        image_BPC = self.norm4(image_BPC + self.cross_attn_image_to_token(k_BPC, q_BTC, tokens_BTC))
+        said_BPC = self.cross_attn_image_to_token(k_BPC, q_BTC, tokens_BTC)
+        image_BPC = self.norm4(image_BPC + self.dropped(said_BPC))
         return tokens_BTC, image_BPC
 
 
 class TwoWayTransformer(nn.Module):
-    def __init__(self, channels: int, heads: int, hidden: int, depth: int) -> None:
+    def __init__(self, channels: int, heads: int, hidden: int, depth: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(TwoWayLayer(channels, heads, hidden, is_first=index == 0) for index in range(depth))
+        self.layers = nn.ModuleList(
+            TwoWayLayer(channels, heads, hidden, dropout, is_first=index == 0) for index in range(depth)
+        )
+        self.dropped = nn.Dropout(dropout)
         self.final_attn_token_to_image = Attention(channels, heads, narrowing=2)
         self.norm_final_attn = nn.LayerNorm(channels)
 
@@ -107,7 +113,7 @@ class TwoWayTransformer(nn.Module):
         for layer in self.layers:
             tokens_BTC, image_BPC = layer(tokens_BTC, image_BPC, prompt_BTC, positions_1PC)
         q_BTC, k_BPC = tokens_BTC + prompt_BTC, image_BPC + positions_1PC
-        tokens_BTC = tokens_BTC + self.final_attn_token_to_image(q_BTC, k_BPC, image_BPC)
+        tokens_BTC = tokens_BTC + self.dropped(self.final_attn_token_to_image(q_BTC, k_BPC, image_BPC))
         return self.norm_final_attn(tokens_BTC), image_BPC
 
 
@@ -122,6 +128,7 @@ class MaskDecoder(nn.Module):
         depth: int = 2  # two-way layers
         iou_hidden: int = 256
         iou_depth: int = 3
+        dropout: float = 0.0  # of what each attention and MLP of the transformer adds, in training only
 
     MASKS = 4  # one single-mask token and three ambiguity tokens
 
@@ -129,7 +136,7 @@ class MaskDecoder(nn.Module):
         super().__init__()
         self.config = config
         channels = config.channels
-        self.transformer = TwoWayTransformer(channels, config.heads, config.hidden, config.depth)
+        self.transformer = TwoWayTransformer(channels, config.heads, config.hidden, config.depth, config.dropout)
         self.iou_token = nn.Embedding(1, channels)
         self.mask_tokens = nn.Embedding(self.MASKS, channels)
         self.output_upscaling = nn.Sequential(

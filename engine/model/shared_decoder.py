@@ -163,8 +163,10 @@ class SharedDecoder(nn.Module):
         fine = F.gelu(F.linear(fine, self.up2_KC, self.up2_bias_K)).view(-1, 16 * grid * grid, len(self.up2_KC) // 4)
         scattered = classifiers_RMc @ fine.transpose(1, 2)  # R, M, (y, x, i, j, k, l): halves of halves of cells
         masks = classifiers_RMc.shape[1]
-        ordered = scattered.view(-1, masks, grid, grid, 2, 2, 2, 2).permute(0, 1, 2, 4, 6, 3, 5, 7)
-        return ordered.reshape(-1, masks, 4 * grid, 4 * grid)
+        # Neighbours in a row stay neighbours: they are moved together, which is several times as fast as one by one.
+        pairs = torch.view_as_complex(scattered.view(-1, masks, grid, grid, 2, 2, 2, 2))
+        ordered = pairs.permute(0, 1, 2, 4, 6, 3, 5).reshape(-1, masks, 4 * grid, 2 * grid)
+        return torch.view_as_real(ordered).flatten(3)
 
     def _think(self, layer: TwoWayLayer, tokens_BTC: Tensor, heard_BTD: Tensor) -> Tensor:
         tokens_BTC = layer.norm2(tokens_BTC + layer.cross_attn_token_to_image.out_proj(heard_BTD))

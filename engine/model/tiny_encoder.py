@@ -1,6 +1,6 @@
 """A small image encoder for two CPU cores -- B images, S x S pixels, C channels, G = S / 8.
 
-Plain 3x3 convolutions down to stride 32, where 256 positions attend to each other, then back up to
+Plain 3x3 convolutions down to stride 32, where 144 positions (of 384 x 384 pixels) attend to each other, then back up to
 stride 8 by addition. Plain convolutions and batch normalisation, because on a CPU they run nearest to
 the machine's peak, and because they learn from thousands of photos instead of millions.
 """

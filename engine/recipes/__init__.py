@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.recipes.base import base, base_large_jitter
+from engine.recipes.base import base, base_large_jitter, base_vit_h, base_vit_l
 from engine.recipes.debug import debug, debug_decoder, debug_finetune
 from engine.recipes.decoder import decoder
 from engine.recipes.distill import debug_distill, distill
@@ -16,6 +16,8 @@ from engine.training.run import Run
 RECIPES: dict[str, Callable[..., Run]] = {
     "base": base,
     "base_large_jitter": base_large_jitter,
+    "base_vit_h": base_vit_h,
+    "base_vit_l": base_vit_l,
     "debug": debug,
     "debug_decoder": debug_decoder,
     "debug_distill": debug_distill,

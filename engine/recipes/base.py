@@ -1,4 +1,4 @@
-"""The published recipe for the ViT-B (Segment Anything, appendix A; SAM-p table of ViT-B and ViT-L)."""
+"""The published recipes (Segment Anything, appendix A): `base` for the ViT-B, and what the ViT-L and the ViT-H had instead."""
 
 from dataclasses import replace
 
@@ -8,11 +8,11 @@ from engine.training.run import Phase, Run
 def base(*, seed: int = 0, steps: int | None = None) -> Run:
     """For SA-1B and many GPUs: the paper's batch is 128 photos, one a GPU; fewer processes make it up with `--accumulate`.
 
-    Published: optimiser, rates, warm-up, layer decay, drop path, 64 masks a photo, the annotator's 11 passes, losses, no
-    augmentation, no mask over 90% of the photo. Published for the ViT-H alone, and taken over in proportion: when the rate
-    drops. Ours: bfloat16, the clipping of gradients, no object under 256 pixels of the window, and OpenCV's area filter where
-    a photo shrinks (inference uses Pillow's, as published). Not here: dropout of 0.1 in the decoder, and the MAE weights that
-    the encoder began with (`--init`).
+    Published: optimiser, rates, warm-up, layer decay, drop path, dropout in the decoder, 64 masks a photo, the annotator's 11
+    passes, losses, no augmentation, no mask over 90% of the photo. Published for the ViT-H alone, and taken over in proportion:
+    when the rate drops. Ours: bfloat16, the clipping of gradients, no object under 256 pixels of the window, and OpenCV's area
+    filter where a photo shrinks (inference uses Pillow's, as published). Not here: the MAE weights that the encoder began with
+    (`--init`).
     """
     return Run(
         name="base",
@@ -25,6 +25,7 @@ def base(*, seed: int = 0, steps: int | None = None) -> Run:
         layer_decay=0.6,
         weight_decay=0.1,
         drop_path=0.6,
+        dropout=0.1,
         iou_of="chosen",
         average=0.0,
         precision="bfloat16",
@@ -42,12 +43,23 @@ def base(*, seed: int = 0, steps: int | None = None) -> Run:
                 annotator="published",
                 corrections=8,
                 middle_share=0.0,
-                box_noise_px=20.0,
                 single_first=0.0,
                 scale=(1.0, 1.0),
             ),
         ),
     )
+
+
+def base_vit_l(*, seed: int = 0, steps: int | None = None) -> Run:
+    """`base` for the ViT-L: as many photos and steps."""
+    run = base(seed=seed, steps=steps)
+    return replace(run, name="base_vit_l", architecture="sam_vit_l", learning_rate=4e-4, layer_decay=0.8, drop_path=0.4)
+
+
+def base_vit_h(*, seed: int = 0, steps: int | None = None) -> Run:
+    """`base` for the ViT-H: half the steps, with 256 photos in each."""
+    run = base(seed=seed, steps=steps or 90_000)
+    return replace(run, name="base_vit_h", architecture="sam_vit_h", layer_decay=0.8, drop_path=0.4)
 
 
 def base_large_jitter(*, seed: int = 0, steps: int | None = None) -> Run:

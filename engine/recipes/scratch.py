@@ -101,7 +101,7 @@ def first_click(*, seed: int = 5, steps: int | None = None) -> Run:
     total = steps or 1500
     windows, lone = (round(total * share) for share in (0.35, 0.35))
     before = further(seed=seed)
-    _, middle, full = (replace(phase, box_noise_px=8.0, single_first=0.25) for phase in before.phases)
+    _, middle, full = (replace(phase, single_first=0.25) for phase in before.phases)
     alone, larger_alone = (
         replace(phase, objects=3, corrections=0, middle_share=0.9, box_share=0.2) for phase in (middle, full)
     )

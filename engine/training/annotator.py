@@ -249,5 +249,5 @@ def first_prompt(
         anywhere = rng.random() < 1 - phase.middle_share
         x, y = random_point(truth_HW, rng) if anywhere else innermost_point(truth_HW)[0]
         return [(x * to_frame - 0.5, y * to_frame - 0.5, FOREGROUND)]
-    x0, y0, x1, y1 = (edge * to_frame for edge in noisy_box(truth_HW, rng, phase.box_noise_px / to_frame))
+    x0, y0, x1, y1 = (edge * to_frame for edge in noisy_box(truth_HW, rng, phase.box_noise * truth_HW.shape[1]))
     return [(x0, y0, BOX_START), (x1, y1, BOX_END)]

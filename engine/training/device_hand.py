@@ -26,7 +26,7 @@ class DeviceHand:
 
     def __init__(self, truth_BHW: Tensor, phase: Phase, to_frame: float, generator: torch.Generator) -> None:
         self.truth_BHW, self.to_frame, self.generator = truth_BHW, to_frame, generator
-        boxes_B22 = self._noisy_boxes(phase.box_noise_px / to_frame) * to_frame
+        boxes_B22 = self._noisy_boxes(phase.box_noise * truth_BHW.shape[2]) * to_frame
         points_B2 = self._framed(self._first_cells(phase.middle_share))
         is_box_B = self._lots(len(truth_BHW)) < phase.box_share
         nothing_B22 = torch.stack(

@@ -88,16 +88,24 @@ def optimizers(run: Run, model: Sam, others: nn.Module) -> list[torch.optim.Opti
     return [Muon(parameter_groups(model, others, **decays, hidden=True), run.learning_rate), adamw]
 
 
-def with_drop_path(model: Sam, share: float) -> Sam:
-    """The same weights in a model whose encoder drops residual branches in training; or the model, if its encoder cannot.
+def with_dropping(model: Sam, *, drop_path: float, dropout: float) -> Sam:
+    """The same weights in a model that leaves something out in training, or the model, if there is nothing to leave out.
 
     What the model is called and hashed by stays: dropping is no part of how it answers.
+
+    Args:
+        drop_path: of the encoder's residual branches, where it knows the word.
+        dropout: of what the mask decoder's attention and MLPs add.
     """
     encoder: Any = model.architecture.encoder
-    if not share or "drop_path" not in {field.name for field in fields(encoder)}:
+    if "drop_path" not in {field.name for field in fields(encoder)}:
+        drop_path = 0.0
+    if not drop_path and not dropout:
         return model
-    encoder = replace(encoder, drop_path=share)
-    dropping = Sam(replace(model.architecture, encoder=encoder))
+    if drop_path:
+        encoder = replace(encoder, drop_path=drop_path)
+    decoder = replace(model.architecture.decoder, dropout=dropout)
+    dropping = Sam(replace(model.architecture, encoder=encoder, decoder=decoder))
     dropping.load_state_dict(model.state_dict())
     dropping.architecture = model.architecture
     return dropping

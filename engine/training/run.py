@@ -26,7 +26,7 @@ class Phase:
         from_nothing: of the loss, for the first phases of a model without pretraining; see `pass_loss`.
         box_share: of first prompts that are a box; the others are a point.
         middle_share: of first points that are in the object's middle, where people click; the others are anywhere inside.
-        box_noise_px: what a box's edge is moved at most, in pixels of the model input.
+        box_noise: what a box's edge is moved at most, as a share of `side`; published is 20 px of 1024 (SAM-p, appendix A).
         text_share: of the objects that have a text, those whose first prompt is it, instead of a point or a box.
         single_first: weight of the single-mask token's loss on the first prompt, which the three ambiguity masks answer.
         scale: photos are shown with a longest side of this times the model's full input side, drawn log-uniformly.
@@ -44,7 +44,7 @@ class Phase:
     from_nothing: bool = False
     box_share: float = 0.5
     middle_share: float = 0.5
-    box_noise_px: float = 40.0
+    box_noise: float = 20 / 1024
     text_share: float = 0.0
     single_first: float = 0.5
     scale: tuple[float, float] = (0.4, 1.25)
@@ -66,6 +66,7 @@ class Run:
         layer_decay: the rate of each level of the encoder is this times the next one's; see `engine.training.parameters`.
         weight_decay: of weights; biases, norms and position tables have none.
         drop_path: of the encoder's residual branches, where it knows the word.
+        dropout: of what the mask decoder's attention and MLPs add.
         clip: largest norm of all gradients together.
         accumulate: micro-batches per process and step, whose gradients are averaged.
         iou_of: which masks the IoU head learns from: all (SAM 2), or the one that is taught its pixels (SAM).
@@ -91,6 +92,7 @@ class Run:
     layer_decay: float = 1.0
     weight_decay: float = 0.05
     drop_path: float = 0.0
+    dropout: float = 0.0
     clip: float = 1.0
     accumulate: int = 1
     iou_of: Literal["all", "chosen"] = "all"

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from engine.data.records import Record
-from engine.errors import DataInvalid
+from engine.errors import BEGIN_AGAIN, DataInvalid
 from engine.training.run import Run
 
 #: Up to here what a source says of each photo is read for the fingerprint; beyond it takes longer than it is worth.
@@ -91,12 +91,12 @@ def read_state(file: Path, *, run: str, given: dict[str, str]) -> dict[str, Any]
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise DataInvalid(f"{file} cannot be read; remove it to begin again") from error
+        raise DataInvalid(f"{file} cannot be read; {BEGIN_AGAIN}") from error
     if _completed(state["run"]) != run:
-        raise DataInvalid(f"{file} is of a run with other settings; remove it to begin again")
+        raise DataInvalid(f"{file} is of a run with other settings; {BEGIN_AGAIN}")
     for key, value in given.items():
         if state.get("given", {}).get(key, value) != value:
-            raise DataInvalid(f"{file} is of a run with {_NAMES.get(key, key)}; remove it to begin again")
+            raise DataInvalid(f"{file} is of a run with {_NAMES.get(key, key)}; {BEGIN_AGAIN}")
     return state
 
 

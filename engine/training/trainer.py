@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from engine.data.ahead import Ahead
 from engine.data.batches import Batch, DeviceBatch, Source
-from engine.errors import EngineError
+from engine.errors import BEGIN_AGAIN, DataInvalid, EngineError
 from engine.model.build import Sam
 from engine.model.checkpoint import save_checkpoint, write_whole
+from engine.model.known import OWN_LICENCE
 from engine.training.distributed import RunningStatistics, Workers
 from engine.training.lessons import Lesson
 from engine.training.parameters import optimizers
@@ -56,6 +57,7 @@ class Trainer:
         draw_threads: that prepare batches ahead of need; 0: none.
         examples: so many objects are shown with each validation.
         given: hashes of what the run was given, which its state belongs to; see `read_state`.
+        licence: of the weights that come out: that of those which the run began with.
         stop_before: of the monotonic clock, seconds: the state is saved before that time and the run leaves, as after a TERM.
     """
 
@@ -74,8 +76,9 @@ class Trainer:
         examples: int = 0,
         given: dict[str, str] | None = None,
         stop_before: float = math.inf,
+        licence: str = OWN_LICENCE,
     ) -> None:
-        self.examples = examples
+        self.examples, self.licence = examples, licence
         self.given, self.stop_before = given or {}, stop_before
         self.run, self.source, self.out, self.device = run, source, out, device
         self.workers = workers or Workers()
@@ -261,7 +264,7 @@ class Trainer:
 
     def _save_as(self, file: Path) -> None:
         if self.workers.is_first:
-            save_checkpoint(self.averaged, file, recipe=self.run.name)
+            save_checkpoint(self.averaged, file, recipe=self.run.name, licence=self.licence)
 
     def _curves(self) -> Any:
         losses = {key: self.log.curve(key) for key in ("loss", "mask", "iou", "affinity")}
@@ -295,9 +298,12 @@ class Trainer:
 
     def _load_state(self) -> None:
         state = read_state(self.state_file, run=self._fingerprint(), given=self.given)
-        self.model.load_state_dict(state.get("model", state["averaged"]))  # a light state has the average alone
-        self.averaged.load_state_dict(state["averaged"])
-        self.lesson.load_state_dict(state["lesson"])
+        model = state.get("model", state["averaged"])  # a light state has the average alone
+        kept_of = ((self.model, model), (self.averaged, state["averaged"]), (self.lesson, state["lesson"]))
+        if not all(_fits(module, kept) for module, kept in kept_of):
+            raise DataInvalid(f"{self.state_file} is of another version of the engine; {BEGIN_AGAIN}")
+        for module, kept in kept_of:
+            module.load_state_dict(kept)
         earlier = (
             [state["optimizer"]] if "optimizer" in state else []
         )  # when there was one only; a light state has none
@@ -307,6 +313,11 @@ class Trainer:
 
     def _fingerprint(self) -> str:
         return run_fingerprint(self.run, self.micro_batches, validated=self.validation is not None)
+
+
+def _fits(module: nn.Module, kept: dict[str, Tensor]) -> bool:
+    shapes = {name: tensor.shape for name, tensor in module.state_dict().items()}
+    return shapes == {name: tensor.shape for name, tensor in kept.items()}
 
 
 def _beside(file: Path, ending: str) -> Path:

@@ -1,13 +1,18 @@
 """python -m engine: what it writes, and its exit status."""
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from pycocotools import mask as coco
 
 from engine.cli import main
+from engine.inference import everything
+from engine.model.checkpoint import save_checkpoint
 
 
 @pytest.fixture
@@ -45,12 +50,83 @@ def test_predict_writes_an_sa1b_json_and_an_overlay(weights, label_maps, tmp_pat
     assert (tmp_path / "out" / "1_overlay.jpg").stat().st_size > 100
 
 
+def test_logits_that_predict_wrote_are_a_mask_prompt_of_its_next_call(engine, label_maps, tmp_path):
+    photo = label_maps / "images" / "1.png"
+    first = engine("predict", photo, "--point", "30.5,20.5", "--out", tmp_path, "--logits", tmp_path / "first.npy")
+    assert first.returncode == 0, first.stderr
+    assert np.load(tmp_path / "first.npy").shape == (32, 32)
+    again = ("predict", photo, "--point", "30.5,20.5", "--mask", tmp_path / "first.npy", "--out", tmp_path / "again")
+    done = engine(*again)
+    assert done.returncode == 0, done.stderr
+    of_mask = json.loads((tmp_path / "again" / "1.json").read_text())["annotations"]
+    assert len(of_mask) == 1  # no longer ambiguous
+    careful = engine(*again, "--stability-fallback", "--logits", tmp_path / "careful.npy")
+    assert careful.returncode == 0, careful.stderr
+    # Random weights: logits of about 0.1, so the single mask is unstable, and gives way to one of the three.
+    kept = json.loads((tmp_path / "again" / "1.json").read_text())["annotations"]
+    assert kept[0]["segmentation"] != of_mask[0]["segmentation"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "No such file"),
+        (b"not numbers", "is not an array of NumPy's"),
+        (np.zeros((48, 64), np.float32), "a mask prompt is 32 x 32 logits"),
+        (np.array(["a"]), "is not an array of numbers"),
+        (np.full((32, 32), np.nan, np.float32), "NaN"),
+        (np.array([{}]), "is not an array of NumPy's"),
+    ],
+)
+def test_a_mask_prompt_that_is_none_is_one_sentence(content, sentence, engine, label_maps, tmp_path):
+    file = tmp_path / "mask.npy"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content is not None:
+        np.save(file, content, allow_pickle=True)
+    done = engine("predict", label_maps / "images" / "1.png", "--mask", file, "--out", tmp_path)
+    assert done.returncode == (1 if content is None else 2)
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"[1, 2", b"\xff\xfe\x00bad"])
+def test_a_list_of_names_that_cannot_be_read_is_one_sentence(content, engine, label_maps, tmp_path):
+    (tmp_path / "names").write_bytes(content)
+    done = engine("evaluate", "clicks", "--data", label_maps, "--only", tmp_path / "names")
+    assert done.returncode == 2
+    assert "names is neither a json list of names nor one a line" in done.stderr
+
+
 def test_everything_writes_one_json_a_photo(engine, label_maps, tmp_path):
     photos = [label_maps / "images" / f"{n}.png" for n in (0, 1)]
     done = engine("everything", *photos, "--points-per-side", 4, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "0.json").exists()
     assert (tmp_path / "out" / "1.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "limits"),
+    [
+        ([], (0.88, 0.95, 1.0)),
+        (["--preset", "maskloop"], (0.5, 0.4, 0.5)),
+        (["--min-stability", "0.6"], (0.88, 0.6, 1.0)),
+    ],
+)
+def test_everything_takes_the_released_limits_for_a_published_model_unless_told_otherwise(
+    options, limits, engine, model, label_maps, tmp_path, monkeypatch
+):
+    published, asked = tmp_path / "published.safetensors", []
+    model.architecture = replace(model.architecture, name="sam_vit_b")  # in name: the real one is large
+    save_checkpoint(model, published, recipe="none")
+    monkeypatch.setattr(
+        everything, "label_everything", lambda _model, _photo, settings, **_: asked.append(settings) or []
+    )
+    photo = label_maps / "images" / "0.png"
+    done = engine("everything", photo, "--out", tmp_path, "--checkpoint", published, *options, checkpoint=False)
+    assert done.returncode == 0, done.stderr
+    assert [(one.min_predicted_iou, one.min_stability, one.stability_offset) for one in asked] == [limits]
 
 
 def test_evaluate_clicks_writes_the_report(engine, label_maps, tmp_path):
@@ -95,8 +171,9 @@ def test_bad_input_is_status_2_and_one_sentence(engine, label_maps, tmp_path, ar
     photo = label_maps / "images" / "1.png"
     done = engine(*(a.format(photo=photo, tmp=tmp_path / "out") for a in arguments))
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert done.stderr.strip()
+    *usage, said = done.stderr.splitlines()
+    assert re.match(r"(python -m )?engine[\w -]*: ", said)
+    assert not usage or usage[0].startswith("usage: "), "argparse tells its usage before the sentence"
 
 
 def test_a_place_that_begins_with_a_minus_is_a_place_and_no_option(label_maps, weights, tmp_path, capsys):

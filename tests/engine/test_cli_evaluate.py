@@ -76,10 +76,11 @@ def test_each_evaluation_writes_a_report_and_says_it_in_words(
     assert said.err == ""  # no progress bar where there is no terminal
 
 
-@pytest.mark.parametrize("what", ["regions", "boxes"])
+@pytest.mark.parametrize("what", ["regions", "boxes", "edges", "proposals", "canny"])
 def test_pictures_of_the_worst_and_best_are_written(what, annotated, weights, tmp_path):
     arguments = ["evaluate", what, "--data", annotated, "--checkpoint", weights, "--pictures", tmp_path, "--limit", 1]
-    assert main([str(argument) for argument in arguments]) == 0
+    few = ["--points-per-side", 2, "--thresholds", 3]
+    assert main([str(argument) for argument in arguments + few]) == 0
     for name in ("worst", "best"):
         assert cv2.imread(str(tmp_path / f"{name}.jpg")).shape[0] >= 256
 
@@ -91,7 +92,7 @@ def test_pictures_of_the_worst_and_best_are_written(what, annotated, weights, tm
         ["edges", "--thresholds", "0"],
         ["proposals", "--points-per-side", "1000"],
         ["boxes", "--passes", "3"],
-        ["edges", "--pictures", "somewhere"],
+        ["superpixel", "--pictures", "somewhere"],
         ["boxes", "--boxes", "{data}/masks/0.png"],
         ["text"],  # of a checkpoint that takes none
     ],

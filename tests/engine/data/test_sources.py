@@ -12,10 +12,17 @@ import torch
 
 from engine.data.ahead import Ahead
 from engine.data.on_device import DeviceSource
-from engine.data.origins import HUMAN_WEIGHT
 from engine.data.records import Record, held_out, read_photos, read_records
 from engine.data.samples import Augmentation, Photo, draw_sample
-from engine.data.sources import NoObjects, PhotosInMemory, PhotosOnDisk, PhotoSource, UnlabelledSource, shelf_for
+from engine.data.sources import (
+    EmbeddingSource,
+    NoObjects,
+    PhotosInMemory,
+    PhotosOnDisk,
+    PhotoSource,
+    UnlabelledSource,
+    shelf_for,
+)
 from engine.errors import DataInvalid
 from engine.masks import encode
 from engine.model.preprocessing import fit_square
@@ -85,13 +92,44 @@ def test_listing_an_sa1b_folder_reads_one_json(sa1b):
         records[2].read_masks()
 
 
-def test_masks_by_people_are_drawn_ten_times_as_often_as_automatic_ones(sa1b):
-    records = read_records(sa1b(["automatic", "brush", "automatic", "proposed"]))
-    assert [set(record.mask_weights()) for record in records] == [{1.0}, {HUMAN_WEIGHT}, {1.0}, {1.0}]
-    shelf = PhotosOnDisk(records, AUGMENTATION)
+def photo_of_two(folder, name, origins):
+    """A mask that a person made or accepted is a square on the photo's left, an automatic one a square on its right."""
+    masks = np.zeros((2, 64, 64), bool)
+    for mask, origin, y in zip(masks, origins, (8, 40), strict=True):
+        x = 40 if origin == "automatic" else 8
+        mask[y : y + 16, x : x + 16] = True
+    cv2.imwrite(str(folder / f"{name}.jpg"), np.full((64, 64, 3), 90, np.uint8))
+    annotations = [{"segmentation": encode(m), "maskloop_origin": o} for m, o in zip(masks, origins, strict=True)]
+    (folder / f"{name}.json").write_text(json.dumps({"image": {}, "annotations": annotations}))
+
+
+@pytest.mark.parametrize("source", ["in memory", "on disk", "on the device", "embeddings"])
+def test_masks_that_people_made_or_accepted_are_drawn_ten_times_as_often_as_automatic_ones(source, tmp_path):
+    photos = [("brush", "proposed"), *[("automatic", "automatic")] * 3, ("brush", "automatic")]
+    for number, origins in enumerate(photos):
+        photo_of_two(tmp_path, f"sa_{number}", origins)
+    records = read_records(tmp_path)
+    still = Augmentation(full_side=64, stride=8, min_area_px=4).untouched()
+    if source == "on the device":
+        batches = DeviceSource(records, still, "cpu")
+    elif source == "embeddings":
+        np.zeros((2, 8, 8), np.float16).tofile(tmp_path / "stored")
+        embedded = [replace(record, embedding=tmp_path / "stored", size=(64, 64)) for record in records]
+        batches = EmbeddingSource(embedded, (2, 8, 8), 64)
+    else:
+        shelf = (PhotosInMemory if source == "in memory" else PhotosOnDisk)(records, still)
+        batches = PhotoSource(shelf, still)
+    wanted = SimpleNamespace(side=64, photos=200, objects=1, scale=(1.0, 1.0))
     rng = np.random.default_rng(0)
-    drawn = Counter(float(shelf.draw(rng).weights[0]) for _ in range(600))
-    assert drawn[10.0] / drawn[1.0] == pytest.approx(10 / 3, rel=0.2)
+    truth = np.concatenate([np.asarray(batches.batch(wanted, rng).truth) for _ in range(20)])
+    by_people = truth[:, :, :16].any(axis=(1, 2)).sum()
+    automatic = len(truth) - by_people
+    assert (by_people / 3) / (automatic / 7) == pytest.approx(10, rel=0.12)
+
+
+def test_of_ours_masks_that_people_made_or_accepted_weigh_ten_and_all_others_one(sa1b):
+    records = read_records(sa1b(["automatic", "brush", "automatic", "proposed"]))
+    assert [set(record.mask_weights()) for record in records] == [{1}, {10}, {1}, {10}]
 
 
 def test_a_photos_weights_are_read_once_however_often_it_is_passed_over(sa1b, monkeypatch):

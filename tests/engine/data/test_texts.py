@@ -151,6 +151,9 @@ def test_without_names_a_batch_has_no_texts_and_draws_nothing_for_them(label_map
     source = PhotoSource(shelf_for(read_records(label_maps), augmentation), augmentation)
     rng = np.random.default_rng(0)
     assert source.batch(phase(), rng).text is None
+    before = rng.bit_generator.state
+    assert source.shelf.texts.drawn([None, None], rng) is None
+    assert rng.bit_generator.state == before
 
 
 def test_a_crop_is_a_square_around_the_object_grown_by_up_to_2_and_half_the_time_nothing_else_is_in_it():

@@ -7,7 +7,14 @@ import pytest
 
 from engine.data.records import read_records
 from engine.errors import DataInvalid, PromptInvalid
-from engine.evaluation.boxes import Detection, average_precision, evaluate_boxes, image_ids_of, read_detections
+from engine.evaluation.boxes import (
+    Detection,
+    average_precision,
+    evaluate_boxes,
+    image_ids_of,
+    read_detections,
+    summary,
+)
 from engine.inference.predictor import Predictor
 from engine.masks import encode
 from tests.engine.evaluation.conftest import Scripted, rectangle
@@ -106,6 +113,27 @@ def test_a_results_file_is_read_by_name_by_number_and_through_its_json(tmp_path)
     annotations.write_text(json.dumps({"images": [{"id": 73, "file_name": "street.jpg"}], "annotations": []}))
     assert image_ids_of(annotations) == {"street": 73}
     assert image_ids_of(tmp_path) is None
+
+
+def test_boxes_of_our_own_detector_are_read_from_the_folder_that_it_wrote(tmp_path, a_record):
+    content = {
+        "image": {},
+        "boxes": [{"box": [0, 10, 20, 50], "confidence": 0.5}, {"box": [1, 2, 4, 6], "confidence": 0.1}],
+    }
+    (tmp_path / "0073_boxes.json").write_text(json.dumps(content))
+    (tmp_path / "photo_boxes.json").write_text(json.dumps({"boxes": []}))
+    wanted = [Detection((0, 10, 20, 50), 0.5), Detection((1, 2, 4, 6), 0.1)]
+    found = read_detections(tmp_path)
+    assert found == {"73": wanted, "photo": []}
+    report = evaluate_boxes(Scripted(filled), [a_record([LEFT], name="0073")], passes=1, detections=found)
+    assert report["miou"] == 1
+    assert any(line.startswith("  mask, all classes as one: ap ") for line in summary(report))
+    (tmp_path / "photo_boxes.json").write_text('{"boxes": [[1, 2]]}')
+    with pytest.raises(DataInvalid, match=r"photo_boxes\.json is not what `detector detect` writes"):
+        read_detections(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataInvalid, match=r"has no NAME_boxes\.json"):
+        read_detections(tmp_path / "empty")
 
 
 @pytest.mark.parametrize("content", ["{}x", '{"a": 1}', '[{"image_id": 1, "bbox": [1, 2, 3]}]', "[1]"])

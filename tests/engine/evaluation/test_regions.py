@@ -42,6 +42,10 @@ def test_every_region_of_every_annotator_is_clicked_in_its_middle(folder):
     model = Scripted(lambda prompt: [(rectangle(0, 0, 64, 32), 0.9), (np.ones((64, 64), bool), 0.8)])
     report = evaluate_regions(model, read_annotated(folder, "masks"))
     assert len(model.prompts) == report["objects"] == 3
+    for prompt, (left, right) in zip(model.prompts, ((0, 32), (32, 64), (0, 64)), strict=True):
+        ((x, y),) = prompt.points
+        assert x == pytest.approx((left + right) / 2, abs=1)
+        assert min(y, 64 - y) >= (right - left) / 2 - 1  # nowhere is farther from the region's border
     # Clicked left: 1. Clicked right: half of the whole photo, whose annotator agrees. The whole photo's middle pixel is one of
     # the four around the middle, and what contains it decides between 1 and 1/2.
     last = model.prompts[2].points[0][0]

@@ -50,8 +50,9 @@ def plain_everything(model: Sam, rgb: NDArray[np.uint8], settings: EverythingSet
         cleaned.append((mask._replace(box=box_of(tidy), rle=coco.encode(np.asfortranarray(tidy, np.uint8))), tidy))
         changed.append(bool((tidy != pixels).any()))
     if settings.nms_after_cleaning and settings.min_region_px > 1:
-        # Cleaning may have made two alike; those that it left alone come first.
-        scores = [m.predicted_iou - 10.0 * c for (m, _), c in zip(cleaned, changed, strict=True)]
+        # Cleaning may have made two alike; those that it left alone come first, where that is wanted.
+        behind = 10.0 if settings.untouched_first else 0.0
+        scores = [m.predicted_iou - behind * c for (m, _), c in zip(cleaned, changed, strict=True)]
         most = max(settings.nms_iou, settings.crop_nms_iou)
         cleaned = suppress(cleaned, scores, most)
         cleaned.sort(key=lambda pair: -pair[0].predicted_iou)
@@ -89,8 +90,9 @@ def in_crop(
     embedding = model.embed(pixels).half().float()  # as it is stored
     points = [((i + 0.5) / per_side * w, (j + 0.5) / per_side * h) for j in range(per_side) for i in range(per_side)]
     found: list[tuple[PlainMask, NDArray[np.bool_]]] = []
-    for start in range(0, len(points), settings.points_per_batch):
-        some = points[start : start + settings.points_per_batch]
+    together = settings.batch_on("cpu")
+    for start in range(0, len(points), together):
+        some = points[start : start + together]
         tokens = torch.tensor([[((x - 0.5) * scale, (y - 0.5) * scale), (0.0, 0.0)] for x, y in some])
         labels = torch.tensor([[1.0, -1.0]]).repeat(len(some), 1)
         low, iou = model.decode(embedding, tokens, labels)

@@ -1,6 +1,8 @@
 """Bad input gets a sentence that says what was given and what is wanted, or the right result."""
 
 import math
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -25,7 +27,7 @@ def predictor(model):
         (Prompt(((70.0, 5.0),), (1,)), r"\(70, 5\) is outside the photo, 64 x 48 px"),
         (Prompt(((-0.1, 5.0),), (1,)), "outside the photo"),
         (Prompt(((NAN, 5.0),), (1,)), r"\(nan, 5\)"),
-        (Prompt(((5.0, 5.0),), (2,)), "label is 1"),
+        (Prompt(((5.0, 5.0),), (2,)), r"label is 1 \(foreground\) or 0 \(background\), not 2"),
         (Prompt(((5.0, 5.0),), ()), "1 points have 0 labels"),
         (Prompt(box=(5, 5, 5, 30)), "empty or outside"),
         (Prompt(box=(5, 30, 20, 5)), "empty or outside"),
@@ -83,6 +85,16 @@ def test_a_file_that_is_no_photo_is_named(tmp_path):
     (tmp_path / "notes.jpg").write_text("not a photo")
     with pytest.raises(DataInvalid, match=r"notes\.jpg is not a photo"):
         read_rgb(tmp_path / "notes.jpg")
+
+
+def test_a_photo_with_more_pixels_than_can_be_read_is_named(tmp_path):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">II", 40_000, 40_000) + bytes([8, 2, 0, 0, 0])
+    (tmp_path / "vast.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"nothing"))
+    with pytest.raises(DataInvalid, match=r"vast\.png is too large a photo"):
+        read_rgb(tmp_path / "vast.png")
 
 
 def test_photos_embedded_together_are_as_if_embedded_alone(predictor):

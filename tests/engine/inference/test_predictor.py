@@ -1,5 +1,7 @@
 """Prompts and their answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -9,7 +11,10 @@ from engine.api import DEFAULT_CHECKPOINT
 from engine.errors import CheckpointInvalid, PromptInvalid
 from engine.inference.onnx_export import FoldedGraph, PublishedGraph, decoder_graph, export_decoder_onnx
 from engine.inference.predictor import Predictor, Prompt
+from engine.model.build import ARCHITECTURES, Sam
 from engine.model.checkpoint import load_checkpoint
+from engine.model.mask_decoder import MaskDecoder
+from engine.model.prompt_encoder import PromptEncoder
 from engine.model.text import TextProjection
 from tests.conftest import scene
 
@@ -21,9 +26,47 @@ def predictor(model):
     return Predictor(model)
 
 
+@pytest.fixture(scope="module")
+def wide():
+    """Prompt encoder and decoder of SAM's size beside the smallest encoder: random weights, logits as large as real ones."""
+    torch.manual_seed(0)
+    small = ARCHITECTURES["maskloop_debug"]
+    model = Sam(replace(small, prompt=PromptEncoder.Config(), decoder=MaskDecoder.Config())).eval()
+    with torch.no_grad():
+        for mlp in model.mask_decoder.output_hypernetworks_mlps:
+            mlp.layers[-1].weight *= 100
+    return model
+
+
 @pytest.fixture
 def photo(predictor):
     return predictor.embed(scene(*SIZE, seed=1)[0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "has_mask"),
+    [([1, -1], 0), ([1, 0, 1, -1], 0), ([2, 3], 0), ([1, 2, 3], 0), ([1, -1], 1), ([2, 3], 1), ([-1], 1)],
+    ids=["a click", "clicks", "a box", "a click and a box", "a click and a mask", "a box and a mask", "a mask"],
+)
+def test_at_the_published_width_the_folded_decoder_answers_as_the_published_structure(wide, labels, has_mask):
+    generator = torch.Generator().manual_seed(len(labels) + has_mask)
+    config = wide.architecture.prompt
+    side = 4 * config.grid
+    prompt = (
+        torch.randn(1, config.channels, config.grid, config.grid, generator=generator),
+        torch.rand(1, len(labels), 2, generator=generator) * config.image_side,
+        torch.tensor([labels], dtype=torch.float32),
+        torch.randn(1, 1, side, side, generator=generator) * 5 * has_mask,
+        torch.tensor([float(has_mask)]),
+    )
+    folded = decoder_graph(wide)
+    assert isinstance(folded, FoldedGraph)
+    with torch.inference_mode():
+        logits, ious = folded(*prompt)
+        as_published, ious_as_published = PublishedGraph(wide)(*prompt)
+    assert logits.std() > 1  # or equal within 1e-3 would say nothing
+    torch.testing.assert_close(logits, as_published, atol=1e-3, rtol=0)
+    torch.testing.assert_close(ious, ious_as_published, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("prompt", [Prompt(((30.5, 20.5),), (1,)), Prompt(box=(5, 5, 40, 30))])

@@ -157,9 +157,10 @@ def test_stochastic_depth_grows_with_depth_leaves_out_samples_and_keeps_the_mean
     assert torch.equal(last.eval()._dropped(branch), branch)
 
 
-def test_how_an_encoder_was_trained_is_not_part_of_what_it_is():
+def test_how_a_model_was_trained_is_not_part_of_what_it_is():
     architecture = ARCHITECTURES["sam_vit_b"]
-    trained = replace(architecture, encoder=replace(architecture.encoder, drop_path=0.1))
+    encoder, decoder = replace(architecture.encoder, drop_path=0.1), replace(architecture.decoder, dropout=0.1)
+    trained = replace(architecture, encoder=encoder, decoder=decoder)
     assert trained.as_dict() == architecture.as_dict()
 
 

@@ -11,6 +11,7 @@ import torch
 from engine.model.prompt_encoder import BOX_START
 from engine.recipes import RECIPES
 from engine.training.annotator import annotate, brief, first_prompt, published
+from engine.training.device_hand import DeviceHand
 
 PHASE = RECIPES["base"]().phases[0]
 SIDE = 32  # of the logits; the base recipe's input is 32 times that here
@@ -99,3 +100,25 @@ def test_a_run_begins_with_a_point_or_a_box_at_the_toss_of_a_coin_the_box_off_by
     assert len({prompt[0][:2] for prompt in points}) > 100  # anywhere inside, not in one place
     middles = {first_prompt(TRUTH[0], width, replace(PHASE, box_share=0, middle_share=1), rng)[0] for _ in range(20)}
     assert len(middles) == 1
+
+
+@pytest.mark.parametrize("side", [None, 1024])
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_no_recipe_moves_a_boxs_edge_by_more_than_20_px_of_1024_whatever_the_side(name, side):
+    run = RECIPES[name]()
+    if side:
+        run = run.at_side(side, "other", written_for=run.phases[-1].side, takes_any_side=True)
+    large = np.zeros((64, 64), bool)
+    large[8:56, 8:56] = True
+    for phase in run.phases:
+        to_frame, rng = phase.side / 64, np.random.default_rng(0)
+        boxes = [first_prompt(large, to_frame, replace(phase, box_share=1.0), rng) for _ in range(60)]
+        hand = DeviceHand(
+            torch.from_numpy(large).expand(60, 64, 64),
+            replace(phase, box_share=1.0),
+            to_frame,
+            torch.Generator().manual_seed(0),
+        )
+        for corners in (np.array(boxes)[..., :2], hand.prompts()[0].numpy()):
+            moved = np.abs(corners - np.array([[8, 8], [56, 56]]) * to_frame)
+            assert moved.max() * 1024 / phase.side == pytest.approx(20, abs=0.1)

@@ -33,7 +33,7 @@ def cells(points):
 
 
 def test_first_prompts_are_points_inside_or_boxes_around_in_the_shares_that_are_asked_for():
-    points, labels = hand(box_share=0.5, box_noise_px=0.0, middle_share=0.5).prompts()
+    points, labels = hand(box_share=0.5, box_noise=0.0, middle_share=0.5).prompts()
     is_box = labels[:, 0] == BOX_START
     assert 0.4 < is_box.float().mean() < 0.6
     assert (labels[is_box] == torch.tensor([BOX_START, BOX_END])).all()
@@ -46,10 +46,10 @@ def test_first_prompts_are_points_inside_or_boxes_around_in_the_shares_that_are_
 
 
 def test_boxes_are_moved_by_a_tenth_of_their_sides_and_at_most_so_far():
-    points, _ = hand(box_share=1.0, box_noise_px=40.0).prompts()
+    points, _ = hand(box_share=1.0, box_noise=0.625).prompts()
     edges = points.flatten(1) - torch.tensor([12.0, 8.0, 54.0, 40.0])
     assert 3.2 < edges[:, 2].std() < 5.2  # 4.2 of 42
-    nearly, _ = hand(box_share=1.0, box_noise_px=1.0).prompts()
+    nearly, _ = hand(box_share=1.0, box_noise=1 / 64).prompts()
     assert (nearly.flatten(1) - torch.tensor([12.0, 8.0, 54.0, 40.0])).abs().max() <= 1
 
 
@@ -79,7 +79,7 @@ def test_the_depth_of_a_cell_is_its_distance_from_the_border():
 
 def test_a_batch_on_the_device_teaches_what_the_same_batch_teaches_otherwise():
     """Nothing left to chance: boxes without noise, no corrections, objects of one cell of the grid."""
-    phase = replace(PHASE, corrections=0, box_share=1.0, box_noise_px=0.0, affinity=1.0)
+    phase = replace(PHASE, corrections=0, box_share=1.0, box_noise=0.0, affinity=1.0)
     images = torch.randint(0, 256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0)).float()
     truth, owner = np.zeros((3, 32, 32), bool), np.array([0, 0, 1])
     truth[0, 4:8, 8:12] = truth[1, 16:20, 24:28] = truth[2, 0:4, 28:32] = True

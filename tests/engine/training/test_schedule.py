@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine.recipes import RECIPES
-from engine.training.parameters import depths, parameter_groups, with_drop_path
+from engine.training.parameters import depths, parameter_groups, with_dropping
 from engine.training.schedule import rate_at
 
 
@@ -71,7 +71,40 @@ def test_the_tiny_encoders_levels_follow_the_pixels_way(model):
 
 
 def test_an_encoder_that_cannot_drop_paths_stays_as_it_is(model):
-    assert with_drop_path(model, 0.6) is model
+    assert with_dropping(model, drop_path=0.6, dropout=0.0) is model
+
+
+def test_a_decoder_drops_a_tenth_of_what_its_branches_add_in_training_alone_and_is_the_same_model(model):
+    dropping = with_dropping(model, drop_path=0.6, dropout=0.1)
+    assert dropping.architecture == model.architecture
+    grid = model.architecture.prompt.grid
+    embedding = torch.randn(1, model.architecture.prompt.channels, grid, grid)
+    prompt = embedding, torch.tensor([[[20.0, 20.0], [0.0, 0.0]]]), torch.tensor([[1.0, -1.0]])
+
+    def answer(of):
+        with torch.no_grad():
+            return of.decode(*prompt)[0]
+
+    assert torch.equal(answer(dropping.eval()), answer(model.eval()))
+    assert torch.equal(answer(model.train()), answer(model))
+    assert not torch.equal(answer(dropping.train()), answer(dropping))
+    branches = [module for module in dropping.modules() if isinstance(module, nn.Dropout)]
+    assert [module.p for module in branches] == [0.1] * 3  # of two layers, and of the last attention
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "rate", "layer_decay", "drop_path", "steps"),
+    [
+        ("base", "sam_vit_b", 8e-4, 0.6, 0.6, 180_000),
+        ("base_vit_l", "sam_vit_l", 4e-4, 0.8, 0.4, 180_000),
+        ("base_vit_h", "sam_vit_h", 8e-4, 0.8, 0.4, 90_000),
+    ],
+)
+def test_each_size_has_its_published_numbers(name, architecture, rate, layer_decay, drop_path, steps):
+    run = RECIPES[name]()
+    assert (run.name, run.architecture) == (name, architecture)
+    assert (run.learning_rate, run.layer_decay, run.drop_path, run.steps) == (rate, layer_decay, drop_path, steps)
+    assert (run.dropout, run.weight_decay, run.warm_up_steps, run.largest_share) == (0.1, 0.1, 250, 0.9)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from engine.cli import main
+from engine.cli import main, parser
+from engine.cli.train import _run
 from engine.data.batches import Batch
 from engine.data.records import read_records
 from engine.data.sources import PhotoSource, shelf_for
+from engine.errors import DataInvalid
 from engine.model.build import ARCHITECTURES, Sam, build_model
-from engine.model.checkpoint import load_checkpoint, save_checkpoint
+from engine.model.checkpoint import describe_checkpoint, load_checkpoint, save_checkpoint
 from engine.recipes import RECIPES
 from engine.training.distributed import RunningStatistics, Workers
 from engine.training.lessons import MaskLesson, Taught
-from engine.training.parameters import with_drop_path
+from engine.training.parameters import with_dropping
 from engine.training.state import lighten
 from engine.training.trainer import Diverged, Trainer
 from engine.training.validation import validation_on
@@ -74,7 +76,7 @@ def trainer(label_maps, tmp_path):
         settings = replace(RECIPES["debug"](), **changes)
         torch.manual_seed(settings.seed)
         model = build_model(architecture) if isinstance(architecture, str) else Sam(architecture)
-        model = with_drop_path(model, settings.drop_path)
+        model = with_dropping(model, drop_path=settings.drop_path, dropout=settings.dropout)
         stride = 64 // model.architecture.prompt.grid
         records, augmentation = read_records(label_maps), settings.augmentation(64, stride)
         source = PhotoSource(shelf_for(records, augmentation), augmentation)
@@ -139,7 +141,6 @@ def test_a_state_of_other_settings_is_not_taken(label_maps, tmp_path, capsys):
 
 def test_the_decoder_learns_on_stored_embeddings_and_the_encoder_stays(label_maps, weights, tmp_path, run_here):
     from engine import api
-    from engine.api import describe_checkpoint
     from engine.data.records import read_records
     from engine.masks import encode
 
@@ -204,6 +205,18 @@ def test_more_micro_batches_per_step_are_other_settings(trainer):
         next(trainer(accumulate=3).train())
 
 
+def test_a_state_of_a_version_with_other_tensors_is_refused_in_a_sentence(trainer):
+    made = trainer()
+    for line in made.train():
+        if line.get("step") == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+    state = torch.load(made.state_file, weights_only=True)
+    state["averaged"].popitem()
+    torch.save(state, made.state_file)
+    with pytest.raises(DataInvalid, match="is of another version of the engine; remove it to begin again"):
+        next(trainer().train())
+
+
 def test_batch_norms_statistics_are_the_mean_over_the_micro_batches():
     norm = torch.nn.BatchNorm1d(1, momentum=0.1)
     statistics = RunningStatistics(norm)
@@ -242,7 +255,7 @@ def test_worse_weights_do_not_replace_the_best(trainer, monkeypatch):
 
 
 def test_the_published_recipe_runs_on_a_small_vit_and_repeats_itself(trainer):
-    """All of it but the size: eleven passes, layer decay, drop path, the rate's drops, bfloat16, no photo touched."""
+    """All of it but the size: eleven passes, layer decay, drop path, dropout, the rate's drops, bfloat16, no photo touched."""
     base = RECIPES["base"]()
     vit = ARCHITECTURES["sam_vit_b"]
     small = replace(
@@ -261,14 +274,14 @@ def test_the_published_recipe_runs_on_a_small_vit_and_repeats_itself(trainer):
     found = told(made.train())
     assert np.isfinite(list(found.values())).all()
     assert found == told(trainer("again.safetensors", **changes).train())  # drop path's dice are the step's, too
-    assert found != told(trainer("whole.safetensors", **{**changes, "drop_path": 0.0}).train())
+    for name in ("drop_path", "dropout"):
+        assert found != told(trainer("whole.safetensors", **{**changes, name: 0.0}).train())
     moved = {name: float((p.detach() - before[name]).abs().max()) for name, p in made.model.named_parameters()}
     assert moved["image_encoder.neck.0.weight"] > 2 * moved["image_encoder.patch_embed.proj.weight"] > 0
     assert load_checkpoint(made.out).architecture == small  # how it was trained is no part of what it is
 
 
 def test_a_live_model_of_any_architecture_is_tuned_encoder_included(label_maps, weights, tmp_path, run_here):
-    from engine.api import describe_checkpoint
 
     out = tmp_path / "tuned.safetensors"
     command = ["train", "finetune", "--data", str(label_maps), "--init", str(weights), "--steps", "1", "--threads", "1"]
@@ -351,7 +364,7 @@ def test_what_is_unlabelled_teaches_nothing():
     Nothing is left to chance: boxes without noise, no corrections, and objects of one cell of the grid each.
     """
     run = RECIPES["debug"]()
-    phase = replace(run.phases[0], photos=1, corrections=0, box_share=1.0, box_noise_px=0.0, affinity=1.0)
+    phase = replace(run.phases[0], photos=1, corrections=0, box_share=1.0, box_noise=0.0, affinity=1.0)
     photo = torch.randint(0, 256, (1, 3, 64, 64), generator=torch.Generator().manual_seed(0)).float()
     truth = np.zeros((2, 32, 32), bool)
     truth[0, 4:8, 8:12], truth[1, 16:20, 24:28] = True, True
@@ -421,3 +434,19 @@ def test_a_recipe_that_starts_live_starts_from_the_checkpoint_that_is_given(labe
     train = ["train", "debug_finetune", "--data", str(label_maps), "--out", str(tmp_path / "x"), "--threads", "1"]
     assert main([*train, "--checkpoint", str(weights)]) == 0, capsys.readouterr().err
     assert load_checkpoint(tmp_path / "x").architecture.name == "maskloop_debug"
+
+
+@pytest.mark.parametrize("licence", ["CC-BY-NC-4.0", ""])
+def test_what_is_trained_from_weights_keeps_their_licence(model, label_maps, tmp_path, licence):
+    parent, out = tmp_path / "parent.safetensors", tmp_path / "x"
+    save_checkpoint(model, parent, recipe="published", licence=licence)
+    train = ["train", "debug_finetune", "--data", str(label_maps), "--out", str(out), "--threads", "1"]
+    assert main([*train, "--checkpoint", str(parent)]) == 0
+    assert describe_checkpoint(out).licence == licence
+
+
+def test_a_seed_that_is_not_given_is_the_recipes_own():
+    for given, wanted in ((), RECIPES["further"]().seed), (("--seed", "0"), 0):
+        options = parser().parse_args(["train", "further", "--data", "x", "--init", "x", "--out", "x", *given])
+        assert _run(options).seed == wanted
+    assert RECIPES["further"]().seed != 0
