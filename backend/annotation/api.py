@@ -55,7 +55,9 @@ class CountsJson(serializers.Serializer):
     masks_automatic = serializers.IntegerField()
     open_assignments = serializers.IntegerField()
     test_images_annotated = serializers.IntegerField()
+    test_images_wanted = serializers.IntegerField(help_text="by the gate: two at least")
     test_masks = serializers.IntegerField()
+    test_missing = serializers.CharField(help_text="what the gate wants before it decides; empty: nothing")
     fresh_in_seconds = serializers.IntegerField(help_text="0: counted now; else it is worth while to ask again then")
 
 
@@ -98,7 +100,7 @@ class DatasetJson(serializers.ModelSerializer):
         return part_by(self.context["user"], self.context["memberships"].get(dataset.id))
 
     @extend_schema_field(CountsJson)
-    def get_counts(self, dataset: Dataset) -> dict[str, int]:
+    def get_counts(self, dataset: Dataset) -> dict[str, Any]:
         counts, seconds = costly(f"counts:{dataset.id}", lambda: counts_of(dataset))
         return {**counts, "fresh_in_seconds": seconds}
 

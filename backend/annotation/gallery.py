@@ -45,10 +45,11 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
     """Photos to show, and the order in which `keyset` pages them.
 
     Args:
-        chosen: `status`, `split`, `name`, `finished_from`, `finished_to`; of one and the same skip `skipped` (the reason),
-            `skipped_in` (the job); and of one and the same mask `origin` (or `Made`), `person`, `checkpoint`,
-            `confidence_from`, `confidence_to`, `made_from`, `made_to`, or of a proposal that may count no more, of somebody's
-            last word on it: `verdict`, `judged_from`, `judged_to`. None, or left out: whichever. Times end before `..._to`.
+        chosen: `status`, `split`, `name`, `finished_from`, `finished_to`, `submitted_by` (a person); of one and the same skip
+            `skipped` (the reason), `skipped_in` (the job); and of one and the same mask `origin` (or `Made`), `person`,
+            `checkpoint`, `confidence_from`, `confidence_to`, `made_from`, `made_to`, or of a proposal that may count no more,
+            of somebody's last word on it: `verdict`, `judged_by`, `judged_from`, `judged_to`. None, or left out: whichever.
+            Times end before `..._to`.
     """
     images = images_sorted_by(dataset, sort)
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
@@ -56,6 +57,9 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
         images = images.filter(split=given["split"])
     if "name" in given:
         images = images.filter(file_name__icontains=given["name"])
+    if "submitted_by" in given:
+        submitted = Assignment.objects.filter(image=OuterRef("pk"), state=State.SUBMITTED, holder=given["submitted_by"])
+        images = images.filter(Exists(submitted))
     if of_skip := _looked_up(_OF_SKIP, given):
         skips = Assignment.objects.filter(image=OuterRef("pk"), state=State.SKIPPED)
         images = images.filter(Exists(skips.filter(**of_skip)))
@@ -84,7 +88,12 @@ _OF_MASK = {
     "made_from": "created_at__gte",
     "made_to": "created_at__lt",
 }
-_OF_VERDICT = {"verdict": "answer", "judged_from": "created_at__gte", "judged_to": "created_at__lt"}
+_OF_VERDICT = {
+    "verdict": "answer",
+    "judged_by": "by",
+    "judged_from": "created_at__gte",
+    "judged_to": "created_at__lt",
+}
 
 
 def _last_words() -> Any:

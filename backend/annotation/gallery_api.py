@@ -1,5 +1,6 @@
 """The gallery over HTTP: photos page by page, and their masks as pictures."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ NEEDS_ROLE = {
     "skipped": Role.ADMIN,
     "skipped_in": Role.ADMIN,
     "verdict": Role.REVIEWER,
+    "judged_by": Role.REVIEWER,
     "judged_from": Role.REVIEWER,
     "judged_to": Role.REVIEWER,
 }
@@ -40,7 +42,9 @@ class ImagePageJson(serializers.Serializer):
     results = ImageJson(many=True)
 
 
-class ChosenForm(serializers.Serializer):
+class ChoiceForm(serializers.Serializer):
+    """A set of photos, as `images_chosen` takes it."""
+
     status = serializers.ChoiceField(choices=Status.choices, required=False, allow_blank=True)
     split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True)
     name = serializers.CharField(required=False, allow_blank=True, max_length=255)
@@ -55,6 +59,7 @@ class ChosenForm(serializers.Serializer):
     )
     origin = serializers.ChoiceField(choices=ORIGINS, required=False, allow_blank=True)
     person = serializers.UUIDField(required=False, help_text="Others than oneself: for reviewers and admins.")
+    submitted_by = serializers.UUIDField(required=False, help_text="Whose photo it was; others than oneself as above.")
     checkpoint = serializers.UUIDField(required=False)
     confidence_from = serializers.FloatField(required=False, min_value=0, max_value=1)
     confidence_to = serializers.FloatField(required=False, min_value=0, max_value=1)
@@ -68,16 +73,22 @@ class ChosenForm(serializers.Serializer):
         max_length=13,
         help_text="What somebody, in their last word, said of a proposal. For reviewers and admins, as `judged_...` are.",
     )
+    judged_by = serializers.UUIDField(required=False)
     judged_from = serializers.DateTimeField(required=False)
     judged_to = serializers.DateTimeField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """An empty field of a form is one that was not filled in."""
+        if isinstance(data, Mapping):
+            data = {name: value for name, value in data.items() if value != ""}
+        return super().to_internal_value(data)
+
+
+class ChosenForm(ChoiceForm):
     sort = serializers.ChoiceField(choices=Sort.choices, default=Sort.OLDEST)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=60)
     cursor = serializers.CharField(required=False, allow_blank=True)
     start = serializers.UUIDField(required=False, help_text="The photo to begin with.")
-
-    def to_internal_value(self, data: Any) -> Any:
-        """An empty field of a form is one that was not filled in."""
-        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
 
 
 class ImagesView(APIView):
@@ -88,7 +99,7 @@ class ImagesView(APIView):
         form.is_valid(raise_exception=True)
         chosen = dict(form.validated_data)
         roles = {NEEDS_ROLE[name] for name, value in chosen.items() if name in NEEDS_ROLE and value}
-        if chosen.get("person", person(request).id) != person(request).id:
+        if {chosen.get("person"), chosen.get("submitted_by")} - {None, person(request).id}:
             roles.add(Role.REVIEWER)  # by days, it is how much others worked
         for role in roles:
             dataset_get(user=person(request), dataset_id=dataset_id, role=role)

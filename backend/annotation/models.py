@@ -82,7 +82,7 @@ class Mask(Row):
     stability = models.FloatField(null=True)
     crop_box = models.JSONField(null=True)  # [x0, y0, x1, y1] that the model looked at; null: all
     prompts = models.JSONField(default=list)  # in order; see annotation.prompts for their shape
-    choice = models.PositiveSmallIntegerField(null=True)  # which of the three masks was picked, 0..2
+    choice = models.PositiveSmallIntegerField(null=True)  # which of the first prompt's three masks was picked, 0..2
     seconds = models.FloatField(null=True)  # of a person's time, idle time taken out
     seconds_claimed = models.FloatField(
         null=True
@@ -124,3 +124,6 @@ class Mask(Row):
 
 #: Masks that a person made or finished; the others are the model's own.
 HUMAN_ORIGINS = (Origin.ASSISTED, Origin.BRUSH, Origin.IMPORTED)
+#: Those, and what a model proposed and a person accepted: of a proposal that counts somebody has said so. In SAM's data engine
+#: the first two stages' masks, which training draws ten times as often as what nobody has looked at.
+CHECKED_ORIGINS = (*HUMAN_ORIGINS, Origin.PROPOSED)

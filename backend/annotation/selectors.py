@@ -10,7 +10,8 @@ from django.http import Http404
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
-from backend.datasets.models import Dataset, Image, Job, Membership, Split, Stage
+from backend.datasets.evidence import Evidence, evidence_missing, evidence_wanted
+from backend.datasets.models import Dataset, Image, Job, Membership, Split, Stage, WorkOrder
 from backend.datasets.selectors import Part, jobs_of_member, work_order
 
 #: Drawn by people in the workspace, and the time it took is known: what seconds and clicks per mask are of.
@@ -67,7 +68,7 @@ def images_waiting(dataset: Dataset, job: Job) -> QuerySet[Image]:
     """Photos that wait for this job, in the order in which they are handed out; some may be in somebody's hands.
 
     Photos with proposals are verified and completed; all others, those of the test split among them, are drawn from
-    nothing. What the model got wrong most goes first.
+    nothing. What the model got wrong most goes first, unless the dataset's order is another.
     """
     images = Image.objects.filter(dataset=dataset)
     unfinished = images.filter(annotated_at__isnull=True)
@@ -83,11 +84,21 @@ def images_waiting(dataset: Dataset, job: Job) -> QuerySet[Image]:
             Exists(proposed.filter(state=MaskState.PROPOSED)) | Exists(faulty)
         )
         wrong = _how_many(proposed.exclude(state=MaskState.ACTIVE))
-        return settled.annotate(wrong=wrong).order_by("-wrong", "created_at", "id")
+        # Whoever completes a photo ends what others would have said of its masks: while they may, others go first.
+        awaited = Exists(proposed.filter(Exists(_who_may_still_judge(dataset)), proposal__opinions_left__gt=0))
+        by_need = ("-wrong", "created_at", "id") if dataset.work_order == WorkOrder.DOUBT else work_order(dataset)
+        return settled.annotate(wrong=wrong, awaited=awaited).order_by("awaited", *by_need)
     if job == Job.AUDIT:
         sampled = Mask.objects.filter(image=OuterRef("pk"), audit_wanted=True, state=MaskState.ACTIVE)
         return images.filter(Exists(sampled)).order_by("created_at", "id")
     return images.none()
+
+
+def _who_may_still_judge(dataset: Dataset) -> QuerySet[Membership]:
+    """Who verifies here and has not said anything of the outer query's mask."""
+    verify = Q(jobs__isnull=True) | Q(jobs__contains=[Job.VERIFY])
+    judged = Mask.objects.filter(pk=OuterRef(OuterRef("pk")), verdicts__by=OuterRef("user"))
+    return Membership.objects.filter(verify, ~Exists(judged), dataset=dataset)
 
 
 def _how_many(masks: QuerySet[Mask]) -> Coalesce:
@@ -175,26 +186,38 @@ def finished_images(dataset: Dataset, split: Split) -> QuerySet[Image]:
     return Image.objects.filter(Exists(human), dataset=dataset, split=split, annotated_at__isnull=False)
 
 
-def has_enough_test_evidence(dataset: Dataset) -> bool:
-    """Whether there are as many test photos and masks by people as the gate wants."""
-    images, masks = _evidence(dataset, Split.TEST)
+def test_photos_wanted(dataset: Dataset) -> Q | None:
+    """Which photos would help the gate to decide; None: it has what it wants."""
+    wanted = evidence_wanted(dataset.test_images_wanted, dataset.test_masks_wanted)
     # Counted no further than it matters: this is asked whenever a photo is handed out.
-    wanted = dataset.test_images_wanted, dataset.test_masks_wanted
-    return images[: wanted[0]].count() >= wanted[0] and masks[: wanted[1]].count() >= wanted[1]
+    there = _evidence(dataset, most=wanted)
+    if there.photos < wanted.photos or there.masks < wanted.masks:
+        return Q(split=Split.TEST)
+    if there.groups < wanted.groups:
+        return Q(split=Split.TEST) & ~Q(group__in=_test_photos(dataset)[0].values("group"))
+    return None
 
 
-def evidence_of(dataset: Dataset, split: Split) -> tuple[int, int]:
-    """How many photos of a split people finished and have masks by people, and how many masks: what the gate counts."""
-    images, masks = _evidence(dataset, split)
-    return images.count(), masks.count()
+def _evidence(dataset: Dataset, most: Evidence | None = None) -> Evidence:
+    """What the gate would find on the test photos."""
+    images, masks = _test_photos(dataset)
+    photos, drawn, groups = (most.photos, most.masks, most.groups) if most else (None, None, None)
+    return Evidence(
+        images[:photos].count(), masks[:drawn].count(), images.order_by().values("group").distinct()[:groups].count()
+    )
 
 
-def _evidence(dataset: Dataset, split: Split) -> tuple[QuerySet[Image], QuerySet[Mask]]:
-    images = finished_images(dataset, split)
-    return images, masks_by_people().filter(image__in=images)
+def _test_photos(dataset: Dataset) -> tuple[QuerySet[Image], QuerySet[Mask]]:
+    images = finished_images(dataset, Split.TEST)
+    masks = masks_by_people()
+    # By name: the policy is training's, which is above this.
+    if Dataset.objects.filter(id=dataset.id, retrain_policy__gate__only_brushed=True).exists():
+        masks = masks.exclude(origin=Origin.ASSISTED)
+        images = images.filter(Exists(masks.filter(image=OuterRef("pk"))))
+    return images, masks.filter(image__in=images)
 
 
-def counts_of(dataset: Dataset) -> dict[str, int]:
+def counts_of(dataset: Dataset) -> dict[str, Any]:
     """The dataset's numbers at a glance."""
     images = Image.objects.filter(dataset=dataset).aggregate(
         images=Count("id"), annotated=Count("id", filter=Q(annotated_at__isnull=False))
@@ -204,11 +227,13 @@ def counts_of(dataset: Dataset) -> dict[str, int]:
         masks_automatic=Count("id", filter=Q(origin=Origin.AUTOMATIC)),
         automatic=Count("image", distinct=True, filter=Q(origin=Origin.AUTOMATIC, image__annotated_at__isnull=True)),
     )
-    test_images, test_masks = evidence_of(dataset, Split.TEST)
+    test, wanted = _evidence(dataset), evidence_wanted(dataset.test_images_wanted, dataset.test_masks_wanted)
     return {
         **images,
         **masks,
         "open_assignments": Assignment.objects.filter(image__dataset=dataset, state=State.OPEN).count(),
-        "test_images_annotated": test_images,
-        "test_masks": test_masks,
+        "test_images_annotated": test.photos,
+        "test_images_wanted": wanted.photos,
+        "test_masks": test.masks,
+        "test_missing": evidence_missing(test, wanted),
     }

@@ -19,10 +19,10 @@ from backend.annotation.errors import (
 )
 from backend.annotation.leases import lease, lease_claim, lease_of, lease_refusal
 from backend.annotation.models import Assignment, Mask, MaskState, State
-from backend.annotation.selectors import has_enough_test_evidence, images_waiting, why_not
+from backend.annotation.selectors import images_waiting, test_photos_wanted, why_not
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
-from backend.datasets.models import Dataset, Image, Job, Membership, Split
+from backend.datasets.models import Dataset, Image, Job, Membership
 from backend.datasets.selectors import jobs_of_member
 from backend.inference.services import embedding_request
 
@@ -74,8 +74,8 @@ def assignment_next(
     skipped = Assignment.objects.filter(holder=holder, job=job, state=State.SKIPPED).values("image_id")
     open_ones = Assignment.objects.filter(state=State.OPEN).values("image_id")
     waiting = images_waiting(dataset, job).exclude(id__in=skipped)
-    test_first = job == Job.ANNOTATE and not has_enough_test_evidence(dataset)
-    image = _take_one(waiting.exclude(id__in=open_ones), test_first=test_first)
+    first = test_photos_wanted(dataset) if job == Job.ANNOTATE else None
+    image = _take_one(waiting.exclude(id__in=open_ones), first=first)
     if image is None:
         return NextPhoto(None, "all_open_elsewhere" if waiting.exists() else "nothing_left")
     assignment = Assignment.objects.create(
@@ -87,16 +87,15 @@ def assignment_next(
     return NextPhoto(assignment)
 
 
-def _take_one(free: QuerySet[Image], *, test_first: bool) -> Image | None:
+def _take_one(free: QuerySet[Image], *, first: Q | None) -> Image | None:
     # Not its key: to ask for its embedding is to wait for who else asks for it, and they refer to the photo.
     in_order = free.select_for_update(skip_locked=True, no_key=True, of=("self",))
     # Whatever the order of work is: a test that the model's doubts have chosen would be no fair one.
-    tests = in_order.filter(split=Split.TEST).order_by("created_at", "id")
-    image = tests.first() if test_first else None
+    image = None if first is None else in_order.filter(first).order_by("created_at", "id").first()
     image = image or in_order.first()
     # Between the look and the lock somebody may have taken it and let the lock go: look again, now that it is ours.
     if image is not None and Assignment.objects.filter(image=image, state=State.OPEN).exists():
-        return _take_one(free.exclude(id=image.id), test_first=test_first)
+        return _take_one(free.exclude(id=image.id), first=first)
     return image
 
 

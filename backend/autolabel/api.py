@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.annotation.gallery_api import ChoiceForm
 from backend.autolabel.calibration import calibration_start, preview_start
 from backend.autolabel.models import AutolabelRun, JobState, Purpose, RunState, Thresholds
 from backend.autolabel.selectors import (
@@ -45,14 +46,18 @@ class FailureJson(serializers.Serializer):
     error = serializers.CharField()
 
 
+class PostponedJson(serializers.Serializer):
+    photos = serializers.IntegerField()
+    error = serializers.CharField(help_text="What the server came to grief by, on one of them.")
+
+
 class ThresholdsForm(serializers.Serializer):
     min_predicted_iou = serializers.FloatField(min_value=0, max_value=1)
     min_stability = serializers.FloatField(min_value=0, max_value=1)
 
 
-class SelectionForm(serializers.Serializer):
+class SelectionForm(ChoiceForm):
     which = serializers.ChoiceField(choices=["waiting", "automatic", "all"], default="waiting")
-    search = serializers.CharField(max_length=255, default="", allow_blank=True)
 
 
 PROMPTS = ["grid", "boxes"]
@@ -73,6 +78,7 @@ class AutolabelRunJson(serializers.ModelSerializer):
     counts = JobCountsJson()
     masks = serializers.IntegerField()
     failures = FailureJson(many=True)
+    postponed = PostponedJson(allow_null=True, help_text="Photos that are tried again in some minutes.")
     photos_per_minute = serializers.FloatField(allow_null=True)
     seconds_left = serializers.FloatField(allow_null=True)
     thresholds = serializers.SerializerMethodField()
@@ -93,6 +99,7 @@ class AutolabelRunJson(serializers.ModelSerializer):
             "counts",
             "masks",
             "failures",
+            "postponed",
             "photos_per_minute",
             "seconds_left",
         ]
@@ -182,7 +189,9 @@ class CalibrationForm(serializers.Serializer):
 
 
 def selection_of(form: dict[str, Any]) -> Selection:
-    return Selection(**{"which": "waiting", "search": "", **form})
+    # The run keeps it as JSON, where a moment or an id is what it is in an address.
+    kept = {name: value if isinstance(value, str | float) else str(value) for name, value in form.items()}
+    return Selection(str(kept.pop("which", "waiting")), kept)
 
 
 class AutolabelRunsView(APIView):
@@ -213,8 +222,8 @@ class AutolabelRunsView(APIView):
 class AutolabelSelectionView(APIView):
     @extend_schema(operation_id="autolabel_selection", parameters=[SelectionForm], responses=SelectionCountJson)
     def get(self, request: Request, dataset_id: UUID) -> Response:
-        """How many photos a run would take."""
-        dataset = dataset_get(user=person(request), dataset_id=dataset_id)
+        """How many photos a run would take. For admins, as runs are, and as some of what photos can be chosen by is."""
+        dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
         form = SelectionForm(data=request.query_params)
         form.is_valid(raise_exception=True)
         return Response({"photos": images_to_label(dataset, selection_of(form.validated_data)).count()})

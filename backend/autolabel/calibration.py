@@ -23,8 +23,10 @@ from backend.autolabel.selectors import (
 from backend.autolabel.services import autolabel_run_cancel, detector_for, run_begin, settings_check
 from backend.autolabel.thresholds import Audited, Candidate, Chosen, choose, is_better
 from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.selectors import live_checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.events import event_record
+from backend.common.waking import may_be_lost
 from backend.datasets.models import Dataset
 
 PREVIEW_PHOTOS = 20
@@ -65,7 +67,7 @@ def calibration_start(
     *, dataset: Dataset, by: User | None, precision: float | None = None, settings: dict[str, Any] | None = None
 ) -> AutolabelRun:
     """Have the live checkpoint's thresholds chosen: for a grid of points or for the detector's boxes, whichever finds more
-    at the precision that is wanted. An unfinished calibration is given up.
+    at the precision that is wanted. An unfinished calibration is given up, unless it is the very one that is asked for.
 
     Args:
         precision: share of masks that shall be good; None: as the last time.
@@ -74,6 +76,7 @@ def calibration_start(
         SettingsRefused; NothingToCalibrateOn: people have finished no test photo.
     """
     settings_check(settings or {}, {})
+    Dataset.objects.select_for_update().get(id=dataset.id)
     photos, complete = images_to_calibrate_on(dataset)
     found = list(photos.order_by("created_at", "id").values_list("id", flat=True)[:CALIBRATION_PHOTOS])
     if not found:
@@ -83,15 +86,50 @@ def calibration_start(
     if precision is None:
         last = dataset.thresholds.order_by("-fitted_at").first()
         precision = last.wanted_precision if last else WANTED_PRECISION
-    return _instead(
-        dataset=dataset,
-        purpose=Purpose.CALIBRATE,
-        by=by,
-        detector=detector_of(dataset, deployment_ensure(dataset=dataset)),
-        settings=settings or {},
-        selection={"precision": precision, "complete": complete},
-        images=found,
-    )
+    live = deployment_ensure(dataset=dataset)
+    asked: dict[str, Any] = {
+        "purpose": Purpose.CALIBRATE,
+        "detector": detector_of(dataset, live),
+        "settings": settings or {},
+        "selection": {"precision": precision, "complete": complete},
+    }
+    same = dataset.autolabel_runs.filter(state=RunState.RUNNING, checkpoint=live, **asked).first()
+    if same is not None and set(same.jobs.values_list("image", flat=True)) == set(found):
+        return same
+    return _instead(dataset=dataset, by=by, images=found, **asked)
+
+
+@transaction.atomic
+def calibration_ensure(*, dataset: Dataset) -> None:
+    """Have the live checkpoint's thresholds chosen, unless they were, or are being, with the detector that it has now.
+
+    A confidence belongs to its checkpoint: after every retrain, what it is worth is measured anew. The precision and the
+    settings are those of the last time with this checkpoint. A calibration that a person began goes on to its end, and
+    this is asked again then.
+
+    Raises:
+        NothingToCalibrateOn: people have finished no test photo.
+    """
+    Dataset.objects.select_for_update().get(id=dataset.id)  # of two that ask at once, one begins it
+    live = live_checkpoint(dataset.id)
+    if live is None:
+        return
+    of_live = dataset.autolabel_runs.filter(purpose=Purpose.CALIBRATE, checkpoint=live)
+    last = of_live.exclude(state=RunState.CANCELLED).order_by("-created_at").first()
+    if last is None:
+        calibration_start(dataset=dataset, by=None)
+        return
+    is_a_persons = last.state in UNFINISHED and last.requested_by is not None
+    if last.detector != detector_of(dataset, live) and not is_a_persons:
+        calibration_start(dataset=dataset, by=None, precision=last.selection["precision"], settings=last.settings)
+
+
+def calibrations_give_up(*, dataset_id: UUID) -> None:
+    """Those of checkpoints that are not live any more: the cores are for the one that is."""
+    live = live_checkpoint(dataset_id)
+    unfinished = AutolabelRun.objects.filter(dataset=dataset_id, purpose=Purpose.CALIBRATE, state__in=UNFINISHED)
+    for old in unfinished.exclude(checkpoint=live):
+        autolabel_run_cancel(run=old, by=None)
 
 
 def _instead(*, dataset: Dataset, purpose: Purpose, by: User | None, **fields: Any) -> AutolabelRun:
@@ -115,6 +153,8 @@ def calibrations_sweep() -> None:
     """Wake whoever fits, where the call was lost."""
     from backend.autolabel.tasks import fit_thresholds
 
+    if not may_be_lost("batch"):
+        return
     late = _unfitted().filter(finished_at__gt=Now() - FIT_WITHIN, finished_at__lt=Now() - FIT_ASKED_AGAIN_AFTER)
     for run_id, dataset_id in late.values_list("id", "dataset"):
         with transaction.atomic():

@@ -45,7 +45,7 @@ class AutolabelRun(Row):
     detector = models.ForeignKey("Detector", models.RESTRICT, null=True, related_name="+")
     purpose = models.CharField(max_length=9, choices=Purpose.choices, default=Purpose.LABEL)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    selection = models.JSONField(default=dict)  # of which photos: {"which", "search"}
+    selection = models.JSONField(default=dict)  # of which photos: see `selectors.Selection`
     settings = models.JSONField(default=dict)  # of engine.api.EverythingSettings
     # {"min_predicted_iou", "min_stability"}: applied to the candidates that `settings` give; {}: those of `settings` hold.
     thresholds = models.JSONField(default=dict)
@@ -69,13 +69,15 @@ class AutolabelJob(Row):
     run = models.ForeignKey(AutolabelRun, models.CASCADE, related_name="jobs")
     image = models.ForeignKey(Image, models.CASCADE, related_name="+")
     state = models.CharField(max_length=7, choices=JobState.choices, default=JobState.WAITING)
+    # Begun and not brought to an end: the model refused the photo, or the worker died. Faults of ours do not count.
     attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.TextField(blank=True)
+    error = models.TextField(blank=True)  # why it failed, or, of one that waits, why nobody is called for it just now
     mask_count = models.PositiveIntegerField(default=0)
     seconds = models.FloatField(null=True)
     # Of previews and calibrations: {"masks": [...], "truths": number}; where both prompts are tried, the boxes' as "boxes".
     candidates = models.JSONField(null=True)
-    asked_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)  # last wake-up call, or try; the sweeper repeats old ones
+    heartbeat_at = models.DateTimeField(null=True)  # of the worker that is at it; null: none is
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -188,7 +190,8 @@ class ProposalJob(Row):
     error = models.TextField(blank=True)
     mask_count = models.PositiveIntegerField(default=0)
     left_out = models.PositiveIntegerField(default=0)  # masks below the confidence that is asked for: not offered
-    asked_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)  # last wake-up call, or try; the sweeper repeats old ones
+    heartbeat_at = models.DateTimeField(null=True)  # of the worker that is at it; null: none is
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

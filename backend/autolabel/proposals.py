@@ -2,23 +2,21 @@
 enough of their like would be taken as they are."""
 
 import hashlib
-import logging
-import random
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.autolabel.doubt import corrected_shares, doubt_of, photo_doubt
 from backend.autolabel.errors import NothingFailed
+from backend.autolabel.jobs import ANEW, called_in_vain, calls_lost, job_attempt, jobs_wake
 from backend.autolabel.models import Detector, JobState, Proposal, ProposalJob, ReviewRules
 from backend.autolabel.prompts import prompts_of
 from backend.autolabel.selectors import detector_of, images_to_propose, proposals_failed, rules_of
@@ -26,18 +24,13 @@ from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
 from backend.common.events import event_record
+from backend.common.lots import LOTS
 from backend.common.storage import get_storage, read
-from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset, Image, Stage
 from backend.inference.services import embedding_ready
 from engine import api as engine
 from engine import masks as run_lengths
-from engine.errors import EngineError
 
-logger = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3
-ASK_AGAIN_AFTER = timedelta(minutes=10)
 #: A proposal that overlaps a mask which is there already by more IoU than this is the same object.
 SAME_OBJECT_IOU = 0.5
 
@@ -81,37 +74,20 @@ def proposals_request(*, dataset: Dataset) -> int:
     jobs = [ProposalJob(image=image, detector=detector, checkpoint=checkpoint) for image in images]
     ProposalJob.objects.bulk_create(jobs, ignore_conflicts=True)
     made = list(ProposalJob.objects.filter(id__in=[job.id for job in jobs]).values_list("id", flat=True))
-    _wake(made)
+    jobs_wake(ProposalJob, made)
     return len(made)
-
-
-def _wake(job_ids: list[UUID]) -> None:
-    from backend.autolabel.tasks import propose_masks
-
-    ProposalJob.objects.filter(id__in=job_ids).update(asked_at=Now())
-    for job_id in job_ids:
-        propose_masks.delay_on_commit(str(job_id))
 
 
 def proposal_job_run(*, job_id: UUID | str) -> None:
     """Propose one photo's masks. Running this twice leaves exactly what running it once leaves."""
     job = ProposalJob.objects.select_related("image__dataset", "detector", "checkpoint").get(id=job_id)
-    if job.state != JobState.WAITING:
-        return
-    if job.attempts >= MAX_ATTEMPTS:  # each of them took its worker along
-        _failed(job, job.error or "The worker died each time with this photo.")
-        return
-    ProposalJob.objects.filter(id=job.id).update(attempts=F("attempts") + 1, asked_at=Now())
-    try:
-        # Seconds of model time: no transaction is open and no row is locked meanwhile.
-        found, left_out = _propose(job.image, job.detector, job.checkpoint)
-    except DATABASE_AWAY:
-        raise
-    except Exception as error:  # whatever it is: a job that raises would be asked for again without end
-        if not isinstance(error, EngineError | DomainError):
-            logger.exception("proposals for %s", job.image_id)
-        _failed(job, str(error) or type(error).__name__)
-        return
+    if job.state == JobState.WAITING:
+        job_attempt(job, lambda: _offer(job))
+
+
+def _offer(job: ProposalJob) -> None:
+    # Seconds of model time: no transaction is open and no row is locked meanwhile.
+    found, left_out = _propose(job.image, job.detector, job.checkpoint)
     corrected = corrected_shares(job.image.dataset)
     with transaction.atomic():
         # The photo's row decides between us and a person who takes it in this moment.
@@ -181,7 +157,7 @@ def _store(job: ProposalJob, found: list[Any], corrected: list[float]) -> float:
                 doubt=doubt_of(one, image, corrected, confidence=one.confidence),
                 shuffle=_unit(image.id),
                 # Decided now, whatever the rules will be when people come to it; not by the mask's looks.
-                opinions_left=2 if random.random() < rules.verified_twice_share else 1,
+                opinions_left=2 if LOTS.random() < rules.verified_twice_share else 1,
             )
         )
     mean = photo_doubt(proposal.doubt for proposal in proposals)
@@ -198,18 +174,8 @@ def _unit(of: UUID) -> float:
     return int.from_bytes(hashlib.sha256(of.bytes).digest()[:7]) / 2**56
 
 
-def _failed(job: ProposalJob, reason: str) -> None:
-    ProposalJob.objects.filter(id=job.id).update(error=reason)
-    if not ProposalJob.objects.filter(id=job.id, state=JobState.WAITING, attempts__gte=MAX_ATTEMPTS).update(
-        state=JobState.FAILED, finished_at=Now()
-    ):
-        with transaction.atomic():
-            _wake([job.id])
-
-
 def proposals_called_in_vain() -> None:
-    """The calls of all that waits were lost: it waits as if it had not been called."""
-    ProposalJob.objects.filter(state=JobState.WAITING).update(asked_at=None)
+    called_in_vain(ProposalJob)
     proposals_sweep()
 
 
@@ -225,21 +191,24 @@ def proposals_retry(*, dataset: Dataset, by: User) -> int:
         raise NothingFailed("No photo's proposals have failed.")
     checkpoint = deployment_ensure(dataset=dataset)
     now = {"checkpoint": checkpoint, "detector": detector_of(dataset, checkpoint)}
-    again = {"state": JobState.WAITING, "attempts": 0, "error": "", "finished_at": None}
-    ProposalJob.objects.filter(id__in=failed).update(**again, **({} if now["detector"] is None else now))
+    ProposalJob.objects.filter(id__in=failed).update(**ANEW, **({} if now["detector"] is None else now))
     event_record("proposals.retried", subject=dataset.id, dataset=dataset.id, by=by, photos=len(failed))
-    _wake(failed)
+    jobs_wake(ProposalJob, failed)
     return len(failed)
 
 
 def proposals_sweep() -> None:
     """Keep enough photos ready, and repeat wake-up calls that were lost."""
-    with transaction.atomic():
-        waiting = ProposalJob.objects.filter(state=JobState.WAITING)
-        lost = waiting.filter(Q(asked_at__isnull=True) | Q(asked_at__lt=Now() - ASK_AGAIN_AFTER))
-        rows = list(lost.order_by("id").values_list("id", "image__dataset")[: settings.PROPOSALS_AHEAD])
-        _wake([job for job, _ in rows])
-        for dataset_id, count in Counter(dataset_id for _, dataset_id in rows).items():
-            event_record("proposals.asked_again", subject=dataset_id, dataset=dataset_id, images=count)
+    if (lost := calls_lost()) is not None:
+        _wake_again(lost)
     for dataset in Dataset.objects.filter(stage=Stage.SEMI_AUTOMATIC):
         proposals_request(dataset=dataset)
+
+
+@transaction.atomic
+def _wake_again(lost: Q) -> None:
+    waiting = ProposalJob.objects.filter(lost | Q(asked_at__isnull=True), state=JobState.WAITING)
+    rows = list(waiting.order_by("id").values_list("id", "image__dataset")[: settings.PROPOSALS_AHEAD])
+    jobs_wake(ProposalJob, [job for job, _ in rows])
+    for dataset_id, count in Counter(dataset_id for _, dataset_id in rows).items():
+        event_record("proposals.asked_again", subject=dataset_id, dataset=dataset_id, images=count)

@@ -1,14 +1,15 @@
 """Which photos a run may take, and how far runs are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import Http404
 
 from backend.accounts.models import User
+from backend.annotation.gallery import Sort, images_chosen
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.annotation.selectors import complete_images
 from backend.autolabel.models import (
@@ -42,11 +43,11 @@ class Selection:
 
     Attributes:
         which: waiting: without any mask. automatic: with masks by the model alone, which are made anew. all: both.
-        search: only photos with this in their file name.
+        chosen: those of them that the gallery shows; see `images_chosen`.
     """
 
     which: str = "waiting"
-    search: str = ""
+    chosen: dict[str, Any] = field(default_factory=dict)
 
 
 EVERY_WAITING = Selection()
@@ -60,8 +61,8 @@ def images_to_label(dataset: Dataset, selection: Selection = EVERY_WAITING) -> Q
     free = Image.objects.filter(dataset=dataset, annotated_at__isnull=True, split=Split.TRAIN).exclude(
         Exists(Assignment.objects.filter(image=OuterRef("pk"), state=State.OPEN)) | Exists(by_people)
     )
-    if selection.search:
-        free = free.filter(file_name__icontains=selection.search)
+    if selection.chosen:
+        free = free.filter(id__in=images_chosen(dataset, sort=Sort.OLDEST, **selection.chosen)[0].values("id"))
     if selection.which == "waiting":
         return free.exclude(Exists(by_model))
     return free.filter(Exists(by_model)) if selection.which == "automatic" else free
@@ -120,17 +121,25 @@ def autolabel_run_get(*, user: User, run_id: UUID, role: Role = Role.ANNOTATOR) 
 
 
 def progress_of(run: AutolabelRun) -> dict[str, Any]:
-    """Counts by state, masks made, failures with their reasons, throughput and the expected end."""
+    """Counts by state, masks made, failures and faults with their reasons, throughput and the expected end."""
+    postponed = Q(state=JobState.WAITING) & ~Q(error="")
     jobs = run.jobs.aggregate(
-        **{state: Count("id", filter=Q(state=state)) for state in JobState.values}, masks=Sum("mask_count")
+        **{state: Count("id", filter=Q(state=state)) for state in JobState.values},
+        masks=Sum("mask_count"),
+        postponed=Count("id", filter=postponed),
+        fault=Max("error", filter=postponed),
     )
-    rate = _photos_a_minute(run) if run.state == RunState.RUNNING else None
+    is_running = run.state == RunState.RUNNING  # else nothing is tried again
+    rate = _photos_a_minute(run) if is_running else None
     failed = run.jobs.filter(state=JobState.FAILED).select_related("image").defer("candidates")[:MAX_FAILURES_SHOWN]
     waiting = jobs[JobState.WAITING]
     return {
         "counts": {state: jobs[state] for state in JobState.values},
         "masks": jobs["masks"] or 0,
         "failures": [{"image": job.image_id, "file_name": job.image.file_name, "error": job.error} for job in failed],
+        "postponed": {"photos": jobs["postponed"], "error": jobs["fault"]}
+        if is_running and jobs["postponed"]
+        else None,
         "photos_per_minute": rate,
         "seconds_left": round(60 * waiting / rate, 1) if rate and waiting else None,
     }

@@ -1,7 +1,6 @@
 """Labelling photos without people, one job a photo."""
 
 import hashlib
-import logging
 import time
 from collections import Counter
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
@@ -26,6 +25,7 @@ from backend.autolabel.errors import (
     NothingToLabel,
     SettingsRefused,
 )
+from backend.autolabel.jobs import ANEW, called_in_vain, calls_lost, job_attempt, jobs_wake
 from backend.autolabel.models import UNFINISHED, AutolabelJob, AutolabelRun, Detector, JobState, Purpose, RunState
 from backend.autolabel.prompts import prompts_of
 from backend.autolabel.selectors import (
@@ -40,20 +40,14 @@ from backend.autolabel.selectors import (
 )
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.services import deployment_ensure
-from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.storage import read
 from backend.common.stream import publish
-from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset, Image
 from backend.inference.services import embedding_ready
 from engine import api as engine
-from engine.errors import EngineError, PromptInvalid
+from engine.errors import PromptInvalid
 
-logger = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3
-ASK_AGAIN_AFTER = timedelta(minutes=10)
 PREVIEWS_KEPT = timedelta(days=7)
 
 
@@ -141,16 +135,8 @@ def run_begin(*, dataset: Dataset, by: User | None, images: list[UUID], **fields
     jobs = AutolabelJob.objects.bulk_create(
         [AutolabelJob(run=run, image_id=image) for image in images], batch_size=1000
     )
-    wake([job.id for job in jobs[: settings.AUTOLABEL_WINDOW]])
+    jobs_wake(AutolabelJob, [job.id for job in jobs[: settings.AUTOLABEL_WINDOW]])
     return run
-
-
-def wake(job_ids: list[UUID]) -> None:
-    from backend.autolabel.tasks import label_image
-
-    AutolabelJob.objects.filter(id__in=job_ids).update(asked_at=Now())
-    for job_id in job_ids:
-        label_image.delay_on_commit(str(job_id))
 
 
 @transaction.atomic
@@ -159,7 +145,7 @@ def _wake_next(run_id: UUID) -> None:
     uncalled = AutolabelJob.objects.filter(run_id=run_id, state=JobState.WAITING, asked_at__isnull=True)
     job = uncalled.order_by("id").select_for_update(skip_locked=True).first()
     if job is not None and AutolabelRun.objects.filter(id=run_id, state=RunState.RUNNING).exists():
-        wake([job.id])
+        jobs_wake(AutolabelJob, [job.id])
 
 
 def autolabel_job_run(*, job_id: UUID | str) -> None:
@@ -171,28 +157,21 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
     )
     if job is None or job.state != JobState.WAITING or job.run.state != RunState.RUNNING:
         return
-    if job.attempts >= MAX_ATTEMPTS:  # each of them took its worker along
-        _job_failed(job, job.error or "The worker died each time with this photo.")
-        return
-    AutolabelJob.objects.filter(id=job.id).update(attempts=F("attempts") + 1, asked_at=Now())
+    if job_attempt(job, lambda: _label(job)):
+        run_close(job.run)
+
+
+def _label(job: AutolabelJob) -> None:
     image, checkpoint, began = job.image, job.run.checkpoint, time.monotonic()
-    try:
-        # Seconds of model time: no transaction is open and no row is locked meanwhile.
-        embedding = embedding_ready(image=image, encoder_hash=checkpoint.encoder_hash)
-        values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
-        candidates, proposals = None, []
-        if job.run.purpose == Purpose.CALIBRATE:
-            candidates = calibration_of(job, values)
-        else:
-            proposals = found_on(job.run, values, image.size)
-            candidates = preview_of(proposals) if job.run.purpose == Purpose.PREVIEW else None
-    except DATABASE_AWAY:
-        raise
-    except Exception as error:  # whatever it is: a job that raises would be asked for again without end
-        if not isinstance(error, EngineError | DomainError):
-            logger.exception("automatic labelling of %s", image.id)
-        _job_failed(job, str(error) or type(error).__name__)
-        return
+    # Seconds of model time: no transaction is open and no row is locked meanwhile.
+    embedding = embedding_ready(image=image, encoder_hash=checkpoint.encoder_hash)
+    values = np.frombuffer(read(embedding.storage_key), np.float16).reshape(checkpoint.embedding_shape)
+    candidates, proposals = None, []
+    if job.run.purpose == Purpose.CALIBRATE:
+        candidates = calibration_of(job, values)
+    else:
+        proposals = found_on(job.run, values, image.size)
+        candidates = preview_of(proposals) if job.run.purpose == Purpose.PREVIEW else None
     corrected = corrected_shares(image.dataset) if job.run.purpose == Purpose.LABEL else []
     with transaction.atomic():
         # The photo's row decides between us and a person who takes it in this moment.
@@ -212,7 +191,6 @@ def autolabel_job_run(*, job_id: UUID | str) -> None:
             Mask.objects.bulk_create([_mask_of(proposal, job) for proposal in proposals], batch_size=500)
             doubt = photo_doubt(doubt_of(proposal, image, corrected) for proposal in proposals)
             Image.objects.filter(id=image.id).update(doubt=doubt)
-    run_close(job.run)
 
 
 def _mask_of(proposal: Any, job: AutolabelJob) -> Mask:
@@ -252,15 +230,6 @@ def _a_person_was_faster(image: Image, *, again: bool) -> bool:
     )
 
 
-def _job_failed(job: AutolabelJob, reason: str) -> None:
-    AutolabelJob.objects.filter(id=job.id).update(error=reason)
-    failed = AutolabelJob.objects.filter(id=job.id, state=JobState.WAITING, attempts__gte=MAX_ATTEMPTS)
-    if not failed.update(state=JobState.FAILED, finished_at=Now()):
-        with transaction.atomic():
-            wake([job.id])
-    run_close(job.run)
-
-
 @transaction.atomic
 def run_close(run: AutolabelRun) -> None:
     """Done when no job waits any more. One UPDATE decides who says so."""
@@ -298,8 +267,8 @@ def autolabel_run_resume(*, run: AutolabelRun, by: User) -> None:
     ):
         raise AutolabelRunNotRunning("Only a paused run can go on.")
     waiting = run.jobs.filter(state=JobState.WAITING)
-    waiting.update(asked_at=None)  # the calls of before were passed over
-    wake(list(waiting.order_by("id").values_list("id", flat=True)[: settings.AUTOLABEL_WINDOW]))
+    waiting.update(asked_at=None, error="")  # the calls of before were passed over
+    jobs_wake(AutolabelJob, list(waiting.order_by("id").values_list("id", flat=True)[: settings.AUTOLABEL_WINDOW]))
     event_record("autolabel_run.resumed", subject=run.id, dataset=run.dataset_id, by=by)
 
 
@@ -326,30 +295,33 @@ def autolabel_run_retry(*, run: AutolabelRun, by: User) -> None:
             AutolabelRun.objects.filter(id=run.id).update(state=RunState.RUNNING, finished_at=None, resumed_at=Now())
     except IntegrityError:
         raise AutolabelRunUnfinished("Another run is on its way; wait for it, or cancel it.") from None
-    run.jobs.filter(id__in=failed).update(state=JobState.WAITING, attempts=0, error="", finished_at=None, asked_at=None)
+    run.jobs.filter(id__in=failed).update(**ANEW, asked_at=None)
     event_record("autolabel_run.retried", subject=run.id, dataset=run.dataset_id, by=by, images=len(failed))
-    wake(failed[: settings.AUTOLABEL_WINDOW])
+    jobs_wake(AutolabelJob, failed[: settings.AUTOLABEL_WINDOW])
 
 
 def autolabel_jobs_called_in_vain() -> None:
-    """The calls of all that waits were lost."""
-    waiting = AutolabelJob.objects.filter(state=JobState.WAITING, asked_at__isnull=False)
-    waiting.update(asked_at=Now() - 2 * ASK_AGAIN_AFTER)
+    called_in_vain(AutolabelJob)
     autolabel_jobs_sweep()
 
 
-@transaction.atomic
 def autolabel_jobs_sweep() -> None:
-    """Wake jobs that were not woken yet, or whose worker died; close runs that are done."""
-    waiting = AutolabelJob.objects.filter(state=JobState.WAITING, run__state=RunState.RUNNING)
-    called = waiting.filter(asked_at__isnull=False, asked_at__gte=Now() - ASK_AGAIN_AFTER).count()
-    lost = waiting.filter(asked_at__isnull=True) | waiting.filter(asked_at__lt=Now() - ASK_AGAIN_AFTER)
-    room = max(0, settings.AUTOLABEL_WINDOW - called)
-    rows = list(lost.order_by("id").values_list("id", "run", "run__dataset", "asked_at")[:room])
-    wake([row[0] for row in rows])
-    again = Counter((run, dataset) for _, run, dataset, asked_at in rows if asked_at is not None)
-    for (run_id, dataset_id), count in again.items():
-        event_record("autolabel_run.asked_again", subject=run_id, dataset=dataset_id, images=count)
+    """Wake jobs that were not woken yet, or to which nobody will come; close runs that are done."""
+    if (lost := calls_lost()) is not None:
+        _wake_again(lost)
     for run in AutolabelRun.objects.filter(state=RunState.RUNNING):
         run_close(run)
     AutolabelRun.objects.filter(purpose=Purpose.PREVIEW, created_at__lt=Now() - PREVIEWS_KEPT).delete()
+
+
+@transaction.atomic
+def _wake_again(lost: Q) -> None:
+    waiting = AutolabelJob.objects.filter(state=JobState.WAITING, run__state=RunState.RUNNING)
+    called = waiting.filter(asked_at__isnull=False)
+    room = max(0, settings.AUTOLABEL_WINDOW - called.count() + called.filter(lost).count())
+    uncalled = waiting.filter(lost | Q(asked_at__isnull=True)).order_by("id")
+    rows = list(uncalled.values_list("id", "run", "run__dataset", "asked_at")[:room])
+    jobs_wake(AutolabelJob, [row[0] for row in rows])
+    again = Counter((run, dataset) for _, run, dataset, asked_at in rows if asked_at is not None)
+    for (run_id, dataset_id), count in again.items():
+        event_record("autolabel_run.asked_again", subject=run_id, dataset=dataset_id, images=count)

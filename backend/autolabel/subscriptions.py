@@ -2,14 +2,11 @@
 
 from uuid import UUID
 
-from backend.autolabel.calibration import calibration_start
-from backend.autolabel.errors import NothingToCalibrateOn
+from backend.autolabel.calibration import calibrations_give_up
 from backend.autolabel.models import UNFINISHED, AutolabelRun, JobState, ProposalJob, Purpose, RunState
 from backend.autolabel.proposals import proposals_called_in_vain, proposals_request
-from backend.autolabel.selectors import detector_of
 from backend.autolabel.services import autolabel_jobs_called_in_vain
 from backend.autolabel.tasks import fit_thresholds
-from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import subscribe
 from backend.common.models import Event
 from backend.datasets.models import Dataset
@@ -30,23 +27,10 @@ def ask_again(event: Event) -> None:
     proposals_called_in_vain()
 
 
-@subscribe("deployment.changed", "detector.ready")
-def choose_thresholds_for_the_live_checkpoint(event: Event) -> None:
-    """A confidence belongs to its checkpoint: after every retrain, what it is worth is measured anew. And once more with the
-    boxes, when the checkpoint's detector has been trained, or another one."""
-    dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
-    live = live_checkpoint(dataset.id) if dataset else None
-    if dataset is None or live is None:
-        return
-    calibrations = dataset.autolabel_runs.filter(purpose=Purpose.CALIBRATE, checkpoint=live)
-    last = calibrations.exclude(state=RunState.CANCELLED).order_by("-created_at").first()
-    if last is not None and last.detector == detector_of(dataset, live):
-        return
-    asked = {} if last is None else {"precision": last.selection["precision"], "settings": last.settings}
-    try:
-        calibration_start(dataset=dataset, by=None, **asked)
-    except NothingToCalibrateOn:
-        return  # it can be asked for when people have finished some
+@subscribe("deployment.changed")
+def give_up_calibrations_of_other_models(event: Event) -> None:
+    if event.dataset_id:
+        calibrations_give_up(dataset_id=event.dataset_id)
 
 
 @subscribe("autolabel_run.finished")

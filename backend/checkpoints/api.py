@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -13,19 +14,22 @@ from rest_framework.views import APIView
 
 from backend.checkpoints.errors import DecoderNotReady
 from backend.checkpoints.models import Checkpoint, Deployment
-from backend.checkpoints.selectors import checkpoint_get, checkpoints_of
+from backend.checkpoints.selectors import checkpoint_before, checkpoint_get, checkpoints_of
 from backend.checkpoints.services import deployment_make, deployment_roll_back
 from backend.checkpoints.tasks import export_decoder
 from backend.common.bytes import bytes_response
 from backend.datasets.api import person
 from backend.datasets.models import Role
 from backend.datasets.selectors import dataset_get
+from engine import api as engine
 
 
 class CheckpointBrief(serializers.ModelSerializer):
     decoder_url = serializers.SerializerMethodField()
     embedding_shape = serializers.ListField(child=serializers.IntegerField())
-    text = serializers.BooleanField()  # whether it takes text prompts
+    text = serializers.SerializerMethodField(
+        help_text="whether it takes words, and the web process has what reads them"
+    )
 
     class Meta:
         model = Checkpoint
@@ -44,6 +48,10 @@ class CheckpointBrief(serializers.ModelSerializer):
 
     def get_decoder_url(self, checkpoint: Checkpoint) -> str:
         return f"/api/checkpoints/{checkpoint.id}/decoder/"
+
+    def get_text(self, checkpoint: Checkpoint) -> bool:
+        # A field for words that only ever says what an admin should have installed is worse than none.
+        return checkpoint.text and bool(settings.TEXT_ENCODER or engine.has_text_extra())
 
 
 class DeploymentJson(serializers.ModelSerializer):
@@ -83,15 +91,19 @@ class ScoresJson(serializers.Serializer):
 
 class CheckpointJson(CheckpointBrief):
     deployments = serializers.SerializerMethodField()
+    is_before = serializers.SerializerMethodField(help_text="Whether it is the one that rolling back makes live.")
     scores = serializers.SerializerMethodField()
 
     class Meta(CheckpointBrief.Meta):
-        fields = [*CheckpointBrief.Meta.fields, "created_at", "parent", "deployments", "scores"]
+        fields = [*CheckpointBrief.Meta.fields, "created_at", "parent", "deployments", "is_before", "scores"]
 
     @extend_schema_field(DeploymentJson(many=True))
     def get_deployments(self, checkpoint: Checkpoint) -> Any:
         own = [d for d in checkpoint.deployments.all() if d.dataset_id == self.context["dataset"].id]
         return DeploymentJson(sorted(own, key=lambda d: d.since), many=True).data
+
+    def get_is_before(self, checkpoint: Checkpoint) -> bool:
+        return checkpoint == self.context["before"]
 
     @extend_schema_field(ScoresJson(allow_null=True))
     def get_scores(self, checkpoint: Checkpoint) -> dict[str, Any] | None:
@@ -102,12 +114,19 @@ class DeployForm(serializers.Serializer):
     checkpoint = serializers.UUIDField()
 
 
+class RollbackForm(serializers.Serializer):
+    checkpoint = serializers.UUIDField(
+        required=False,
+        help_text="Which it is, so that a click does what it says; else whatever is before the present one.",
+    )
+
+
 class CheckpointsView(APIView):
     @extend_schema(operation_id="checkpoints_list", responses=CheckpointJson(many=True))
     def get(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id)
-        checkpoints = checkpoints_of(dataset)
-        return Response(CheckpointJson(checkpoints, many=True, context={"dataset": dataset}).data)
+        checkpoints, shown = checkpoints_of(dataset), {"dataset": dataset, "before": checkpoint_before(dataset)}
+        return Response(CheckpointJson(checkpoints, many=True, context=shown).data)
 
 
 class DeploymentsView(APIView):
@@ -123,10 +142,13 @@ class DeploymentsView(APIView):
 
 
 class RollbackView(APIView):
-    @extend_schema(operation_id="deployments_roll_back", request=None, responses={201: DeploymentJson})
+    @extend_schema(operation_id="deployments_roll_back", request=RollbackForm, responses={201: DeploymentJson})
     def post(self, request: Request, dataset_id: UUID) -> Response:
         dataset = dataset_get(user=person(request), dataset_id=dataset_id, role=Role.ADMIN)
-        return Response(DeploymentJson(deployment_roll_back(dataset=dataset, by=person(request))).data, status=201)
+        form = RollbackForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        made = deployment_roll_back(dataset=dataset, by=person(request), to=form.validated_data.get("checkpoint"))
+        return Response(DeploymentJson(made).data, status=201)
 
 
 class DecoderView(APIView):

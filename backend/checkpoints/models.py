@@ -37,6 +37,7 @@ class Checkpoint(Row):
 
 #: The reason of a deployment that a training run's own end made.
 BY_THE_GATE = "promoted by the gate"
+ROLLED_BACK = "rolled back"
 
 
 class DeploymentRole(models.TextChoices):
@@ -52,7 +53,7 @@ class Deployment(Row):
     role = models.CharField(max_length=8, choices=DeploymentRole.choices, default=DeploymentRole.LIVE)
     since = models.DateTimeField(db_default=Now())
     until = models.DateTimeField(null=True)
-    reason = models.CharField(max_length=255)  # first, `BY_THE_GATE`, by hand, rolled back
+    reason = models.CharField(max_length=255)  # first, `BY_THE_GATE`, by hand, `ROLLED_BACK`
 
     class Meta:
         constraints = [

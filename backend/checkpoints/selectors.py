@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.checkpoints.models import Checkpoint, Deployment, DeploymentRole
+from backend.checkpoints.models import ROLLED_BACK, Checkpoint, Deployment, DeploymentRole
 from backend.datasets.models import Dataset
 from backend.datasets.selectors import datasets_of
 
@@ -15,6 +15,19 @@ def live_checkpoint(dataset_id: UUID) -> Checkpoint | None:
     """The one that serves the dataset now; None before its first deployment."""
     live = Deployment.objects.filter(dataset_id=dataset_id, role=DeploymentRole.LIVE, until__isnull=True)
     return Checkpoint.objects.filter(deployments__in=live).first()
+
+
+def checkpoint_before(dataset: Dataset) -> Checkpoint | None:
+    """What rolling back makes live: what served before the present one, without what was rolled back already."""
+    served: list[Checkpoint] = []
+    live = Deployment.objects.filter(dataset=dataset, role=DeploymentRole.LIVE).select_related("checkpoint")
+    for deployment in live.order_by("since", "id"):
+        if deployment.reason == ROLLED_BACK and deployment.checkpoint in served:
+            while served[-1] != deployment.checkpoint:
+                served.pop()
+        elif deployment.checkpoint not in served[-1:]:
+            served.append(deployment.checkpoint)
+    return served[-2] if len(served) > 1 else None
 
 
 def checkpoints_of(dataset: Dataset) -> QuerySet[Checkpoint]:

@@ -2,16 +2,18 @@
 
 import hashlib
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.checkpoints.errors import CheckpointRefused, NothingToRollBackTo
-from backend.checkpoints.models import Checkpoint, Deployment, DeploymentRole
-from backend.checkpoints.selectors import live_checkpoint
+from backend.checkpoints.models import ROLLED_BACK, Checkpoint, Deployment, DeploymentRole
+from backend.checkpoints.selectors import checkpoint_before, live_checkpoint
 from backend.common.events import event_record
 from backend.common.keeping import keep_bytes, lock_bytes
 from backend.common.storage import get_storage
@@ -21,6 +23,8 @@ from engine import api as engine
 from engine.errors import CheckpointInvalid
 
 DEFAULT_NAME = "maskloop_tiny"
+ASKED_AGAIN_AFTER_SECONDS = 600
+EXPORTED_WITHIN = timedelta(minutes=1)  # of its registration: until then somebody is at the page's decoder
 
 
 def checkpoint_register(
@@ -137,8 +141,14 @@ def decoders_sweep() -> None:
     """Ask again for decoders whose wake-up call was lost."""
     from backend.checkpoints.tasks import export_decoder
 
-    for checkpoint_id in Checkpoint.objects.filter(decoder_key="").values_list("id", flat=True)[:20]:
-        export_decoder.delay(str(checkpoint_id))
+    missing = Checkpoint.objects.filter(decoder_key="", created_at__lt=Now() - EXPORTED_WITHIN)
+    for checkpoint_id, dataset_id in missing.order_by("created_at").values_list("id", "dataset")[:20]:
+        # Sweepers' calls wait in the same queue, so it is never empty; time says what was lost.
+        if not cache.add(f"decoder.asked_again:{checkpoint_id}", True, ASKED_AGAIN_AFTER_SECONDS):
+            continue
+        with transaction.atomic():
+            event_record("decoder.asked_again", subject=checkpoint_id, dataset=dataset_id)
+            export_decoder.delay_on_commit(str(checkpoint_id))
 
 
 @transaction.atomic
@@ -172,21 +182,21 @@ def deployment_ensure(*, dataset: Dataset) -> Checkpoint:
 
 
 @transaction.atomic
-def deployment_roll_back(*, dataset: Dataset, by: User) -> Deployment:
-    """Back to what served before the present one.
+def deployment_roll_back(*, dataset: Dataset, by: User, to: UUID | None = None) -> Deployment:
+    """Back to what served before the present one; once more, and it is what served before that.
 
+    Args:
+        to: what the person was shown to be the one before; None: whatever is.
     Raises:
-        NothingToRollBackTo: the present one is the first.
+        NothingToRollBackTo: the present one is the first, or another one is before it by now.
     """
     Dataset.objects.select_for_update().get(id=dataset.id)
-    live = live_checkpoint(dataset.id)
-    before = (
-        Deployment.objects.filter(dataset=dataset, role=DeploymentRole.LIVE, until__isnull=False)
-        .exclude(checkpoint=live)
-        .order_by("-until")
-        .select_related("checkpoint")
-        .first()
-    )
+    current = Deployment.objects.filter(dataset=dataset, role=DeploymentRole.LIVE, until__isnull=True).first()
+    if current is not None and current.checkpoint_id == to:
+        return current  # a second click
+    before = checkpoint_before(dataset)
     if before is None:
         raise NothingToRollBackTo("This dataset has had no other checkpoint.")
-    return deployment_make(dataset=dataset, checkpoint=before.checkpoint, reason="rolled back", by=by)
+    if to is not None and before.id != to:
+        raise NothingToRollBackTo("Another model was made live meanwhile. Look again which one to go back to.")
+    return deployment_make(dataset=dataset, checkpoint=before, reason=ROLLED_BACK, by=by)

@@ -8,7 +8,8 @@ from backend.common.models import Event
 
 @admin.register(Event)
 class EventAdmin(admin.ModelAdmin):
-    """What happened, recoveries included: `queue.lost`, and what is asked_again, taken_over, tried_again or expired."""
+    """What happened, recoveries included: `queue.lost`, and what is asked_again, taken_over, begun_anew, tried_again or
+    expired."""
 
     list_display = ["created_at", "kind", "subject_id", "dataset_id", "by", "data", "delivered_at"]
     search_fields = ["kind"]

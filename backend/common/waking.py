@@ -80,6 +80,18 @@ def calls_waiting(queue: str) -> int:
             raise QueueAway(str(error)) from error
 
 
+def may_be_lost(queue: str) -> bool:
+    """Whether what was called there and has not been done would never be done.
+
+    A call may wait for hours behind others, so none is taken for lost while any waits. And where the queue is away nobody
+    could be called.
+    """
+    try:
+        return calls_waiting(queue) == 0
+    except QueueAway:
+        return False
+
+
 def _is_first(name: str) -> bool:
     """Of a clock's calls that piled up while no worker was there, one is enough. Redis's clock says what is too soon."""
     schedule: dict[str, dict[str, Any]] = settings.CELERY_BEAT_SCHEDULE

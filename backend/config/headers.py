@@ -1,11 +1,13 @@
-"""Headers that every answer carries."""
+"""Headers that every answer carries, and the one that every request is asked for."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 
 from backend.config.build import served_build
 
+HEALTH = "/api/health/"
 #: `require-corp` with one origin is what gives the page threads in WebAssembly.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -38,3 +40,11 @@ class IsolationHeaders:
         if name := served_build().name:
             response.headers["X-Maskloop-Build"] = name
         return response
+
+
+class CommonButHealth(CommonMiddleware):
+    """Whoever asks whether the process is well may know its address only: a load balancer, or `curl localhost:8000`. In all
+    other requests the host must be ours."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path == HEALTH else super().process_request(request)

@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "backend.config.headers.CommonButHealth",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -128,6 +128,8 @@ AUTOLABEL_WINDOW = int(
 )  # jobs of a run in the queue: twice the workers, or more
 # Photos with proposals that are kept ready ahead of people. Not all of them: what comes later is proposed by a later model.
 PROPOSALS_AHEAD = int(os.environ.get("PROPOSALS_AHEAD", "50"))
+# Of the lots that each process draws, see `common.lots`; None: other ones each time.
+LOTS_SEED = int(os.environ["LOTS_SEED"]) if os.environ.get("LOTS_SEED") else None
 MAX_OPEN_ASSIGNMENTS = 3  # per person and dataset: the one in work, and those fetched ahead
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -16,6 +16,10 @@ class EmbeddingFailed(DomainError):
     code: ClassVar[str] = "embedding_failed"
 
 
+class EmbeddingAway(Exception):
+    """No refusal: a fault of ours keeps it from being made, the photo waits on. Whoever waits for it has had pauses already."""
+
+
 class RegionRefused(DomainError):
     """Not a part of the photo that could be looked at closer."""
 

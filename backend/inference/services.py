@@ -22,6 +22,7 @@ from backend.common.waking import DATABASE_AWAY, calls_waiting
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
 from backend.inference.errors import (
+    EmbeddingAway,
     EmbeddingFailed,
     EmbeddingNotReady,
     TextNotTaken,
@@ -177,7 +178,8 @@ def embedding_ready(*, image: Image, encoder_hash: str) -> Embedding:
     """A stored embedding, made on the spot if need be; for workers, which may wait.
 
     Raises:
-        EmbeddingFailed: it cannot be made, or not now; the reason says which.
+        EmbeddingFailed: it cannot be made.
+        EmbeddingAway: not now.
     """
     embedding = embedding_request(image=image, encoder_hash=encoder_hash, urgent=False)
     for pause_seconds in (0, *PAUSES_SECONDS):
@@ -186,7 +188,9 @@ def embedding_ready(*, image: Image, encoder_hash: str) -> Embedding:
         time.sleep(pause_seconds)
         embedding_make(embedding_id=embedding.id)
         embedding.refresh_from_db()
-    if embedding.state != EmbeddingState.READY:
+    if embedding.state == EmbeddingState.WAITING:
+        raise EmbeddingAway(f"{image.file_name}: {embedding.error or 'another worker is at its embedding'}")
+    if embedding.state == EmbeddingState.FAILED:
         raise EmbeddingFailed(f"{image.file_name}: {embedding.error}")
     return embedding
 

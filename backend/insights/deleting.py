@@ -19,6 +19,7 @@ from backend.common.models import Event
 from backend.datasets.models import Dataset, Image, ImportState, Invitation, Membership, S3Import
 from backend.insights.errors import InUse
 from backend.releases.models import FrozenMask, FrozenSet, Release, ReleaseState
+from backend.releases.services import may_delete_masks
 from backend.training.models import (
     UNFINISHED,
     UNFINISHED_DETECTORS,
@@ -57,6 +58,7 @@ def dataset_delete(*, dataset: Dataset) -> None:
     _close(dataset)
     _hand_on_models(dataset)
     with transaction.atomic():
+        _refuse_in_use(dataset)  # what was asked for before it was closed may have begun since
         Evaluation.objects.filter(dataset=dataset).delete()
         TrainingRun.objects.filter(dataset=dataset).delete()
         DetectorRun.objects.filter(dataset=dataset).delete()
@@ -65,6 +67,7 @@ def dataset_delete(*, dataset: Dataset) -> None:
     photos = Image.objects.filter(dataset=dataset).order_by("id")
     while some := list(photos.values_list("id", flat=True)[:PHOTOS_AT_ONCE]):
         with transaction.atomic():
+            _refuse_in_use(dataset)
             _lock(some)
             Image.objects.filter(id__in=some).delete()
     with transaction.atomic():
@@ -90,6 +93,8 @@ def _close(dataset: Dataset) -> None:
 
 def _refuse_in_use(dataset: Dataset) -> None:
     """Raises InUse."""
+    if not may_delete_masks(dataset):
+        raise InUse(f"Masks of {dataset.name} are being listed, for a release or a training; wait until that is done.")
     busy: tuple[tuple[QuerySet[Any], str], ...] = (
         (
             TrainingRun.objects.filter(state__in=UNFINISHED),

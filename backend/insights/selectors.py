@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Aggregate, Avg, Count, Expression, F, FloatField, Q, Sum
+from django.db.models import Aggregate, Avg, Count, Expression, F, FloatField, Q, QuerySet, Sum
 
 from backend.accounts.models import User
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, MaskState, Origin, State
@@ -21,7 +21,7 @@ from backend.annotation.selectors import DRAWN, WORK
 from backend.autolabel.models import AutolabelJob, JobState, Purpose
 from backend.checkpoints.models import BY_THE_GATE, Deployment
 from backend.common.models import Event
-from backend.common.statistics import wilson
+from backend.common.statistics import wilson_by_group
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import role_in
 from backend.insights.periods import (
@@ -277,24 +277,26 @@ def _marks(dataset: Dataset, deployments: list[Deployment], changes: Iterable[Ev
     return sorted(marks, key=lambda mark: mark["at"])
 
 
+def _of_proposals(dataset: Dataset) -> QuerySet[Verdict]:
+    """What people said of outlines whose answer nobody knew."""
+    return Verdict.objects.filter(mask__proposal__dataset=dataset, question__kind=QuestionKind.PROPOSAL)
+
+
 def _acceptance(dataset: Dataset, spells: list[Spell]) -> list[dict[str, Any]]:
     """What people said of the model's proposals, stage by stage; of what one person said twice, the last."""
-    said = Verdict.objects.filter(mask__proposal__dataset=dataset, question__kind=QuestionKind.PROPOSAL)
-    last = said.order_by("mask", "by", "-created_at", "-id").distinct("mask", "by").values("id")
+    last = _of_proposals(dataset).order_by("mask", "by", "-created_at", "-id").distinct("mask", "by").values("id")
     answers = {str(answer): Count("mask", filter=Q(answer=answer)) for answer in Answer}
-    counted: Any = (
-        Verdict.objects.filter(id__in=last)
-        .order_by()
-        .annotate(piece=which_of([spell.since for spell in spells], "created_at"))
-        .values("piece")
-        .annotate(**answers, quartiles=Quartiles("seconds"))
-        .order_by("piece")
-    )
+    is_decided = Q(answer__in=(Answer.ACCEPT, Answer.FIX, Answer.NOT_AN_OBJECT))
+    pieces = _by(Verdict.objects.filter(id__in=last), which_of([spell.since for spell in spells], "created_at"))
+    of_groups: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    counts = {"accepted": answers["accept"], "decided": Count("id", filter=is_decided)}
+    for row in pieces.values("piece", "mask__image__group").annotate(**counts).iterator():
+        of_groups[row["piece"]].append((row["accepted"], row["decided"]))
     rows = []
-    for row in counted:
-        spell = spells[row["piece"]]
-        decided = row["accept"] + row["fix"] + row["not_an_object"]
-        low, high = wilson(row["accept"], decided)
+    for row in pieces.annotate(**answers, quartiles=Quartiles("seconds")).order_by("piece"):
+        spell, of = spells[row["piece"]], of_groups[row["piece"]]
+        decided = sum(trials for _, trials in of)
+        low, high = wilson_by_group(of)
         rows.append(
             {
                 "stage": spell.stage,
@@ -319,7 +321,10 @@ def _origins(dataset: Dataset) -> list[dict[str, Any]]:
 
 
 def _people(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
-    """What each person did here. Admins see everybody, the others themselves."""
+    """What each person did here. Admins see everybody, the others themselves.
+
+    Verdicts are the proposals that a person has judged, however often: those that the number leads to.
+    """
     may_see_all = role_in(asker, dataset.id) == Role.ADMIN
 
     def of(rows: Any, person: str) -> Any:
@@ -328,7 +333,6 @@ def _people(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
 
     masks = Mask.objects.filter(DRAWN, image__dataset=dataset, state=MaskState.ACTIVE, author__isnull=False)
     photos = Assignment.objects.filter(image__dataset=dataset, state=State.SUBMITTED)
-    verdicts = Verdict.objects.filter(mask__image__dataset=dataset, question__isnull=False)
     found: dict[Any, dict[str, Any]] = {}
     for row in of(masks, "author").annotate(
         masks=Count("*"),
@@ -340,7 +344,7 @@ def _people(dataset: Dataset, asker: User) -> list[dict[str, Any]]:
         found[row["user"]] = {**_NO_WORK, **row}
     for row in of(photos, "holder").annotate(photos=Count("image", distinct=True)):
         found[row["user"]] = {**_NO_WORK, **found.get(row["user"], {}), **row}
-    for row in of(verdicts, "by").annotate(verdicts=Count("*")):
+    for row in of(_of_proposals(dataset), "by").annotate(verdicts=Count("mask", distinct=True)):
         found[row["user"]] = {**_NO_WORK, **found.get(row["user"], {}), **row}
     return sorted(found.values(), key=lambda row: (-row["masks"], row["username"]))
 

@@ -37,18 +37,34 @@ def bytes_sweep() -> int:
     Raises:
         InUse: a backup is being made.
     """
-    removed = 0
+    return sum(_remove(prefix, unnamed) for prefix, keys in _all_unnamed() for unnamed in _chunks(keys))
+
+
+def unnamed_count() -> int:
+    """How many files a sweep would remove now.
+
+    Raises:
+        InUse: a backup is being made.
+    """
+    _refuse_during_a_backup()
+    return sum(len(keys) for _, keys in _all_unnamed())
+
+
+def _all_unnamed() -> Iterator[tuple[str, list[str]]]:
     for prefix in (*NAMED_BY, RELEASES):
         keys = get_storage().keys(prefix)
         while some := list(islice(keys, LOOKED_AT_ONCE)):
-            removed += sum(_remove(prefix, unnamed) for unnamed in _chunks(_unnamed(prefix, some)))
-    return removed
+            yield prefix, _unnamed(prefix, some)
+
+
+def _refuse_during_a_backup() -> None:
+    if not may_remove():
+        raise InUse("A backup is being made, which names these files; run ./manage.py sweep_storage when it is done.")
 
 
 @transaction.atomic
 def _remove(prefix: str, keys: list[str]) -> int:
-    if not may_remove():
-        raise InUse("A backup is being made, which names these files; run ./manage.py sweep_storage when it is done.")
+    _refuse_during_a_backup()
     for key in keys:
         lock_bytes(key)
     # Asked again: a row may have been written since. From here on none can be, until this is over.

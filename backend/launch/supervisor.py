@@ -21,12 +21,14 @@ import webbrowser
 from typing import IO
 
 from backend.launch.embedded import EmbeddedPostgres, EmbeddedRedis, die_with_parent, redis_server
+from backend.launch.giving_way import give_way
 from backend.launch.places import ROOT, servers_file, var
 from backend.launch.sentence import Sentence
 
 MIN_FREE_BYTES = 1 << 30
 STOP_SECONDS = 8  # then the process is killed: whatever it was doing is done again by the next one
 WORKER_QUEUES = ("interactive", "batch", "training")
+IN_BACKGROUND = ("batch", "training")
 
 
 def commands(port: int) -> dict[str, list[str]]:
@@ -127,6 +129,8 @@ class Supervisor:
             preexec_fn=die_with_parent,
         )
         self.processes[name] = process
+        if name in IN_BACKGROUND:
+            give_way(process.pid)
         assert process.stdout is not None
         threading.Thread(target=self._relay, args=(name, process.stdout), daemon=True).start()
 

@@ -48,7 +48,11 @@ _broken_off: dict[str, UUID] = {}
 
 @transaction.atomic
 def frozen_set_make(*, dataset: Dataset, purpose: str, masks: QuerySet[Mask]) -> FrozenSet:
-    """Remember exactly these masks, for ever. There may be millions: they are listed by the database, and read one by one."""
+    """Remember exactly these masks, for ever. There may be millions: they are listed by the database, and read one by one.
+
+    Until the end of the transaction none of them is deleted; see `may_delete_masks`.
+    """
+    _lock_lists(dataset, "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))")
     frozen = FrozenSet.objects.create(dataset=dataset, purpose=purpose, digest="", mask_count=0, image_count=0)
     _insert(FrozenMask, "frozen_set_id", frozen, "mask_id", masks)
     # Of what was frozen, not of `masks` read again: meanwhile somebody may have drawn another.
@@ -65,6 +69,20 @@ def frozen_set_make(*, dataset: Dataset, purpose: str, masks: QuerySet[Mask]) ->
     whole = complete_images(dataset).filter(~Exists(left_out), id__in=frozen.members.values("mask__image_id"))
     _insert(FrozenSet.complete_images.through, "frozenset_id", frozen, "image_id", whole)
     return frozen
+
+
+def may_delete_masks(dataset: Dataset) -> bool:
+    """Asked in each transaction that deletes masks, before it looks what holds them: not while some are being frozen, which may
+    take minutes. Whoever freezes some then waits until it ends. The database compares the two only when both have ended, and
+    breaks off the later one."""
+    return _lock_lists(dataset, "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))")
+
+
+def _lock_lists(dataset: Dataset, locking: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(locking, [f"masks of {dataset.id} are frozen"])
+        (locked,) = cursor.fetchone()
+    return bool(locked)
 
 
 def _insert(model: type[Model], own: str, frozen: FrozenSet, other: str, rows: QuerySet[Any]) -> None:

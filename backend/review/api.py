@@ -113,6 +113,14 @@ class QueuesJson(serializers.Serializer):
     correct = QueueJson()
 
 
+class SecondOpinionsJson(serializers.Serializer):
+    wanted = serializers.IntegerField(help_text="proposals that were drawn by lot for two people")
+    obtained = serializers.IntegerField(help_text="that two people have judged")
+    waiting = serializers.IntegerField(
+        help_text="that still may be; of the others the photo was completed, or the mask settled, before"
+    )
+
+
 class ProposalCountsJson(serializers.Serializer):
     preparing = serializers.IntegerField()
     failed = serializers.IntegerField()
@@ -134,6 +142,7 @@ class ReviewJson(serializers.Serializer):
     stage = serializers.ChoiceField(choices=Stage.choices)
     jobs = serializers.ListField(child=serializers.ChoiceField(choices=Job.choices))
     queues = QueuesJson()
+    second_opinions = SecondOpinionsJson(allow_null=True, help_text="for admins")
     proposals = ProposalCountsJson()
     detector = DetectorJson(allow_null=True)
 

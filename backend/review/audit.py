@@ -8,13 +8,15 @@ taken to be like those that submitted audits concluded.
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
@@ -26,9 +28,10 @@ from backend.autolabel.models import AutolabelRun
 from backend.autolabel.selectors import run_that_made
 from backend.autolabel.thresholds import Audited
 from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import event_record
-from backend.common.statistics import wilson
-from backend.common.waking import DATABASE_AWAY
+from backend.common.statistics import wilson_by_group
+from backend.common.waking import DATABASE_AWAY, may_be_lost
 from backend.datasets.models import Dataset, Job
 from backend.review.models import AuditPair, AuditPlan
 from engine import masks as run_lengths
@@ -45,6 +48,8 @@ SAMPLED_AT_ONCE = 5000
 #: Fewer pairs that audits concluded say nothing about a rate, nor about thresholds.
 PAIRS_WANTED = 20
 REFIT_EVERY = 20
+#: So many of the pairs that audits concluded are looked at alone: enough to show a fall, few enough for it not to drown.
+NEWEST = 100
 #: Concluded by an audit that was submitted: whoever did it said of all that was sampled what is right and what is wrong.
 BY_AUDIT = Q(done_at__isnull=False, assignment__job=Job.AUDIT, assignment__state=State.SUBMITTED)
 
@@ -249,9 +254,13 @@ def refits_sweep() -> None:
     """Wake whoever fits, where the call was lost."""
     from backend.review.tasks import refit_thresholds
 
+    if not may_be_lost("batch"):
+        return
     for plan in AuditPlan.objects.select_related("dataset"):
         if refits_due(plan.dataset):
-            refit_thresholds.delay(str(plan.dataset_id))
+            with transaction.atomic():
+                event_record("audit.refit_asked_again", subject=plan.id, dataset=plan.dataset_id)
+                refit_thresholds.delay_on_commit(str(plan.dataset_id))
 
 
 def audited_pairs(dataset: Dataset) -> QuerySet[AuditPair]:
@@ -265,53 +274,91 @@ def audit_report(dataset: Dataset) -> dict[str, Any]:
     waiting = pairs.filter(done_at__isnull=True)
     # Nobody has seen to what a later run replaced: it leaves the sample, see `audit_conclude`.
     sampled = pairs.exclude(done_at__isnull=True, mask__state=MaskState.REPLACED, mask__replaced_by__isnull=True)
-    counts = {
-        "sampled": Count("id"),
-        "pairs": Count("id", filter=Q(done_at__isnull=False)),
-        "audited": Count("id", filter=BY_AUDIT),
-    }
-    for number, level in enumerate(LEVELS):
-        counts[f"above_{number}"] = Count("id", filter=Q(iou__gt=level))
-        counts[f"audited_above_{number}"] = Count("id", filter=Q(iou__gt=level) & BY_AUDIT)
-    whole = sampled.aggregate(**counts)
-    shares = _shares(whole)
+    whole = _shares(_counted(sampled))
     return {
         "waiting": waiting.filter(mask__audit_wanted=True, mask__state=MaskState.ACTIVE).count(),
-        "all": shares,
+        "all": whole,
         "by": [
-            {"part": part, "value": row["value"] or "", **own}
+            {"part": part, "value": value or "", **own}
             for part, column in PARTS.items()
-            for row in sampled.values(value=F(column)).annotate(**counts).order_by("value")
-            if (own := _shares(row))["pairs"]
+            for value, rows in groupby(_counted(sampled, column), key=itemgetter("value"))
+            if (own := _shares(rows))["pairs"]
         ],
-        "warnings": _warnings(plan_of(dataset), shares) if whole["audited"] >= PAIRS_WANTED else [],
+        "warnings": _warnings(plan_of(dataset), [*_lately(dataset, sampled), (OF_ALL, whole)]),
     }
 
 
-def _shares(counts: Mapping[str, Any]) -> dict[str, Any]:
+_COUNTS = {
+    "sampled": Count("id"),
+    "pairs": Count("id", filter=Q(done_at__isnull=False)),
+    "audited": Count("id", filter=BY_AUDIT),
+    **{f"above_{number}": Count("id", filter=Q(iou__gt=level)) for number, level in enumerate(LEVELS)},
+    **{
+        f"audited_above_{number}": Count("id", filter=Q(iou__gt=level) & BY_AUDIT)
+        for number, level in enumerate(LEVELS)
+    },
+}
+
+
+def _counted(sampled: QuerySet[AuditPair], column: str | None = None) -> Iterator[Any]:
+    """By the column's value, and for each by group of photos, whose masks are good or bad together."""
+    value = F(column) if column else Value("")
+    rows = sampled.values(value=value, group=F("mask__image__group")).annotate(**_COUNTS)
+    return rows.order_by("value").iterator()
+
+
+def _shares(groups: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Two strata: pairs concluded outside audits as they are, all others as audits found theirs; no share without an audit.
 
-    The interval is Wilson's around the share with as many trials as were audited: rather too wide, since it takes nothing for
-    what is known of the other stratum.
+    The interval is around the share by what was audited alone: rather too wide, since it takes nothing for what is known of the
+    other stratum.
     """
-    sampled, audited, levels = counts["sampled"], counts["audited"], []
-    others = sampled - (counts["pairs"] - audited)
+    rows, levels = list(groups), []
+    whole = {name: sum(row[name] for row in rows) for name in _COUNTS}
+    audited = whole["audited"]
+    others = whole["sampled"] - (whole["pairs"] - audited)
     for number, level in enumerate(LEVELS):
-        share, good = None, counts[f"audited_above_{number}"]
+        share, good = None, whole[f"audited_above_{number}"]
         if audited:
-            share = (counts[f"above_{number}"] - good + others * good / audited) / sampled
-        low, high = wilson((share or 0) * audited, audited)
+            share = (whole[f"above_{number}"] - good + others * good / audited) / whole["sampled"]
+        low, high = wilson_by_group([(row[f"audited_above_{number}"], row["audited"]) for row in rows], share)
         levels.append({"level": level, "share": share, "low": low, "high": high})
-    return {"pairs": counts["pairs"], "levels": levels}
+    return {"pairs": whole["pairs"], "audited": audited, "levels": levels}
 
 
-def _warnings(plan: AuditPlan, whole: dict[str, Any]) -> list[str]:
-    found = []
-    for level, rate in zip(whole["levels"], (plan.rate_90, plan.rate_75), strict=True):
-        if level["share"] < rate:
-            sure = "" if level["high"] < rate else " That may be chance: the interval still holds it."
+OF_ALL, OF_LIVE, OF_NEWEST = "the audited masks", "the live model's audited masks", "the newest audited masks"
+
+
+def _lately(dataset: Dataset, sampled: QuerySet[AuditPair]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a fall shows in long before it shows in all that ever was audited: what the live model made, and what came last."""
+    live = live_checkpoint(dataset.id)
+    yield OF_LIVE, _shares(_counted(sampled.filter(mask__checkpoint=live)))
+    newest = audited_pairs(dataset).order_by("-id").values_list("id", flat=True)[NEWEST - 1 : NEWEST]
+    for since in newest:
+        yield OF_NEWEST, _shares(_counted(sampled.filter(id__gte=since)))
+
+
+def _warnings(plan: AuditPlan, parts: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """A sentence for each level, which the page knows again (`said.ts`): of the first part that surely falls short, or else of
+    the first that does.
+
+    Args:
+        parts: with their names; the last one is of all, and says enough where a part is no less than that.
+    """
+    found, every = [], parts[-1][1]["audited"]
+    told = [
+        (of, part)
+        for of, part in parts
+        if part["audited"] >= PAIRS_WANTED and (of == OF_ALL or part["audited"] < every)
+    ]
+    for number, rate in enumerate((plan.rate_90, plan.rate_75)):
+        levels = [(of, part["levels"][number]) for of, part in told]
+        short = [(level["high"] >= rate, of, level) for of, level in levels if level["share"] < rate]
+        if short:
+            may_be_chance, of, level = min(short, key=itemgetter(0))
+            sure = " That may be chance: the interval still holds it." * may_be_chance
             found.append(
-                f"{100 * level['share']:.0f}% of the audited masks are above {level['level']:.2f} IoU; "
+                f"{100 * level['share']:.0f}% of {of} are above {level['level']:.2f} IoU; "
                 f"{100 * rate:.0f}% are wanted.{sure}"
             )
     return found

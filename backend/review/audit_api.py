@@ -25,7 +25,7 @@ class AuditPlanJson(serializers.ModelSerializer):
 class LevelJson(serializers.Serializer):
     level = serializers.FloatField()
     share = serializers.FloatField(allow_null=True)
-    low = serializers.FloatField(help_text="95%, Wilson")
+    low = serializers.FloatField(help_text="95%, by photos")
     high = serializers.FloatField()
 
 

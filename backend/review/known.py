@@ -1,6 +1,5 @@
 """Questions whose answer is known: masks that people made, and spoiled copies of them."""
 
-import random
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from backend.accounts.models import User
 from backend.annotation.models import Mask
 from backend.annotation.selectors import masks_by_people
+from backend.common.lots import LOTS
 from backend.datasets.models import Dataset, Split
 from backend.review.models import Answer, Question, QuestionKind
 from engine import masks as run_lengths
@@ -36,10 +36,11 @@ def known_for(*, dataset: Dataset, person: User, count: int) -> list[Known]:
         .exclude(author=person)
     )
     ids = list(good.order_by("-created_at").values_list("id", flat=True)[:_DRAWN_FROM])
-    drawn = Mask.objects.filter(id__in=random.sample(ids, min(count, len(ids)))).select_related("image")
+    drawn = LOTS.sample(ids, min(count, len(ids)))
+    masks = Mask.objects.select_related("image").in_bulk(drawn)
     found = []
-    for mask in drawn:
-        counts = spoiled(mask) if random.random() < 0.5 else ""
+    for mask in filter(None, map(masks.get, drawn)):
+        counts = spoiled(mask) if LOTS.random() < 0.5 else ""
         found.append(Known(mask, counts, Answer.FIX if counts else Answer.ACCEPT))
     return found
 
@@ -47,7 +48,7 @@ def known_for(*, dataset: Dataset, person: User, count: int) -> list[Known]:
 def spoiled(mask: Mask) -> str:
     """Run lengths of the mask as it should not be: half of it missing, or bled into its surroundings. "": cannot be done."""
     copies = spoiled_copies(run_lengths.Rle(size=list(mask.image.size), counts=mask.counts))
-    return random.choice(copies)["counts"] if copies else ""
+    return LOTS.choice(copies)["counts"] if copies else ""
 
 
 def spoiled_copies(rle: run_lengths.Rle) -> list[run_lengths.Rle]:

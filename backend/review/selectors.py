@@ -38,11 +38,29 @@ def question_get(*, user: User, question_id: UUID) -> Question:
 def proposals_waiting(dataset: Dataset, person: User) -> QuerySet[Proposal]:
     """Those that want an opinion, and not one that this person has given. A photo that somebody drew is past asking, and
     so is a mask that somebody corrected or removed. One that the first person refused is not: do the others agree?"""
-    verdicts = Verdict.objects.filter(mask=OuterRef("mask"))
-    removed = Q(mask__state=MaskState.REJECTED) & ~Exists(verdicts.filter(answer=Answer.NOT_AN_OBJECT))
-    return Proposal.objects.filter(dataset=dataset, opinions_left__gt=0, image__annotated_at__isnull=True).exclude(
-        Exists(verdicts.filter(by=person)) | Q(mask__state=MaskState.REPLACED) | removed
-    )
+    return _awaited(dataset).exclude(Exists(Verdict.objects.filter(mask=OuterRef("mask"), by=person)))
+
+
+def _awaited(dataset: Dataset) -> QuerySet[Proposal]:
+    """Those that want an opinion, of whomever."""
+    refused = Verdict.objects.filter(mask=OuterRef("mask"), answer=Answer.NOT_AN_OBJECT)
+    removed = Q(mask__state=MaskState.REJECTED) & ~Exists(refused)
+    wanting = Proposal.objects.filter(dataset=dataset, opinions_left__gt=0, image__annotated_at__isnull=True)
+    return wanting.exclude(Q(mask__state=MaskState.REPLACED) | removed)
+
+
+def _second_opinions(dataset: Dataset) -> dict[str, int]:
+    """Of the proposals that were drawn by lot for two people: how many two have judged, and how many still can be. Of the
+    others the photo was completed, or the mask settled, before a second person came."""
+    wanted = Proposal.objects.filter(dataset=dataset, opinions_wanted__gte=2)
+    said = Verdict.objects.filter(question__kind=QuestionKind.PROPOSAL).order_by().values("mask")
+    by_two = said.annotate(people=Count("by", distinct=True)).filter(people__gte=2)
+    waiting = _awaited(dataset).filter(~Exists(by_two.filter(mask=OuterRef("mask"))), opinions_wanted__gte=2)
+    return {
+        "wanted": wanted.count(),
+        "obtained": by_two.filter(mask__in=wanted.values("mask")).count(),
+        "waiting": waiting.count(),
+    }
 
 
 def latest_answers(mask: Mask) -> dict[UUID, str]:
@@ -82,6 +100,7 @@ def review_of(dataset: Dataset, person: User) -> dict[str, Any]:
         "stage": dataset.stage,
         "jobs": [str(job) for job in JOBS_OF_STAGE[dataset.stage]],
         "queues": queues,
+        "second_opinions": _second_opinions(dataset) if role_in(person, dataset.id) == Role.ADMIN else None,
         "proposals": {
             "preparing": totals["preparing"],
             "failed": totals["failed"],

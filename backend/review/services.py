@@ -1,6 +1,5 @@
 """Questions about masks, and people's verdicts."""
 
-import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from backend.annotation.selectors import IN_SIGHT, why_not
 from backend.autolabel.models import Proposal
 from backend.autolabel.selectors import rules_of
 from backend.common.events import event_record
+from backend.common.lots import LOTS
 from backend.datasets.models import Dataset, Image, Job, Membership, WorkOrder
 from backend.review.conclusions import STATE_OF, Conclusion, conclude
 from backend.review.errors import VerdictIdTaken, VerdictUndecided
@@ -96,7 +96,7 @@ def _ask(dataset: Dataset, holder: User, wanted: int) -> list[Question]:
     free = proposals_waiting(dataset, holder).exclude(Exists(open_now)).order_by(*_ORDERS[dataset.work_order])
     taken = list(free.select_for_update(skip_locked=True, of=("self",))[:wanted])
     # Where there is nothing to find out, nobody is examined.
-    known_count = sum(random.random() < rules.known_share for _ in taken)
+    known_count = sum(LOTS.random() < rules.known_share for _ in taken)
     known = known_for(dataset=dataset, person=holder, count=known_count) if known_count else []
     rows = [
         Question(mask_id=proposal.mask_id, holder=holder, kind=QuestionKind.PROPOSAL, expires_at=Now() + lease())
@@ -111,7 +111,7 @@ def _ask(dataset: Dataset, holder: User, wanted: int) -> list[Question]:
             expected=expected,
             expires_at=Now() + lease(),
         )
-        rows.insert(random.randint(0, len(rows)), question)
+        rows.insert(LOTS.randint(0, len(rows)), question)
     # Between the look and the lock somebody may have asked and let the lock go: theirs stands.
     Question.objects.bulk_create(rows, ignore_conflicts=True)
     made = {

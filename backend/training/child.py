@@ -12,6 +12,8 @@ from collections.abc import Callable
 from queue import Empty, Queue
 from typing import IO, Any
 
+from backend.launch.embedded import die_with_parent
+from backend.launch.giving_way import give_way
 from backend.launch.places import ROOT
 
 SENTENCE = "engine: "  # begins what `python -m engine` says of a refusal
@@ -61,8 +63,9 @@ def run_engine(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_niced_and_bound,
+        preexec_fn=die_with_parent,
     )
+    give_way(child.pid)
     lines: Queue[str] = Queue()
     last_words: deque[str] = deque(maxlen=200)
 
@@ -126,11 +129,3 @@ def _stop(child: subprocess.Popen[str]) -> None:
             child.wait(patience)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
-
-
-def _niced_and_bound() -> None:
-    """Leave the cores to those who answer people; go when the worker is gone, even by kill -9."""
-    from backend.launch.embedded import die_with_parent
-
-    os.nice(10)
-    die_with_parent()

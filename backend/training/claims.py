@@ -27,7 +27,8 @@ from django.db.models.functions import Concat, Now
 from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.heartbeat import heartbeats
-from backend.common.waking import DATABASE_AWAY, reconnect
+from backend.common.waking import DATABASE_AWAY, WakeUp, may_be_lost, reconnect
+from backend.inference.errors import EmbeddingAway
 from backend.training.child import ChildFailed, ChildKilled, ChildStopped
 from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, RunState, TrainingRun
 from engine.errors import EngineError
@@ -206,7 +207,7 @@ def claim_work(claim: Claim[Run], work: Callable[[], None]) -> None:
             claim.say(traceback.format_exc())
         if _is_full_disk(error):
             claim.interrupt(f"The disk of the worker is full: {error}")
-        elif isinstance(error, ChildKilled):
+        elif isinstance(error, ChildKilled | EmbeddingAway):
             claim.interrupt(str(error))
         else:
             claim.fail(in_words(error))
@@ -227,11 +228,16 @@ def _is_full_disk(error: Exception) -> bool:
     )
 
 
-def runs_left(kind: Kind[Run]) -> list[UUID]:
-    """Runs to which no worker came, or whose worker died."""
+def runs_call_again(kind: Kind[Run], task: WakeUp) -> None:
+    """Send for a worker where none came, or where it died. One call is enough: whoever takes it makes room for the next."""
+    if not may_be_lost("training"):
+        return
     nobody = kind.runs().filter(heartbeat_at__isnull=True, created_at__lt=Now() - HEARTBEAT_STALE_AFTER)
     dead = kind.runs().filter(heartbeat_at__lt=Now() - HEARTBEAT_STALE_AFTER)
-    return list((nobody | dead).values_list("id", flat=True))
+    for run_id, dataset_id in (nobody | dead).values_list("id", "dataset"):
+        with transaction.atomic():
+            event_record(f"{kind.name}.asked_again", subject=run_id, dataset=dataset_id)
+            task.delay_on_commit(str(run_id))
 
 
 def folders_sweep(kind: Kind[Run], *, rescue: Callable[[Run], None] = lambda run: None) -> None:

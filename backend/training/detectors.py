@@ -25,7 +25,7 @@ from backend.releases.models import FrozenSet
 from backend.releases.selectors import complete_in, photos_with_masks
 from backend.releases.services import frozen_set_make
 from backend.training.child import ChildStopped, run_engine
-from backend.training.claims import DETECTORS, Claim, claim_take, claim_work, folders_sweep, log_with, runs_left
+from backend.training.claims import DETECTORS, Claim, claim_take, claim_work, folders_sweep, log_with, runs_call_again
 from backend.training.errors import NothingToTrainOn, TrainingRunUnfinished
 from backend.training.manifest import write_manifest
 from backend.training.models import UNFINISHED_DETECTORS, DetectorRun, DetectorRunState
@@ -187,6 +187,5 @@ def detector_runs_sweep() -> None:
     """Send for a worker where none came, or where it died; clear up after those that died in a run that is over."""
     from backend.training.tasks import work_on_detector_run
 
-    for run_id in runs_left(DETECTORS):
-        work_on_detector_run.delay(str(run_id))
+    runs_call_again(DETECTORS, work_on_detector_run)
     folders_sweep(DETECTORS)

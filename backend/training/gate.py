@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from backend.datasets.evidence import LEAST_RESAMPLED, Evidence, evidence_missing, evidence_wanted
 from engine.masks import SIZES
 
 RESAMPLES = 10_000
-LEAST_RESAMPLED = 2  # groups; one drawn again and again is always itself, and says nothing of others
 DRAWN_AT_ONCE = 1_000_000  # groups: 8 MB of numbers, however many there are
 
 
@@ -73,10 +73,8 @@ class GateRule:
     only_brushed: bool = False
 
     @property
-    def groups_wanted(self) -> int:
-        """Half as many groups as photos. With few a bootstrap is too sure: where gains differ by group (simulated, normal), a
-        candidate that is no better passes at a `confidence` of 0.90 in 25% of tests of two groups, 15% of five, 12% of ten."""
-        return max(LEAST_RESAMPLED, -(-self.images_wanted // 2))
+    def evidence(self) -> Evidence:
+        return evidence_wanted(self.images_wanted, self.masks_wanted)
 
     def allowed(self, figure: Figure, size: str) -> float | None:
         """How much worse it may be; None: it is shown, and not judged."""
@@ -132,7 +130,8 @@ def decide(live: dict[str, Any], candidate: dict[str, Any], rule: GateRule) -> V
         ValueError: they are not of the same photos.
     """
     figures = compare(live, candidate) if live["per_image"] or candidate["per_image"] else ()
-    if missing := _missing(live, rule):
+    there = Evidence(live["images"], live["objects"], groups_in(live))
+    if missing := evidence_missing(there, rule.evidence):
         return Verdict("insufficient_evidence", missing, figures, None)
     gains = _resampled_gain(live, candidate)
     chance = float((gains > 0).mean())
@@ -263,21 +262,3 @@ def _photos(report: dict[str, Any], size: str) -> list[dict[str, Any]]:
     if size == "all":
         return photos
     return [photo["by_size"][size] for photo in photos if size in photo["by_size"]]
-
-
-def _missing(report: dict[str, Any], rule: GateRule) -> str | None:
-    wants = [
-        f"{wanted - there} more test {what}{'s' * (wanted - there != 1)}"
-        for what, there, wanted in (
-            ("photo", report["images"], max(rule.images_wanted, LEAST_RESAMPLED)),
-            ("mask", report["objects"], rule.masks_wanted),
-        )
-        if there < wanted
-    ]
-    said = [f"The gate wants {' and '.join(wants)} before it decides."] if wants else []
-    groups = groups_in(report)
-    # Where each photo is its own group, more photos are more groups, and that has been said.
-    if groups < rule.groups_wanted and not (wants and groups == report["images"]):
-        more = rule.groups_wanted - groups
-        said.append(f"It wants photos of {more} more scene{'s' * (more != 1)}: those of one group count as one.")
-    return " ".join(said) or None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from backend.annotation.models import HUMAN_ORIGINS, Mask, Origin
+from backend.annotation.models import CHECKED_ORIGINS, Mask, Origin
 from backend.common.storage import get_storage
 from backend.datasets.models import Image
 from backend.inference.services import embedding_ready
@@ -29,6 +29,7 @@ def write_manifest(
         complete: ids of photos on which nothing is left to label: what has no mask there is background.
     Raises:
         EmbeddingFailed: a photo cannot be embedded.
+        EmbeddingAway: not now.
     """
     folder.mkdir(parents=True, exist_ok=True)
     storage = get_storage()
@@ -51,7 +52,7 @@ def write_manifest(
                 "embedding": None if encoder_hash is None else name,
                 "size": list(image.size),
                 "masks": [{"size": list(image.size), "counts": mask.counts} for mask in masks],
-                "weights": [human_weight if mask.origin in HUMAN_ORIGINS else 1.0 for mask in masks],
+                "weights": [human_weight if mask.origin in CHECKED_ORIGINS else 1.0 for mask in masks],
                 "picks": [_pick(mask) for mask in masks],
                 "complete": image.id in complete or None,
             }
@@ -60,10 +61,10 @@ def write_manifest(
 
 
 def _pick(mask: Mask) -> dict[str, Any] | None:
-    """Which of the three masks a person took for a lone click or a lone box: from this the model learns what is meant."""
-    if mask.choice is None or mask.origin != Origin.ASSISTED or len(mask.prompts) != 1:
+    """Which of the three masks a person took for the first click or box: from this the model learns what is meant."""
+    if mask.choice is None or mask.origin != Origin.ASSISTED or not mask.prompts:
         return None
-    (prompt,) = mask.prompts
+    prompt = mask.prompts[0]  # others may have refined what was picked
     if prompt["kind"] == "point" and prompt["label"] == 1:
         return {"prompt": prompt["at"], "token": mask.choice}
     return {"prompt": prompt["box"], "token": mask.choice} if prompt["kind"] == "box" else None

@@ -89,7 +89,9 @@ class RetrainPolicy(Row):
 
     dataset = models.OneToOneField(Dataset, models.CASCADE, related_name="retrain_policy")
     enabled = models.BooleanField(default=False)
-    after_new_masks = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])  # by people
+    after_new_masks = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )  # `new_masks`
     crontab = models.CharField(max_length=120, blank=True)  # five fields, UTC; "" = never
     recipe = models.CharField(max_length=64, default="decoder")
     passed_over_at = models.DateTimeField(null=True)  # when the schedule was due and there was nothing new

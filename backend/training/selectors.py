@@ -13,12 +13,14 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
-from backend.annotation.models import HUMAN_ORIGINS, Mask, MaskState, Origin
+from backend.annotation.models import CHECKED_ORIGINS, Mask, MaskState, Origin
 from backend.annotation.selectors import complete_images, finished_images, masks_by_people
 from backend.autolabel.models import Detector
 from backend.common.clock import database_now
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import dataset_get
+from backend.releases.models import FrozenMask
+from backend.review.models import Answer, QuestionKind, Verdict
 from backend.training.errors import PolicyInvalid
 from backend.training.gate import GateRule
 from backend.training.models import UNFINISHED, DetectorRun, RetrainPolicy, RunState, TrainingRun
@@ -119,11 +121,17 @@ def complete_test_photos(dataset: Dataset) -> PhotosByPeople:
 
 
 def new_masks(dataset: Dataset) -> QuerySet[Mask]:
-    """By people, since the last run began. A run that failed has learnt nothing: it does not count."""
+    """Made or accepted by people, and not among what the last run learns from. A run that failed has learnt nothing: it does
+    not count.
+
+    By the run's list, not by time: an accepted mask that was disputed while the run froze its set is new once it counts again.
+    """
+    masks = masks_to_learn(dataset).filter(origin__in=CHECKED_ORIGINS)
     finished = TrainingRun.objects.filter(dataset=dataset).exclude(state=RunState.FAILED).defer("log", "history")
     last = finished.order_by("-created_at").first()
-    masks = masks_to_learn(dataset).filter(origin__in=HUMAN_ORIGINS)
-    return masks.filter(created_at__gt=last.created_at) if last else masks
+    if last is None:
+        return masks
+    return masks.filter(~Exists(FrozenMask.objects.filter(frozen_set=last.frozen_set_id, mask=OuterRef("pk"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +194,10 @@ def _by_clock(policy: RetrainPolicy, last: TrainingRun | None, now: datetime) ->
 
 def _settled_at(policy: RetrainPolicy, fresh: QuerySet[Mask], number: int) -> datetime:
     """When the burst of masks is over. Twice as many as wanted are waited for no longer."""
-    newest = fresh.order_by("-created_at").values_list("created_at", flat=True)[0]
+    made = fresh.aggregate(at=Max("created_at"))["at"]
+    # A proposal lies there before anybody looks at it: it comes with the answer that accepts it.
+    accepted = Verdict.objects.filter(mask__in=fresh, answer=Answer.ACCEPT).exclude(question__kind=QuestionKind.KNOWN)
+    newest: datetime = max(filter(None, (made, accepted.aggregate(at=Max("created_at"))["at"])))
     patience = timedelta(0) if number >= 2 * (policy.after_new_masks or 0) else timedelta(minutes=policy.settle_minutes)
     return newest + patience
 

@@ -1,5 +1,6 @@
 """Training runs from the button to the gate."""
 
+import logging
 import shutil
 from typing import Any
 from uuid import UUID
@@ -11,15 +12,18 @@ from backend.accounts.models import User
 from backend.checkpoints.services import deployment_ensure
 from backend.common.errors import DomainError
 from backend.common.events import event_record
+from backend.common.waking import DATABASE_AWAY
 from backend.datasets.models import Dataset
 from backend.releases.services import frozen_set_make
-from backend.training.claims import TRAINING, claim_take, claim_work, folders_sweep, log_with, runs_left
+from backend.training.claims import TRAINING, claim_take, claim_work, folders_sweep, log_with, runs_call_again
 from backend.training.errors import NothingToTrainOn, RecipeUnknown, TrainingRunUnfinished
 from backend.training.gate import GateRule
 from backend.training.models import UNFINISHED, RetrainPolicy, RunState, TrainingRun
 from backend.training.selectors import PASSED_OVER, crontab_of, gate_rule_of, masks_to_learn, policy_due, policy_of
 from backend.training.work import Work, keep_the_best_so_far
 from engine import api as engine
+
+logger = logging.getLogger(__name__)
 
 BY_HAND = "By hand."
 
@@ -90,8 +94,7 @@ def training_runs_sweep() -> None:
     """Send for a worker where none came, or where it died; clear up after those that died in a run that is over."""
     from backend.training.tasks import work_on_training_run
 
-    for run_id in runs_left(TRAINING):
-        work_on_training_run.delay(str(run_id))
+    runs_call_again(TRAINING, work_on_training_run)
     _folders_sweep()
 
 
@@ -102,14 +105,18 @@ def _folders_sweep() -> None:
 def policies_run() -> None:
     """Start the runs that are due. Two clocks at once start one: the database allows no second."""
     for policy in RetrainPolicy.objects.filter(enabled=True).select_related("dataset"):
-        due = policy_due(policy)
-        if due.why.endswith(PASSED_OVER):
-            RetrainPolicy.objects.filter(id=policy.id).update(passed_over_at=Now())
-        if due.now:
-            try:
+        try:
+            due = policy_due(policy)
+            if due.why.endswith(PASSED_OVER):
+                RetrainPolicy.objects.filter(id=policy.id).update(passed_over_at=Now())
+            if due.now:
                 training_run_request(dataset=policy.dataset, by=None, recipe=policy.recipe, why=due.why)
-            except DomainError:
-                continue
+        except DomainError:
+            continue
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # whatever it is: other datasets' runs are started
+            logger.exception("the retraining policy of %s", policy.dataset_id)
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from backend.autolabel.models import Purpose
 from backend.checkpoints.models import BY_THE_GATE
 from backend.checkpoints.selectors import live_checkpoint
 from backend.common.errors import DomainError
@@ -9,8 +10,9 @@ from backend.common.events import subscribe
 from backend.common.models import Event
 from backend.datasets.models import Dataset, Stage
 from backend.inference.holding import holds_embeddings
+from backend.training.calibrating import thresholds_choose
 from backend.training.detectors import detector_is_there, detector_run_request
-from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, TrainingRun
+from backend.training.models import UNFINISHED, UNFINISHED_DETECTORS, DetectorRun, RunState, TrainingRun
 
 
 @subscribe("training_run.finished")
@@ -37,9 +39,37 @@ def train_a_detector_for_another_model(event: Event) -> None:
 
 
 @subscribe("detector.ready", "detector_run.failed", "detector_run.cancelled")
-def look_whether_the_model_is_another(event: Event) -> None:
+def look_whether_another_is_wanted(event: Event) -> None:
     """While it was trained no second one could be asked for."""
-    _request_for_another_model(event.dataset_id)
+    finished = TrainingRun.objects.filter(dataset=event.dataset_id, state=RunState.DONE, finished_at__isnull=False)
+    last = finished.select_related("dataset", "frozen_set").order_by("-finished_at").first()
+    if last and not DetectorRun.objects.filter(dataset=last.dataset, created_at__gte=last.finished_at).exists():
+        _request(last.dataset, last)  # also where the model stays: there are more masks
+    else:
+        _request_for_another_model(event.dataset_id)
+
+
+@subscribe(
+    "deployment.changed", "training_run.finished", "detector.ready", "detector_run.failed", "detector_run.cancelled"
+)
+def choose_thresholds_for_the_live_checkpoint(event: Event) -> None:
+    """After those above: a detector that this very event has asked for is on its way."""
+    if event.kind == "deployment.changed" and event.data["reason"] == BY_THE_GATE:
+        return  # the end of that run asks for a detector
+    _choose_thresholds(event)
+
+
+@subscribe("autolabel_run.finished")
+def choose_thresholds_once_more(event: Event) -> None:
+    """A detector may have become ready during a calibration."""
+    if event.data["purpose"] == Purpose.CALIBRATE:
+        _choose_thresholds(event)
+
+
+def _choose_thresholds(event: Event) -> None:
+    dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
+    if dataset is not None:
+        thresholds_choose(dataset=dataset)
 
 
 def _request_for_another_model(dataset_id: UUID | None) -> None:
@@ -59,7 +89,7 @@ def _request(dataset: Dataset, run: TrainingRun | None) -> None:
     try:
         detector_run_request(dataset=dataset, frozen_set=run.frozen_set if run else None, by=None)
     except DomainError:
-        pass  # nothing to learn from yet, or one is on its way: the next retraining brings the next chance
+        pass  # nothing to learn from yet, or one is on its way: its end is the next chance
 
 
 @holds_embeddings

@@ -26,9 +26,11 @@ def work_on_detector_run(run_id: str) -> None:
 
 @shared_task
 def sweep_detector_runs() -> None:
+    from backend.training.calibrating import thresholds_sweep
     from backend.training.detectors import detector_runs_sweep
 
     detector_runs_sweep()
+    thresholds_sweep()
 
 
 @shared_task

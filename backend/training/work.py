@@ -22,13 +22,14 @@ from backend.common.stream import publish
 from backend.datasets.models import Dataset, Split
 from backend.releases.models import FrozenSet
 from backend.releases.selectors import complete_in, images_in, masks_in, photos_with_masks
-from backend.training.child import ChildStopped, run_engine
+from backend.training.child import ChildFailed, ChildStopped, run_engine
 from backend.training.claims import Claim
-from backend.training.gate import LEAST_RESAMPLED, GateRule, Verdict, compare, decide, groups_in
+from backend.training.gate import GateRule, Verdict, compare, decide, groups_in
 from backend.training.manifest import write_manifest
 from backend.training.models import Decision, Evaluation, RunState, TrainingRun
 from backend.training.selectors import finished_photos, gate_rule_of
 from engine import api as engine
+from engine.errors import BEGIN_AGAIN
 
 TELL_EVERY_SECONDS = 1.0
 LOG_EVERY_SECONDS = 5.0
@@ -78,6 +79,8 @@ class Work:
         found = run.hardware = engine.hardware()
         self.claim.held().update(hardware=found)
         self.claim.say(f"Found {found['name']}: {found['gpus']} GPUs, {found['cores']} cores.")
+        if run.candidate is not None:
+            return run.candidate  # trained before, maybe on other hardware: there it would become another one
         if not finished.exists():
             learnt, shown = self._manifests()
             with get_storage().local(run.base.storage_key) as weights:
@@ -86,17 +89,38 @@ class Work:
                 if shown is not None:
                     arguments += ["--validate", str(shown), "--validate-every", str(VALIDATE_EVERY_STEPS)]
                     arguments += ["--examples", str(EXAMPLES)]
-                run_engine(
-                    arguments,
-                    processes=found["gpus"],
-                    tell=self._tell,
-                    wanted=self.claim.beat,
-                    said=self.claim.say,
-                )
+                try:
+                    self._run_training(arguments)
+                except ChildFailed as refused:
+                    if not str(refused).endswith(BEGIN_AGAIN):
+                        raise
+                    self._begin_anew(str(refused).removesuffix(f"; {BEGIN_AGAIN}"))
+                    self._run_training(arguments)
             finished.touch()
         candidate = _register(run, self.out)
         self.claim.held().update(candidate=candidate)
         return candidate
+
+    def _run_training(self, arguments: list[str]) -> None:
+        run_engine(
+            arguments,
+            processes=self.run.hardware["gpus"],
+            tell=self._tell,
+            wanted=self.claim.beat,
+            said=self.claim.say,
+        )
+
+    def _begin_anew(self, why: str) -> None:
+        """An upgrade may lie between two workers of a run: what the first one left is none that the second one's engine goes on
+        from. The run is what was asked for all the same, and there is nobody here to remove a file."""
+        self.claim.say(f"{why}: the run begins anew, from its first step.")
+        with transaction.atomic():
+            if not self.claim.held().update(progress={}, history=[], validation=[], examples=[]):
+                raise ChildStopped
+            event_record("training_run.begun_anew", subject=self.run.id, dataset=self.run.dataset_id, reason=why)
+        self.reached, self.history, self.validation = 0, [], []
+        for left in self.folder.glob(f"{CANDIDATE}*"):  # the best weights so far, too: they belong to the state
+            left.unlink()
 
     def _manifests(self) -> tuple[Path, Path | None]:
         """What is learnt from, and the few training photos that are kept back to watch it by; None: there are too few."""
@@ -247,9 +271,9 @@ def _as_json(
             "images": test["live"]["images"] if test else 0,
             "masks": test["live"]["objects"] if test else 0,
             "groups": groups_in(test["live"]) if test else 0,
-            "groups_wanted": rule.groups_wanted,
-            "images_wanted": max(rule.images_wanted, LEAST_RESAMPLED),
-            "masks_wanted": rule.masks_wanted,
+            "groups_wanted": rule.evidence.groups,
+            "images_wanted": rule.evidence.photos,
+            "masks_wanted": rule.evidence.masks,
         },
         "rule": asdict(rule),
         "holdout": [f.as_dict() for f in compare(holdout["live"], holdout["candidate"])] if holdout else [],

@@ -246,3 +246,17 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     monkeypatch.setattr(waking, "_deaf_until", 0.0)
     monkeypatch.setattr(Task, "apply_async", catch)
     return caught
+
+
+@pytest.fixture
+def behind(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Have so many calls wait in each queue; none, to begin with."""
+    from backend.autolabel import jobs
+    from backend.inference import services
+
+    def wait(number: int) -> None:
+        for module in (waking, jobs, services):
+            monkeypatch.setattr(module, "calls_waiting", lambda _: number)
+
+    wait(0)
+    return wait

@@ -93,6 +93,14 @@ def test_health_needs_no_login_and_gives_no_details(client, db):
     assert client.get("/api/health/").json() == {"web": True, "database": True, "redis": True}
 
 
+def test_health_answers_whoever_knows_only_the_address_and_nothing_else_does(client, db, settings):
+    settings.ALLOWED_HOSTS = ["maskloop.example.org"]
+    for host in ("10.0.0.7:8000", "localhost:8000"):
+        assert client.get("/api/health/", headers={"host": host}).status_code == 200
+        assert client.get("/api/session/", headers={"host": host}).status_code == 400
+        assert client.get("/", headers={"host": host}).status_code == 400
+
+
 def sent(path, pieces, headers=(), method="POST"):
     """Status and json of the web process's answer to a body in pieces."""
     from backend.config.asgi import application
@@ -133,7 +141,7 @@ def test_a_body_whose_last_piece_is_too_much_is_answered_at_once(settings):
     assert (status, told["code"]) == (413, "too_large")
 
 
-def test_files_are_taken_only_from_who_is_logged_in(settings, monkeypatch):
+def test_files_are_taken_only_from_who_is_logged_in(settings):
     settings.BODY_MAX_BYTES = 1000
     upload = "/api/datasets/0192d3a0-0000-7000-8000-000000000009/upload/"
     status, told = sent(upload, [b"x" * 2000] * 6)

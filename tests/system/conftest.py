@@ -23,6 +23,8 @@ from tests.system.client import Client
 
 READY = re.compile(r"^Maskloop is ready: (http://127\.0\.0\.1:\d+)$", re.MULTILINE)
 SWITCHES = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
+# How long a page may take where models run beside it on the same two cores. No test proves a speed by it.
+expect.set_options(timeout=15_000)
 ARGUMENTS = [f"--{switch}" for switch in (*SWITCHES, "disable-component-update", "disable-sync")]
 
 
@@ -125,7 +127,7 @@ def world_readable(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def maskloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     var = world_readable(tmp_path_factory.mktemp("maskloop"))
-    running = start(var, DETECTOR_STEPS="60", PROPOSALS_AHEAD="5")
+    running = start(var, DETECTOR_STEPS="60", PROPOSALS_AHEAD="5", LOTS_SEED="0")
     try:
         running.wait_until_ready()
         yield running

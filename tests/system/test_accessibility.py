@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.launch.install import FRONTEND
+from tests.system.client import Client
 from tests.system.conftest import Running, artefact
 
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
@@ -67,6 +68,32 @@ def test_no_page_has_a_violation(page: Page, maskloop: Running):
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     assert violations(page) == []
+
+
+def test_an_invitation_and_ones_own_pages_have_none_either_in_every_language(
+    page: Page, maskloop: Running, script: Client
+):
+    demo = next(one["id"] for one in script.get("/api/datasets/") if one["name"] == "Demo")
+    token = script.post(f"/api/datasets/{demo}/invitations/", {"role": "annotator"})["token"]
+    page.goto(f"{maskloop.address}/join#{token}")
+    expect(page.get_by_role("heading", name="Join Demo")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_label("Name").fill("somebody-new")
+    page.locator("input[type=password]").fill("a long password")
+    page.get_by_role("button", name="Make an account and join").click()
+    expect(page.get_by_role("link", name="Label photos")).to_be_visible()
+    for language, code, headings in (
+        ("English", "en", ("Today", "Password")),
+        ("Deutsch", "de", ("Heute", "Passwort")),
+    ):
+        page.locator("header select").select_option(language)
+        expect(page.locator("html")).to_have_attribute("lang", code)
+        places = zip((f"/datasets/{demo}", "/me", "/me/account"), ("Demo", *headings), strict=True)
+        for place, heading in places:
+            page.goto(maskloop.address + place)
+            expect(page.get_by_role("heading", name=heading)).to_be_visible()
+            assert violations(page) == [], (language, place)
+            page.screenshot(path=artefact(f"{code}-{heading}.png"))
 
 
 def test_the_page_is_readable_on_a_4k_screen(browser, maskloop: Running):

@@ -66,6 +66,18 @@ def test_it_starts_says_so_keeps_the_password_to_the_owner_and_is_back_within_se
     assert alive(family_of_folder(var)) == []
 
 
+def test_what_runs_in_the_background_leaves_the_cores_to_the_page(maskloop):
+    for process in family(maskloop):
+        command = _command(process)
+        if "worker" not in command and "uvicorn" not in command:
+            continue
+        is_behind = any(queue in command for queue in ("batch", "training"))
+        assert process.nice() == (10 if is_behind else 0), command
+        weight = Path(f"/proc/{process.pid}/autogroup")
+        if weight.exists():
+            assert weight.read_text().endswith(" nice 10\n" if is_behind else " nice 0\n"), command
+
+
 def family_of_folder(var: Path) -> list[psutil.Process]:
     return [p for p in psutil.process_iter() if str(var) in " ".join(_command(p))]
 

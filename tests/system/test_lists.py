@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from playwright.sync_api import Page, expect
 
 from tests.system.client import Client, wait_until
-from tests.system.conftest import Running, artefact
+from tests.system.conftest import Running, artefact, joined
 
 MANY = 60
 
@@ -89,3 +89,31 @@ def test_back_leads_to_the_place_in_the_gallery_that_was_left(
         expect(page.locator(f'a[href="{left[0]}"]')).to_be_in_viewport(timeout=10_000)
         page.locator(f'a[href="{left[0]}"]').click()
         expect(page.get_by_test_id("workspace")).to_be_visible()
+
+
+def test_who_skips_a_photo_says_why_and_an_admin_sees_it_with_the_photos(
+    browser: Any, page: Page, maskloop: Running, script: Client, new_dataset: Callable[[int], str]
+) -> None:
+    dataset = new_dataset(2)
+    person = joined(browser, maskloop, script, dataset, "skips")
+    for words in ("Blurred or too dark", "Nothing but sky"):
+        skip = person.get_by_role("button", name="Skip")
+        expect(skip).to_be_enabled()
+        skip.click()
+        if words == "Blurred or too dark":
+            person.get_by_role("menuitem", name=words).click()
+        else:
+            person.get_by_role("menuitem", name="Another reason…").click()
+            person.get_by_label("Reason").fill(words)
+            person.get_by_role("button", name="Skip the photo").click()
+        expect(person.get_by_role("dialog")).to_be_hidden()
+    expect(person.get_by_text("Every photo is labelled.")).to_be_visible()
+    person.context.close()
+
+    page.goto(f"{maskloop.address}/datasets/{dataset}/loop")
+    for words in ("Blurred or too dark", "Nothing but sky"):
+        row = page.get_by_role("row", name=words)
+        expect(row.get_by_role("cell").nth(2)).to_have_text("1")  # person
+        expect(row.get_by_role("link", name="1 photo")).to_be_visible()
+    page.get_by_role("row", name="Nothing but sky").get_by_role("link").click()
+    expect(page.get_by_role("list", name="Photos").get_by_role("link")).to_have_count(1)

@@ -62,16 +62,19 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     image: search.get('image'),
     // What an earlier page left unsent belongs to the photos, too: read it before they are asked for.
     isEnabled: isResumed,
+    isUnsent: () => outbox.state.name !== 'saved',
     closing: () => outbox.closing(),
     asOf: () => outbox.confirmations,
     onLeave: giveBack,
     onLost: assignment => lost.current(assignment),
     onError: tellError,
   })
-  const { current, ahead, reason, advance, move } = queue
+  const { current, ahead, reason, advance, move, isAway } = queue
   // A photo on which nothing is drawn yet is not waited for; one on which something is, is taken again before more is.
   const atWork = useRef(() => false)
   lost.current = held => {
+    // Nobody is there: it stays as it is, with what is drawn, until somebody is, and the queue finds its lease gone.
+    if (isAway()) return
     const { id } = held.image
     const isAtHand = current?.image.id === id
     const isDrawn = held.masks.some(({ author }) => author === user.id) || outbox.operationsOn(id).length > 0

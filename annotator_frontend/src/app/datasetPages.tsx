@@ -1,6 +1,7 @@
 import { Grid, Stack, Text } from '@mantine/core'
 import { AuditPanel } from '@/features/audit/AuditPanel'
 import { AutolabelPanel } from '@/features/autolabel/AutolabelPanel'
+import { LabelChosen } from '@/features/autolabel/LabelChosen'
 import { DatasetSettings } from '@/features/datasets/DatasetSettings'
 import { DatasetSummary } from '@/features/datasets/DatasetSummary'
 import { Gallery } from '@/features/gallery/Gallery'
@@ -24,7 +25,15 @@ export function PhotosPage() {
   return (
     <>
       <DatasetSummary dataset={dataset} />
-      <Gallery dataset={dataset.id} isReviewer={dataset.role !== 'annotator'} />
+      <Gallery
+        dataset={dataset.id}
+        isReviewer={dataset.role !== 'annotator'}
+        withChosen={
+          dataset.role === 'admin'
+            ? choice => <LabelChosen dataset={dataset.id} chosen={choice} />
+            : undefined
+        }
+      />
     </>
   )
 }

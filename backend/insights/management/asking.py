@@ -21,11 +21,19 @@ def ask(what: str, losses: dict[str, int], *, yes: bool, out: OutputWrapper) -> 
         CommandError: nobody did.
     """
     listed = ", ".join(f"{count} {name}" for name, count in losses.items())
-    out.write(f"{what} will be deleted: {listed}. It cannot be brought back.")
+    confirm(f"{what} will be deleted: {listed}. It cannot be brought back.", yes=yes, out=out)
+
+
+def confirm(said: str, *, yes: bool, out: OutputWrapper) -> None:
+    """
+    Raises:
+        CommandError: nobody said yes.
+    """
+    out.write(said)
     if yes:
         return
     try:
-        answer = input("Type yes to delete it: ")
+        answer = input("Type yes to go on: ")
     except EOFError:
         answer = ""
     if answer.strip() != "yes":

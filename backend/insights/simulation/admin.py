@@ -146,7 +146,8 @@ class Admin:
     # -- the automatic stage
 
     def calibrate(self) -> dict[str, Any]:
-        """Thresholds for the precision that is wanted, chosen on the test photos."""
+        """Thresholds for the precision that is wanted, chosen on the test photos, once the detector is there."""
+        self.awaited("the end of the detector's training", self._no_detector_on_its_way)
         run = self.client.post(
             f"/api/datasets/{self.dataset}/thresholds/",
             {"precision": self.settings.wanted_precision, "settings": self.settings.everything},
@@ -154,9 +155,13 @@ class Admin:
 
         def fitted() -> dict[str, Any] | None:
             found: dict[str, Any] | None = self.get("thresholds/")["thresholds"]
-            return found if found and found["calibration"] == run["id"] else None
+            # Its own, or one that took its place: ids rise with time.
+            return found if found and (found["calibration"] or "") >= run["id"] else None
 
         return self.awaited("thresholds", fitted)
+
+    def _no_detector_on_its_way(self) -> bool | None:
+        return None if any(run["state"] in ("waiting", "training") for run in self.get("detector-runs/")) else True
 
     def label(self) -> dict[str, Any] | None:
         """Let the model label the rest. None: nothing is left."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.common.statistics import wilson
+from backend.common.statistics import wilson_by_group
 from backend.insights.simulation.admin import Admin
 from backend.insights.simulation.counts import count_up
 from backend.insights.simulation.hand import Sight, draw
@@ -238,6 +238,7 @@ class Simulation:
         """All automatic masks against the truth, which no part of Maskloop has seen; objects on photos that got no mask were
         missed, too."""
         best: list[float] = []
+        of_photos: list[tuple[int, int]] = []  # good masks, and all
         things = found_75 = found_50 = double = 0
         for image in self.admin.images():
             if image["split"] != "train" or image["annotated_at"] is not None:
@@ -249,6 +250,7 @@ class Simulation:
             overlap = photo.overlaps([run_lengths.Rle(size=one["size"], counts=one["counts"]) for one in masks])
             of_mask = overlap.max(axis=1) if overlap.size else np.zeros(len(masks))
             best += of_mask.tolist()
+            of_photos.append((int((of_mask > GOOD_IOU).sum()), len(of_mask)))
             owners = Counter(overlap.argmax(axis=1)[of_mask >= GOOD_IOU].tolist()) if overlap.size else Counter()
             double += sum(number - 1 for number in owners.values())
             things += len(photo.things)
@@ -265,7 +267,7 @@ class Simulation:
         return {
             "masks": len(best),
             "share_above_75": good / len(best) if best else None,
-            "interval": list(wilson(good, len(best))),
+            "interval": list(wilson_by_group(of_photos)),
             "second_masks_of_an_object": double,
             "objects": things,
             "recall_75": found_75 / things if things else None,

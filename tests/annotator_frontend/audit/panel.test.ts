@@ -23,3 +23,13 @@ test('the parts of the audit are named in German, and a model as it is called', 
   const rows = [...html.matchAll(/<tr[^>]*><td[^>]*>([^<]*)</g)].map(([, name]) => name)
   expect(rows).toEqual(['Alle', 'Stufe: Halbautomatisch', 'Modell: large_model', 'Größe: Klein', 'Größe: Groß'])
 })
+
+test('a warning is said in German', async () => {
+  await speak('de')
+  const warning = "40% of the live model's audited masks are above 0.90 IoU; 80% are wanted."
+  const report = { waiting: 0, warnings: [warning], all: { pairs: 0, levels: [] }, by: [] }
+  const html = rendered(createElement(AuditPanel, { dataset: 'd', isAdmin: false, audits: false }), [
+    [['dataset', 'd', 'audit'], { plan: {}, report }],
+  ])
+  expect(html).toContain('40% der geprüften Masken des eingesetzten Modells liegen über 0,90 IoU; gewünscht sind 80%.')
+})

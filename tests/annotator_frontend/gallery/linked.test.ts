@@ -25,3 +25,13 @@ test('photos that somebody skipped say why, and in which work', () => {
   expect(said({ skipped_in: 'correct' })).toEqual([['Skipped: Correct', ...names]])
   expect(said({ skipped_in: 'nonsense' })).toEqual([])
 })
+
+test('whose work is shown is said by name where one may know it', () => {
+  const said = (people?: Record<string, string>) =>
+    linkedInWords({ submitted_by: 'a', judged_by: 'b' }, people).map(({ names, words }) => [words, ...names])
+  expect(said({ a: 'Ada', b: 'Ben' })).toEqual([
+    ['Submitted by Ada', 'submitted_by'],
+    ['Judged by Ben', 'judged_by'],
+  ])
+  expect(said()[0]).toEqual(['Submitted by one person', 'submitted_by'])
+})

@@ -10,13 +10,14 @@ afterEach(() => speak('en'))
 
 const queue = (waiting: number) => ({ waiting, skipped: 0 })
 
-function said(waiting: number): string {
+function said(waiting: number, more: object = {}, isAdmin = false): string {
   const review = {
     ...{ stage: 'semi_automatic', jobs: ['verify'], detector: null },
     queues: { verify: queue(waiting), correct: queue(waiting), complete: queue(waiting) },
     proposals: { offered: 0, left_out: 0, preparing: 0, failed: 0, failures: [] },
+    ...more,
   }
-  const panel = createElement(ReviewPanel, { dataset: 'd', isAdmin: false, jobs: [] })
+  const panel = createElement(ReviewPanel, { dataset: 'd', isAdmin, jobs: [] })
   const html = rendered(panel, [[['dataset', 'd', 'review'], review]])
   return html.replace(/<style.*?<\/style>/gs, '').replace(/<[^>]+>/g, '')
 }
@@ -29,4 +30,15 @@ test('one mask waits, and two masks wait', async () => {
   await speak('de')
   for (const words of ['1 Maske wartet auf ein Urteil', '1 Foto hat fehlerhafte Masken', '1 Foto ist fertigzustellen'])
     expect(said(1)).toContain(words)
+})
+
+test('an admin sees how many second opinions were wanted, obtained and missed; others see nothing of them', async () => {
+  const asked = { second_opinions: { wanted: 10, obtained: 4, waiting: 5 } }
+  const line =
+    '4 of 10 second opinions obtained · 5 still awaited · 1 missed, because the photo was completed or the mask settled before'
+  expect(said(1, asked, true)).toContain(line)
+  expect(said(1, asked)).not.toContain('second opinions')
+  expect(said(1, { second_opinions: { wanted: 0, obtained: 0, waiting: 0 } }, true)).not.toContain('second opinions')
+  await speak('de')
+  expect(said(1, asked, true)).toContain('4 von 10 zweiten Meinungen eingeholt · 5 noch ausstehend · 1 entgangen')
 })

@@ -6,7 +6,7 @@ import { rendered } from '../shared/rendered'
 const NOW = '2026-03-11T00:00:00Z'
 const served = (checkpoint: string, until: string | null) => ({ checkpoint, role: 'live', since: NOW, until })
 const checkpoints = [
-  { id: 'first', name: 'First', deployments: [served('first', '2026-03-12T00:00:00Z')] },
+  { id: 'first', name: 'First', is_before: true, deployments: [served('first', '2026-03-12T00:00:00Z')] },
   { id: 'second', name: 'Second', deployments: [served('second', null)] },
   { id: 'third', name: 'Third', deployments: [] },
 ]

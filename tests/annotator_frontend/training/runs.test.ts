@@ -10,6 +10,8 @@ import type { Checkpoint, TrainingRun } from '@/features/training/queries'
 import { speak } from '@/shared/i18n'
 import { rendered } from '../shared/rendered'
 
+// There is no document here.
+globalThis.document ??= { documentElement: {} } as Document
 afterEach(() => vi.unstubAllGlobals())
 
 test('only a run that is over has failed; one that was interrupted says that it is tried again', () => {
@@ -49,8 +51,17 @@ test('no two kinds of marks have the same shape', () => {
 })
 
 test('a number that leads somewhere says what it counts', () => {
-  const counts = { images: 9, annotated: 1, automatic: 2, masks_human: 1234, masks_automatic: 5, test_images_annotated: 1 }
-  const html = rendered(createElement(DatasetSummary, { dataset: { counts, test_images_wanted: 4 } as Dataset }))
+  const test = { test_images_annotated: 1, test_images_wanted: 4 }
+  const counts = { images: 9, annotated: 1, automatic: 2, masks_human: 1234, masks_automatic: 5, ...test }
+  const html = rendered(createElement(DatasetSummary, { dataset: { counts } as Dataset }))
   const links = [...html.matchAll(/<a [^>]*aria-label="([^"]*)"/g)].map(([, name]) => name)
   expect(links).toEqual(['Masks by people: 1,234', 'Automatic masks: 5', 'Test photos for the gate: 1 of 4'])
+})
+
+test('what the gate wants before it decides is said under the figures, in German too', async () => {
+  await speak('de')
+  const counts = { images: 9, test_missing: 'It wants photos of 1 more scene: those of one group count as one.' }
+  const html = rendered(createElement(DatasetSummary, { dataset: { counts } as Dataset }))
+  expect(html).toContain('Es braucht Fotos von noch 1 Szene: die einer Gruppe zählen als eines.')
+  await speak('en')
 })

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { Editor } from '@/features/workspace/editor/editor'
 import type { Shape } from '@/features/workspace/editor/shape'
-import { whatHappened } from '@/features/workspace/useAnnouncements'
+import { cornersOf, whatHappened, whichTool } from '@/features/workspace/useAnnouncements'
 
 let editor: Editor
 let told: string[]
@@ -79,4 +79,18 @@ test('who gives up what was painted, without a click, is told so', () => {
   expect(told).toEqual(['Given up'])
   accept(3)
   expect(told.at(-1)).toBe('Object accepted. Objects: 1')
+})
+
+test('strokes are told, and so are the tool that is taken up and the corners of a polygon', () => {
+  editor.paint(stroke(1.5))
+  editor.paint(stroke(2.5))
+  editor.undo()
+  expect(told).toEqual(['Painted', 'Painted', 'Undone. Objects: 0'])
+  expect([whichTool({ tool: 'lasso' }, { tool: 'brush' }), whichTool({ tool: 'lasso' }, { tool: 'lasso' })]).toEqual([
+    'Lasso',
+    null,
+  ])
+  const at = { x: 0, y: 0 }
+  expect(cornersOf({ name: 'drawing', adds: true, corners: [at, at], to: at })).toBe(2)
+  expect(cornersOf({ name: 'idle' })).toBe(0)
 })

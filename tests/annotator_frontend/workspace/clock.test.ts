@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ActiveClock } from '@/features/workspace/editor/activeClock'
+import { whetherLong } from '@/features/workspace/panels/SlowSign'
 
 test('seconds count what the hand does, and long pauses only up to ten', () => {
   const clock = new ActiveClock()
@@ -35,4 +36,31 @@ test('to look at the clock changes nothing', () => {
   expect(clock.peek(500_000)).toBeCloseTo(14)
   expect(clock.take(5000)).toBeCloseTo(5)
   expect(clock.peek(5000)).toBe(0)
+})
+
+test('an object has taken long after half a minute of work on it, and pauses are none', () => {
+  vi.useFakeTimers()
+  const clock = new ActiveClock()
+  clock.take(performance.now())
+  const work = (seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      clock.touch(performance.now())
+      vi.advanceTimersByTime(1000)
+    }
+  }
+  work(100) // on what came before
+  let isLong = false
+  const stop = whetherLong(clock, now => {
+    isLong = now
+  })
+  work(15)
+  vi.advanceTimersByTime(10 * 60_000)
+  expect(isLong).toBe(false)
+  work(3)
+  expect(isLong).toBe(false)
+  work(10)
+  expect(isLong).toBe(true)
+  stop()
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
 })

@@ -62,6 +62,50 @@ describe('prompts and answers', () => {
     expect(editor.state.chosen).toBe(2)
   })
 
+  test('a mask that is chosen before the masks are there is the one that Enter takes', () => {
+    editor.addPrompt(click(1))
+    editor.choose(1)
+    editor.accept()
+    answer(candidate(1, 0.9), candidate(0, 0.7), candidate(2, 0.2))
+    expect(editor.state.masks).toMatchObject([{ choice: 0, predictedIou: 0.7 }])
+  })
+
+  test('steps from mask to mask before they are there count from the first, both ways and round', () => {
+    const three = [candidate(1, 0.9), candidate(0, 0.7), candidate(2, 0.2)] as const
+    for (const [steps, chosen] of [
+      [[1], 1],
+      [[1, 1], 2],
+      [[-1], 2],
+      [[1, -1], 0],
+      [[1, 1, 1], 0],
+    ] as const) {
+      editor.clear()
+      editor.addPrompt(click(1))
+      for (const by of steps) expect(editor.cycle(by)).toBe(true)
+      answer(...three)
+      expect(editor.state.chosen).toBe(chosen)
+    }
+    editor.clear()
+    expect(editor.cycle()).toBe(false)
+  })
+
+  test('what was chosen before the answer was for that prompt, and not for the next one', () => {
+    editor.addPrompt(click(1))
+    editor.choose(2)
+    editor.changePrompt(0, click(2))
+    answer(candidate(1, 0.9), candidate(0, 0.7), candidate(2, 0.2))
+    expect(editor.state.chosen).toBe(0)
+    editor.addPrompt(click(3))
+    editor.undo()
+    editor.clear()
+    editor.addPrompt(click(1))
+    editor.choose(1)
+    editor.undo()
+    editor.addPrompt(click(1))
+    answer(candidate(1, 0.9), candidate(0, 0.7))
+    expect(editor.state.chosen).toBe(0)
+  })
+
   test('with a further prompt the logits of the mask on show go back in', () => {
     editor.addPrompt(click(1))
     answer(candidate(1, 0.9), candidate(0, 0.7))
@@ -90,6 +134,41 @@ describe('prompts and answers', () => {
       expect(asked.at(-1)!.correcting).toMatchObject({ isModels: false, said: [] })
       answer(candidate(0, 0.9, '1111'))
     }
+  })
+
+  describe('a prompt that is moved, or taken away, leaves what hands have painted', () => {
+    const pixels = (mask: Bitmask | Float32Array | null) => mask && 'bits' in mask && [mask.box, [...mask.bits]]
+    const PAINTED = [[0, 0, 3, 1], [1, 1, 1]]
+
+    beforeEach(() => {
+      editor.addPrompt(click(1))
+      answer(candidate(0, 0.9, '0110'))
+      editor.paint({ kind: 'stroke', adds: true, diameter: 1, path: [{ x: 0.5, y: 0.5 }] })
+    })
+
+    test('the strokes go back in with the prompt at its new place', () => {
+      editor.changePrompt(0, click(2))
+      expect(pixels(asked.at(-1)!.fedBack)).toEqual(PAINTED)
+    })
+
+    test('so do those that clicks have changed since', () => {
+      editor.addPrompt(click(3))
+      answer(candidate(null, 0.9, '0011'))
+      editor.changePrompt(1, click(2))
+      expect(pixels(asked.at(-1)!.fedBack)).toEqual(PAINTED)
+    })
+
+    test('without any prompt they are the object in work', () => {
+      editor.addPrompt(click(3))
+      answer(candidate(null, 0.9, '0011'))
+      editor.changePrompt(1, null)
+      answer(candidate(null, 0.9, '0011'))
+      editor.changePrompt(0, null)
+      expect(editor.state).toMatchObject({ prompts: [], isWaiting: false })
+      editor.accept()
+      const [made] = editor.state.masks
+      expect([pixels(made!.mask), made!.origin]).toEqual([PAINTED, 'brush'])
+    })
   })
 
   test('an answer to an older revision, or for another photo, is dropped', () => {
@@ -127,6 +206,35 @@ describe('accepting', () => {
     })
     expect(told).toEqual(['put new-1'])
     expect(editor.state.prompts).toEqual([])
+  })
+
+  test('keeps which mask of the first prompt was picked, though clicks have refined it since', () => {
+    const three = [candidate(1, 0.9), candidate(0, 0.7), candidate(2, 0.2)] as const
+    editor.addPrompt(click(1))
+    answer(...three)
+    editor.cycle()
+    editor.addPrompt(click(2, 0))
+    answer(candidate(null, 0.8))
+    editor.accept()
+    editor.addPrompt(click(1))
+    answer(...three)
+    editor.addPrompt(click(2, 0)) // nobody chose
+    answer(candidate(null, 0.8))
+    editor.accept()
+    expect(editor.state.masks.map(({ choice }) => choice)).toEqual([0, null])
+    expect(editor.state.masks[0]!.prompts[0]).toEqual(click(1))
+  })
+
+  test('keeps no pick of a prompt that has another place since', () => {
+    editor.addPrompt(click(1))
+    answer(candidate(1, 0.9), candidate(0, 0.7))
+    editor.choose(1)
+    editor.addPrompt(click(2, 0))
+    answer(candidate(null, 0.8))
+    editor.changePrompt(0, click(0))
+    answer(candidate(null, 0.8))
+    editor.accept()
+    expect(editor.state.masks[0]!.choice).toBeNull()
   })
 
   test('takes no empty mask', () => {
@@ -341,6 +449,49 @@ describe('others at the photo', () => {
   })
 })
 
+describe('a mask that the server does not take, and that was given up', () => {
+  const shown = () => editor.state.masks.map(({ id }) => id)
+  function accept(x: number): void {
+    editor.addPrompt(click(x))
+    answer(candidate(0, 0.9))
+    editor.accept()
+  }
+
+  test('is on the photo no more, and no undo or redo names it', () => {
+    accept(1)
+    accept(2)
+    editor.drop('new-1', null)
+    expect(shown()).toEqual(['new-2'])
+    while (editor.undo()) expect(shown()).not.toContain('new-1')
+    while (editor.redo());
+    expect(shown()).toHaveLength(1)
+    expect(told.filter(one => one.includes('new-1'))).toEqual(['put new-1'])
+  })
+
+  test('leaves what it was to take the place of, which the server has still', () => {
+    editor.open('photo', [madeByHand(candidate(0, 1).mask, 'before', null, 0)], { height: 1, width: 4 })
+    editor.select('before')
+    accept(1)
+    editor.drop('new-1', 'before')
+    expect(shown()).toEqual(['before'])
+    while (editor.undo()) expect(shown()).toEqual(['before'])
+    expect(told).toEqual(['put new-1'])
+  })
+
+  test('goes under what was made of it: that takes the place of what it replaced', () => {
+    editor.open('photo', [madeByHand(candidate(0, 1).mask, 'before', null, 0)], { height: 1, width: 4 })
+    editor.select('before')
+    accept(1)
+    editor.select('new-1')
+    accept(2)
+    editor.drop('new-1', 'before')
+    expect(editor.state.masks).toMatchObject([{ id: 'new-2', replaces: 'before' }])
+    editor.undo()
+    expect(told.slice(2)).toEqual(['put new-3'])
+    expect(editor.state).toMatchObject({ masks: [{ id: 'new-3' }], refines: 'new-3' })
+  })
+})
+
 test('after a failed answer the mask of the prompts before is not taken for these', () => {
   editor.addPrompt(click(1))
   answer(candidate(0, 0.9))
@@ -401,6 +552,56 @@ describe('undo', () => {
     editor.undo()
     editor.redo()
     expect(told.slice(3)).toEqual(['remove new-2', 'put new-3'])
+  })
+
+  describe('of an accepted object, and its seconds', () => {
+    function accept(x: number, spent: number): void {
+      editor.addPrompt(click(x))
+      answer(candidate(0, 0.9))
+      seconds = spent
+      editor.accept()
+      seconds = 0
+    }
+    const counted = () => editor.state.masks.map(mask => mask.seconds)
+
+    test('the object that is accepted after all has them, and those since', () => {
+      accept(1, 20)
+      editor.undo()
+      editor.addPrompt(click(2))
+      answer(candidate(null, 0.9))
+      seconds = 3
+      editor.accept()
+      expect(counted()).toEqual([23])
+    })
+
+    test('redo takes them back: the next object has its own alone', () => {
+      accept(1, 20)
+      accept(2, 7)
+      while (editor.undo());
+      while (editor.redo());
+      expect(counted()).toEqual([20, 7])
+      accept(3, 5)
+      expect(counted()).toEqual([20, 7, 5])
+    })
+
+    test('a correction that is undone leaves none, since the server counts it with what takes its place', () => {
+      accept(1, 20)
+      editor.select('new-1')
+      accept(2, 6)
+      editor.undo()
+      editor.clear()
+      accept(3, 5)
+      expect(counted().at(-1)).toBe(5)
+    })
+
+    test('a removal that is undone and done again gives the next object none', () => {
+      accept(1, 20)
+      editor.remove('new-1')
+      editor.undo()
+      editor.redo()
+      accept(2, 5)
+      expect(counted()).toEqual([5])
+    })
   })
 
   test('of a removal brings the object back', () => {

@@ -5,9 +5,9 @@ import { fitted, toPhoto } from '@/features/workspace/tools/panTool'
 const photo = { width: 1500, height: 1000 }
 const pane = { width: 980, height: 640 }
 const at = (x: number, y = 0) => ({ x, y })
-const touch = (id: number, x = 0) => ({ id, kind: 'touch', at_screen: at(x) })
-const mouse = { id: 1, kind: 'mouse', at_screen: at(0) }
-const pen = { id: 7, kind: 'pen', at_screen: at(0) }
+const touch = (id: number, x = 0) => ({ id, kind: 'touch', at_screen: at(x), isDown: true })
+const mouse = { id: 1, kind: 'mouse', at_screen: at(0), isDown: true }
+const pen = { id: 7, kind: 'pen', at_screen: at(0), isDown: true }
 
 const PRESS = { isPress: true, isGivenUp: false }
 const NOTHING = { isPress: false, isGivenUp: false }
@@ -19,6 +19,15 @@ test('while one pointer is pressed, moves and ups of others are not the hand’s
   expect([pointers.move(touch(2, 9)), pointers.up(2)]).toEqual([null, false])
   expect([pointers.move(mouse), pointers.up(1)]).toEqual(['hand', true])
   expect(pointers.move(mouse)).toBe('hand') // it hovers
+})
+
+test('a hand that moves without its button has let go, though the page did not hear of it; from then on it hovers', () => {
+  const pointers = new Pointers()
+  pointers.down(mouse)
+  expect(pointers.move(mouse)).toBe('hand')
+  const free = { ...mouse, isDown: false }
+  expect([pointers.move(free), pointers.move(free), pointers.up(1)]).toEqual(['let go', 'hand', false])
+  expect(pointers.down(mouse)).toEqual(PRESS)
 })
 
 test('a second finger gives up what the first began, and both move the photo until both are gone', () => {

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Candidate } from '@/features/workspace/decoder/protocol'
+import { madeByHand } from '@/features/workspace/editor/document'
 import { Editor } from '@/features/workspace/editor/editor'
 import { Hand, type HandAt } from '@/features/workspace/tools/hand'
 import { HoverPreview } from '@/features/workspace/tools/hoverPreview'
+import { KeyboardHand } from '@/features/workspace/tools/keyboardHand'
 import { newToolbox, type ToolboxStore } from '@/features/workspace/tools/toolbox'
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import { mask } from '../shared/plain'
@@ -348,4 +350,20 @@ test('a press that is given up leaves the polygon before it, even where it close
   hand.takePressBack()
   hand.up(at(2, 1))
   expect(editor.state).toMatchObject({ painted: null, isPainting: false })
+})
+
+test('keys alone select one more, so that masks can be merged without a mouse', () => {
+  const masks = [mask('#...', '....'), mask('...#', '....')].map((own, index) => madeByHand(own, `m${index}`, null, 0))
+  editor.open('photo', masks, { height: 2, width: 4 })
+  hand.take('select')
+  const view = { scale: 100, offsetX: 0, offsetY: 0 }
+  const pane = { width: 400, height: 200 }
+  const photo = { width: 4, height: 2 }
+  const keyboard = new KeyboardHand(hand, { view: () => view, pane: () => pane, photo: () => photo, show: () => {} })
+  keyboard.at = { x: 0.5, y: 0.5 }
+  keyboard.click(false)
+  keyboard.at = { x: 3.5, y: 0.5 }
+  keyboard.click(true)
+  expect(editor.selection()).toEqual(['m0', 'm1'])
+  expect(editor.merge()).toMatchObject({ done: true })
 })

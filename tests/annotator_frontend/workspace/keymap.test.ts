@@ -96,3 +96,40 @@ test('on a Mac a sign that a keyboard has only with Option is the sign; elsewher
   vi.stubGlobal('navigator', { userAgent: 'Mozilla/5.0 (X11; Linux x86_64)' })
   expect(chordOf(press('[', isAlt))).toBe('Alt+[')
 })
+
+test.each([
+  ['Cyrillic', 'я', 'KeyZ', 'н', 'KeyY', 'р'],
+  ['Greek', 'ζ', 'KeyZ', 'υ', 'KeyY', 'η'],
+  ['Arabic', 'ئ', 'KeyZ', 'غ', 'KeyY', 'ا'],
+  ['Hebrew', 'ז', 'KeyZ', 'ט', 'KeyY', 'י'],
+])('on a %s keyboard letters are the keys at their places', (_, undo, undoCode, redo, redoCode, hide) => {
+  const keymap = keymapOf({})
+  const at = (key: string, code: string, held = {}) => ({ ...press(key, held), code })
+  const ctrlKey = true
+  expect(commandOf(at(undo, undoCode, { ctrlKey }), keymap)).toBe('undo')
+  expect(commandOf(at(undo, undoCode), keymap)).toBe('take back')
+  expect(commandOf(at(undo.toUpperCase(), undoCode, { ctrlKey, shiftKey: true }), keymap)).toBe('redo')
+  expect(commandOf(at(redo, redoCode, { ctrlKey }), keymap)).toBe('redo')
+  expect(heldBy(at(hide, 'KeyH'))).toBe('hide')
+})
+
+test('a key that writes two letters at once is one, too', () => {
+  expect(commandOf({ ...press('لا'), code: 'KeyB' }, keymapOf({}))).toBe('tool brush')
+})
+
+test('where brackets are letters their places are the brush’s size', () => {
+  const keymap = keymapOf({})
+  const sizes = [{ ...press('х'), code: 'BracketLeft' }, { ...press('ъ'), code: 'BracketRight' }]
+  expect(sizes.map(key => commandOf(key, keymap))).toEqual(['smaller brush', 'larger brush'])
+})
+
+test('a letter that somebody has given to a command on their own keyboard stays that command’s', () => {
+  const pressed = { ...press('я'), code: 'KeyZ' }
+  expect(commandOf(pressed, keymapOf({ fit: ['Я'] }))).toBe('fit')
+})
+
+test('Latin keyboards keep their letters wherever these are', () => {
+  expect(commandOf({ ...press('z', { ctrlKey: true }), code: 'KeyY' }, keymapOf({}))).toBe('undo') // German
+  expect(commandOf({ ...press('q'), code: 'KeyA' }, keymapOf({}))).toBe('tool prompt') // French
+  expect(commandOf({ ...press('ö'), code: 'Semicolon' }, keymapOf({}))).toBeNull()
+})

@@ -92,6 +92,21 @@ test('what is unsent is in the journal, and a page that opens later sends it', a
   expect(kept.size).toBe(0)
 })
 
+test('who gives a refused mask up is told which it was, and what is on the photo in its place', async () => {
+  failures = [new ApiError(400, 'invalid', 'No.')]
+  const outbox = open()
+  const dropped: unknown[] = []
+  outbox.onDropped = (...what) => dropped.push(what)
+  outbox.add({ ...put('b'), body: { assignment: 'lease 1', replaces: 'a' } } as Operation)
+  outbox.add(submit('b', 'c'))
+  await settle()
+  expect([outbox.state.name, dropped]).toEqual(['stuck', []])
+  await outbox.dropFirst()
+  await settle()
+  expect(dropped).toEqual([['photo', 'b', 'a']])
+  expect(said).toEqual(['submit lease 1: c'])
+})
+
 test('while the server cannot be reached it says so, and tries again by itself', async () => {
   failures = [new Unreachable(), new ApiError(503, 'fault', 'busy')]
   const outbox = open()

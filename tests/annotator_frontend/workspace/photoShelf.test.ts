@@ -1,7 +1,10 @@
+import { createElement } from 'react'
 import { expect, test, vi } from 'vitest'
 import type { PainterClient } from '@/features/workspace/canvas/painter/client'
 import type { DecoderClient } from '@/features/workspace/decoder/client'
-import { type Assignment, PhotoShelf } from '@/features/workspace/photoShelf'
+import { Preparation } from '@/features/workspace/panels/Preparation'
+import { type Assignment, PhotoShelf, type ShelvedPhoto } from '@/features/workspace/photoShelf'
+import { rendered } from '../shared/rendered'
 
 test('when a lease is taken again the decoder asks under the new one', () => {
   vi.stubGlobal('fetch', () => new Promise(() => {}))
@@ -59,9 +62,13 @@ test('a photo and an embedding that broke off on the way are fetched again', asy
   } as unknown as Assignment
   shelf.hold([lease])
   await vi.advanceTimersByTimeAsync(0)
-  expect(shelf.get('photo')).toMatchObject({ picture: null, isReady: false, problem: expect.any(String) })
+  expect(shelf.get('photo')).toMatchObject({ picture: null,
+    isReady: false,
+    pictureProblem: expect.any(String),
+    modelProblem: expect.any(String),
+  })
   await vi.advanceTimersByTimeAsync(5000)
-  expect(shelf.get('photo')).toMatchObject({ picture, isReady: true, problem: null })
+  expect(shelf.get('photo')).toMatchObject({ picture, isReady: true, pictureProblem: null, modelProblem: null })
   expect([...tries.values()]).toEqual([2, 2])
   vi.useRealTimers()
   vi.unstubAllGlobals()
@@ -92,7 +99,7 @@ test('of two photos of hundreds of megapixels the one at hand is decoded, and th
   await ready('a', 'b')
   await settled()
   expect([...decoded]).toEqual(['a'])
-  expect(shelf.get('b')).toMatchObject({ picture: null, problem: null })
+  expect(shelf.get('b')).toMatchObject({ picture: null, pictureProblem: null, modelProblem: null })
   const asked = vi.spyOn(globalThis, 'fetch')
   shelf.hold([b])
   await vi.waitFor(() => expect(shelf.get('b').picture).not.toBeNull())
@@ -107,4 +114,39 @@ test('of two photos of hundreds of megapixels the one at hand is decoded, and th
   await vi.waitFor(() => expect([...decoded]).toEqual(['c', 'd']))
   asked.mockRestore()
   vi.unstubAllGlobals()
+})
+
+test('why a photo cannot be embedded is said still once the photo itself has come', async () => {
+  const refusal = { code: 'embedding_failed', message: 'This photo cannot be embedded.', extra: {} }
+  let send = (_: Response) => {}
+  const file = new Promise<Response>(resolve => {
+    send = resolve
+  })
+  vi.stubGlobal('fetch', (url: string) => (url === '/pixels' ? file : Promise.resolve(Response.json(refusal, { status: 409 }))))
+  const picture = { close: () => {} } as ImageBitmap
+  const decoder = { load: async () => {} } as unknown as DecoderClient
+  const shelf = new PhotoShelf(decoder, { load: async () => picture } as unknown as PainterClient)
+  const lease = {
+    id: 'lease',
+    image: { id: 'photo', width: 9, height: 9, pixels_url: '/pixels' },
+    checkpoint: { decoder_hash: '', encoder_hash: '' },
+  } as unknown as Assignment
+  shelf.hold([lease])
+  await vi.waitFor(() => expect(shelf.get('photo').modelProblem).toBe(refusal.message))
+  send(new Response('bytes'))
+  await vi.waitFor(() => expect(shelf.get('photo').picture).toBe(picture))
+  expect(shelf.get('photo').modelProblem).toBe(refusal.message)
+  expect(rendered(createElement(Preparation, { photo: shelf.get('photo') }))).toContain(refusal.message)
+  vi.unstubAllGlobals()
+})
+
+test('while the model is at a photo the page says how long that should take', () => {
+  const coming = { picture: null, isReady: false, expectedSeconds: 7.4, pictureProblem: null, modelProblem: null }
+  const said = (photo: ShelvedPhoto) => rendered(createElement(Preparation, { photo })).replace(/<[^>]*>/g, '')
+  expect(said(coming)).toContain('The photo is coming, about 7 s')
+  const seen = { ...coming, picture: {} as ImageBitmap }
+  expect(said(seen)).toContain('The model is looking at the photo, about 7 s')
+  expect(said({ ...seen, expectedSeconds: 0.2 })).toContain('about 1 s')
+  expect(said({ ...seen, expectedSeconds: null })).not.toContain('about')
+  expect(said({ ...seen, isReady: true })).not.toContain('model')
 })

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from backend.annotation.masks import mask_put
 from backend.annotation.models import Assignment, Mask, MaskState, State
-from backend.annotation.selectors import complete_images
+from backend.annotation.selectors import complete_images, counts_of
 from backend.annotation.services import (
     UNSENT_WORK_KEPT,
     assignment_next,
@@ -73,10 +73,10 @@ def test_two_people_asking_at_once_get_different_photos(dataset, admin, add_phot
 
 
 def test_test_photos_come_first_until_there_are_enough(dataset, annotator, add_photo, label):
-    train, test = add_photo(1), add_photo(2, split=Split.TEST)
-    assert label(annotator).id == test.id
-    later_test = add_photo(3, split=Split.TEST)
-    assert label(annotator).id == train.id  # one test photo with one mask was all that the dataset wants
+    train, *tests = add_photo(1), add_photo(2, split=Split.TEST), add_photo(3, split=Split.TEST)
+    assert [label(annotator) for _ in tests] == tests
+    later_test = add_photo(4, split=Split.TEST)
+    assert label(annotator).id == train.id  # the dataset wants one, and by one the gate decides nothing
     assert label(annotator).id == later_test.id
 
 
@@ -100,6 +100,28 @@ def test_test_photos_come_first_until_the_gate_has_enough_with_masks_whatever_th
     assert label(annotator).id == test.id
     assert counted() == 1
     assert label(annotator).split == Split.TRAIN
+
+
+def test_test_photos_come_first_until_the_gate_would_decide_by_them(
+    dataset, admin, annotator, add_photo, label, as_user
+):
+    later, *street, own = add_photo(1), *(add_photo(seed, split=Split.TEST) for seed in (2, 3, 4, 5))
+    Image.objects.filter(id__in=[photo.id for photo in street]).update(group="street")
+
+    def missing():
+        return counts_of(dataset)["test_missing"]
+
+    assert missing() == "The gate wants 2 more test photos and 1 more test mask before it decides."
+    assert label(annotator) == street[0]
+    assert label(annotator) == street[1]
+    assert missing() == "It wants photos of 1 more scene: those of one group count as one."
+    assert label(annotator) == own  # another one of the street's would not help
+    assert missing() == ""
+    assert label(annotator) == later
+    rule = {"only_brushed": True}
+    assert as_user(admin).patch(f"/api/datasets/{dataset.id}/gate-rule/", rule, format="json").status_code == 200
+    assert missing() == "The gate wants 2 more test photos and 1 more test mask before it decides."
+    assert label(annotator) == street[2]
 
 
 def test_a_reload_gets_the_same_photo_again(dataset, annotator, add_photo, take):

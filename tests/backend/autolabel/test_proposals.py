@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState, Origin
+from backend.autolabel.jobs import MAX_ATTEMPTS
 from backend.autolabel.models import Detector, Proposal, ProposalJob
 from backend.autolabel.proposals import proposal_job_run, proposals_request, proposals_sweep, review_rules_set
 from backend.checkpoints.models import Checkpoint
@@ -17,6 +18,7 @@ from backend.common.models import Event
 from backend.datasets.models import Dataset, Image, Split, Stage
 from backend.datasets.services import dataset_stage_set
 from engine import masks as run_lengths
+from engine.errors import PromptInvalid
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_proposals_are_stored_once_however_often_the_task_comes(
 def test_a_second_worker_that_finishes_later_adds_nothing(
     semi: Dataset, detector: Detector, photo: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both began while the photo waited; the one that is faster stores its masks in the middle of the other's work."""
+    """The first was silent for so long that another took over, who stores the masks in the middle of its work."""
     from backend.autolabel import proposals
 
     proposals_request(dataset=semi)
@@ -75,6 +77,7 @@ def test_a_second_worker_that_finishes_later_adds_nothing(
         found = real(*arguments)
         calls.append(1)
         if len(calls) == 1:
+            ProposalJob.objects.update(heartbeat_at=None)
             proposal_job_run(job_id=job.id)
         return found
 
@@ -119,14 +122,21 @@ def test_a_failed_photo_says_why_and_is_tried_again_once_an_admin_says_so(
     stranger: User,
     admin: User,
     as_user: Callable[[User], APIClient],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Detector.objects.update(storage_key="detectors/gone")
+    from backend.autolabel import proposals
+
+    def broken(*_: object, **__: object) -> None:
+        raise PromptInvalid("nothing to see")
+
     proposals_sweep()
     job = ProposalJob.objects.get()
-    for _ in range(4):
-        proposal_job_run(job_id=job.id)
+    with monkeypatch.context() as for_a_while:
+        for_a_while.setattr(proposals.engine, "propose_masks", broken)
+        for _ in range(MAX_ATTEMPTS):
+            proposal_job_run(job_id=job.id)
     job.refresh_from_db()
-    assert (job.state, bool(job.error)) == ("failed", True)
+    assert (job.state, job.error) == ("failed", "nothing to see")
     assert not Mask.objects.exists()
 
     url = f"/api/datasets/{semi.id}"
@@ -135,7 +145,6 @@ def test_a_failed_photo_says_why_and_is_tried_again_once_an_admin_says_so(
     assert told["failures"] == [{"image": str(photo.id), "file_name": photo.file_name, "error": job.error}]
     assert as_user(annotator).post(f"{url}/proposals/retry/").status_code == 403
     assert as_user(stranger).post(f"{url}/proposals/retry/").status_code == 404
-    Detector.objects.update(storage_key="detectors/test")
     assert as_user(admin).post(f"{url}/proposals/retry/").status_code == 204
     proposal_job_run(job_id=job.id)
     job.refresh_from_db()

@@ -3,8 +3,10 @@
 import pytest
 
 from backend.annotation.models import Mask, MaskState, Origin
+from backend.autolabel.jobs import MAX_ATTEMPTS
 from backend.autolabel.models import AutolabelJob, AutolabelRun, JobState, RunState
 from backend.autolabel.services import autolabel_job_run, autolabel_jobs_sweep
+from backend.checkpoints.selectors import live_checkpoint
 from backend.datasets.models import Split
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,7 +86,7 @@ def test_a_broken_photo_fails_with_its_reason_and_can_be_tried_again(
     good = services.engine.label_everything
     monkeypatch.setattr(services.engine, "label_everything", broken)
     run_id = start().json()["id"]
-    for _ in range(services.MAX_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         work()
     path = f"/api/datasets/{dataset.id}/autolabel-runs/"
     (told,) = as_user(admin).get(path).json()
@@ -123,14 +125,13 @@ def test_one_run_at_a_time_and_not_without_photos(dataset, start, add_photo):
     assert start().json()["code"] == "autolabel_run_unfinished"
 
 
-def test_the_sweep_wakes_jobs_whose_call_was_lost(photo, start, monkeypatch):
+def test_the_sweep_wakes_jobs_that_were_not_woken(photo, start, calls, behind):
     start()
     AutolabelJob.objects.update(asked_at=None)
-    sent = []
-    monkeypatch.setattr("backend.autolabel.tasks.label_image.delay", sent.append)
-    monkeypatch.setattr("backend.autolabel.tasks.label_image.delay_on_commit", sent.append)
+    behind(7)
+    del calls[:]
     autolabel_jobs_sweep()
-    assert sent == [str(AutolabelJob.objects.get().id)]
+    assert [(call.task, call.about) for call in calls] == [("label_image", str(AutolabelJob.objects.get().id))]
 
 
 def test_automatic_masks_that_count_are_active(photo, start):
@@ -139,27 +140,24 @@ def test_automatic_masks_that_count_are_active(photo, start):
     assert set(Mask.objects.values_list("state", flat=True)) == {MaskState.ACTIVE}
 
 
-def test_a_fault_that_nobody_foresaw_fails_the_photo_and_ends_the_run(photo, start, monkeypatch):
-    from backend.autolabel import services
+def test_a_run_tells_which_fault_its_photos_wait_for_and_forgets_it_when_they_are_tried_again(
+    photo, dataset, start, admin, as_user, monkeypatch
+):
+    from backend.autolabel import jobs, services
 
-    monkeypatch.setattr(services.engine, "label_everything", lambda *_, **__: 1 / 0)
+    def told():
+        (run,) = as_user(admin).get(f"/api/datasets/{dataset.id}/autolabel-runs/").json()
+        return run["state"], run["counts"]["failed"], run["postponed"]
+
     start()
-    for _ in range(services.MAX_ATTEMPTS):
+    assert told() == ("running", 0, None)
+    monkeypatch.setattr(jobs, "PAUSES_SECONDS", ())
+    with monkeypatch.context() as for_a_while:
+        for_a_while.setattr(services.engine, "label_everything", lambda *_, **__: 1 / 0)
         work()
-    job = AutolabelJob.objects.get()
-    assert (job.state, job.error) == (JobState.FAILED, "division by zero")
-    assert AutolabelRun.objects.get().state == RunState.DONE
-
-
-def test_a_photo_that_kills_every_worker_is_given_up(photo, start):
-    from backend.autolabel import services
-
-    start()
-    AutolabelJob.objects.update(attempts=services.MAX_ATTEMPTS)
+    assert told() == ("running", 0, {"photos": 1, "error": "division by zero"})
     work()
-    job = AutolabelJob.objects.get()
-    assert job.state == JobState.FAILED
-    assert "died" in job.error
+    assert told() == ("done", 0, None)
 
 
 def test_a_paused_run_begins_no_photo_and_goes_on_where_it_stopped(dataset, add_photo, start, admin, as_user):
@@ -208,7 +206,7 @@ def test_photos_with_automatic_masks_are_labelled_anew_and_the_old_masks_give_wa
     path = f"/api/datasets/{dataset.id}"
     for which, photos in (("waiting", 1), ("automatic", 1), ("all", 2)):
         assert as_user(admin).get(f"{path}/autolabel-selection/?which={which}").json() == {"photos": photos}
-    assert as_user(admin).get(f"{path}/autolabel-selection/?which=all&search=PHOTO%201").json() == {"photos": 1}
+    assert as_user(admin).get(f"{path}/autolabel-selection/?which=all&name=PHOTO%201").json() == {"photos": 1}
     assert as_user(admin).get(f"{path}/autolabel-selection/?which=mine").status_code == 400
     body = {"settings": EASY, "selection": {"which": "automatic"}}
     assert as_user(admin).post(f"{path}/autolabel-runs/", body, format="json").status_code == 201
@@ -217,6 +215,27 @@ def test_photos_with_automatic_masks_are_labelled_anew_and_the_old_masks_give_wa
     assert not Mask.objects.filter(audit_wanted=True).exists()  # nobody audits what is gone
     fresh = Mask.objects.filter(state=MaskState.ACTIVE)
     assert set(fresh.values_list("image_id", flat=True)) == {old.id}
+
+
+def test_a_run_takes_the_photos_that_the_gallery_shows(dataset, add_photo, admin, annotator, as_user, start):
+    add_photo(1), add_photo(2)
+    start(), work()
+    Mask.objects.filter(image__file_name="photo 1.jpg").update(predicted_iou=0.1)
+    Mask.objects.exclude(image__file_name="photo 1.jpg").update(predicted_iou=0.9)
+    path, choice = f"/api/datasets/{dataset.id}", {"status": "automatic", "confidence_to": 0.5}
+    shown = as_user(admin).get(f"{path}/images/", choice).json()["results"]
+    assert [photo["file_name"] for photo in shown] == ["photo 1.jpg"]
+    made = {"made_to": "2000-01-01T00:00:00Z", "checkpoint": str(live_checkpoint(dataset.id).id)}
+    for chosen, photos in ((choice, 1), ({"status": "waiting"}, 0), ({"split": "test"}, 0), (made, 0), ({}, 2)):
+        asked = {"which": "all", **chosen}
+        assert as_user(admin).get(f"{path}/autolabel-selection/", asked).json() == {"photos": photos}
+    body = {"settings": EASY, "selection": {"which": "all", **choice, "made_from": "2000-01-01T00:00:00Z"}}
+    assert as_user(admin).post(f"{path}/autolabel-runs/", body, format="json").status_code == 201
+    run = AutolabelRun.objects.get(state=RunState.RUNNING)
+    assert [job.image.file_name for job in run.jobs.all()] == ["photo 1.jpg"]
+    body["selection"] = "all"
+    assert as_user(admin).post(f"{path}/autolabel-runs/", body, format="json").status_code == 400
+    assert as_user(annotator).get(f"{path}/autolabel-selection/").status_code == 403  # some choices are not theirs
 
 
 def test_a_photo_that_a_person_labelled_is_never_labelled_again(dataset, annotator, add_photo, label, admin, as_user):

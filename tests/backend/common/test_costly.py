@@ -23,18 +23,15 @@ def test_what_is_cheap_is_reckoned_whenever_somebody_asks(name):
 
 def test_what_costs_much_is_kept_for_a_time_that_grows_with_what_it_took(name, monkeypatch):
     monkeypatch.setattr(costly_module, "CHEAP_SECONDS", 0.0)
-    reckoned = []
-
-    def slow():
-        reckoned.append(1)
-        time.sleep(0.05)
-        return len(reckoned)
-
-    assert costly(name, slow) == (1, 0)
-    answer, seconds = costly(name, slow)
-    assert (answer, seconds >= 1) == (1, True)
-    time.sleep(cache.get(f"costly:{name}")["fresh_until"] - time.time() + 0.01)
-    assert costly(name, slow) == (2, 0)
+    kept = f"costly:{name}"
+    for number, took in enumerate((0.2, 0.4)):
+        began = time.time()
+        assert costly(name, lambda: time.sleep(took) or number) == (number, 0)  # noqa: B023
+        took_at_most = time.time() - began
+        assert 20 * took <= cache.get(kept)["fresh_until"] - began <= 21 * took_at_most
+        answer, seconds = costly(name, lambda: "not asked")
+        assert (answer, seconds >= 1) == (number, True)
+        cache.set(kept, {**cache.get(kept), "fresh_until": time.time()}, 60)  # as if so long had passed
 
 
 def test_while_one_reckons_the_others_take_the_old_answer(name):

@@ -20,6 +20,9 @@ from backend.datasets.services import member_remove
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+BEFORE_SECONDS = 0.3  # that a stream goes on before something happens
+
+
 async def listen(client):
     reply = await client.get("/api/stream/")
     assert reply.status_code == 200
@@ -33,9 +36,12 @@ def hear(client, meanwhile, seconds=5):
 
     async def run():
         messages = await listen(client)
+        began = asyncio.get_running_loop().time()
         change = asyncio.create_task(meanwhile())
         heard = [message async for message in messages]
+        lasted = asyncio.get_running_loop().time() - began
         await change
+        assert lasted >= BEFORE_SECONDS, "it ended before anything had happened"
         return heard
 
     return async_to_sync(asyncio.wait_for)(run(), seconds)
@@ -46,7 +52,7 @@ def test_the_stream_ends_when_the_membership_does(dataset, annotator, admin):
     client.force_login(annotator)
 
     async def leave():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(BEFORE_SECONDS)
         await sync_to_async(member_remove)(dataset=dataset, user_id=annotator.id, by=admin)
 
     heard = hear(client, leave)
@@ -60,7 +66,7 @@ def test_the_stream_ends_when_somebody_logs_out_in_another_tab(annotator, datase
     client.force_login(annotator)
 
     async def log_out():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(BEFORE_SECONDS)
         await client.alogout()
 
     assert set(hear(client, log_out)) == {b":\n\n"}
@@ -73,7 +79,7 @@ def test_the_stream_ends_where_a_request_would_not_be_answered_any_more(annotato
     client.force_login(annotator)
 
     async def close():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(BEFORE_SECONDS)
         annotator.is_active = change != "a closed account"
         if change == "another password":
             annotator.set_password("another one of some length")
@@ -87,7 +93,7 @@ def test_members_hear_that_something_changed_and_not_what_is_for_admins(annotato
     client.force_login(annotator)
 
     async def happen():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(BEFORE_SECONDS)
 
         def record():
             with transaction.atomic():

@@ -39,6 +39,13 @@ def test_all_of_them_are_production_and_it_does_not_work_in_memory(monkeypatch):
     assert str(environment.work_folder) == "/var/tmp/maskloop"
 
 
+def test_where_it_has_to_be_production_a_file_that_was_not_read_is_noticed(monkeypatch):
+    monkeypatch.setenv("MASKLOOP_ENV", "production")
+    monkeypatch.setenv("MASKLOOP_LOCAL", "1")
+    with pytest.raises(Sentence, match=f"Production needs {', '.join(PRODUCTION_NEEDS)} in the environment"):
+        read_environment()
+
+
 def test_nothing_given_is_a_local_run_and_so_is_anything_with_the_word_for_it(monkeypatch):
     assert not read_environment().production
     monkeypatch.setenv("SECRET_KEY", "of another program")

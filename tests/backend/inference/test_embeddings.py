@@ -14,7 +14,7 @@ from backend.common.models import Event
 from backend.common.storage import get_storage, read
 from backend.datasets.imaging import read_pixels
 from backend.inference import services
-from backend.inference.errors import EmbeddingFailed
+from backend.inference.errors import EmbeddingAway, EmbeddingFailed
 from backend.inference.models import Embedding, EmbeddingState
 from backend.inference.selectors import embedding_of, seconds_expected
 from backend.inference.services import (
@@ -286,7 +286,7 @@ def test_a_worker_that_makes_one_on_the_spot_pauses_after_a_fault_and_goes_on_wh
     monkeypatch.setattr(time, "sleep", pauses.append)
     with monkeypatch.context() as for_a_while:
         break_the_engine(for_a_while, OSError("the storage is away"))
-        with pytest.raises(EmbeddingFailed, match="the storage is away"):
+        with pytest.raises(EmbeddingAway, match="the storage is away"):
             embedding_ready(image=waiting.image, encoder_hash=live.encoder_hash)
     assert [pause for pause in pauses if pause] == list(PAUSES_SECONDS)
     waiting.refresh_from_db()

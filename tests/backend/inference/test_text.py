@@ -84,6 +84,22 @@ def test_a_checkpoint_without_text_says_so_in_a_code(live, admin, ask, as_user, 
     assert {brief["name"]: brief["text"] for brief in briefs} == {live.name: False, "reading": True}
 
 
+@pytest.mark.parametrize("is_installed", [False, True])
+def test_a_page_is_offered_words_only_where_something_reads_them(
+    reading, admin, as_user, dataset, settings, monkeypatch, is_installed
+):
+    from backend.checkpoints import api
+
+    def offered():
+        briefs = as_user(admin).get(f"/api/datasets/{dataset.id}/checkpoints/").json()
+        return next(brief["text"] for brief in briefs if brief["name"] == "reading")
+
+    monkeypatch.setattr(api.engine, "has_text_extra", lambda: is_installed)
+    assert offered()  # the setting says where an encoder lies
+    settings.TEXT_ENCODER = ""
+    assert offered() == is_installed
+
+
 def test_a_stranger_cannot_tell_whether_a_checkpoint_reads(reading, stranger, ask):
     assert ask(stranger, reading).status_code == 404
     assert not TextToken.objects.exists()

@@ -103,7 +103,7 @@ def test_nothing_that_a_dump_names_is_removed_before_it_is_copied(worked_on, liv
         with_another_connection(lambda: embedding_drop(embedding_id=embedding.id))
         storage.put("images/nobodys", b"x")
         with pytest.raises(CommandError, match="A backup is being made"):
-            raise_there(lambda: run("sweep_storage"))
+            raise_there(lambda: run("sweep_storage", "--yes"))
         return copy(storage, into)
 
     monkeypatch.setattr(backup, "_copy", meanwhile)

@@ -26,10 +26,12 @@ from backend.datasets.services import dataset_create, image_import
 from backend.inference.models import Embedding
 from backend.inference.services import embedding_make, embedding_ready
 from backend.insights import deleting, stored
+from backend.insights.deleting import photo_delete
 from backend.insights.stored import bytes_sweep
 from backend.releases.models import FrozenMask, FrozenSet, Release
 from backend.releases.services import release_request, release_write
 from backend.training.models import DetectorRun, Evaluation, TrainingRun
+from backend.training.services import training_run_request
 from engine.model.build import build_model
 from engine.model.checkpoint import save_checkpoint
 from tests.backend.conftest import until_somebody_waits_for_a_row
@@ -189,6 +191,69 @@ def test_what_is_being_trained_or_written_is_not_taken_away_under_it(worked_on, 
     assert Membership.objects.filter(dataset=worked_on).exists()
 
 
+@pytest.mark.parametrize("what", ["release", "training"])
+def test_no_photo_goes_while_its_masks_are_frozen_and_what_was_asked_for_has_them(released, dataset, admin, what):
+    photo = Image.objects.filter(dataset=dataset).first()
+    refused = []
+
+    def delete() -> None:
+        for command in (("delete_photo", dataset.id, photo.id), ("delete_dataset", dataset.id)):
+            with pytest.raises(CommandError, match="being listed, for a release or a training; wait") as refusal:
+                run(*command)
+            refused.append(refusal)
+
+    def listed(execute, sql, *arguments):
+        done = execute(sql, *arguments)
+        if sql.startswith(f'INSERT INTO "{FrozenMask._meta.db_table}"'):
+            with_another_connection(delete)
+        return done
+
+    with connection.execute_wrapper(listed):
+        frozen = freeze(what, dataset, admin)
+    assert len(refused) == 2
+    assert frozen.members.count() == frozen.mask_count == 3
+    with pytest.raises(CommandError, match="is being"):
+        run("delete_photo", dataset.id, photo.id)
+
+
+@pytest.mark.parametrize("what", ["release", "training"])
+def test_whoever_freezes_masks_waits_for_a_photo_that_is_being_deleted_and_has_what_is_left(
+    released, dataset, admin, what
+):
+    photo = Image.objects.filter(dataset=dataset, masks__isnull=False).first()
+    left = Mask.objects.exclude(image=photo).count()
+    asking = threading.Thread(target=closing, args=(lambda: freeze(what, dataset, admin),))
+    with transaction.atomic():
+        photo_delete(image=photo)
+        asking.start()
+        until_somebody_waits_for_a_row()
+    asking.join()
+    frozen = FrozenSet.objects.latest("created_at")
+    assert frozen.members.count() == frozen.mask_count == left > 0
+
+
+@pytest.mark.parametrize("what", ["release", "training"])
+def test_what_began_while_a_dataset_was_closed_keeps_its_masks_and_the_command_says_what_it_is(
+    released, dataset, admin, what, monkeypatch
+):
+    hand_on, frozen = deleting._hand_on_models, []
+
+    def late(closed) -> None:
+        hand_on(closed)
+        frozen.append(freeze(what, dataset, admin))
+
+    monkeypatch.setattr(deleting, "_hand_on_models", late)
+    with pytest.raises(CommandError, match=r"is being (written|trained)"):
+        run("delete_dataset", dataset.id)
+    assert frozen[0].members.count() == frozen[0].mask_count == 3
+
+
+def freeze(what, dataset, admin) -> FrozenSet:
+    if what == "training":
+        return training_run_request(dataset=dataset, by=admin, recipe="debug_decoder").frozen_set
+    return release_request(dataset=dataset, by=admin, format_name="sa1b", options={}).frozen_set
+
+
 def test_it_says_what_will_be_lost_and_asks(dataset, photo, monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr("builtins.input", lambda words: "y")
@@ -285,11 +350,23 @@ def test_what_others_put_there_and_what_is_half_written_stays(tmp_path):
     storage.put("images/nobodys", b"x")
     unfinished = storage.folder / ".unfinished" / "half"
     unfinished.write_bytes(b"half")
-    out = io.StringIO()
-    call_command("sweep_storage", stdout=out)
-    assert out.getvalue().startswith("1 files")
+    assert run("sweep_storage").splitlines()[-1].startswith("1 files")
     assert storage.size("notes/mine.txt") == 4
     assert unfinished.exists()
+
+
+def test_a_sweep_says_how_many_files_go_and_removes_none_before_somebody_says_yes(monkeypatch):
+    storage = get_storage()
+    storage.put("images/nobodys", b"x")
+    asked = iter(["no", "yes"])
+    monkeypatch.setattr("builtins.input", lambda _: next(asked))
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        call_command("sweep_storage", stdout=io.StringIO())
+    assert storage.size("images/nobodys") == 1
+    out = io.StringIO()
+    call_command("sweep_storage", stdout=out)
+    assert out.getvalue().startswith("1 files that nothing names any more will be removed.")
+    assert storage.size("images/nobodys") is None
 
 
 def test_a_call_for_an_embedding_of_a_photo_that_is_gone_is_no_error(photo, live):

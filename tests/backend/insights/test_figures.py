@@ -16,6 +16,7 @@ from backend.autolabel.models import AutolabelJob, AutolabelRun, Detector, JobSt
 from backend.checkpoints.models import Checkpoint, Deployment
 from backend.checkpoints.services import deployment_make
 from backend.common.models import Event
+from backend.common.statistics import wilson, wilson_by_group
 from backend.datasets.models import Dataset, Image
 from backend.insights.figures_api import TABLES
 from backend.insights.selectors import _effort
@@ -293,8 +294,22 @@ def test_acceptance_is_of_each_persons_last_word_by_stage(life, ask):
         "semi_automatic", 2, 0, 1, 1,
     )  # fmt: skip
     assert row["rate"] == pytest.approx(2 / 3)
-    # Wilson's interval of 2 in 3.
-    assert (row["rate_low"], row["rate_high"]) == (pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4))
+    # All on one photo: Wilson's interval of two thirds of one mask.
+    assert (row["rate_low"], row["rate_high"]) == (pytest.approx(0.0942, abs=1e-4), pytest.approx(0.9747, abs=1e-4))
+
+
+def test_the_interval_of_acceptance_goes_by_scenes(life, ask):
+    """Each mask on a photo of its own, then all of these of one scene."""
+    for number, verdict in enumerate(Verdict.objects.all()):
+        photo = Image.objects.create(
+            dataset=life[0].dataset, content_hash=f"own {number}", group=f"{number}", width=3, height=3, byte_size=1
+        )
+        Mask.objects.filter(id=verdict.mask_id).update(image=photo)
+    (row,) = ask()["acceptance"]
+    assert (row["rate_low"], row["rate_high"]) == pytest.approx(wilson_by_group([(1, 1), (1, 1), (0, 1)]))
+    Image.objects.update(group="street")
+    (row,) = ask()["acceptance"]
+    assert (row["rate_low"], row["rate_high"]) == pytest.approx(wilson(2 / 3, 1))
 
 
 def test_masks_that_count_are_shared_out_by_origin(life, ask):
@@ -307,12 +322,23 @@ def test_admins_see_what_everybody_did_and_others_only_what_they_did(life, ask, 
     people = {row["username"]: row for row in ask()["people"]}
     own = people["annotator"]
     assert (own["masks"], own["seconds"], own["seconds_median"], own["photos"]) == (5, 164.0, 20.0, 3)
-    assert (people["reviewer"]["masks"], people["reviewer"]["verdicts"]) == (1, 5)
+    assert (people["reviewer"]["masks"], people["reviewer"]["verdicts"]) == (1, 4)
     assert ask(annotator)["people"] == [own]
     assert [row["username"] for row in ask(reviewer)["people"]] == ["reviewer"]
 
 
-def test_each_number_leads_to_the_photos_behind_it(life, ask, dataset, as_user, admin, reviewer):
+def test_a_persons_verdicts_are_of_the_proposals_that_the_number_leads_to(life, ask, dataset, reviewer, admin, as_user):
+    """Known questions are not among them, and who answers twice has judged one proposal."""
+    known = put_mask(life[1], day(11), origin=Origin.AUTOMATIC)
+    asked = Question.objects.create(mask=known, holder=reviewer, kind="known", expected="accept", expires_at=day(12))
+    Verdict.objects.create(mask=known, question=asked, by=reviewer, answer="accept")
+    (row,) = [row for row in ask()["people"] if row["username"] == "reviewer"]
+    shown = as_user(admin).get(f"/api/datasets/{dataset.id}/images/", {"judged_by": row["user"]}).json()["results"]
+    behind = Proposal.objects.filter(image__in=[photo["id"] for photo in shown])
+    assert row["verdicts"] == behind.count() == 4
+
+
+def test_each_number_leads_to_the_photos_behind_it(life, ask, dataset, as_user, admin, reviewer, annotator):
     def shown(**chosen):
         reply = as_user(admin).get(f"/api/datasets/{dataset.id}/images/", chosen)
         assert reply.status_code == 200, reply.json()
@@ -327,6 +353,14 @@ def test_each_number_leads_to_the_photos_behind_it(life, ask, dataset, as_user, 
     assert shown(origin="drawn", made_from=second["since"], made_to=second["until"]) == are(2)
     assert shown(finished_from=first["since"], finished_to=first["until"]) == are(0, 1)
     assert shown(origin="people", made_from=first["since"], made_to=day(3, 0).isoformat()) == are(0)
+    people = {row["username"]: row["user"] for row in figures["people"]}
+    assert shown(submitted_by=people["annotator"]) == are(0, 1, 2)
+    assert shown(judged_by=people["reviewer"]) == are(3)
+    assert shown(judged_by=people["annotator"]) == set()
+    assert as_user(reviewer).get(f"/api/datasets/{dataset.id}/images/", {"submitted_by": admin.id}).status_code == 200
+    for of_another in ({"submitted_by": admin.id}, {"judged_by": admin.id}):
+        reply = as_user(annotator).get(f"/api/datasets/{dataset.id}/images/", of_another)
+        assert reply.status_code == 403
     spell = figures["acceptance"][0]
     assert shown(verdict="not_an_object", judged_from=spell["since"]) == are(3), "a mask that counts no more"
     assert shown(verdict="accept", judged_to=spell["since"]) == set()

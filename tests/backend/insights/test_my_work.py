@@ -1,5 +1,7 @@
 """What a person has done, for themselves."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from backend.annotation.models import Assignment, Mask
@@ -11,25 +13,31 @@ def work(client, **query):
     return client.get("/api/me/work/", query)
 
 
-def test_today_and_the_days_before_are_counted_by_the_persons_calendar(annotator, as_user, add_photo, label, live):
+def test_today_and_the_days_before_are_counted_by_the_persons_calendar(
+    annotator, as_user, add_photo, label, live, monkeypatch
+):
     for seed in range(2):
         add_photo(seed)
     label(annotator, masks=2)
     label(annotator, masks=1)
+    monkeypatch.setattr("backend.insights.work.database_now", lambda: datetime(2026, 1, 10, 18, tzinfo=UTC))
     # An evening in New York is the next day in UTC.
-    evening = "2026-01-10T03:30:00Z"
-    Mask.objects.filter(id=Mask.objects.earliest("id").id).update(created_at=evening)
-    answer = work(as_user(annotator), days=366).json()
+    evening, morning = "2026-01-10T03:30:00Z", "2026-01-10T15:00:00Z"
+    first = Mask.objects.earliest("id").id
+    Mask.objects.update(created_at=morning)
+    Mask.objects.filter(id=first).update(created_at=evening)
+    Assignment.objects.update(closed_at=morning)
+    answer = work(as_user(annotator), days=366, time_zone="America/New_York").json()
     assert (answer["today"]["masks"], answer["today"]["photos"]) == (2, 2)
-    counted = Mask.objects.exclude(created_at=evening)
+    days = [(day["day"], day["masks"], day["photos"]) for day in answer["days"]]
+    assert days == [("2026-01-10", 2, 2), ("2026-01-09", 1, 0)]
+    counted = Mask.objects.exclude(id=first)
     mean = sum(mask.seconds for mask in counted) / 2
     assert answer["today"]["seconds_per_mask"] == pytest.approx(mean)
     assert answer["today"]["clicks_per_mask"] == 1.0
 
 
 def test_days_begin_where_the_person_is(annotator, as_user, photo, label, monkeypatch):
-    from datetime import UTC, datetime
-
     label(annotator)
     monkeypatch.setattr("backend.insights.work.database_now", lambda: datetime(2026, 1, 10, 12, tzinfo=UTC))
     Mask.objects.update(created_at="2026-01-10T03:30:00Z")

@@ -1,6 +1,10 @@
 """The audit: who is sampled, what a repair is worth, and what follows from it."""
 
+import json
+import re
+import time
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,16 +14,26 @@ from django.db.models.functions import Now
 from backend.annotation.models import Assignment, Mask, MaskState, Origin, State
 from backend.annotation.services import assignments_expire
 from backend.autolabel.models import AutolabelJob, AutolabelRun, Purpose, RunState, Thresholds
+from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.services import deployment_make
 from backend.common.events import event_record
+from backend.common.ids import uuid7
+from backend.common.models import Event
 from backend.common.statistics import wilson
 from backend.datasets.models import Image, Job
-from backend.review.audit import PAIRS_WANTED, REFIT_EVERY, audits_sample, chance_of, refits_due
+from backend.review.audit import PAIRS_WANTED, REFIT_EVERY, audits_sample, chance_of, refits_due, refits_sweep
 from backend.review.models import AuditPair, AuditPlan
 from backend.review.tasks import refit_thresholds
 from engine import masks as run_lengths
 from tests.backend.conftest import disc, mask_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+#: What the page knows again, whatever the numbers are.
+SAID = {
+    re.sub(r"\d+(\.\d+)?", "0", one)
+    for one in json.loads((Path(__file__).parents[2] / "data" / "said.json").read_text())
+}
 
 
 @pytest.fixture
@@ -375,6 +389,91 @@ def test_below_the_wanted_rate_it_warns_and_says_whether_that_may_be_chance(
 
 
 @pytest.fixture
+def audited_pairs_of(dataset, photo, by_audit):
+    """So many pairs that audits concluded, five of a photo, all left as they were or all removed."""
+
+    def put(checkpoint, count, iou):
+        concluded, names = by_audit(photo), [uuid4().hex for _ in range(count // 5)]
+        photos = Image.objects.bulk_create(
+            Image(dataset=dataset, content_hash=name, group=name, width=3, height=3, byte_size=1) for name in names
+        )
+        masks = [
+            Mask(image=image, counts="", x0=0, y0=0, x1=1, y1=1, area=1, origin=Origin.AUTOMATIC, checkpoint=checkpoint)
+            for image in photos for _ in range(5)
+        ]  # fmt: skip
+        Mask.objects.bulk_create(masks)
+        AuditPair.objects.bulk_create(
+            AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=iou, **concluded)
+            for mask in masks
+        )
+
+    return put
+
+
+@pytest.fixture
+def warnings_said(dataset, report):
+    def of():
+        said = report()["warnings"]
+        assert {re.sub(r"\d+(\.\d+)?", "0", one) for one in said} <= SAID
+        return said
+
+    return of
+
+
+def test_a_thousand_good_masks_by_former_models_hide_no_bad_ones_by_the_live_one(
+    live, audited_pairs_of, warnings_said, make_live
+):
+    audited_pairs_of(live, 1000, 1)
+    assert warnings_said() == []
+    audited_pairs_of(make_live(), 40, 0)
+    assert warnings_said() == [
+        "0% of the live model's audited masks are above 0.90 IoU; 80% are wanted.",
+        "0% of the live model's audited masks are above 0.75 IoU; 90% are wanted.",
+    ]
+
+
+def test_a_thousand_good_masks_by_the_live_model_hide_no_bad_newest_ones(live, audited_pairs_of, warnings_said):
+    audited_pairs_of(live, 1000, 1)
+    time.sleep(0.01)  # ids sort by milliseconds
+    audited_pairs_of(live, 40, 0)
+    assert warnings_said() == [
+        "60% of the newest audited masks are above 0.90 IoU; 80% are wanted.",
+        "60% of the newest audited masks are above 0.75 IoU; 90% are wanted.",
+    ]
+
+
+def test_a_few_bad_masks_by_the_live_model_may_be_chance_and_fewer_than_are_wanted_say_nothing(
+    live, audited_pairs_of, warnings_said, make_live
+):
+    audited_pairs_of(live, 1000, 1)
+    other = make_live()
+    audited_pairs_of(other, 5, 0)
+    assert warnings_said() == []
+    audited_pairs_of(other, 10, 0)
+    audited_pairs_of(other, 45, 1)
+    chance = "That may be chance: the interval still holds it."
+    assert warnings_said() == [
+        f"75% of the live model's audited masks are above 0.90 IoU; 80% are wanted. {chance}",
+        f"75% of the live model's audited masks are above 0.75 IoU; 90% are wanted. {chance}",
+    ]
+
+
+@pytest.fixture
+def make_live(live, dataset):
+    """Another model goes live."""
+
+    def do():
+        other = Checkpoint.objects.get(id=live.id)
+        other.pk, other.id, other._state.adding = None, uuid7(), True
+        other.name, other.file_hash, other.storage_key = "Street 2", "0" * 64, "checkpoints/other"
+        other.save()
+        deployment_make(dataset=dataset, checkpoint=other, reason="promoted by the gate", by=None)
+        return other
+
+    return do
+
+
+@pytest.fixture
 def found_wrong_outside_audits(photo, automatic, plan, annotator, as_user, take, end):
     """400 are sampled, and 20 of these removed in ordinary work; in the order in which they were made."""
     masks = automatic(photo, 400)
@@ -407,7 +506,7 @@ def test_pairs_that_wait_are_taken_to_be_like_the_audited_ones(found_wrong_outsi
     for shares in (found["all"], *found["by"]):
         for level in shares["levels"]:
             assert level["share"] == pytest.approx(380 * 0.95 / 400)
-            assert (level["low"], level["high"]) == pytest.approx(wilson(40 * level["share"], 40))
+            assert (level["low"], level["high"]) == pytest.approx(wilson(level["share"], 1))  # all are of one photo
     assert found["warnings"] == []
 
 
@@ -589,6 +688,19 @@ def test_thresholds_that_cannot_be_chosen_anew_are_tried_again_only_when_more_pa
     assert refits_due(dataset) == [live]
     if why != "no stability":
         assert Thresholds.objects.get().fitted_at == kept.fitted_at
+
+
+def test_a_call_to_choose_thresholds_anew_is_repeated_where_it_was_lost_and_not_where_it_waits(
+    dataset, plan, live, calls, behind, monkeypatch
+):
+    assert plan(share=0.1).status_code == 200
+    monkeypatch.setattr("backend.review.audit.refits_due", lambda _: [live])
+    for waiting, asked in ((7, 0), (0, 1)):
+        behind(waiting)
+        del calls[:]
+        refits_sweep()
+        assert [call.about for call in calls if call.task == "refit_thresholds"] == [str(dataset.id)] * asked
+        assert Event.objects.filter(kind="audit.refit_asked_again", dataset_id=dataset.id).count() == asked
 
 
 @pytest.mark.parametrize("bad", [{"share": 2}, {"share": -0.1}, {"rate_90": "high"}])

@@ -12,8 +12,10 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.annotation.models import Mask, MaskState
+from backend.annotation.selectors import images_waiting
 from backend.autolabel.models import Proposal, ReviewRules
-from backend.datasets.models import Dataset, Image, Role
+from backend.common.lots import LOTS
+from backend.datasets.models import Dataset, Image, Job, Membership, Role
 from backend.review.models import Answer, Question, QuestionKind, QuestionState, Verdict
 from backend.review.services import questions_next, verdict_decide, verdict_put
 from tests.backend.conftest import mask_body, member, person, until_somebody_waits_for_a_row
@@ -267,6 +269,29 @@ def test_a_known_answer_cannot_be_told_from_a_question(
     assert (row["known"], row["known_right"]) == (2, expected.count("accept"))
 
 
+def test_with_a_seed_the_same_known_questions_are_asked_at_the_same_places(
+    add_photo: Callable[..., Image],
+    propose: Propose,
+    label: Callable[..., Image],
+    semi: Dataset,
+    admin: User,
+    annotator: User,
+) -> None:
+    add_photo(seed=1), add_photo(seed=2)
+    label(admin, 3), label(admin, 3)
+    propose(add_photo(seed=3), 6)
+    ReviewRules.objects.update(known_share=0.5)
+
+    def asked(seed: int) -> list[tuple[str, UUID, str]]:
+        Question.objects.all().delete()
+        LOTS.seed(seed)
+        found = questions_next(dataset=semi, holder=annotator, count=6, besides=set()).questions
+        return [(question.kind, question.mask_id, question.counts) for question in found]
+
+    assert asked(3) == asked(3)
+    assert len({str(asked(seed)) for seed in range(8)}) > 1
+
+
 def test_a_spoiled_outline_is_clearly_another_one(
     add_photo: Callable[..., Image], semi: Dataset, label: Callable[..., Image], admin: User
 ) -> None:
@@ -377,6 +402,111 @@ def test_what_failed_is_corrected_and_then_the_photo_is_completed(
     assert photo.annotated_at is not None
     assert photo.complete_at is not None
     assert take("complete")["reason"] == "nothing_left"
+
+
+def test_what_awaits_a_second_opinion_is_completed_last_while_somebody_can_give_it(
+    add_photo: Callable[..., Image],
+    propose: Propose,
+    ask: Callable[..., Any],
+    say: Callable[..., Any],
+    dataset: Dataset,
+    annotator: User,
+    reviewer: User,
+) -> None:
+    awaited, settled = add_photo(seed=1), add_photo(seed=2)
+    propose(awaited, opinions=2), propose(settled)
+    for question in ask(annotator):
+        say(annotator, question["id"], "accept")
+
+    def in_turn() -> list[Image]:
+        return list(images_waiting(dataset, Job.COMPLETE))
+
+    assert in_turn() == [settled, awaited]
+    Membership.objects.exclude(user=annotator).update(jobs=["annotate"])
+    assert in_turn() == [awaited, settled]  # nobody is left who could
+    Membership.objects.update(jobs=None)
+    for question in ask(reviewer):
+        say(reviewer, question["id"], "accept")
+    assert in_turn() == [awaited, settled]
+
+
+def test_second_opinions_that_were_wanted_are_obtained_or_awaited_or_missed(
+    add_photo: Callable[..., Image],
+    propose: Propose,
+    ask: Callable[..., Any],
+    say: Callable[..., Any],
+    as_user: AsUser,
+    dataset: Dataset,
+    annotator: User,
+    reviewer: User,
+    admin: User,
+) -> None:
+    def told(user: User) -> dict[str, int] | None:
+        opinions: dict[str, int] | None = (
+            as_user(user).get(f"/api/datasets/{dataset.id}/review/").json()["second_opinions"]
+        )
+        return opinions
+
+    drawn, others, once = add_photo(seed=1), add_photo(seed=2), add_photo(seed=3)
+    propose(drawn, opinions=2), propose(others, 2, opinions=2), propose(once)
+    assert told(admin) == {"wanted": 3, "obtained": 0, "waiting": 3}
+    for question in ask(annotator):
+        say(annotator, question["id"], "accept")
+    assert told(admin) == {"wanted": 3, "obtained": 0, "waiting": 3}
+    mine = next(question for question in ask(reviewer) if question["image"]["id"] == str(others.id))
+    say(reviewer, mine["id"], "fix")  # they disagree: a third person is wanted, but the second opinion is there
+    Image.objects.filter(id=drawn.id).update(annotated_at=Now())
+    assert told(admin) == {"wanted": 3, "obtained": 1, "waiting": 1}
+    assert told(reviewer) is None
+
+
+@pytest.mark.parametrize("job", [Job.CORRECT, Job.COMPLETE])
+def test_where_the_model_was_wrong_most_comes_first(
+    add_photo: Callable[..., Image],
+    propose: Propose,
+    ask: Callable[..., Any],
+    say: Callable[..., Any],
+    as_user: AsUser,
+    dataset: Dataset,
+    annotator: User,
+    reviewer: User,
+    job: Job,
+) -> None:
+    less, more, least = (add_photo(seed) for seed in range(3))
+    wrong = {less.id: 1, more.id: 3, least.id: 0}
+    for photo in (less, more, least):
+        propose(photo, 3)
+    answer = "fix" if job == Job.CORRECT else "not_an_object"
+    for question in ask(reviewer):
+        photo = mask_of(question).image_id
+        wrong[photo] -= 1
+        say(reviewer, question["id"], answer if wrong[photo] >= 0 else "accept")
+    client = as_user(annotator)
+    body = {"job": job, "besides": []}
+    first = client.post(f"/api/datasets/{dataset.id}/assignments/", body, format="json").json()["assignment"]
+    assert first["image"]["id"] == str(more.id)
+    assert list(images_waiting(dataset, job))[:2] == [more, less]
+
+
+@pytest.mark.parametrize("order", ["random", "import"])
+def test_photos_are_completed_in_the_datasets_order(
+    add_photo: Callable[..., Image],
+    propose: Propose,
+    ask: Callable[..., Any],
+    say: Callable[..., Any],
+    dataset: Dataset,
+    reviewer: User,
+    order: str,
+) -> None:
+    photos = [add_photo(seed) for seed in range(3)]
+    for photo in photos:
+        propose(photo)
+    for question in ask(reviewer):
+        say(reviewer, question["id"], "not_an_object" if mask_of(question).image_id == photos[2].id else "accept")
+    Dataset.objects.update(work_order=order)
+    dataset.refresh_from_db()
+    in_order = photos if order == "import" else sorted(photos, key=lambda photo: photo.content_hash)
+    assert list(images_waiting(dataset, Job.COMPLETE)) == in_order
 
 
 def test_the_queues_say_what_waits_and_what_was_passed_over(

@@ -267,6 +267,25 @@ def test_another_encoder_gets_its_detector_when_the_one_on_its_way_for_the_old_o
     assert new.checkpoint == another_encoder
 
 
+def test_a_retraining_that_ended_while_a_detector_was_trained_gets_its_own_afterwards_though_the_model_stays(
+    dataset: Dataset, with_a_detector: None, admin: User
+) -> None:
+    old = detector_run_request(dataset=dataset, frozen_set=None, by=None)
+    run = training_run_request(dataset=dataset, by=admin, recipe="decoder")
+    with transaction.atomic():
+        TrainingRun.objects.filter(id=run.id).update(state="done", decision="refused", finished_at=Now())
+        event_record("training_run.finished", subject=run.id, dataset=dataset.id)
+    deliver()
+    assert waiting() == [old]
+    detector_run_cancel(run=old, by=admin)
+    deliver()
+    (own,) = waiting()
+    assert own.frozen_set == run.frozen_set
+    detector_run_cancel(run=own, by=admin)
+    deliver()
+    assert waiting() == [], "one is enough"
+
+
 def test_what_a_promoted_run_learnt_from_its_detector_learns_from_too(
     dataset: Dataset, with_a_detector: None, another_encoder: Checkpoint, admin: User
 ) -> None:

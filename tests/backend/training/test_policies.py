@@ -6,8 +6,11 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from backend.annotation.models import Mask, Origin
+from backend.annotation.models import Mask, MaskState, Origin
 from backend.common.clock import database_now
+from backend.datasets.services import dataset_create
+from backend.review.models import Verdict
+from backend.training import services
 from backend.training.models import RetrainPolicy, RunState, TrainingRun
 from backend.training.selectors import policy_due, policy_of
 from backend.training.services import policies_run
@@ -54,11 +57,80 @@ def test_it_waits_for_so_many_masks_by_people_and_says_how_many_there_are(datase
     assert policy_due(policy_of(dataset)).why == "A run is on its way; there is one at a time."
 
 
+def test_a_dataset_whose_policy_breaks_keeps_no_other_dataset_waiting(dataset, admin, monkeypatch):
+    other = dataset_create(creator=admin, name="Other", test_images_wanted=1, test_masks_wanted=1)
+    asked = []
+
+    def due(policy):
+        asked.append(policy.dataset)
+        raise OSError("the storage is away")
+
+    for one in (dataset, other):
+        RetrainPolicy.objects.create(dataset=one, enabled=True)
+    monkeypatch.setattr(services, "policy_due", due)
+    policies_run()
+    assert set(asked) == {dataset, other}
+
+
 def test_automatic_masks_do_not_start_a_run(dataset, policy, masks):
     policy(after_new_masks=1)
     masks(1)
     Mask.objects.update(origin=Origin.AUTOMATIC)
     assert policy_due(policy_of(dataset)).why == "0 of 1 new masks."
+
+
+def test_a_proposal_is_a_new_mask_once_somebody_accepts_it_and_never_twice(dataset, policy, masks, reviewer):
+    policy(after_new_masks=1)
+    masks(1)
+    proposal = Mask.objects.get()
+    Mask.objects.update(origin=Origin.PROPOSED, state=MaskState.PROPOSED)
+    assert policy_due(policy_of(dataset)).why == "0 of 1 new masks."
+
+    Mask.objects.update(state=MaskState.ACTIVE)
+    Verdict.objects.create(mask=proposal, by=reviewer, answer="accept")
+    policies_run()
+    assert TrainingRun.objects.get().why == "1 new mask since the last run."
+    finish_runs()
+    assert policy_due(policy_of(dataset)).why == "0 of 1 new masks."
+    Verdict.objects.create(mask=proposal, by=reviewer, answer="accept")  # after the run that has learnt from it
+    assert policy_due(policy_of(dataset)).why == "0 of 1 new masks."
+
+
+@pytest.mark.parametrize("origin", [Origin.PROPOSED, Origin.ASSISTED])
+def test_a_mask_that_was_disputed_when_a_run_began_is_new_once_it_counts_again_and_never_twice(
+    dataset, policy, masks, reviewer, origin
+):
+    policy(after_new_masks=1)
+    masks(2)
+    disputed = Mask.objects.first()
+
+    def decide(answer, state):
+        Verdict.objects.create(mask=disputed, by=reviewer, answer=answer)
+        Mask.objects.filter(id=disputed.id).update(origin=origin, state=state)
+
+    decide("accept", MaskState.ACTIVE)
+    decide("fix", MaskState.FAULTY)
+    policies_run()
+    finish_runs()
+    assert policy_due(policy_of(dataset)).why == "0 of 1 new masks."
+    decide("accept", MaskState.ACTIVE)
+    assert policy_due(policy_of(dataset)).why == "1 new mask since the last run."
+    policies_run()
+    finish_runs()
+    decide("fix", MaskState.FAULTY)
+    decide("accept", MaskState.ACTIVE)
+    assert policy_due(policy_of(dataset)).why == "0 of 1 new masks."
+
+
+def test_a_burst_is_over_so_long_after_the_last_answer_that_accepted_a_mask(dataset, policy, masks, reviewer):
+    policy(after_new_masks=1, settle_minutes=5)
+    masks(1)
+    Mask.objects.update(origin=Origin.PROPOSED, created_at=F("created_at") - timedelta(minutes=6))
+    assert policy_due(policy_of(dataset)).now
+    Verdict.objects.create(mask=Mask.objects.get(), by=reviewer, answer="accept")
+    due = policy_due(policy_of(dataset))
+    assert not due.now
+    assert timedelta(minutes=4) < due.when - database_now() <= timedelta(minutes=5)
 
 
 def test_in_a_burst_of_masks_it_waits_until_the_burst_is_over(dataset, policy, masks):

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 import psutil
 import pytest
+import torch
 from django.db import connection
 from django.db.models.functions import Now
 
@@ -33,6 +35,7 @@ from backend.training.selectors import finished_photos, gate_rule_of
 from backend.training.services import training_run_request, training_run_work, training_runs_sweep
 from engine import masks as run_lengths
 from engine.cli import main
+from tests.backend.training.test_gate import report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -253,6 +256,23 @@ def test_too_little_evidence_leaves_the_decision_to_the_admin(
     assert Deployment.objects.filter(dataset=dataset).count() == 3  # history is kept
 
 
+@pytest.mark.parametrize(("test", "holdout", "decision"), [(0.3, -0.3, "promoted"), (-0.3, 0.3, "refused")])
+def test_figures_of_the_holdout_are_shown_and_decide_nothing(
+    dataset, labelled, start, live, tmp_path, test, holdout, decision
+):
+    reply = start().json()
+
+    def by_how_much(gain):
+        return {"live": report([0.5] * 4), "candidate": report([0.5 + gain] * 4)}
+
+    run = work.Work(claims.claim_take(claims.TRAINING, reply["id"]), tmp_path)
+    run._decide(live, {Split.TEST: by_how_much(test), Split.HOLDOUT: by_how_much(holdout)})
+    done = TrainingRun.objects.get()
+    assert done.decision == decision
+    shown = next(figure for figure in done.verdict["holdout"] if figure["key"] == "miou_1")
+    assert shown["difference"] == pytest.approx(holdout)
+
+
 def test_a_gate_that_judges_by_brushed_masks_alone_leaves_out_what_a_model_drew(
     dataset, labelled, add_photo, label, annotator, admin, as_user, live
 ):
@@ -405,7 +425,7 @@ def test_a_folder_whose_run_went_with_its_dataset_is_removed(tmp_path, settings)
 
 
 def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes_with_the_same_weights(
-    labelled, start, monkeypatch, dataset, engine_here
+    labelled, start, monkeypatch, dataset, engine_here, behind
 ):
     engine_here("evaluate")
 
@@ -441,7 +461,8 @@ def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes
     assert (run.state, run.attempts) == (RunState.TRAINING, 1)
     TrainingRun.objects.filter(id=run_id).update(heartbeat_at=Now() - claims.HEARTBEAT_STALE_AFTER * 2)
     sent = []
-    monkeypatch.setattr("backend.training.tasks.work_on_training_run.delay", sent.append)
+    behind(0)
+    monkeypatch.setattr("backend.training.tasks.work_on_training_run.delay_on_commit", sent.append)
     training_runs_sweep()
     assert sent == [run_id]
     resumed = run_through(run_id)
@@ -449,6 +470,63 @@ def test_a_worker_killed_while_it_trains_leaves_a_run_that_the_next_one_finishes
     assert (taken.subject_id, taken.data["attempt"]) == (run.id, 2)
     assert resumed.candidate == undisturbed.candidate  # checkpoints are known by the hash of their file
     assert [told["step"] for told in resumed.history] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("upgraded", [True, False])
+def test_a_run_begins_anew_where_the_engine_goes_on_from_no_such_state_and_says_so(
+    labelled, start, engine_here, upgraded
+):
+    """Of a recipe that an upgrade has changed; or damaged."""
+    engine_here("evaluate")
+    run_id = start().json()["id"]
+    left = {"progress": {"step": 30, "steps": 40}, "history": [{"step": 30, "loss": 1}]}
+    TrainingRun.objects.filter(id=run_id).update(
+        state=RunState.TRAINING, attempts=1, heartbeat_at=Now() - 2 * claims.HEARTBEAT_STALE_AFTER, **left
+    )
+    folder = claims.TRAINING.folder_of(run_id)
+    folder.mkdir(parents=True)
+    (folder / work.CANDIDATE).write_bytes(b"the best so far")
+    state = folder / f"{work.CANDIDATE}.state"
+    if upgraded:
+        torch.save({"run": json.dumps([{"steps": 40}, False]), "given": {}, "step": 30}, state)
+    else:
+        state.write_bytes(b"half of it")
+    training_run_work(run_id=run_id)
+    run = TrainingRun.objects.get(id=run_id)
+    assert (run.state, run.error) == (RunState.DONE, "")
+    assert [told["step"] for told in run.history] == [1, 2, 3, 4]
+    (event,) = Event.objects.filter(kind="training_run.begun_anew")
+    assert (event.subject_id, event.dataset_id) == (run.id, run.dataset_id)
+    assert event.data["reason"].endswith("is of a run with other settings" if upgraded else "cannot be read")
+    assert "the run begins anew, from its first step." in run.log
+
+
+def test_what_was_trained_is_evaluated_by_a_worker_on_another_machine_and_not_trained_again(
+    labelled, start, engine_here, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    engine_here("train", "evaluate")
+    run_id = start().json()["id"]
+    with monkeypatch.context() as dying:
+        dying.setattr(work.Work, "_evaluate", killed)
+        with pytest.raises(Killed):
+            training_run_work(run_id=run_id)
+    run = TrainingRun.objects.get(id=run_id)
+    candidate = run.candidate
+    assert (run.state, candidate is None) == (RunState.EVALUATING, False)
+    shutil.rmtree(claims.TRAINING.folder_of(run_id))  # it lies on the other machine
+    TrainingRun.objects.filter(id=run_id).update(heartbeat_at=Now() - 2 * claims.HEARTBEAT_STALE_AFTER)
+    engine_here("evaluate")
+    monkeypatch.setattr(child, "run_engine", lambda arguments, **_: pytest.fail(f"{arguments[0]} once more"))
+    training_run_work(run_id=run_id)
+    run.refresh_from_db()
+    assert (run.state, run.candidate) == (RunState.DONE, candidate), run.error
+    assert Checkpoint.objects.filter(dataset=run.dataset).count() == 1
 
 
 def test_while_it_trains_a_run_shows_validation_figures_and_examples_of_photos_that_it_does_not_learn_from(

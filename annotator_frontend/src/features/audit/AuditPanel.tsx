@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { Link } from 'react-router'
 import { answer, api, type Schemas } from '@/shared/api/client'
 import { fixed, percent, t, text } from '@/shared/i18n'
+import { said } from '@/shared/i18n/said'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords } from '@/shared/ui/words'
@@ -57,7 +58,7 @@ export function AuditPanel({ dataset, isAdmin, audits }: AuditPanelProps) {
     >
       {report.warnings.map(warning => (
         <Alert key={warning} color="yellow">
-          {warning}
+          {said(warning)}
         </Alert>
       ))}
       <Text size="sm" c="dimmed">

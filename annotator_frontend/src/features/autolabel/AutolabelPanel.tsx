@@ -6,6 +6,7 @@ import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
 import { type AutolabelRun, type Order, useCalibrate, useOrder, useRuns, useThresholds } from './queries'
 import { StartDialog } from './StartDialog'
+import { useWhyNone } from './whyNone'
 
 const STATES: Record<AutolabelRun['state'], string> = {
   running: text('running'),
@@ -24,8 +25,12 @@ export function AutolabelPanel({ dataset, isAdmin }: AutolabelPanelProps) {
   const runs = useRuns(dataset)
   const order = useOrder(dataset)
   const [isStarting, setIsStarting] = useState(false)
-  const [newest, ...older] = runs.data ?? []
-  const isOn = newest?.state === 'running' || newest?.state === 'paused'
+  const all = runs.data ?? []
+  // An earlier run is on its way again where its failed photos are tried again.
+  const onItsWay = all.find(({ state }) => state === 'running' || state === 'paused')
+  const shown = onItsWay ?? all[0]
+  const others = all.filter(run => run !== shown)
+  const isOn = onItsWay !== undefined
   return (
     <Section
       title={t('Automatic labelling')}
@@ -39,17 +44,17 @@ export function AutolabelPanel({ dataset, isAdmin }: AutolabelPanelProps) {
       }
     >
       <ThresholdsLine dataset={dataset} isAdmin={isAdmin} />
-      {newest ? (
-        <Run run={newest} isAdmin={isAdmin} onOrder={what => order.mutate({ run: newest.id, order: what })} />
+      {shown ? (
+        <Run run={shown} isAdmin={isAdmin} onOrder={what => order.mutate({ run: shown.id, order: what })} />
       ) : (
         <Text c="dimmed" size="sm">
           {t('Not run yet.')}
         </Text>
       )}
-      {older.length > 0 && (
+      {others.length > 0 && (
         <Table verticalSpacing={4} fz="sm">
           <Table.Tbody>
-            {older.map(run => (
+            {others.map(run => (
               <Table.Tr key={run.id}>
                 <Table.Td>{when(run.created_at)}</Table.Td>
                 <Table.Td>{photosInWords(run.counts.done)}</Table.Td>
@@ -60,6 +65,19 @@ export function AutolabelPanel({ dataset, isAdmin }: AutolabelPanelProps) {
           </Table.Tbody>
         </Table>
       )}
+      {others
+        .filter(run => run.counts.failed > 0)
+        .map(run => (
+          <Failed
+            key={run.id}
+            run={run}
+            title={t('{{count}} photos of the run of {{when}} failed', {
+              count: run.counts.failed,
+              when: when(run.created_at),
+            })}
+            onRetry={isAdmin && !isOn ? () => order.mutate({ run: run.id, order: 'retry' }) : null}
+          />
+        ))}
       {isStarting && <StartDialog dataset={dataset} onClose={() => setIsStarting(false)} />}
     </Section>
   )
@@ -71,6 +89,7 @@ function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
   const calibrate = useCalibrate(dataset)
   const [wanted, setWanted] = useState<number | null>(null)
   const found = data?.thresholds
+  const whyNone = useWhyNone(dataset)
   const aim = wanted ?? Math.round(100 * (found?.wanted_precision ?? 0.8))
   return (
     <Group justify="space-between" align="flex-end" data-testid="thresholds">
@@ -81,7 +100,7 @@ function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
                 iou: fixed(found.min_predicted_iou, 2),
                 stability: fixed(found.min_stability, 2),
               })
-            : t('The thresholds were not calibrated for this model yet.')}
+            : whyNone}
           {found &&
             `, ${found.prompts === 'boxes' ? t('with the detector’s boxes') : t('with a grid of points')}`}
           {found && !found.attained && (
@@ -179,14 +198,28 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
           </Group>
         )}
       </Group>
+      {run.postponed && (
+        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          {t(
+            '{{count}} photos are tried again in some minutes, because of a fault of the server: {{error}}',
+            {
+              count: run.postponed.photos,
+              error: run.postponed.error,
+            },
+          )}
+        </Text>
+      )}
       {failed > 0 && (
-        <FailedPhotos
+        <Failed
+          run={run}
           title={t('{{count}} photos failed', { count: failed })}
-          failures={run.failures}
-          count={failed}
           onRetry={isAdmin ? () => onOrder('retry') : null}
         />
       )}
     </Stack>
   )
+}
+
+function Failed({ run, ...rest }: { run: AutolabelRun; title: string; onRetry: (() => void) | null }) {
+  return <FailedPhotos failures={run.failures} count={run.counts.failed} {...rest} />
 }

@@ -14,6 +14,7 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { useMemo, useState } from 'react'
 import { decode } from '@/shared/geometry/runLengths'
 import { fixed, t } from '@/shared/i18n'
+import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
 import { masksInWords, photosInWords } from '@/shared/ui/words'
 import {
@@ -27,6 +28,7 @@ import {
   useStartPreview,
   useThresholds,
 } from './queries'
+import { useWhyNone } from './whyNone'
 
 const USUAL: Limits = { min_predicted_iou: 0.5, min_stability: 0.4 }
 const COLOURS: readonly Layer['colour'][] = [
@@ -38,14 +40,31 @@ const COLOURS: readonly Layer['colour'][] = [
   [237, 100, 166],
 ]
 
+/** What a list of photos is chosen by, as the gallery's address has it. */
+export type Chosen = Readonly<Record<string, string | undefined>>
+
+/** Of these photos both kinds: whoever chose them has said which. */
+export function selectionOf({ sort: _, ...chosen }: Chosen): Selection {
+  return { which: 'all', ...(chosen as Omit<Selection, 'which'>) }
+}
+
+interface StartDialogProps {
+  dataset: string
+  /** Only of these photos; without it, of all. */
+  chosen?: Chosen
+  onClose: () => void
+  onStarted?: () => void
+}
+
 /** Which photos, and how sure a mask has to be: seen on a few photos before anything is kept. */
-export function StartDialog({ dataset, onClose }: { dataset: string; onClose: () => void }) {
+export function StartDialog({ dataset, chosen: only, onClose, onStarted = onClose }: StartDialogProps) {
   const known = useThresholds(dataset).data
+  const whyNone = useWhyNone(dataset)
   const [wantedPrompts, setWantedPrompts] = useState<Prompts | null>(null)
   const prompts = wantedPrompts ?? known?.thresholds?.prompts ?? 'grid'
   const isOfOthers = known?.thresholds != null && known.thresholds.prompts !== prompts
   const calibrated = isOfOthers ? null : known?.thresholds
-  const [selection, setSelection] = useState<Selection>({ which: 'waiting', search: '' })
+  const [selection, setSelection] = useState<Selection>(only ? selectionOf(only) : { which: 'waiting' })
   const [asked] = useDebouncedValue(selection, 300)
   const photos = useSelection(dataset, asked).data?.photos
   const [chosen, setChosen] = useState<Limits | null>(null)
@@ -62,27 +81,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
   return (
     <Modal opened onClose={onClose} size="80rem" title={t('Label automatically')}>
       <Stack gap="md">
-        <Group align="flex-end">
-          <SegmentedControl
-            aria-label={t('Which photos')}
-            value={selection.which}
-            onChange={which => change({ which: which as Selection['which'] })}
-            data={[
-              { value: 'waiting', label: t('Without masks') },
-              { value: 'automatic', label: t('With automatic masks, anew') },
-              { value: 'all', label: t('Both') },
-            ]}
-          />
-          <TextInput
-            aria-label={t('In the file name')}
-            placeholder={t('In the file name')}
-            value={selection.search}
-            onChange={event => change({ search: event.currentTarget.value })}
-          />
-          <Text size="sm" c="dimmed" role="status">
-            {photos !== undefined && photosInWords(photos)}
-          </Text>
-        </Group>
+        <Which selection={selection} photos={photos} isOfGallery={only !== undefined} onChange={change} />
         <Group gap="sm">
           <Text size="sm">{t('The model is asked with')}</Text>
           <SegmentedControl
@@ -119,7 +118,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
               : t('The precision that was asked for cannot be promised; these thresholds come nearest.')
             : isOfOthers
               ? t('The thresholds were calibrated for the other prompts; look at the preview.')
-              : t('The thresholds were not calibrated for this model yet.')}
+              : whyNone}
         </Text>
         <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
           <Limit
@@ -162,7 +161,7 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
             onClick={() =>
               start.mutate(
                 { selection: asked, prompts, settings, thresholds: limits },
-                { onSuccess: onClose },
+                { onSuccess: onStarted },
               )
             }
           >
@@ -171,6 +170,46 @@ export function StartDialog({ dataset, onClose }: { dataset: string; onClose: ()
         </Group>
       </Stack>
     </Modal>
+  )
+}
+
+interface WhichProps {
+  selection: Selection
+  /** How many there are; undefined: not known yet. */
+  photos: number | undefined
+  /** Chosen there, by more than there are fields here. */
+  isOfGallery: boolean
+  onChange: (next: Partial<Selection>) => void
+}
+
+export function Which({ selection, photos, isOfGallery, onChange }: WhichProps) {
+  return (
+    <Group align="flex-end">
+      <SegmentedControl
+        aria-label={t('Which photos')}
+        value={selection.which ?? 'waiting'}
+        onChange={which => onChange({ which: which as Selection['which'] })}
+        data={[
+          { value: 'waiting', label: t('Without masks') },
+          { value: 'automatic', label: t('With automatic masks, anew') },
+          { value: 'all', label: t('Both') },
+        ]}
+      />
+      {!isOfGallery && (
+        <TextInput
+          aria-label={t('In the file name')}
+          placeholder={t('In the file name')}
+          value={selection.name ?? ''}
+          onChange={event => onChange({ name: event.currentTarget.value })}
+        />
+      )}
+      <Text size="sm" c="dimmed" role="status">
+        {photos !== undefined &&
+          (isOfGallery
+            ? t('{{photos}} of those that were chosen', { photos: photosInWords(photos) })
+            : photosInWords(photos))}
+      </Text>
+    </Group>
   )
 }
 
@@ -193,7 +232,7 @@ function Limit({ label, value, onChange }: LimitProps) {
 }
 
 /** Every candidate is here already: moving a threshold asks nobody. */
-function Pictures({ preview: { photos, run }, limits }: { preview: Preview; limits: Limits }) {
+export function Pictures({ preview: { photos, run }, limits }: { preview: Preview; limits: Limits }) {
   const drawn = useMemo(
     () =>
       photos.map(({ masks, ...photo }) => ({
@@ -227,6 +266,14 @@ function Pictures({ preview: { photos, run }, limits }: { preview: Preview; limi
           })}
         </Text>
       </Group>
+      {run.counts.failed > 0 && (
+        <FailedPhotos
+          title={t('{{count}} photos failed', { count: run.counts.failed })}
+          failures={run.failures}
+          count={run.counts.failed}
+          onRetry={null}
+        />
+      )}
       <SimpleGrid cols={{ base: 2, sm: 4, lg: 5 }} spacing="xs">
         {ready.map(photo => (
           <div key={photo.image}>

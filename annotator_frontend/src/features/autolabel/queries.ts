@@ -3,7 +3,7 @@ import { answer, api, type Schemas } from '@/shared/api/client'
 import { tellError } from '@/shared/ui/notify'
 
 export type AutolabelRun = Schemas['AutolabelRunJson']
-export type Selection = Required<Schemas['SelectionFormRequest']>
+export type Selection = Schemas['SelectionFormRequest']
 export type Limits = Schemas['ThresholdsForm']
 export type Preview = Schemas['PreviewJson']
 export type Prompts = Schemas['ThresholdsJson']['prompts']
@@ -23,6 +23,15 @@ export function useThresholds(dataset: string) {
     queryKey: ['dataset', dataset, 'thresholds'],
     queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/thresholds/', at(dataset))),
   })
+}
+
+/** Whether a detector is being trained: the server chooses thresholds when it is ready, with its boxes. */
+export function useIsDetectorAwaited(dataset: string): boolean {
+  const { data } = useQuery({
+    queryKey: ['dataset', dataset, 'detector-runs'],
+    queryFn: () => answer(api.GET('/api/datasets/{dataset_id}/detector-runs/', at(dataset))),
+  })
+  return data?.some(({ state }) => state === 'waiting' || state === 'training') ?? false
 }
 
 export function useSelection(dataset: string, selection: Selection) {

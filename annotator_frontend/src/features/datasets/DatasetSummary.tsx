@@ -1,6 +1,7 @@
 import { Anchor, Progress, SimpleGrid, Text } from '@mantine/core'
 import { Link } from 'react-router'
 import { number, t } from '@/shared/i18n'
+import { said } from '@/shared/i18n/said'
 import type { Dataset } from './queries'
 
 /** How far the work is; a number leads to its photos where one list has them. */
@@ -22,11 +23,16 @@ export function DatasetSummary({ dataset }: { dataset: Dataset }) {
           name={t('Test photos for the gate')}
           value={t('{{done}} of {{all}}', {
             done: counts.test_images_annotated,
-            all: dataset.test_images_wanted ?? 0,
+            all: counts.test_images_wanted,
           })}
           to="?split=test&status=annotated&origin=people"
         />
       </SimpleGrid>
+      {counts.test_missing && (
+        <Text size="xs" c="dimmed" mb="md">
+          {said(counts.test_missing)}
+        </Text>
+      )}
     </>
   )
 }

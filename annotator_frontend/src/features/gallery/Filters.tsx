@@ -1,5 +1,5 @@
 import { Button, Group, NumberInput, Pill, Select, Switch, Text, TextInput } from '@mantine/core'
-import { useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { t } from '@/shared/i18n'
 import type { Choice } from './choice'
 import { linkedInWords } from './linked'
@@ -18,11 +18,12 @@ interface FiltersProps {
   count: number | null
   areMasksShown: boolean
   showMasks: (areShown: boolean) => void
+  withChosen?: (choice: Choice) => ReactNode
 }
 
 /** Which photos, in which order. */
 export function Filters(props: FiltersProps) {
-  const { dataset, isReviewer, choice, choose, clear, count, areMasksShown, showMasks } = props
+  const { dataset, isReviewer, choice, choose, clear, count, areMasksShown, showMasks, withChosen } = props
   const { members, checkpoints } = useMakers(dataset)
   const people = Object.fromEntries(members.map(({ user, username }) => [user, username]))
   const models = Object.fromEntries(checkpoints.map(({ id, name }) => [id, name]))
@@ -48,7 +49,7 @@ export function Filters(props: FiltersProps) {
     />
   )
   const isChosen = Object.keys(choice).some(name => name !== 'sort')
-  const linked = linkedInWords(choice)
+  const linked = linkedInWords(choice, people)
   return (
     <Group gap="xs" mb="md" role="search" aria-label={t('Which photos')}>
       <Typed
@@ -104,6 +105,7 @@ export function Filters(props: FiltersProps) {
         onChange={event => showMasks(event.currentTarget.checked)}
       />
       <Group gap="xs" ml="auto">
+        {isChosen && withChosen?.(choice)}
         {isChosen && (
           <Button size="compact-xs" variant="subtle" onClick={clear}>
             {t('Show all')}

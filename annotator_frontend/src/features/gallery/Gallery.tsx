@@ -1,16 +1,23 @@
 import { Alert, Button, Center, Loader, Text } from '@mantine/core'
-import { useEffect, useMemo, useRef } from 'react'
+import { type ReactNode, useEffect, useMemo, useRef } from 'react'
 import { Link, useLocation } from 'react-router'
 import { t } from '@/shared/i18n'
-import { useChoice } from './choice'
+import { type Choice, useChoice } from './choice'
 import { Filters } from './Filters'
 import classes from './gallery.module.css'
 import { type Photo, usePhotos } from './queries'
 import { useRows } from './useRows'
 import { splitNames, statusName } from './words'
 
+interface GalleryProps {
+  dataset: string
+  isReviewer: boolean
+  /** What can be done with the photos that were chosen. */
+  withChosen?: (choice: Choice) => ReactNode
+}
+
 /** All photos with their masks, as many as there may be; each opens in the workspace, and back is the same place. */
-export function Gallery({ dataset, isReviewer }: { dataset: string; isReviewer: boolean }) {
+export function Gallery({ dataset, isReviewer, withChosen }: GalleryProps) {
   const { choice, choose, clear, place, keepPlace, areMasksShown, showMasks } = useChoice()
   const query = usePhotos(dataset, choice, place)
   const photos = useMemo(() => query.data?.pages.flatMap(page => page.results) ?? [], [query.data])
@@ -50,6 +57,7 @@ export function Gallery({ dataset, isReviewer }: { dataset: string; isReviewer: 
         count={count.current}
         areMasksShown={areMasksShown}
         showMasks={showMasks}
+        withChosen={withChosen}
       />
       {query.error && <Alert color="red">{query.error.message}</Alert>}
       {query.isPending && (

@@ -5,7 +5,10 @@ import type { Choice } from './choice'
 type Name = keyof Choice
 
 /** What came with a link, from the dashboard above all, and has no field: each can be taken away. */
-export function linkedInWords(choice: Choice): { names: Name[]; words: string }[] {
+export function linkedInWords(
+  choice: Choice,
+  people: Readonly<Record<string, string>> = {},
+): { names: Name[]; words: string }[] {
   const parts: [Name[], string | undefined, string | undefined, (when: string) => string][] = [
     [['made_from', 'made_to'], choice.made_from, choice.made_to, when => t('Masks made {{when}}', { when })],
     [
@@ -24,6 +27,12 @@ export function linkedInWords(choice: Choice): { names: Name[]; words: string }[
   const found = parts.flatMap(([names, from, to, say]) =>
     from || to ? [{ names, words: say(spell(from, to)) }] : [],
   )
+  const { submitted_by, judged_by } = choice
+  // Others than oneself are told to reviewers alone.
+  const who = (id: string) => people[id] ?? t('one person')
+  if (submitted_by)
+    found.push({ names: ['submitted_by'], words: t('Submitted by {{who}}', { who: who(submitted_by) }) })
+  if (judged_by) found.push({ names: ['judged_by'], words: t('Judged by {{who}}', { who: who(judged_by) }) })
   const skipped = skippedInWords(choice)
   if (skipped) found.push({ names: ['skipped', 'skipped_in'], words: skipped })
   const verdict = verdictNames()[choice.verdict ?? '']

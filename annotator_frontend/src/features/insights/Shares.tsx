@@ -72,14 +72,18 @@ export function Acceptance({ dataset, rows, isReviewer }: AcceptanceProps) {
           <Text size="sm" mb={4}>
             <strong>{stageInWords(row.stage)}</strong>
             {': '}
-            {row.rate === null
-              ? '–'
-              : t('{{rate}} ({{low}} to {{high}}), {{seconds}} s each', {
+            {row.rate === null ? (
+              '–'
+            ) : (
+              <Linked href={photosOf('accept', row)}>
+                {t('{{rate}} ({{low}} to {{high}}), {{seconds}} s each', {
                   rate: percent(row.rate),
                   low: percent(row.rate_low ?? 0),
                   high: percent(row.rate_high ?? 1),
                   seconds: row.seconds_median === null ? '–' : number(row.seconds_median, TENTHS),
-                })}{' '}
+                })}
+              </Linked>
+            )}{' '}
             <Text span size="xs" c="dimmed">
               {t('since {{when}}', { when: when(row.since) })}
             </Text>
@@ -210,8 +214,14 @@ export function Work({
                     {row.clicks_mean === null ? '–' : number(row.clicks_mean, TENTHS)}
                   </Table.Td>
                   <Table.Td className={classes.number}>{seconds(row.seconds)}</Table.Td>
-                  <Table.Td className={classes.number}>{number(row.photos)}</Table.Td>
-                  <Table.Td className={classes.number}>{number(row.verdicts)}</Table.Td>
+                  <Table.Td className={classes.number}>
+                    <Linked href={gallery(dataset, { submitted_by: row.user })}>{number(row.photos)}</Linked>
+                  </Table.Td>
+                  <Table.Td className={classes.number}>
+                    <Linked href={isAdmin ? gallery(dataset, { judged_by: row.user }) : undefined}>
+                      {number(row.verdicts)}
+                    </Linked>
+                  </Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>

@@ -1,10 +1,12 @@
 import { Button, Group, Modal, Select, Stack, Table, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
+import { useNavigate } from 'react-router'
+import { useCurrentUser } from '@/shared/api/useCurrentUser'
 import { t } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { JobsOf, jobsInWords } from './JobsOf'
-import { type Member, type Role, useMembers, useRemoveMember, useSetMember } from './queries'
+import { type Member, type Role, useLeave, useMembers, useRemoveMember, useSetMember } from './queries'
 import { roleName } from './roles'
 
 const ROLES: Role[] = ['annotator', 'reviewer', 'admin']
@@ -74,6 +76,7 @@ export function PeoplePanel({ dataset, isAdmin }: PeoplePanelProps) {
         </Table.Tbody>
       </Table>
       {isAdmin && <AddMember dataset={dataset} />}
+      <Leave dataset={dataset} />
       <Removal dataset={dataset} member={leaving} onClose={() => setLeaving(null)} />
     </Section>
   )
@@ -125,6 +128,47 @@ function AddMember({ dataset }: { dataset: string }) {
         </Button>
       </Group>
     </form>
+  )
+}
+
+/** One's own way out. */
+function Leave({ dataset }: { dataset: string }) {
+  const { data: user } = useCurrentUser()
+  const [isAsked, setAsked] = useState(false)
+  const navigate = useNavigate()
+  const leave = useLeave(dataset, () => void navigate('/'))
+  if (!user) return null
+  return (
+    <>
+      <Button size="compact-sm" variant="default" onClick={() => setAsked(true)}>
+        {t('Leave this dataset')}
+      </Button>
+      <Modal
+        opened={isAsked}
+        onClose={() => setAsked(false)}
+        title={t('Leave this dataset?')}
+        centered
+        closeButtonProps={{ 'aria-label': t('Close') }}
+      >
+        <Stack>
+          <Text size="sm">
+            {t('You will not see it any more, until one of its admins adds you again. Your masks stay.')}
+          </Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setAsked(false)}>
+              {t('Cancel')}
+            </Button>
+            <Button
+              color="red"
+              loading={leave.isPending}
+              onClick={() => leave.mutate(user.id, { onError: tellError })}
+            >
+              {t('Leave')}
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
   )
 }
 

@@ -90,12 +90,27 @@ export function useSetJobs(dataset: string) {
 export function useRemoveMember(dataset: string) {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: (user: string) =>
-      answer(
-        api.DELETE('/api/datasets/{dataset_id}/members/{user_id}/', {
-          params: { path: { dataset_id: dataset, user_id: user } },
-        }),
-      ),
+    mutationFn: (user: string) => removeMember(dataset, user),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['dataset', dataset] }),
   })
+}
+
+/** @param onLeft go elsewhere, before anything of the dataset is asked for again: it is not to be seen any more. */
+export function useLeave(dataset: string, onLeft: () => void) {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (user: string) => removeMember(dataset, user),
+    onSuccess: () => {
+      onLeft()
+      return queries.invalidateQueries({ queryKey: ['datasets'] })
+    },
+  })
+}
+
+function removeMember(dataset: string, user: string) {
+  return answer(
+    api.DELETE('/api/datasets/{dataset_id}/members/{user_id}/', {
+      params: { path: { dataset_id: dataset, user_id: user } },
+    }),
+  )
 }

@@ -52,6 +52,7 @@ export function ReviewPanel({ dataset, isAdmin, jobs }: ReviewPanelProps) {
       {review.jobs.includes('verify') ? <Queues dataset={dataset} review={review} own={jobs} /> : <NotYet />}
       {review.jobs.includes('verify') && <Offered review={review} />}
       {review.proposals.failed > 0 && <Failures dataset={dataset} review={review} isAdmin={isAdmin} />}
+      {isAdmin && <SecondOpinions review={review} />}
       <Verifiers dataset={dataset} />
       {isAdmin && <Rules dataset={dataset} />}
     </Section>
@@ -179,6 +180,23 @@ function Failures({
       onRetry={isAdmin ? () => retry.mutate() : null}
       isBusy={retry.isPending}
     />
+  )
+}
+
+/** Whether the share that two people are to judge is reached: whoever completes a photo ends what others would have said. */
+function SecondOpinions({ review: { second_opinions: asked } }: { review: Review }) {
+  if (!asked?.wanted) return null
+  const missed = asked.wanted - asked.obtained - asked.waiting
+  return (
+    <Text size="sm" c="dimmed">
+      {t('{{obtained}} of {{wanted}} second opinions obtained', {
+        obtained: asked.obtained,
+        wanted: asked.wanted,
+      })}
+      {asked.waiting > 0 && ` · ${t('{{count}} still awaited', { count: asked.waiting })}`}
+      {missed > 0 &&
+        ` · ${t('{{count}} missed, because the photo was completed or the mask settled before', { count: missed })}`}
+    </Text>
   )
 }
 

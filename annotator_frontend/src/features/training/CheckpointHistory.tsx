@@ -19,7 +19,7 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
   const rollBack = useRollBack(dataset)
   const all = [...(checkpoints.data ?? [])].sort((a, b) => a.created_at.localeCompare(b.created_at))
   const scored = all.filter(checkpoint => checkpoint.scores?.test)
-  const deployments = all.flatMap(checkpoint => checkpoint.deployments)
+  const before = all.find(checkpoint => checkpoint.is_before)
   return (
     <Section
       title={t('Models')}
@@ -30,9 +30,13 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
             <Button component={Link} to={`/datasets/${dataset}/compare`} variant="default">
               {t('Side by side')}
             </Button>
-            {isAdmin && deployments.length > 1 && (
-              <Button variant="default" onClick={() => rollBack.mutate(undefined, { onError: tellError })}>
-                {t('Roll back')}
+            {isAdmin && before && (
+              <Button
+                variant="default"
+                loading={rollBack.isPending}
+                onClick={() => rollBack.mutate(before.id, { onError: tellError })}
+              >
+                {t('Roll back to {{model}}', { model: before.name })}
               </Button>
             )}
           </Group>

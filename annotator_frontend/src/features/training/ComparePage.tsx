@@ -19,7 +19,7 @@ import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, when } from '@/shared/ui/words'
 import { FiguresBeside } from './FiguresBeside'
-import { type Checkpoint, type Side, useCheckpoints, useComparison, useDeploy } from './queries'
+import { type Checkpoint, type Side, useCheckpoints, useComparison, useDeploy, useRollBack } from './queries'
 import { decisionInWords } from './words'
 
 /** Two checkpoints side by side: where each comes from, and the gate's figures of both. Which two is in the address. */
@@ -111,7 +111,7 @@ function SideCard({ dataset, isAdmin, checkpoints, label, side, chosen, onChoose
           <MakeLive
             dataset={dataset}
             checkpoint={side.id}
-            isBefore={wasBefore(checkpoints) === side.id}
+            isBefore={checkpoints.some(({ id, is_before }) => is_before && id === side.id)}
             isDisabled={side.id !== chosen}
           />
         )}
@@ -139,15 +139,6 @@ function SideCard({ dataset, isAdmin, checkpoints, label, side, chosen, onChoose
   )
 }
 
-/** What the dataset had live before the present one. */
-function wasBefore(checkpoints: readonly Checkpoint[]): string | undefined {
-  const served = checkpoints.flatMap(({ deployments }) => deployments).filter(({ role }) => role === 'live')
-  const live = served.find(({ until }) => until === null)?.checkpoint
-  return served
-    .filter(({ checkpoint, until }) => until !== null && checkpoint !== live)
-    .sort((a, b) => b.until!.localeCompare(a.until!))[0]?.checkpoint
-}
-
 interface MakeLiveProps {
   dataset: string
   checkpoint: string
@@ -157,14 +148,15 @@ interface MakeLiveProps {
 
 /** By its name, also where it is the one before: which that is may have changed since the page was drawn. */
 function MakeLive({ dataset, checkpoint, isBefore, isDisabled }: MakeLiveProps) {
-  const deploy = useDeploy(dataset)
+  const [deploy, rollBack] = [useDeploy(dataset), useRollBack(dataset)]
+  const chosen = isBefore ? rollBack : deploy
   return (
     <Button
       size="compact-sm"
       variant="default"
       disabled={isDisabled}
-      loading={deploy.isPending}
-      onClick={() => deploy.mutate(checkpoint, { onError: tellError })}
+      loading={chosen.isPending}
+      onClick={() => chosen.mutate(checkpoint, { onError: tellError })}
     >
       {isBefore ? t('Roll back to this') : t('Make live')}
     </Button>

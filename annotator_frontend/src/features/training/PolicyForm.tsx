@@ -83,6 +83,9 @@ export function PolicyForm({ dataset }: { dataset: string }) {
               {t('Save')}
             </Button>
           </Group>
+          <Text size="xs" c="dimmed">
+            {t('New masks are those on training photos that people drew or accepted.')}
+          </Text>
         </>
       )}
     </Stack>

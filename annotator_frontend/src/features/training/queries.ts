@@ -92,8 +92,8 @@ export function useDeploy(dataset: string) {
 }
 
 export function useRollBack(dataset: string) {
-  return useDatasetMutation(dataset, () =>
-    answer(api.POST('/api/datasets/{dataset_id}/rollback/', at(dataset))),
+  return useDatasetMutation(dataset, (checkpoint: string) =>
+    answer(api.POST('/api/datasets/{dataset_id}/rollback/', { ...at(dataset), body: { checkpoint } })),
   )
 }
 

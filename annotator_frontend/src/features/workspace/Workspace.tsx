@@ -83,7 +83,7 @@ export function Workspace(props: WorkspaceProps) {
   const opened = useSignal(dialog)
   const close = useCallback(() => dialog.set(null), [dialog])
   useWorkClock(clock, opened !== null)
-  useAnnouncements(editor)
+  useAnnouncements(editor, hand, toolbox)
   const act = useCallback((command: Command) => run(command, bench), [bench])
   const { isHidden, isSpaceDown } = useWorkspaceKeys(act, ownKeys)
   const own = useRef<HTMLDivElement>(null)

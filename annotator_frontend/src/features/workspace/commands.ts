@@ -1,5 +1,6 @@
 import { t } from '@/shared/i18n'
 import { FILL_STEP } from './editor/look'
+import { inOrder } from './editor/order'
 import type { Command } from './keys'
 import { notify, OPERATIONS, type Operation, tell } from './operations'
 import { submit } from './submit'
@@ -76,6 +77,11 @@ const ACTS: Record<Command, Act> = {
 
   submit: always(bench => submit(bench, { complete: false })),
   'submit complete': always(bench => submit(bench, { complete: true })),
+  save: always(({ outbox }) => {
+    outbox.kick()
+    // Where it is not, the status line says so.
+    void outbox.settled().then(() => outbox.state.name === 'saved' && notify(t('Saved')))
+  }),
   skip: open('skip'),
   guidelines: open('guidelines'),
   help: open('keys'),
@@ -99,6 +105,7 @@ const WHILE_WATCHING: ReadonlySet<Command> = new Set([
   'fit',
   'actual size',
   'isolate',
+  'save',
   'less fill',
   'more fill',
   'help',
@@ -130,11 +137,7 @@ function giveGestureUp({ hand, stage }: Workbench): boolean {
 }
 
 function cycle(by: 1 | -1): Act {
-  return ({ editor }) => {
-    if (editor.state.candidates.length < 2) return false
-    editor.cycle(by)
-    return true
-  }
+  return ({ editor }) => editor.cycle(by)
 }
 
 function choose(index: number): Act {
@@ -146,12 +149,14 @@ function operate(operation: Operation): Act {
 }
 
 function selectNext(by: 1 | -1): Act {
-  return ({ editor }) => {
+  return ({ editor, look }) => {
     const { masks, selected } = editor.state
-    if (!masks.length) return false
-    const index = masks.findIndex(({ id }) => id === selected)
-    const next = index < 0 ? (by > 0 ? 0 : masks.length - 1) : (index + by + masks.length) % masks.length
-    editor.select(masks[next]!.id)
+    // As the list shows them, without those that nobody may touch.
+    const listed = inOrder(masks, look.store.getState().order).filter(({ mask }) => !mask.locked)
+    if (!listed.length) return false
+    const index = listed.findIndex(({ mask }) => mask.id === selected)
+    const next = index < 0 ? (by > 0 ? 0 : listed.length - 1) : (index + by + listed.length) % listed.length
+    editor.select(listed[next]!.mask.id)
     return true
   }
 }

@@ -1,4 +1,4 @@
-import { COMMANDS, type Command, type CommandEntry, chordOf, type KeyLike } from './keys'
+import { COMMANDS, type Command, type CommandEntry, chordOf, inLatin, type KeyLike } from './keys'
 
 /** A person's own chords, of those commands only that differ from the usual. */
 export type OwnKeys = Readonly<Record<string, string[]>>
@@ -19,7 +19,8 @@ const OF_THE_BROWSER = new Set([
 ])
 
 /** What a key does for as long as it is held; with Ctrl or Alt it is a chord like any other. */
-export function heldBy({ key, ctrlKey, metaKey, altKey }: KeyLike): 'space' | 'hide' | null {
+export function heldBy(pressed: KeyLike): 'space' | 'hide' | null {
+  const { key, ctrlKey, metaKey, altKey } = inLatin(pressed)
   if (ctrlKey || metaKey || altKey) return null
   if (key === ' ') return 'space'
   return key.toLowerCase() === 'h' ? 'hide' : null
@@ -55,7 +56,8 @@ export function keymapOf(own: OwnKeys): ReadonlyMap<string, Command> {
 
 /** The command of a key press, or null. */
 export function commandOf(key: KeyLike, keymap: ReadonlyMap<string, Command>): Command | null {
-  return keymap.get(chordOf(key)) ?? null
+  // What a person has set as it is on their keyboard goes first.
+  return keymap.get(chordOf(key)) ?? keymap.get(chordOf(inLatin(key))) ?? null
 }
 
 /** Chords of a command that another one has: they do not work for it. */

@@ -41,7 +41,11 @@ export const COMMANDS = {
   'larger brush': { label: 'A larger brush', group: 'Tools', chords: [']'] },
   'hover preview': { label: 'Show what a click would give, or not', group: 'Tools', chords: ['Shift+Q'] },
   'hand click': { label: 'Click: this belongs to the object', group: 'Keyboard hand', chords: ['D'] },
-  'hand click away': { label: 'Click: this does not', group: 'Keyboard hand', chords: ['Shift+D'] },
+  'hand click away': {
+    label: 'Click: this does not; where masks are selected, one more',
+    group: 'Keyboard hand',
+    chords: ['Shift+D'],
+  },
   'hand press': {
     label: 'Press, and at another place let go: a box, or a stroke',
     group: 'Keyboard hand',
@@ -64,6 +68,7 @@ export const COMMANDS = {
     group: 'Photo',
     chords: ['Ctrl+Shift+Enter'],
   },
+  save: { label: 'Send what is not saved yet', group: 'Photo', chords: ['Ctrl+S'] },
   skip: { label: 'Skip the photo, with a reason', group: 'Photo', chords: ['Shift+Enter'] },
   guidelines: { label: 'What this dataset wants outlined', group: 'Photo', chords: ['G'] },
   'zoom in': { label: 'Zoom in', group: 'View', chords: ['PageUp'] },
@@ -97,7 +102,7 @@ export const HANDS: readonly (readonly [string, string])[] = [
   ],
   [text('Click on a prompt, or drag it'), text('Take it away, or move it')],
   [text('Ctrl + click'), text('Select a mask; clicks and strokes then correct it')],
-  [text('Ctrl + Shift + click'), text('Select one more')],
+  [text('Ctrl + Shift + click, or Shift + click in the list'), text('Select one more')],
   [text('Alt + wheel'), text('The next of the masks of a first click; the size of the brush')],
   [
     text('Alt, or the right button, with brush, polygon and lasso'),
@@ -111,6 +116,8 @@ export const HANDS: readonly (readonly [string, string])[] = [
 
 export interface KeyLike {
   key: string
+  /** Where it is on the keyboard, as browsers say it. */
+  code?: string
   ctrlKey: boolean
   metaKey: boolean
   shiftKey: boolean
@@ -133,6 +140,18 @@ export function chordOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyLike): s
   ]
     .filter(Boolean)
     .join('+')
+}
+
+/** Where letters stand in other scripts, and the usual chords have these signs. */
+const SIGN_AT: Record<string, string> = { BracketLeft: '[', BracketRight: ']' }
+
+/** A key of a keyboard with another script than the Latin one, as the Latin letter that is at its place. */
+export function inLatin(pressed: KeyLike): KeyLike {
+  const { key, code = '', ctrlKey, metaKey, shiftKey, altKey } = pressed
+  // Some write two letters, as an Arabic one does at B.
+  const isOther = /^\p{L}+$/u.test(key) && !/\p{Script=Latin}/u.test(key)
+  const there = /^Key([A-Z])$/.exec(code)?.[1] ?? SIGN_AT[code]
+  return isOther && there ? { key: there, code, ctrlKey, metaKey, shiftKey, altKey } : pressed
 }
 
 const SIGNS: Record<string, string> = {

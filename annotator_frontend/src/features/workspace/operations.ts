@@ -24,7 +24,7 @@ const NOTHING: Record<Operation, string> = {
 
 const WHY = {
   select: text('Select one mask first: Ctrl + click, or the list.'),
-  'select two': text('Select two or more masks first: Ctrl + Shift + click.'),
+  'select two': text('Select two or more masks first: Ctrl + Shift + click, or Shift + click in the list.'),
   'too many': text('It has too many parts to be objects: remove its islands first.'),
   empty: text('Nothing would be left of it.'),
   waiting: text('The model is still answering.'),

@@ -13,7 +13,10 @@ export interface ShelvedPhoto {
   isReady: boolean
   /** How long its embedding should take still, where the server knows. */
   expectedSeconds: number | null
-  problem: string | null
+  /** Why the photo does not come. */
+  pictureProblem: string | null
+  /** Why clicks cannot be answered. */
+  modelProblem: string | null
 }
 
 /** Of the photos held; more of them would cost memory that the one at hand needs. The first two are held whatever they are. */
@@ -22,7 +25,13 @@ const ALWAYS_HELD = 2
 /** Of those that are decoded, each pixel of which takes five bytes and a third. The one at hand is decoded whatever it is. */
 const MOST_DECODED_PIXELS = 130_000_000
 
-const EMPTY: ShelvedPhoto = { picture: null, isReady: false, expectedSeconds: null, problem: null }
+const EMPTY: ShelvedPhoto = {
+  picture: null,
+  isReady: false,
+  expectedSeconds: null,
+  pictureProblem: null,
+  modelProblem: null,
+}
 
 /** The photo at hand and the next ones, with what the decoder needs of them, fetched before they are asked for. */
 export class PhotoShelf {
@@ -96,11 +105,11 @@ export class PhotoShelf {
     this.painter.load(id, file, image).then(
       picture => {
         if (signal.aborted) picture.close()
-        else this.change(id, { picture, problem: null })
+        else this.change(id, { picture, pictureProblem: null })
       },
       (error: unknown) => {
         if (!signal.aborted)
-          this.change(id, { problem: error instanceof Error ? error.message : String(error) })
+          this.change(id, { pictureProblem: error instanceof Error ? error.message : String(error) })
       },
     )
   }
@@ -117,12 +126,11 @@ export class PhotoShelf {
     const { signal } = abort
     this.aborts.set(image.id, abort)
     this.photos.set(image.id, EMPTY)
-    const failed = (problem: string) => this.change(image.id, { problem })
     const loadFile = async () => {
       const file = await (await bytesOf(image.pixels_url, { signal })).blob()
       if (signal.aborted) return
       this.files.set(image.id, file)
-      this.change(image.id, { problem: null })
+      this.change(image.id, { pictureProblem: null })
       this.decode(image)
     }
     const loadEmbedding = async () => {
@@ -145,9 +153,9 @@ export class PhotoShelf {
         embedding,
         decoderHash: checkpoint.decoder_hash,
       })
-      this.change(image.id, { isReady: true, expectedSeconds: null, problem: null })
+      this.change(image.id, { isReady: true, expectedSeconds: null, modelProblem: null })
     }
-    void persist(loadFile, signal, failed)
-    void persist(loadEmbedding, signal, failed)
+    void persist(loadFile, signal, pictureProblem => this.change(image.id, { pictureProblem }))
+    void persist(loadEmbedding, signal, modelProblem => this.change(image.id, { modelProblem }))
   }
 }

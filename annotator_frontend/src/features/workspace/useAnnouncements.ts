@@ -3,17 +3,38 @@ import { t } from '@/shared/i18n'
 import { announce } from '@/shared/ui/announce'
 import { isBusy } from './editor/document'
 import type { AcceptedMask, Editor, EditorState } from './editor/editor'
+import { COMMANDS } from './keys'
+import type { Gesture, Hand } from './tools/hand'
+import type { Toolbox, ToolboxStore } from './tools/toolbox'
 
 /** Tells a screen reader what happens on the canvas. Saving tells of itself, in the status line. */
-export function useAnnouncements(editor: Editor): void {
-  useEffect(
-    () =>
-      editor.store.subscribe((now, before) => {
-        const said = whatHappened(now, before)
-        if (said) announce(said)
+export function useAnnouncements(editor: Editor, hand: Hand, toolbox: ToolboxStore): void {
+  useEffect(() => {
+    const tell = (said: string | null) => said && announce(said)
+    let corners = 0
+    const stops = [
+      editor.store.subscribe((now, before) => tell(whatHappened(now, before))),
+      toolbox.subscribe((now, before) => tell(whichTool(now, before))),
+      hand.subscribe(() => {
+        const now = cornersOf(hand.gesture)
+        if (now && now !== corners) announce(t('{{count}} corners', { count: now }))
+        corners = now
       }),
-    [editor],
-  )
+    ]
+    return () => {
+      for (const stop of stops) stop()
+    }
+  }, [editor, hand, toolbox])
+}
+
+/** The tool that was taken up; null: it is the one from before. */
+export function whichTool(now: Pick<Toolbox, 'tool'>, before: Pick<Toolbox, 'tool'>): string | null {
+  return now.tool === before.tool ? null : t(COMMANDS[`tool ${now.tool}`].label)
+}
+
+/** How many corners a polygon in the making has. */
+export function cornersOf(gesture: Gesture): number {
+  return gesture.name === 'drawing' ? gesture.corners.length : 0
 }
 
 /** What a change is to somebody who does not see it; null: nothing to tell. */
@@ -40,6 +61,7 @@ export function whatHappened(now: EditorState, before: EditorState): string | nu
         })
       : t('Mask, predicted IoU {{iou}} percent', { iou })
   }
+  if (now.painted && now.painted !== before.painted) return t('Painted')
   if (isBusy(before) && !isBusy(now) && now.masks === before.masks) return t('Given up')
   if (now.selected !== before.selected && now.selected !== null) {
     const number = now.masks.findIndex(({ id }) => id === now.selected) + 1

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { commandOf, heldBy, keymapOf, type OwnKeys } from './keymap'
-import type { Command } from './keys'
+import { type Command, inLatin } from './keys'
 
 export interface HeldKeys {
   isHidden: boolean
@@ -48,7 +48,7 @@ export function useWorkspaceKeys(run: (command: Command) => boolean, own: OwnKey
     }
     const onKeyUp = (event: KeyboardEvent) => {
       if (event.key === ' ') setHeld(now => ({ ...now, isSpaceDown: false }))
-      if (event.key.toLowerCase() === 'h') setHeld(now => ({ ...now, isHidden: false }))
+      if (inLatin(event).key.toLowerCase() === 'h') setHeld(now => ({ ...now, isHidden: false }))
     }
     const letGo = () => setHeld({ isHidden: false, isSpaceDown: false })
     window.addEventListener('keydown', onKeyDown)

@@ -65,6 +65,10 @@ export class Workbench {
     this.hand = new Hand(this.editor, this.toolbox, hover)
     hover.onChange = () => this.hand.changed()
     this.listenToDecoder()
+    this.editor.store.subscribe((now, before) => this.look.follow(now.masks, before.masks))
+    outbox.onDropped = (image, id, replaces) => {
+      if (image === this.editor.state.photo) this.editor.drop(id, replaces)
+    }
   }
 
   private newEditor(): Editor {
@@ -84,6 +88,7 @@ export class Workbench {
       notAccepted: () => notify(t('The object was not accepted: it has no mask.')),
       newId: () => crypto.randomUUID(),
       secondsSpent: () => this.clock.take(performance.now()),
+      secondsSoFar: () => this.clock.peek(performance.now()),
       later: whenIdle,
     })
     return editor

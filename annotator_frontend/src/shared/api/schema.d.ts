@@ -375,7 +375,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How many photos a run would take. */
+        /** @description How many photos a run would take. For admins, as runs are, and as some of what photos can be chosen by is. */
         get: operations["autolabel_selection"];
         put?: never;
         post?: never;
@@ -1449,6 +1449,8 @@ export interface components {
             counts: components["schemas"]["JobCountsJson"];
             masks: number;
             failures: components["schemas"]["FailureJson"][];
+            /** @description Photos that are tried again in some minutes. */
+            postponed: components["schemas"]["PostponedJson"] | null;
             /** Format: double */
             photos_per_minute: number | null;
             /** Format: double */
@@ -1464,6 +1466,8 @@ export interface components {
          * @enum {string}
          */
         AutolabelRunState: "running" | "paused" | "done" | "cancelled";
+        /** @enum {unknown} */
+        BlankEnum: "";
         /**
          * @description * `round` - Round
          *     * `day` - Day
@@ -1505,7 +1509,8 @@ export interface components {
             readonly decoder_url: string;
             readonly input_side: number;
             embedding_shape: number[];
-            text: boolean;
+            /** @description whether it takes words, and the web process has what reads them */
+            readonly text: boolean;
         };
         CheckpointJson: {
             /** Format: uuid */
@@ -1517,12 +1522,15 @@ export interface components {
             readonly decoder_url: string;
             readonly input_side: number;
             embedding_shape: number[];
-            text: boolean;
+            /** @description whether it takes words, and the web process has what reads them */
+            readonly text: boolean;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: uuid */
             parent?: string | null;
             readonly deployments: components["schemas"]["DeploymentJson"][];
+            /** @description Whether it is the one that rolling back makes live. */
+            readonly is_before: boolean;
             readonly scores: components["schemas"]["ScoresJson"] | null;
         };
         CountsJson: {
@@ -1533,7 +1541,11 @@ export interface components {
             masks_automatic: number;
             open_assignments: number;
             test_images_annotated: number;
+            /** @description by the gate: two at least */
+            test_images_wanted: number;
             test_masks: number;
+            /** @description what the gate wants before it decides; empty: nothing */
+            test_missing: string;
             /** @description 0: counted now; else it is worth while to ask again then */
             fresh_in_seconds: number;
         };
@@ -1824,11 +1836,19 @@ export interface components {
             readonly created_at: string;
             readonly pixels_url: string;
             readonly thumbnail_url: string;
-            readonly status: components["schemas"]["StatusEnum"];
+            readonly status: components["schemas"]["ImageJsonStatusEnum"];
             readonly mask_count: number;
             /** @description The masks, to lay over the thumbnail. Another address as soon as one of them is another. */
             readonly overlay_url: string | null;
         };
+        /**
+         * @description * `waiting` - waiting
+         *     * `open` - open
+         *     * `annotated` - annotated
+         *     * `automatic` - automatic
+         * @enum {string}
+         */
+        ImageJsonStatusEnum: "waiting" | "open" | "annotated" | "automatic";
         ImagePageJson: {
             next: string | null;
             previous: string | null;
@@ -1904,7 +1924,7 @@ export interface components {
             share: number | null;
             /**
              * Format: double
-             * @description 95%, Wilson
+             * @description 95%, by photos
              */
             low: number;
             /** Format: double */
@@ -2307,6 +2327,11 @@ export interface components {
             readonly due_at: string | null;
             readonly why: string;
         };
+        PostponedJson: {
+            photos: number;
+            /** @description What the server came to grief by, on one of them. */
+            error: string;
+        };
         PreferencesJson: {
             /** @description chords of a command, as the page writes them: Ctrl+Shift+Z */
             keys?: {
@@ -2573,6 +2598,8 @@ export interface components {
             stage: components["schemas"]["StageEnum"];
             jobs: components["schemas"]["Job"][];
             queues: components["schemas"]["QueuesJson"];
+            /** @description for admins */
+            second_opinions: components["schemas"]["SecondOpinionsJson"] | null;
             proposals: components["schemas"]["ProposalCountsJson"];
             detector: components["schemas"]["DetectorJson"] | null;
         };
@@ -2591,6 +2618,13 @@ export interface components {
              *     * `import` - Import
              */
             order: components["schemas"]["OrderEnum"];
+        };
+        RollbackFormRequest: {
+            /**
+             * Format: uuid
+             * @description Which it is, so that a click does what it says; else whatever is before the present one.
+             */
+            checkpoint?: string;
         };
         /** @description A round ends where another model goes live, or the stage changes. */
         RoundJson: {
@@ -2664,15 +2698,95 @@ export interface components {
             test?: components["schemas"]["ScoreJson"];
             holdout?: components["schemas"]["ScoreJson"];
         };
+        SecondOpinionsJson: {
+            /** @description proposals that were drawn by lot for two people */
+            wanted: number;
+            /** @description that two people have judged */
+            obtained: number;
+            /** @description that still may be; of the others the photo was completed, or the mask settled, before */
+            waiting: number;
+        };
         SelectionCountJson: {
             photos: number;
         };
+        /**
+         * @description * `assisted` - Assisted
+         *     * `brush` - Brush
+         *     * `proposed` - Proposed
+         *     * `automatic` - Automatic
+         *     * `imported` - Imported
+         *     * `people` - People
+         *     * `drawn` - Drawn
+         * @enum {string}
+         */
+        SelectionFormOriginEnum: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "people" | "drawn";
+        /** @description A set of photos, as `images_chosen` takes it. */
         SelectionFormRequest: {
+            status?: components["schemas"]["SelectionFormStatusEnum"] | components["schemas"]["BlankEnum"];
+            split?: components["schemas"]["SplitEnum"] | components["schemas"]["BlankEnum"];
+            name?: string;
+            /** @description Only photos that somebody skipped for this reason. For admins. */
+            skipped?: string;
+            /**
+             * @description Which work somebody skipped. For admins.
+             *
+             *     * `annotate` - Annotate
+             *     * `verify` - Verify
+             *     * `complete` - Complete
+             *     * `correct` - Correct
+             *     * `audit` - Audit
+             */
+            skipped_in?: components["schemas"]["Job"] | components["schemas"]["BlankEnum"];
+            origin?: components["schemas"]["SelectionFormOriginEnum"] | components["schemas"]["BlankEnum"];
+            /**
+             * Format: uuid
+             * @description Others than oneself: for reviewers and admins.
+             */
+            person?: string;
+            /**
+             * Format: uuid
+             * @description Whose photo it was; others than oneself as above.
+             */
+            submitted_by?: string;
+            /** Format: uuid */
+            checkpoint?: string;
+            /** Format: double */
+            confidence_from?: number;
+            /** Format: double */
+            confidence_to?: number;
+            /** Format: date-time */
+            made_from?: string;
+            /**
+             * Format: date-time
+             * @description Before this moment.
+             */
+            made_to?: string;
+            /**
+             * Format: date-time
+             * @description When a person first finished the photo.
+             */
+            finished_from?: string;
+            /** Format: date-time */
+            finished_to?: string;
+            /** @description What somebody, in their last word, said of a proposal. For reviewers and admins, as `judged_...` are. */
+            verdict?: string;
+            /** Format: uuid */
+            judged_by?: string;
+            /** Format: date-time */
+            judged_from?: string;
+            /** Format: date-time */
+            judged_to?: string;
             /** @default waiting */
             which?: components["schemas"]["WhichEnum"];
-            /** @default  */
-            search?: string;
         };
+        /**
+         * @description * `waiting` - Waiting
+         *     * `open` - Open
+         *     * `annotated` - Annotated
+         *     * `automatic` - Automatic
+         * @enum {string}
+         */
+        SelectionFormStatusEnum: "waiting" | "open" | "annotated" | "automatic";
         SessionJson: {
             user: components["schemas"]["UserJson"] | null;
         };
@@ -2730,14 +2844,6 @@ export interface components {
         StageFormRequest: {
             stage: components["schemas"]["StageEnum"];
         };
-        /**
-         * @description * `waiting` - waiting
-         *     * `open` - open
-         *     * `annotated` - annotated
-         *     * `automatic` - automatic
-         * @enum {string}
-         */
-        StatusEnum: "waiting" | "open" | "annotated" | "automatic";
         StepsJson: {
             step: number;
             steps: number;
@@ -3514,7 +3620,60 @@ export interface operations {
     autolabel_selection: {
         parameters: {
             query?: {
-                search?: string;
+                checkpoint?: string;
+                confidence_from?: number;
+                confidence_to?: number;
+                /** @description When a person first finished the photo. */
+                finished_from?: string;
+                finished_to?: string;
+                judged_by?: string;
+                judged_from?: string;
+                judged_to?: string;
+                made_from?: string;
+                /** @description Before this moment. */
+                made_to?: string;
+                name?: string;
+                /**
+                 * @description * `assisted` - Assisted
+                 *     * `brush` - Brush
+                 *     * `proposed` - Proposed
+                 *     * `automatic` - Automatic
+                 *     * `imported` - Imported
+                 *     * `people` - People
+                 *     * `drawn` - Drawn
+                 */
+                origin?: "assisted" | "brush" | "proposed" | "automatic" | "imported" | "people" | "drawn" | "";
+                /** @description Others than oneself: for reviewers and admins. */
+                person?: string;
+                /** @description Only photos that somebody skipped for this reason. For admins. */
+                skipped?: string;
+                /**
+                 * @description Which work somebody skipped. For admins.
+                 *
+                 *     * `annotate` - Annotate
+                 *     * `verify` - Verify
+                 *     * `complete` - Complete
+                 *     * `correct` - Correct
+                 *     * `audit` - Audit
+                 */
+                skipped_in?: "annotate" | "verify" | "complete" | "correct" | "audit" | "";
+                /**
+                 * @description * `train` - Train
+                 *     * `test` - Test
+                 *     * `holdout` - Holdout
+                 */
+                split?: "train" | "test" | "holdout" | "";
+                /**
+                 * @description * `waiting` - Waiting
+                 *     * `open` - Open
+                 *     * `annotated` - Annotated
+                 *     * `automatic` - Automatic
+                 */
+                status?: "waiting" | "open" | "annotated" | "automatic" | "";
+                /** @description Whose photo it was; others than oneself as above. */
+                submitted_by?: string;
+                /** @description What somebody, in their last word, said of a proposal. For reviewers and admins, as `judged_...` are. */
+                verdict?: string;
                 /**
                  * @description * `waiting` - waiting
                  *     * `automatic` - automatic
@@ -3789,6 +3948,7 @@ export interface operations {
                 /** @description When a person first finished the photo. */
                 finished_from?: string;
                 finished_to?: string;
+                judged_by?: string;
                 judged_from?: string;
                 judged_to?: string;
                 made_from?: string;
@@ -3843,6 +4003,8 @@ export interface operations {
                  *     * `automatic` - Automatic
                  */
                 status?: "waiting" | "open" | "annotated" | "automatic" | "";
+                /** @description Whose photo it was; others than oneself as above. */
+                submitted_by?: string;
                 /** @description What somebody, in their last word, said of a proposal. For reviewers and admins, as `judged_...` are. */
                 verdict?: string;
             };
@@ -4307,7 +4469,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RollbackFormRequest"];
+            };
+        };
         responses: {
             201: {
                 headers: {

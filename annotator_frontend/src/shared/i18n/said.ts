@@ -1,7 +1,7 @@
 import { fixed, t, text } from './index'
 
 /**
- * What the server says of runs, policies and the gate. It writes sentences in English, keeps them, and tells them to whoever asks, so
+ * What the server says of runs, policies, the gate and audits. It writes sentences in English, keeps them, and tells them to whoever asks, so
  * a page in another language knows them again. `tests/data/said.json` holds those that it makes.
  */
 const SENTENCES = [
@@ -40,6 +40,10 @@ const SENTENCES = [
   text('The gate wants {{photos}} more test photo and {{masks}} more test mask before it decides.'),
   text('It wants photos of {{number}} more scene: those of one group count as one.'),
   text('It wants photos of {{number}} more scenes: those of one group count as one.'),
+  text('{{percent}}% of the audited masks are above {{level}} IoU; {{wanted}}% are wanted.'),
+  text("{{percent}}% of the live model's audited masks are above {{level}} IoU; {{wanted}}% are wanted."),
+  text('{{percent}}% of the newest audited masks are above {{level}} IoU; {{wanted}}% are wanted.'),
+  text('That may be chance: the interval still holds it.'),
   text('the default model'),
   text('rolled back'),
   text('by hand'),

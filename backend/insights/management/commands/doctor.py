@@ -18,6 +18,8 @@ from backend.launch.supervisor import MIN_FREE_BYTES, WORKER_QUEUES
 from engine import api as engine
 from engine.errors import DeviceUnavailable, EngineError
 
+INSTALL = "run `make run`, or in a deployment `python3 -m backend.launch.install run`"
+
 
 class Problem(Exception):
     """What is wrong, and the way out."""
@@ -33,7 +35,7 @@ def torch() -> str:
     try:
         return f"torch {version('torch')}"
     except PackageNotFoundError:
-        raise Problem("torch is not installed; run `make run`.") from None
+        raise Problem(f"torch is not installed; {INSTALL}.") from None
 
 
 def device() -> str:
@@ -48,7 +50,7 @@ def device() -> str:
 
 def page() -> str:
     if not (settings.FRONTEND_FOLDER / "index.html").is_file():
-        raise Problem("The page is not built; run `make run`.")
+        raise Problem(f"The page is not built; {INSTALL}.")
     return "the page is built"
 
 
@@ -77,7 +79,9 @@ def messages() -> str:
     try:
         redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2).ping()
     except (redis.RedisError, ValueError):
-        raise Problem("Redis does not answer; start Maskloop with `make run`.") from None
+        raise Problem(
+            "Redis does not answer; start Maskloop with `make run`, or in a deployment what REDIS_URL names."
+        ) from None
     return "Redis answers"
 
 

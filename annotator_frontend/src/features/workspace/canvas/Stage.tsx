@@ -103,7 +103,7 @@ export function Stage(props: StageProps) {
     escape: giveUp,
     focus: () => stage.current?.focus({ preventScroll: true }),
     fit: () => seen.show(null),
-    actual: () => seen.show(actual(seen.get(), seen.pane)),
+    actual: () => seen.show(actual(seen.get(), seen.pane, window.devicePixelRatio || 1)),
     region: () => inView(seen.get(), photo, seen.pane),
   }
   useEffect(() => {
@@ -152,6 +152,7 @@ export function Stage(props: StageProps) {
     id: event.pointerId,
     kind: event.pointerType,
     at_screen: atScreen(event),
+    isDown: event.buttons !== 0,
   })
   const takePressBack = () => {
     press.current = null
@@ -176,9 +177,22 @@ export function Stage(props: StageProps) {
     hand.down(own)
   }
 
+  /** What the press has begun ends here; where the hand is unknown it is taken back. */
+  const letGo = (own: HandAt | null) => {
+    const held = press.current
+    press.current = null
+    if (!held || held.isPan) return
+    if (own) hand.up(own)
+    else hand.takePressBack()
+  }
+
   const onPointerMove = (event: PointerEvent) => {
     const moved = pointers.move(pointerOf(event))
     if (!moved) return
+    if (moved === 'let go') {
+      letGo(hand.over)
+      return
+    }
     if (moved !== 'hand') {
       onTouch()
       seen.show(pinched(seen.get(), moved, photo, seen.pane))
@@ -209,10 +223,7 @@ export function Stage(props: StageProps) {
   }
 
   const onPointerUp = (event: PointerEvent) => {
-    if (!pointers.up(event.pointerId)) return
-    const held = press.current
-    press.current = null
-    if (held && !held.isPan) hand.up(clamped(handAt(event, held.isDrag)))
+    if (pointers.up(event.pointerId)) letGo(clamped(handAt(event, press.current?.isDrag ?? false)))
   }
 
   // Not through React, whose wheel listeners cannot keep the browser from going back a page with Alt, or zooming with Ctrl.

@@ -13,6 +13,8 @@ export interface Pointer {
   /** As `pointerType`: mouse, pen or touch. */
   kind: string
   at_screen: ImagePoint
+  /** Whether a button is down, or it touches. */
+  isDown: boolean
 }
 
 type Pair = readonly [ImagePoint, ImagePoint]
@@ -58,8 +60,12 @@ export class Pointers {
     return { isPress: !this.isHolding, isGivenUp: before?.kind === 'touch' }
   }
 
-  /** What a move is: one of the hand, pressed or not; of two fingers that hold the photo; null: nothing. */
-  move({ id, kind, at_screen }: Pointer): 'hand' | Pinch | null {
+  /**
+   * What a move is: one of the hand, pressed or not; of two fingers that hold the photo; the first since the hand let go where the page
+   * did not hear of it; null: nothing.
+   */
+  move({ id, kind, at_screen, isDown }: Pointer): 'hand' | 'let go' | Pinch | null {
+    if (!isDown && this.up(id)) return 'let go'
     const from = this.held()
     if (this.fingers.has(id)) this.fingers.set(id, at_screen)
     if (!this.isHand(id)) return null

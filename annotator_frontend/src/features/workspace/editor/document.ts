@@ -15,6 +15,7 @@ export interface AcceptedMask {
   prompts: readonly Prompt[]
   predictedIou: number | null
   stability: number | null
+  /** Which of the three masks of its first prompt a person took. */
   choice: number | null
   seconds: number | null
   clicks: number
@@ -44,6 +45,8 @@ export interface ObjectInWork {
   candidates: readonly Candidate[]
   answers: readonly Prompt[]
   chosen: number
+  /** Which of the masks of a lone prompt somebody has chosen, whatever prompts came after it. */
+  picked: { prompt: Prompt; index: Candidate['index'] } | null
   /** What went into the decoder with the prompts. */
   fedBack: Float32Array | Bitmask | null
   painted: Painted | null
@@ -68,6 +71,7 @@ export const NO_OBJECT: ObjectInWork = {
   candidates: [],
   answers: NO_PROMPTS,
   chosen: 0,
+  picked: null,
   fedBack: null,
   painted: null,
   isHandled: false,
@@ -137,7 +141,7 @@ export function acceptedOf(
   document: Document,
   made: (mask: Bitmask, replaces: string | null) => AcceptedMask,
 ): AcceptedMask | null {
-  const { candidates, answers, chosen, prompts, painted, refines, masks } = document
+  const { candidates, answers, chosen, picked, prompts, painted, refines, masks } = document
   const mask = painted ? flattened(painted.pixels) : candidates[chosen]?.mask
   if (!mask || answers !== prompts || isEmpty(mask)) return null
   const model = painted ? painted.from : candidates[chosen]!
@@ -148,7 +152,7 @@ export function acceptedOf(
     prompts: painted ? prompts : [...stillSaid(said, mask, prompts), ...prompts],
     predictedIou: model?.predictedIou ?? null,
     stability: model?.stability ?? null,
-    choice: model?.index ?? null,
+    choice: model?.index ?? (picked && prompts[0] === picked.prompt ? picked.index : null),
     cropBox: model?.region ?? null,
     clicks: prompts.length,
   }

@@ -8,11 +8,17 @@ type Part = Omit<Step, 'masks'>
 export interface Draft extends Part {
   /** The steps that it went through, oldest first, so that they can be taken back one by one. */
   earlier: readonly Part[]
+  /** Of work on it so far; drafts from before they were kept have none. */
+  seconds?: number
 }
 
 /** What is kept of a document; null where nothing is in work. */
-export function draftOf({ masks: _, ...object }: Document, past: readonly Step[]): Draft | null {
-  return isBusy(object) ? { ...object, earlier: earlierOf(object, past) } : null
+export function draftOf(
+  { masks: _, ...object }: Document,
+  past: readonly Step[],
+  seconds: number,
+): Draft | null {
+  return isBusy(object) ? { ...object, earlier: earlierOf(object, past), seconds } : null
 }
 
 /**
@@ -43,12 +49,12 @@ function earlierOf(object: Part, past: readonly Step[]): Part[] {
 }
 
 /** What a draft is kept as. */
-export function packedDraft({ earlier, ...object }: Draft): Draft {
+export function packedDraft({ earlier, seconds, ...object }: Draft): Draft {
   const small = (part: Part): Part => {
     const { masks: _, ...kept } = packed({ ...part, masks: [] })
     return withLogitsToUse(kept)
   }
-  return { ...small(object), earlier: earlier.map(small) }
+  return { ...small(object), earlier: earlier.map(small), seconds }
 }
 
 /** Logits are large, so only those are kept that can still go in: with the next prompt, or with those whose answer is awaited. */
@@ -69,8 +75,11 @@ function withLogitsToUse({ candidates, fedBack, ...part }: Part): Part {
  * What was kept, and the steps to it, among the masks that are there now. Of another version's draft, what fits; null where it
  * is none.
  */
-export function stepsOf(kept: unknown, masks: readonly StepMask[]): { draft: Step; earlier: Step[] } | null {
-  const { earlier, ...object } = (kept ?? {}) as Partial<Draft>
+export function stepsOf(
+  kept: unknown,
+  masks: readonly StepMask[],
+): { draft: Step; earlier: Step[]; seconds: number } | null {
+  const { earlier, seconds = 0, ...object } = (kept ?? {}) as Partial<Draft>
   const step = (part: Partial<Part>): Step => {
     // What it corrects may be gone meanwhile: then it is an object of its own.
     const refines = masks.some(({ id }) => id === part.refines) ? part.refines! : null
@@ -79,5 +88,5 @@ export function stepsOf(kept: unknown, masks: readonly StepMask[]): { draft: Ste
   const isStep = ({ prompts, painted }: Step) => Array.isArray(prompts) && isBusy({ prompts, painted })
   const draft = step(object)
   if (!isStep(draft)) return null
-  return { draft, earlier: Array.isArray(earlier) ? earlier.map(step).filter(isStep) : [] }
+  return { draft, earlier: Array.isArray(earlier) ? earlier.map(step).filter(isStep) : [], seconds }
 }

@@ -1,11 +1,12 @@
 import { createStore, type StoreApi } from 'zustand/vanilla'
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import type { Prompt } from '@/shared/geometry/modelFrame'
-import { emptyMask, type Patched, patched, repatched } from '@/shared/geometry/patched'
+import { emptyMask, flattened, type Patched, patched, repatched } from '@/shared/geometry/patched'
 import type { Box, Size } from '@/shared/geometry/points'
 import { withoutHoles, withoutIslands } from '@/shared/geometry/regions'
 import { type Correcting, stillSaid } from '../decoder/correcting'
 import type { Candidate } from '../decoder/protocol'
+import { around, Choice, isFirstAwaited, pickOf } from './choice'
 import {
   type AcceptedMask,
   acceptedOf,
@@ -22,13 +23,13 @@ import {
 } from './document'
 import { type Draft, draftOf, stepsOf } from './draft'
 import { faultOf } from './fault'
-import { meeting } from './meeting'
+import { type Meeting, meeting, without } from './meeting'
 import { type Become, merged, type Outcome, refused, splitUp, subtracted } from './operations'
 import { AcceptPromise } from './promise'
 import { LiveShape, type Shape } from './shape'
 import { type EditorState, NEW_PHOTO } from './state'
 import { packedSteps, type Step, stepped, unpacked, unpackedMask } from './steps'
-import { MaskUndo, renamed, wayTo } from './undo'
+import { MaskUndo, renamed, secondsBetween, wayTo } from './undo'
 
 export type { AcceptedMask } from './document'
 export type { EditorState } from './state'
@@ -52,6 +53,8 @@ export interface EditorEffects {
   notAccepted: () => void
   newId: () => string
   secondsSpent: () => number
+  /** The same, which goes on being counted. */
+  secondsSoFar?: () => number
   /** What can wait until nothing is in a hurry; without it, it is done at once. */
   later?: (act: () => void) => void
 }
@@ -64,6 +67,7 @@ export class Editor {
   private readonly promise = new AcceptPromise()
   private readonly maskUndo = new MaskUndo()
   private isPackingSoon = false
+  private readonly choice = new Choice()
 
   constructor(private readonly effects: EditorEffects) {
     this.store = createStore<EditorState>(() => ({
@@ -78,6 +82,7 @@ export class Editor {
   open(photo: string, masks: readonly AcceptedMask[], size: Size): void {
     this.breakPromise()
     this.promise.takeSeconds() // they were another photo's
+    this.choice.forget()
     this.live = null
     this.maskUndo.forget()
     this.store.setState({ ...NEW_PHOTO, photo, masks, size, revision: this.state.revision + 1 })
@@ -92,33 +97,45 @@ export class Editor {
 
   /** Others were at the photo meanwhile; `there`: all masks that it has now. Returns how many came and went. */
   meet(there: readonly AcceptedMask[]): number {
-    const { past, future, selected, alsoSelected } = this.state
+    const { past, future } = this.state
     const after = meeting(this.document(), past, future, there)
-    if (!after) return 0
-    const { masks, refines } = after.document
+    if (after) this.goOnWith(after)
+    return after?.count ?? 0
+  }
+
+  /** The server does not take a mask, and somebody gave it up; `replaces`: what is in its place there still. */
+  drop(id: string, replaces: string | null): void {
+    const { past, future } = this.state
+    this.goOnWith(without(this.document(), past, future, id, replaces))
+  }
+
+  private goOnWith({ document: { masks, refines }, past, future }: Omit<Meeting, 'count'>): void {
+    const { selected, alsoSelected } = this.state
     const isThere = (id: string) => masks.some(mask => mask.id === id)
     this.maskUndo.forget()
     this.store.setState({
       masks,
       refines,
-      past: after.past,
-      future: after.future,
+      past,
+      future,
       selected: selected !== null && isThere(selected) ? selected : null,
       alsoSelected: alsoSelected.filter(isThere),
     })
-    return after.count
   }
 
   /** The object in work, which nobody has accepted yet, as plain data; null: there is none. */
   draft(): Draft | null {
-    return draftOf(this.document(), this.state.past)
+    const seconds = this.promise.seconds + (this.effects.secondsSoFar?.() ?? 0)
+    return draftOf(this.document(), this.state.past, seconds)
   }
 
   /** Go on with a draft that an earlier page left, unless something is in work already. */
   restore(kept: unknown): void {
     const { photo, masks, past } = this.state
     const found = photo === null || this.isBusy ? null : stepsOf(kept, masks)
-    if (found) this.goTo(found.draft, [...past, this.document(), ...found.earlier], [])
+    if (!found) return
+    this.promise.owe(found.seconds)
+    this.goTo(found.draft, [...past, this.document(), ...found.earlier], [])
   }
 
   get state(): EditorState {
@@ -149,17 +166,28 @@ export class Editor {
     this.ask(next, fedBack, refines, isFirst ? known : null)
   }
 
-  /** Another place for a prompt, or none. What was shown came of the old ones, so it does not go back in. */
+  /** Another place for a prompt, or none. What was shown came of the old ones, so only what hands have painted goes back in. */
   changePrompt(index: number, prompt: Prompt | null): void {
     const { prompts, refines, masks } = this.state
     if (!prompts[index]) return
     const next = prompt ? prompts.with(index, prompt) : prompts.toSpliced(index, 1)
+    const painted = this.paintedLast()
     if (next.length) {
-      this.ask(next, this.maskOf(refines), refines)
+      this.ask(next, painted ? flattened(painted.pixels) : this.maskOf(refines), refines)
+    } else if (painted) {
+      this.step({ ...NO_OBJECT, painted, isHandled: true, refines, masks })
     } else {
       this.step({ ...NO_OBJECT, masks })
       this.store.setState({ selected: refines })
     }
+  }
+
+  /** What hands have painted last of the object in work, though clicks may have changed it since. */
+  private paintedLast(): Painted | null {
+    const { painted, isHandled, past, masks } = this.state
+    if (painted || !isHandled) return painted
+    const step = past.slice(past.findLastIndex(one => !isBusy(one)) + 1).findLast(one => one.painted)
+    return step ? unpacked(step, masks).painted : null
   }
 
   private ask(
@@ -190,11 +218,12 @@ export class Editor {
       shown && candidates[0] ? faultOf(shown, candidates[0].mask, [...held, ...state.prompts]) : null
     // Where the same was asked again, what was chosen of the answer before stays chosen.
     const own = state.answers === state.prompts ? state.candidates[state.chosen]?.index : undefined
-    const chosen = candidates.findIndex(({ index }) => index === own)
+    const { chosen, isWish } = this.choice.among(candidates, own)
     this.store.setState({
       candidates,
       answers: state.prompts,
-      chosen: Math.max(chosen, 0),
+      chosen,
+      picked: isWish ? pickOf(state, candidates[chosen]) : state.picked,
       painted: null,
       isWaiting: false,
       fault,
@@ -212,19 +241,30 @@ export class Editor {
     if (this.breakPromise()) this.effects.notAccepted()
   }
 
+  /** One of the masks that are offered, or that will be. */
   choose(index: number): void {
+    if (isFirstAwaited(this.state)) {
+      this.breakPromise()
+      this.choice.wish(index)
+      return
+    }
     if (!this.state.candidates[index]) return
     this.breakPromise()
-    this.store.setState({ chosen: index })
+    this.store.setState({ chosen: index, picked: pickOf(this.state, this.state.candidates[index]) })
     if (this.state.isWaiting || !lacksLogits(this.document())) return
     this.store.setState({ revision: this.state.revision + 1 })
     this.askAgain()
   }
 
-  /** The next of the masks that are offered. */
-  cycle(by: 1 | -1 = 1): void {
+  /** The next of the masks that are offered, or that will be. Returns whether there is any choice. */
+  cycle(by: 1 | -1 = 1): boolean {
     const { candidates, chosen } = this.state
-    if (candidates.length > 1) this.choose((chosen + by + candidates.length) % candidates.length)
+    if (isFirstAwaited(this.state)) {
+      this.breakPromise()
+      this.choice.wishNext(by)
+    } else if (candidates.length > 1) this.choose(around(chosen + by, candidates.length))
+    else return false
+    return true
   }
 
   // Pixels.
@@ -460,15 +500,20 @@ export class Editor {
     this.dropPreview()
     const { past, future } = this.state
     const after = future.at(-1)
-    if (after) this.goTo(after, [...past, this.document()], future.slice(0, -1))
-    return after !== undefined
+    if (!after) return false
+    this.promise.owe(-secondsBetween(this.state, after))
+    this.goTo(after, [...past, this.document()], future.slice(0, -1))
+    return true
   }
 
   private undoNewest(): boolean {
     const { past, future } = this.state
     const before = past.at(-1)
-    if (before) this.goTo(before, past.slice(0, -1), [...future, this.document()])
-    return before !== undefined
+    if (!before) return false
+    const seconds = secondsBetween(before, this.state)
+    this.goTo(before, past.slice(0, -1), [...future, this.document()])
+    this.promise.owe(seconds)
+    return true
   }
 
   /** Undo what made one mask, though other things were done since: a step of its own, forward. */
@@ -519,8 +564,9 @@ export class Editor {
   }
 
   private document(): Document {
-    const { prompts, candidates, answers, chosen, fedBack, painted, isHandled, refines, masks } = this.state
-    return { prompts, candidates, answers, chosen, fedBack, painted, isHandled, refines, masks }
+    const { prompts, candidates, answers, chosen, picked, fedBack, painted, isHandled, refines, masks } =
+      this.state
+    return { prompts, candidates, answers, chosen, picked, fedBack, painted, isHandled, refines, masks }
   }
 
   private step(change: Partial<Document>): void {
@@ -530,6 +576,7 @@ export class Editor {
     // What the decoder is still at belongs to the step before, unless this one leaves the object in work alone.
     if ('prompts' in change || 'painted' in change) {
       this.breakPromise()
+      this.choice.forget()
       this.store.setState({ revision: this.state.revision + 1, isWaiting: false })
     }
     this.packLater()
@@ -549,6 +596,7 @@ export class Editor {
 
   private goTo(step: Step, past: readonly Step[], future: readonly Step[]): void {
     this.breakPromise()
+    this.choice.forget()
     const { masks, revision, photo } = this.state
     const target = unpacked(step, masks)
     const { back, removed } = wayTo(target.masks, masks)

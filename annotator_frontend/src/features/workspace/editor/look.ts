@@ -52,6 +52,18 @@ export class Look {
     return next !== isolated
   }
 
+  /** The masks have changed: what came in the place of the one that is shown alone is; anything else that is new ends it. */
+  follow(now: readonly { id: string }[], before: readonly { id: string }[]): void {
+    const { isolated } = this.store.getState()
+    if (isolated === null || now === before) return
+    const [present, past] = [idsOf(now), idsOf(before)]
+    const came = now.filter(({ id }) => !past.has(id))
+    const heir = now[before.findIndex(({ id }) => id === isolated)]
+    let next = present.has(isolated) && !came.length ? isolated : null
+    if (!present.has(isolated) && heir && came.length === 1 && came[0] === heir) next = heir.id
+    if (next !== isolated) this.store.setState({ isolated: next })
+  }
+
   /** Another photo. */
   reset(): void {
     this.store.setState({ isolated: null, hovered: null })
@@ -77,4 +89,8 @@ export class Look {
       return {}
     }
   }
+}
+
+function idsOf(masks: readonly { id: string }[]): ReadonlySet<string> {
+  return new Set(masks.map(({ id }) => id))
 }

@@ -1,5 +1,5 @@
 import type { AcceptedMask, Document } from './document'
-import type { Step, StepMask } from './steps'
+import { type Step, type StepMask, unpackedMask } from './steps'
 
 /** The document and its steps, once others were at the photo. */
 export interface Meeting {
@@ -43,6 +43,33 @@ function met<Own extends Step>(step: Own, gone: ReadonlySet<string>, came: reado
   const masks = [...step.masks.filter(({ id }) => !gone.has(id)), ...came]
   const refines = step.refines !== null && gone.has(step.refines) ? null : step.refines
   return { ...step, masks, refines }
+}
+
+/**
+ * The document and its steps without a mask that the server does not take.
+ *
+ * @param replaces what is in its place there still, and so comes back here; null: nothing.
+ */
+export function without(
+  document: Document,
+  past: readonly Step[],
+  future: readonly Step[],
+  id: string,
+  replaces: string | null,
+): Omit<Meeting, 'count'> {
+  const there = [document, ...past, ...future]
+    .flatMap(({ masks }) => masks)
+    .find(mask => mask.id === replaces)
+  const letGo = <Own extends Step>(step: Own): Own => {
+    const isBack = there !== undefined && !step.masks.some(mask => mask.id === replaces)
+    const masks = step.masks.flatMap(mask => {
+      if (mask.id === id) return isBack ? [unpackedMask(there)] : []
+      if (mask.replaces !== id) return [mask]
+      return [{ ...mask, replaces: mask.id === replaces ? null : replaces }]
+    })
+    return { ...step, masks, refines: step.refines === id ? (there ? replaces : null) : step.refines }
+  }
+  return { document: letGo(document), past: past.map(letGo), future: future.map(letGo) }
 }
 
 /** Those masks, and all others of the same objects: what they took the place of, and what took theirs. */

@@ -13,7 +13,7 @@ interface Promised {
  */
 export class AcceptPromise {
   private promised: Promised | null = null
-  /** Seconds of a promise that was broken: they were spent on what is accepted next. */
+  /** Seconds of promises that were broken, and of objects that are in work once more: they were spent on what is accepted next. */
   private secondsBefore = 0
 
   get isMade(): boolean {
@@ -71,7 +71,17 @@ export class AcceptPromise {
     return true
   }
 
-  /** Seconds of broken promises; they are counted once. */
+  /** An object is in work once more, with its seconds; negative: it is accepted once more, with them. */
+  owe(seconds: number): void {
+    this.secondsBefore = Math.max(0, this.secondsBefore + seconds)
+  }
+
+  /** What the next object begins with, were the promise broken now. */
+  get seconds(): number {
+    return this.secondsBefore + (this.promised?.seconds ?? 0)
+  }
+
+  /** Seconds spent before; they are counted once. */
   takeSeconds(): number {
     const seconds = this.secondsBefore
     this.secondsBefore = 0

@@ -1,4 +1,4 @@
-import type { AcceptedMask } from './document'
+import { type AcceptedMask, isBusy } from './document'
 import type { Step, StepMask } from './steps'
 
 /** A mask that is to be on the photo again, and which of those that go it takes the place of. */
@@ -27,12 +27,24 @@ export function wayTo(wanted: readonly StepMask[], present: readonly AcceptedMas
   return { back, removed: going.map(({ id }) => id) }
 }
 
+/**
+ * Seconds of the new object that was accepted between two steps. Those of a correction are none of them: whatever takes its place, the
+ * server counts the work on what that replaces.
+ */
+export function secondsBetween(before: Step, after: Step): number {
+  if (!isBusy(before) || isBusy(after)) return 0
+  const made = after.masks.filter(
+    ({ id, replaces }) => !has(before.masks, id) && !has(before.masks, replaces),
+  )
+  return made.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0)
+}
+
 /** Of masks that go: the one in whose place another comes back. */
 function partnerOf(back: StepMask, out: readonly StepMask[]): string | null {
   return out.find(gone => gone.replaces === back.id || back.replaces === gone.id)?.id ?? null
 }
 
-function has(masks: readonly StepMask[], wanted: string): boolean {
+function has(masks: readonly StepMask[], wanted: string | null): boolean {
   return masks.some(({ id }) => id === wanted)
 }
 

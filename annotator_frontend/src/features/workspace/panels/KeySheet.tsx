@@ -11,7 +11,7 @@ import {
   withoutChord,
   withUsual,
 } from '../keymap'
-import { COMMANDS, type Command, chordInWords, chordOf, HANDS } from '../keys'
+import { COMMANDS, type Command, chordInWords, chordOf, HANDS, inLatin } from '../keys'
 import classes from './KeySheet.module.css'
 
 const GROUPS = [...new Set(Object.values(COMMANDS).map(({ group }) => group))]
@@ -62,7 +62,7 @@ function Sheet({ own, onChange, onClose }: Omit<KeySheetProps, 'isOpen'>) {
       if (MODIFIERS.includes(event.key)) return
       setListening(null)
       if (event.key === 'Escape') return
-      const chord = chordOf(event)
+      const chord = chordOf(inLatin(event))
       const holder = (Object.keys(COMMANDS) as Command[]).find(
         other => other !== listening && chordsOf(other, own).includes(chord),
       )

@@ -117,6 +117,7 @@ function Rows({
   const [seen, setSeen] = useState({ first: 0, rows: 20 })
   const photo = useStore(editor.store, state => state.photo)
   const selected = useStore(editor.store, state => state.selected)
+  const alsoSelected = useStore(editor.store, state => state.alsoSelected)
   const hovered = useStore(look.store, state => state.hovered)
 
   useEffect(() => {
@@ -162,7 +163,7 @@ function Rows({
             of={listed.length}
             photo={photo}
             colour={colours.get(mask.id) ?? PALETTE[0]!}
-            isSelected={mask.id === selected}
+            isSelected={mask.id === selected || alsoSelected.includes(mask.id)}
             isHovered={mask.id === hovered}
             editor={editor}
             look={look}
@@ -217,7 +218,7 @@ const Row = memo(function Row(props: RowProps) {
       <UnstyledButton
         className={classes.select}
         aria-pressed={isSelected}
-        onClick={() => editor.select(isSelected ? null : mask.id)}
+        onClick={event => pick(editor, mask.id, event)}
         onFocus={() => look.hover(mask.id)}
         onBlur={() => look.hover(null)}
       >
@@ -246,6 +247,17 @@ const Row = memo(function Row(props: RowProps) {
     </li>
   )
 })
+
+/** A click on a row selects its mask, or lets it go; with Shift or Ctrl it selects one more, or one less. */
+export function pick(
+  editor: Editor,
+  id: string,
+  { shiftKey, ctrlKey, metaKey }: Pick<MouseEvent, 'shiftKey' | 'ctrlKey' | 'metaKey'>,
+): void {
+  const [only, ...others] = editor.selection()
+  if (shiftKey || ctrlKey || metaKey) editor.alsoSelect(id)
+  else editor.select(only === id && !others.length ? null : id)
+}
 
 /** The button that removes the next object in the list, or the one before; null: there is no other. */
 function removeBeside(button: HTMLElement): HTMLElement | null {

@@ -5,10 +5,11 @@ import classes from '../workspace.module.css'
 
 /** What is still to come before clicks can be answered, and how long that should take; or why it cannot come. */
 export function Preparation({ photo }: { photo: ShelvedPhoto }) {
-  if (photo.problem) {
+  const problem = photo.pictureProblem ?? photo.modelProblem
+  if (problem) {
     return (
       <Alert className={classes.notice} color="red" title={t('This photo cannot be shown or prepared')}>
-        {photo.problem}
+        {problem}
       </Alert>
     )
   }

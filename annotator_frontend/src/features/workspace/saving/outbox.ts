@@ -98,6 +98,8 @@ export class Outbox {
   confirmations = 0
   /** Told when a lease that ran out was taken again; `asOf`: `confirmations` when the server was asked for it. */
   onMoved: (from: string, to: Leased & { asOf: number }) => void = () => {}
+  /** Told of a mask that the server refused and somebody gave up; `replaces`: what is on the photo still, in its place. */
+  onDropped: (image: string, id: string, replaces: string | null) => void = () => {}
 
   constructor(
     private readonly serverOf: ServerOf,
@@ -181,14 +183,16 @@ export class Outbox {
     this.forget(dropped!)
     const { operation } = dropped!
     if (operation.kind === 'put') {
+      const replaces = (operation.body.replaces as string | null | undefined) ?? null
       // The photo can be submitted without it, and what took its place takes the place of what it had replaced.
       this.change(other => {
         if (other.kind === 'put' && other.body.replaces === operation.id) {
-          return { ...other, body: { ...other.body, replaces: operation.body.replaces ?? null } }
+          return { ...other, body: { ...other.body, replaces } }
         }
         if (other.kind !== 'submit' || !other.masks.includes(operation.id)) return null
         return { ...other, masks: other.masks.filter(id => id !== operation.id) }
       })
+      this.onDropped(operation.image, operation.id, replaces)
     }
     const forgotten = this.writing
     this.kick()

@@ -27,9 +27,9 @@ export function useDrafts(editor: Editor, drafts: DraftKeeper, photo: string | u
   }, [editor, drafts, photo])
 }
 
-/** Documents never change: the same parts are the same draft, and the same draft came about by the same steps. */
+/** Documents never change: the same parts are the same draft, and the same draft came about by the same steps. Time alone is none. */
 function isSame(one: Draft | null, other: Draft | null): boolean {
   if (one === null || other === null) return one === other
   const names = Object.keys(one) as (keyof Draft)[]
-  return names.every(name => name === 'earlier' || one[name] === other[name])
+  return names.every(name => name === 'earlier' || name === 'seconds' || one[name] === other[name])
 }

@@ -139,9 +139,10 @@ export class KeyboardHand {
     return toPhoto(this.window.view(), at_screen)
   }
 
+  /** Its keys for the background have Shift: with the tool that selects, they select one more. */
   private handAt(isBackground: boolean, isDrag: boolean): HandAt {
     const { scale } = this.window.view()
-    return { at: this.at!, scale, isDrag, isBackground, isSelecting: false, isShift: false }
+    return { at: this.at!, scale, isDrag, isBackground, isSelecting: false, isShift: isBackground }
   }
 
   private changed(): void {

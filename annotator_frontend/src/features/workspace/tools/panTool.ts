@@ -41,13 +41,19 @@ export function zoomed(view: View, factor: number, at_screen: ImagePoint, photo:
   }
 }
 
-/** A pixel of the photo on each pixel of the page, with the middle where it was. */
-export function actual(view: View, pane: Extent): View {
-  const [x, y] = [pane.width / 2, pane.height / 2]
+/**
+ * A pixel of the photo on each pixel of the screen, with the middle where it was.
+ *
+ * @param ratio pixels of the screen to one of the page.
+ */
+export function actual(view: View, pane: Extent, ratio: number): View {
+  const scale = 1 / ratio
+  const offset = (middle: number, before: number) =>
+    Math.round((middle - ((middle - before) * scale) / view.scale) * ratio) / ratio
   return {
-    scale: 1,
-    offsetX: Math.round(x - (x - view.offsetX) / view.scale),
-    offsetY: Math.round(y - (y - view.offsetY) / view.scale),
+    scale,
+    offsetX: offset(pane.width / 2, view.offsetX),
+    offsetY: offset(pane.height / 2, view.offsetY),
   }
 }
 

@@ -1,0 +1,84 @@
+import { notifications } from '@mantine/notifications'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { run } from '@/features/workspace/commands'
+import { type AcceptedMask, madeByHand } from '@/features/workspace/editor/document'
+import { Editor } from '@/features/workspace/editor/editor'
+import { Look } from '@/features/workspace/editor/look'
+import { commandOf, keymapOf } from '@/features/workspace/keymap'
+import type { Workbench } from '@/features/workspace/workbench'
+import { mask } from '../shared/plain'
+
+let editor: Editor
+let look: Look
+let bench: Workbench
+
+beforeEach(() => {
+  editor = new Editor({
+    ask: () => {},
+    put: () => {},
+    remove: () => {},
+    notAccepted: () => {},
+    newId: () => 'new',
+    secondsSpent: () => 1,
+  })
+  look = new Look(() => {
+    throw new Error('forbidden')
+  })
+  bench = { editor, look, touch: () => {}, isWatching: false } as unknown as Workbench
+})
+
+/** Masks of so many pixels, by their names; those in capitals are locked. */
+function open(pixels: Record<string, number>): void {
+  const masks = Object.entries(pixels).map(([id, area]): AcceptedMask => {
+    const made = madeByHand(mask('#'.repeat(area) + '.'.repeat(9 - area)), id, null, 0)
+    return { ...made, locked: id === id.toUpperCase() }
+  })
+  editor.open('photo', masks, { height: 1, width: 9 })
+}
+
+function walk(command: 'next object' | 'previous object', steps: number): (string | null)[] {
+  return Array.from({ length: steps }, () => {
+    run(command, bench)
+    return editor.state.selected
+  })
+}
+
+test('the next mask is the next that may be touched: keys go past locked ones, both ways and round', () => {
+  open({ A: 1, b: 1, C: 1, D: 1, e: 1 })
+  expect(walk('next object', 3)).toEqual(['b', 'e', 'b'])
+  editor.select(null)
+  expect(walk('previous object', 3)).toEqual(['e', 'b', 'e'])
+})
+
+test('where all are locked there is no next mask, and the browser has the key', () => {
+  open({ A: 1 })
+  expect(run('next object', bench)).toBe(false)
+})
+
+test('the next mask is the next of the list, however that is sorted', () => {
+  open({ a: 1, b: 3, c: 2 })
+  look.setOrder('size')
+  expect(walk('next object', 3)).toEqual(['b', 'c', 'a'])
+})
+
+test('Ctrl+S sends what waits and says when it is saved, and only then', async () => {
+  const shown = vi.spyOn(notifications, 'show').mockImplementation(() => '')
+  vi.spyOn(notifications, 'hide').mockImplementation(() => '')
+  let settle = () => {}
+  const outbox = {
+    kick: vi.fn(),
+    settled: () => new Promise<void>(resolve => { settle = resolve }),
+    state: { name: 'saving' },
+  }
+  const press = { key: 's', ctrlKey: true, metaKey: false, shiftKey: false, altKey: false }
+  expect(commandOf(press, keymapOf({}))).toBe('save')
+  for (const name of ['waiting', 'saved']) {
+    expect(run('save', { ...bench, outbox } as unknown as Workbench)).toBe(true)
+    expect(shown).not.toHaveBeenCalled()
+    outbox.state = { name }
+    settle()
+    await new Promise(resolve => setTimeout(resolve))
+  }
+  expect(outbox.kick).toHaveBeenCalledTimes(2)
+  expect(shown.mock.calls.map(([{ message }]) => message)).toEqual(['Saved'])
+})
