@@ -9,7 +9,7 @@ FRONTEND := annotator_frontend
 WITH_NODE = PATH="$$($(PYTHON) -m backend.launch.install node-path)"
 export PYTHONDONTWRITEBYTECODE := $(PYTHONDONTWRITEBYTECODE)
 
-.PHONY: run test soak check fix bench screens simulate dev
+.PHONY: run test soak check fix bench screens simulate has-data dev
 
 run:
 	@$(PYTHON) -m backend.launch.install run && exec $(BIN)/python -m backend.launch
@@ -40,10 +40,12 @@ bench: dev
 	@$(BIN)/python -m tests.bench
 
 # DATA=FOLDER OUT=FOLDER SIMULATION="--images 100 ..."; what there is to set: manage.py simulate --help
-DATA ?= ../shared/data/dsb2018
 OUT ?= var/simulation
-simulate: dev
+simulate: has-data dev
 	@$(BIN)/python manage.py simulate --data $(DATA) --out $(OUT) $(SIMULATION)
+
+has-data:
+	@test -n "$(DATA)" || { echo "Which photos? make simulate DATA=FOLDER, with images/ID.jpg and masks/ID.png: see README, The engine alone." >&2; exit 2; }
 
 screens: dev
 	@$(BIN)/python -m tests.screens

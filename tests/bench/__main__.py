@@ -1,4 +1,4 @@
-"""python -m tests.bench: prints the table and writes it to docs/benchmarks.md, with the machine."""
+"""python -m tests.bench: prints the table and writes it to docs/benchmarks.md, with the machine and the notes."""
 
 import os
 import platform
@@ -10,24 +10,11 @@ import torch
 
 from tests.bench.browser import browser_rows
 from tests.bench.engine import engine_rows
+from tests.bench.page import NOTES, OUT, page
 from tests.bench.platform import platform_rows
 from tests.bench.table import Table
 from tests.bench.verify import verify_rows
 from tests.bench.workspace import workspace_rows
-
-OUT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-
-TEXT = """# Benchmarks
-
-Written by `make bench` on {day}, nothing else running: {machine}. Each row stands beside its alternative, measured in the same
-run on the same machine: the ratios carry over to other machines, the times do not. The weights of `sam_vit_b` are random here,
-which changes nothing for encoder and decoder; the masks that are measured after it are the default model's.
-*Published structure* is the decoder exported as its authors wrote it; *written plainly* is
-`tests/engine/inference/plain_everything.py`. *Main thread a frame* is everything that ran on the page's main thread from one
-frame's beginning to the next one's, by Chromium's own trace, without a GPU.
-
-{table}
-"""
 
 
 def machine() -> str:
@@ -50,7 +37,7 @@ def main() -> int:
     workspace_rows(table)
     verify_rows(table)
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(TEXT.format(day=datetime.now(UTC).date(), machine=machine(), table=table.text()))
+    OUT.write_text(page(str(datetime.now(UTC).date()), machine(), table, NOTES.read_text(encoding="utf-8")))
     print(f"written to {OUT}")
     return 0
 
