@@ -19,7 +19,7 @@ from engine.data.records import Record, read_rgb
 from engine.data.samples import Augmentation
 from engine.inference.everything import label_everything
 from engine.inference.measure import PixelCounter
-from engine.inference.onnx_export import PublishedGraph, export_decoder_onnx
+from engine.inference.onnx_export import TEXT_INPUT, PublishedGraph, export_decoder_onnx
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 from engine.inference.settings import EverythingSettings
 from engine.masks import Rle, encode
@@ -51,7 +51,8 @@ def lone_click(model: Sam) -> dict[str, np.ndarray]:
     """A graph's inputs."""
     config = model.architecture.prompt
     side, rng = 4 * config.grid, np.random.default_rng(0)
-    return {
+    no_text = {} if model.architecture.text is None else {TEXT_INPUT: np.zeros((1, 0, config.channels), np.float32)}
+    return no_text | {
         "image_embedding": rng.normal(size=(1, config.channels, config.grid, config.grid)).astype(np.float32),
         "point_coords": np.array([[[config.image_side / 2, config.image_side / 3], [0, 0]]], np.float32),
         "point_labels": np.array([[1, -1]], np.float32),
