@@ -16,6 +16,7 @@ from backend.annotation.selectors import JOBS_OF_STAGE, images_waiting
 from backend.autolabel.models import JobState, Proposal, ProposalJob
 from backend.autolabel.selectors import MAX_FAILURES_SHOWN, detector_of, proposals_failed, rules_of
 from backend.checkpoints.selectors import live_checkpoint
+from backend.common.costly import costly
 from backend.datasets.models import Dataset, Job, Role
 from backend.datasets.selectors import dataset_get, role_in
 from backend.review.conclusions import cohens_kappa, is_right
@@ -100,7 +101,9 @@ def review_of(dataset: Dataset, person: User) -> dict[str, Any]:
         "stage": dataset.stage,
         "jobs": [str(job) for job in JOBS_OF_STAGE[dataset.stage]],
         "queues": queues,
-        "second_opinions": _second_opinions(dataset) if role_in(person, dataset.id) == Role.ADMIN else None,
+        "second_opinions": costly(f"second-opinions:{dataset.id}", lambda: _second_opinions(dataset))[0]
+        if role_in(person, dataset.id) == Role.ADMIN
+        else None,
         "proposals": {
             "preparing": totals["preparing"],
             "failed": totals["failed"],

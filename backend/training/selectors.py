@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from celery.schedules import ParseException, crontab
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.http import Http404
 
 from backend.accounts.models import User
@@ -195,9 +195,10 @@ def _by_clock(policy: RetrainPolicy, last: TrainingRun | None, now: datetime) ->
 def _settled_at(policy: RetrainPolicy, fresh: QuerySet[Mask], number: int) -> datetime:
     """When the burst of masks is over. Twice as many as wanted are waited for no longer."""
     made = fresh.aggregate(at=Max("created_at"))["at"]
-    # A proposal lies there before anybody looks at it: it comes with the answer that accepts it.
+    # A proposal lies there before anybody looks at it: it comes with the first answer that accepts it.
     accepted = Verdict.objects.filter(mask__in=fresh, answer=Answer.ACCEPT).exclude(question__kind=QuestionKind.KNOWN)
-    newest: datetime = max(filter(None, (made, accepted.aggregate(at=Max("created_at"))["at"])))
+    came = accepted.order_by().values("mask").annotate(at=Min("created_at"))
+    newest: datetime = max(filter(None, (made, came.aggregate(newest=Max("at"))["newest"])))
     patience = timedelta(0) if number >= 2 * (policy.after_new_masks or 0) else timedelta(minutes=policy.settle_minutes)
     return newest + patience
 

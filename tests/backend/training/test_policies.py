@@ -133,6 +133,18 @@ def test_a_burst_is_over_so_long_after_the_last_answer_that_accepted_a_mask(data
     assert timedelta(minutes=4) < due.when - database_now() <= timedelta(minutes=5)
 
 
+def test_a_second_opinion_on_an_accepted_mask_brings_no_new_mask_and_puts_nothing_off(
+    dataset, policy, masks, reviewer, admin
+):
+    policy(after_new_masks=1, settle_minutes=5)
+    masks(1)
+    Mask.objects.update(origin=Origin.PROPOSED, created_at=F("created_at") - timedelta(minutes=7))
+    Verdict.objects.create(mask=Mask.objects.get(), by=reviewer, answer="accept")
+    Verdict.objects.update(created_at=F("created_at") - timedelta(minutes=6))
+    Verdict.objects.create(mask=Mask.objects.get(), by=admin, answer="accept")
+    assert policy_due(policy_of(dataset)).now
+
+
 def test_in_a_burst_of_masks_it_waits_until_the_burst_is_over(dataset, policy, masks):
     policy(after_new_masks=2, settle_minutes=5)
     masks(2)
