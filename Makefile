@@ -1,9 +1,9 @@
 # The only commands to remember: run  test  soak  check  fix  bench  screens  simulate
 # PYTHON=python3.12   another Python      PORT=8000 VAR=var OPEN=1   for run      TORCH=cpu|cuda   which build of torch
-# WORKERS=2   so many processes that share the Python tests, each with servers of its own
+# WORKERS=2   so many processes share the Python tests, each with servers of its own; 0: one after another, in this one
 
 PYTHON ?= python3
-WORKERS ?= 0
+WORKERS ?= 2
 BIN := .venv/bin
 FRONTEND := annotator_frontend
 WITH_NODE = PATH="$$($(PYTHON) -m backend.launch.install node-path)"
@@ -19,7 +19,7 @@ dev:
 
 test: dev
 	@$(WITH_NODE) && cd $(FRONTEND) && npm run --silent test
-	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 soak: dev
 	@$(BIN)/python -m pytest -m soak
