@@ -15,8 +15,10 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share what its fixtures make, and those of the whole system one Maskloop. These take longest, and go first:
-    the other process has the rest meanwhile."""
+    """A file's tests share what its fixtures make, and those of the whole system one Maskloop.
+
+    These take longest, and go first: the other process has the rest meanwhile.
+    """
     for item in items:
         item.add_marker(pytest.mark.xdist_group("system" if _is_of_system(item) else str(item.path)))
     items.sort(key=lambda item: not _is_of_system(item))
