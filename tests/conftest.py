@@ -14,6 +14,7 @@ from tests.text_encoders import small_bert, small_clip
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests share what its fixtures make, and those of the whole system one Maskloop.
 
