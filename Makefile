@@ -19,7 +19,7 @@ dev:
 
 test: dev
 	@$(WITH_NODE) && cd $(FRONTEND) && npm run --silent test
-	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 soak: dev
 	@$(BIN)/python -m pytest -m soak

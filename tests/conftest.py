@@ -3,30 +3,35 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.text_encoders import small_bert, small_clip
 
 #: Real photos with masks; a test that wants them skips where they are not (see CONTRIBUTING.md).
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+SYSTEM = "tests/system/"
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks
+class TogetherByFile(LoadScopeScheduling):
+    """A file's tests share what its fixtures make, and those of the whole system one Maskloop."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return SYSTEM if file.startswith(SYSTEM) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByFile:
+    return TogetherByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share what its fixtures make, and those of the whole system one Maskloop.
-
-    These take longest, and go first: the other process has the rest meanwhile.
-    """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("system" if _is_of_system(item) else str(item.path)))
-    items.sort(key=lambda item: not _is_of_system(item))
-
-
-def _is_of_system(item: pytest.Item) -> bool:
-    return item.path.parent.name == "system"
+    """The tests of the whole system take longest, and go first: the other process has the rest meanwhile."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SYSTEM))
 
 
 @pytest.fixture
