@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api import DEFAULT_CHECKPOINT, describe_checkpoint, encode_text
+from engine.api import describe_checkpoint, encode_text
 from engine.errors import CheckpointInvalid, PromptInvalid, TextUnavailable
 from engine.model.build import build_model
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
@@ -98,11 +98,16 @@ def test_minilm_is_taken_from_its_package_where_that_is_installed(minilm_folder,
     assert text_encoder("minilm").fingerprint == text_encoder(f"minilm:{minilm_folder}").fingerprint
 
 
-def test_a_checkpoint_from_before_there_was_text_is_what_it_was(tmp_path):
-    before = describe_checkpoint(DEFAULT_CHECKPOINT)  # which checks the hashes in its header
+def test_a_checkpoint_without_text_has_no_word_of_it_and_keeps_its_hashes(tmp_path):
+    torch.manual_seed(3)
+    saved = save_checkpoint(build_model("maskloop_debug"), tmp_path / "before.safetensors", recipe="none")
+    before = describe_checkpoint(tmp_path / "before.safetensors")  # which checks the hashes in its header
     assert "text" not in before.config
-    again = save_checkpoint(load_checkpoint(DEFAULT_CHECKPOINT), tmp_path / "again.safetensors", recipe="none")
+    again = save_checkpoint(
+        load_checkpoint(tmp_path / "before.safetensors"), tmp_path / "again.safetensors", recipe="none"
+    )
     assert (again.encoder_hash, again.decoder_hash) == (before.encoder_hash, before.decoder_hash)
+    assert (saved.encoder_hash, saved.decoder_hash) == (before.encoder_hash, before.decoder_hash)
     assert not any(name.startswith("text") for name in build_model("maskloop_tiny").state_dict())
 
 
