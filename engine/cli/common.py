@@ -39,7 +39,7 @@ def share(text: str) -> float:
 def common_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--checkpoint", default=DEFAULT_NAME, metavar="FILE_OR_NAME", help="names: see `checkpoints`")
-    common.add_argument("--device", default="cpu", help="cpu, cuda, mps")
+    common.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1")
     common.add_argument("--threads", type=_positive, help="of the CPU; default: all")
     return common
 

@@ -77,8 +77,10 @@ class Prompt:
                 raise PromptInvalid(f"the box {self.box} is empty or outside the photo, {width} x {height} px")
         if self.mask is not None and self.mask.shape != (logits_side, logits_side):
             raise PromptInvalid(f"a mask prompt is {logits_side} x {logits_side} logits, not {self.mask.shape}")
-        if self.mask is not None and not np.isfinite(self.mask).all():
-            raise PromptInvalid("a mask prompt is logits: a number for each cell, none of them NaN or infinite")
+        if self.mask is not None and (self.mask.dtype == np.bool_ or not np.isfinite(self.mask).all()):
+            raise PromptInvalid(
+                f"a mask prompt is logits: a number for each cell, none of them NaN or infinite; these are {self.mask.dtype}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +153,13 @@ class Predictor:
         return [EmbeddedPhoto(own, rgb_HW3.shape[:2]) for own, rgb_HW3 in zip(embeddings, photos, strict=True)]
 
     def check_embedding(self, photo: EmbeddedPhoto) -> None:
-        """Raises PromptInvalid where the embedding is of a model with another shape."""
+        """Raises PromptInvalid where the embedding is of a model with another shape, or holds what is no number."""
         config = self.model.architecture.prompt
         wanted = (config.channels, config.grid, config.grid)
         if np.shape(photo.embedding) != wanted:
             raise PromptInvalid(f"this model's embeddings are {wanted}, this one is {np.shape(photo.embedding)}")
+        if not np.isfinite(photo.embedding).all():
+            raise PromptInvalid("an embedding is finite numbers, this one has NaN or infinity in it: embed the photo anew")
 
     def predict(self, photo: EmbeddedPhoto, prompt: Prompt) -> Answer:
         return self.predict_many(photo, [prompt])[0]

@@ -35,12 +35,20 @@ def predictor(model):
         (Prompt(box=(5, 5, 65, 30)), "empty or outside"),
         (Prompt(mask=np.zeros((48, 64), np.float32)), "32 x 32 logits"),
         (Prompt(mask=np.full((32, 32), np.nan, np.float32)), "NaN"),
+        (Prompt(mask=np.zeros((32, 32), bool)), "these are bool"),
     ],
 )
 def test_a_prompt_that_no_mask_can_answer_is_refused_with_a_sentence(predictor, prompt, sentence):
     photo = predictor.embed(np.zeros((48, 64, 3), np.uint8))
     with pytest.raises(ValueError, match=sentence):
         predictor.predict(photo, prompt)
+
+
+def test_an_embedding_that_is_not_all_numbers_is_refused_with_a_sentence(predictor):
+    photo = predictor.embed(np.zeros((48, 64, 3), np.uint8))
+    photo.embedding[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity in it: embed the photo anew"):
+        predictor.predict(photo, Prompt(((5.0, 5.0),), (1,)))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (3, 2)])
