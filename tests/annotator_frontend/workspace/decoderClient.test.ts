@@ -52,7 +52,10 @@ beforeEach(() => {
     return new Response(new ArrayBuffer(8))
   })
 })
-afterEach(() => vi.unstubAllGlobals())
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
 
 const asked = (worker: Recorder) => worker.told.filter(({ kind }) => kind === 'prompt')
 const untilTold = (worker: Recorder, kind: ToWorker['kind']) =>
@@ -82,6 +85,77 @@ test('a photo that the worker does not have is no reason to go to the server, on
   worker.say({ kind: 'not there', photo: 'lost', revision: 2 })
   expect(client.step.get().where).toBe('server')
   expect(fetched).toEqual(['/api/assignments/lease of lost/decode/'])
+})
+
+/** On the server, with what the listener was told. */
+function onServer() {
+  vi.useFakeTimers()
+  const client = new DecoderClient()
+  const answered: number[] = []
+  const failed: (string | number | null)[] = []
+  client.listen({
+    onAnswer: (_, revision) => answered.push(revision),
+    onPreview: () => {},
+    onFailure: (_, revision, message) => failed.push(revision, message),
+  })
+  client.addPhoto(photo('one'))
+  Recorder.all[0]!.say({ kind: 'failed', photo: 'one', revision: 0, message: 'out of memory' })
+  const drawer = Recorder.all[1]!
+  drawer.postMessage = (message: unknown) => drawer.say({ id: (message as { id: number }).id, candidates: [] } as never)
+  return { client, answered, failed }
+}
+const logits = () =>
+  new Response(new ArrayBuffer(32), { headers: { 'X-Predicted-Iou': '0.9', 'X-Channels': '0' } })
+/** The server, or the network, answers as these say, one after the other, and well after that. */
+function answering(...replies: (() => Response)[]): void {
+  vi.stubGlobal('fetch', async (url: string) => {
+    fetched.push(url)
+    return (replies.shift() ?? logits)()
+  })
+}
+const unreached = (): never => {
+  throw new TypeError('network error')
+}
+const refusing = (status: number, code: string) => () => Response.json({ code, message: 'Not now.' }, { status })
+
+test('a click that the server could not answer for a while is answered once it can, and the page says what it waits for', async () => {
+  const { client, answered, failed } = onServer()
+  answering(unreached, refusing(503, 'busy'), refusing(401, 'expired'))
+  client.prompt('one', 1, [CLICK], null, null)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(client.hindrance.get()).toBe('The server cannot be reached.')
+  await vi.advanceTimersByTimeAsync(2000)
+  expect([client.hindrance.get(), answered]).toEqual(['Not now.', []])
+  await vi.advanceTimersByTimeAsync(4000)
+  expect([client.hindrance.get(), answered, failed]).toEqual([null, [1], []])
+})
+
+test('a newer click takes the place of one that is asked again, at once and under the lease of now', async () => {
+  const { client, answered, failed } = onServer()
+  answering(unreached)
+  client.prompt('one', 1, [CLICK], null, null)
+  await vi.advanceTimersByTimeAsync(0)
+  client.moved('one', 'newer lease')
+  client.prompt('one', 2, [CLICK, CLICK], null, null)
+  await vi.advanceTimersByTimeAsync(0)
+  expect([answered, client.hindrance.get()]).toEqual([[2], null])
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([answered, failed]).toEqual([[2], []])
+  expect(fetched).toEqual(['lease of one', 'newer lease'].map(lease => `/api/assignments/${lease}/decode/`))
+})
+
+test('what the server refuses for good is told of, and a photo that is left is not asked about again', async () => {
+  const { client, answered, failed } = onServer()
+  answering(refusing(400, 'invalid'), unreached)
+  client.prompt('one', 1, [CLICK], null, null)
+  await vi.advanceTimersByTimeAsync(5000)
+  expect([failed, answered, client.hindrance.get()]).toEqual([[1, 'Not now.'], [], null])
+  client.prompt('one', 2, [CLICK], null, null)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(client.hindrance.get()).not.toBeNull()
+  client.forgetPhoto('one')
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([fetched.length, answered, client.hindrance.get()]).toEqual([2, [], null])
 })
 
 test('what waits for a decoder goes on when the server takes over', async () => {

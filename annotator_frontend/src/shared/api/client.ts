@@ -50,9 +50,21 @@ export async function persist(
       if (signal.aborted) return
       failed(error instanceof Error ? error.message : String(error), !isPassing(error))
       if (!isPassing(error)) return
-      await new Promise(resolve => setTimeout(resolve, TRY_AGAIN_MS))
+      await pause(TRY_AGAIN_MS, signal)
     }
   }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, milliseconds)
+    signal.addEventListener('abort', end)
+  })
 }
 
 /** The header that says which window of a person's asks. */

@@ -1,4 +1,4 @@
-import { ApiError, bytesOf, Unreachable } from '@/shared/api/client'
+import { ApiError, bytesOf, persist, Unreachable } from '@/shared/api/client'
 import { Signal } from '@/shared/api/signal'
 import type { Bitmask } from '@/shared/geometry/bitmask'
 import { areWithin } from '@/shared/geometry/crops'
@@ -53,7 +53,8 @@ export class DecoderClient {
   private last: Asked | null = null
   /** Of photos that are not there yet: what is to be answered as soon as they are. */
   private readonly early = new Map<string, Asked>()
-  private isAsking = false
+  /** What the server is being asked, again and again where it has to be. */
+  private asking: { photo: string; overtaken: AbortController } | null = null
   private readonly loading = new Map<string, Promise<void>>()
   private readonly pending = new Map<string, { resolve: () => void; reject: (error: Error) => void }>()
   private listener: DecoderListener | null = null
@@ -67,6 +68,9 @@ export class DecoderClient {
   threads = self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1
 
   readonly step = new Signal<Step>({ where: 'browser', threads: this.threads })
+
+  /** Why the server has not answered yet, and is asked again; null: nothing is in the way. */
+  readonly hindrance = new Signal<string | null>(null)
 
   constructor() {
     this.hearWorker()
@@ -94,28 +98,40 @@ export class DecoderClient {
     if (this.last) void this.askRemote()
   }
 
-  /** The newest prompt, one at a time: what it overtakes is not asked at all. */
+  /**
+   * The newest prompt, one at a time: what it overtakes is not asked at all, or not again. A click waits for the network, the
+   * login and a server that restarts.
+   */
   private async askRemote(): Promise<void> {
-    if (this.isAsking) return
-    this.isAsking = true
+    if (this.asking) return
     while (this.last) {
-      const [photo, revision, prompts, fedBack, correcting] = this.last
+      const asked = this.last
+      const [photo, revision] = asked
       this.last = null
-      const about = this.photos.get(photo)
-      if (!about) continue
-      const began = performance.now()
-      try {
-        // The server looks at the whole photo only: logits of a part mean nothing there, their mask does.
-        const made = fedBack instanceof Float32Array ? this.maker(fedBack) : undefined
-        const fed = made?.region ? made.mask : fedBack
-        const candidates = await this.remote!.decode(about, prompts, fed, correcting)
-        this.know(candidates)
-        this.listener?.onAnswer(photo, revision, candidates, performance.now() - began)
-      } catch (error) {
-        this.listener?.onFailure(photo, revision, error instanceof Error ? error.message : String(error))
-      }
+      if (!this.photos.has(photo)) continue
+      const overtaken = new AbortController()
+      this.asking = { photo, overtaken }
+      await persist(
+        () => this.askOnce(asked),
+        overtaken.signal,
+        (problem, isFinal) => {
+          if (isFinal) this.listener?.onFailure(photo, revision, problem)
+          else this.hindrance.set(problem)
+        },
+      )
+      this.hindrance.set(null)
     }
-    this.isAsking = false
+    this.asking = null
+  }
+
+  private async askOnce([photo, revision, prompts, fedBack, correcting]: Asked): Promise<void> {
+    const began = performance.now()
+    // The server looks at the whole photo only: logits of a part mean nothing there, their mask does.
+    const made = fedBack instanceof Float32Array ? this.maker(fedBack) : undefined
+    const fed = made?.region ? made.mask : fedBack
+    const candidates = await this.remote!.decode(this.photos.get(photo)!, prompts, fed, correcting)
+    this.know(candidates)
+    this.listener?.onAnswer(photo, revision, candidates, performance.now() - began)
   }
 
   listen(listener: DecoderListener): void {
@@ -190,6 +206,7 @@ export class DecoderClient {
     const decoderHash = this.photos.get(photo)?.decoderHash
     this.photos.delete(photo)
     this.early.delete(photo)
+    if (this.asking?.photo === photo) this.asking.overtaken.abort()
     this.send({ kind: 'forget', photo })
     // Another decoder has gone live. Where no photo is left at all, the next one most likely needs the same again.
     const needed = [...this.photos.values()].map(held => held.decoderHash)
@@ -236,8 +253,10 @@ export class DecoderClient {
       return
     }
     this.last = [photo, revision, prompts, fedBack, correcting]
-    if (this.remote) void this.askRemote()
-    else this.sendPrompt(this.last)
+    if (this.remote) {
+      this.asking?.overtaken.abort()
+      void this.askRemote()
+    } else this.sendPrompt(this.last)
   }
 
   private sendPrompt([photo, revision, prompts, fedBack, correcting]: Asked): void {
@@ -257,6 +276,8 @@ export class DecoderClient {
   }
 
   stop(): void {
+    this.last = null
+    this.asking?.overtaken.abort()
     this.worker.terminate()
     this.remote?.stop()
   }
