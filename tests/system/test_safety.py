@@ -117,6 +117,106 @@ def test_of_two_windows_on_one_photo_one_writes_and_the_other_one_watches_or_tak
     expect(second.get_by_test_id("watching")).to_be_visible(timeout=10_000)
 
 
+def test_two_tabs_of_one_browser_share_what_is_unsent_and_the_object_in_work_and_nothing_is_lost_or_doubled(
+    new_dataset, new_browser, maskloop, script
+):
+    dataset = new_dataset(1)
+    first = new_browser(dataset)
+    first.route("**/api/masks/**", lambda route: route.abort())  # in this tab alone
+    click(first, 0.3, 0.4)
+    first.keyboard.press("Enter")
+    expect(first.get_by_test_id("saving")).to_contain_text("Not saved yet (1)")
+    photo = first.evaluate(PHOTO)
+    second = first.context.new_page()
+    second.goto(f"{maskloop.address}/datasets/{dataset}/label")
+    watching = second.get_by_test_id("watching")
+    expect(watching).to_contain_text("another window")
+    # The other tab finds it in the journal that they share, and sends it.
+    wait_until("the mask", lambda: stored_masks(script, photo) or None, 30)
+    saved(first)
+    saved(second)
+    expect(second.get_by_test_id("object-count")).to_have_text("1")
+    assert_same(shown_masks(first), stored_masks(script, photo))
+    # What is in work goes along to the tab that takes over, and is accepted there once.
+    first.bring_to_front()
+    click(first, 0.7, 0.6)
+    begun = in_work(first)
+    second.bring_to_front()
+    watching.get_by_role("button", name="Go on in this window").click()
+    expect(watching).to_be_hidden()
+    wait_until("the object in work", lambda: in_work(second), 30)
+    assert np.array_equal(begun, in_work(second))
+    expect(first.get_by_test_id("watching")).to_be_visible(timeout=10_000)
+    second.keyboard.press("Enter")
+    saved(second)
+    first.unroute("**/api/masks/**")
+    stored = stored_masks(script, photo)
+    assert len(stored) == 2
+    assert_same(shown_masks(second), stored)
+    # And back: the first tab has all of it, and no second copy of what it had begun.
+    first.bring_to_front()
+    first.get_by_test_id("watching").get_by_role("button", name="Go on in this window").click()
+    expect(first.get_by_test_id("watching")).to_be_hidden()
+    wait_until("both", lambda: len(shown_masks(first)) == 2 or None, 10)
+    first.keyboard.press("Enter")
+    saved(first)
+    assert_same(shown_masks(first), stored)
+    assert_same(stored, stored_masks(script, photo))
+
+
+def test_who_may_not_write_any_more_gives_all_of_a_photo_up_at_once_after_a_question_that_names_it(
+    new_dataset, browser, maskloop, script
+):
+    dataset = new_dataset(1)
+    page = joined(browser, maskloop, script, dataset, "leaver")
+    try:
+        page.route("**/api/masks/**", lambda route: route.abort())
+        for at in (0.3, 0.7):
+            click(page, at, 0.5)
+            page.keyboard.press("Enter")
+        expect(page.get_by_test_id("saving")).to_contain_text("Not saved yet (2), kept in this browser")
+        members = {member["username"]: member["user"] for member in script.get(f"/api/datasets/{dataset}/members/")}
+        script._send("DELETE", f"/api/datasets/{dataset}/members/{members[f'leaver-{dataset[-6:]}']}/")
+        page.unroute("**/api/masks/**")
+        saving = page.get_by_role("status").filter(has=page.get_by_test_id("saving"))
+        saving.get_by_role("button", name="Give it up").click(timeout=40_000)
+        dialog = page.get_by_role("dialog", name="Give this up?")
+        expect(dialog).to_contain_text("An object. Photo: 0.jpg. Made:")
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_test_id("saving")).to_contain_text("Not saved (2")
+        saving.get_by_role("button", name="Give it up").click()
+        dialog.get_by_role("button", name="Give up all 2 of this photo").click()
+        saved(page)
+        assert shown_masks(page) == {}
+    finally:
+        page.context.close()
+
+
+def test_a_browser_that_cannot_keep_the_object_in_work_says_so_and_asks_before_it_is_closed(
+    browser, new_dataset, cookies, maskloop
+):
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    try:
+        context.add_cookies(cookies)
+        context.add_init_script("IDBObjectStore.prototype.put = () => { throw new Error('the disk is full') }")
+        page = context.new_page()
+        page.goto(f"{maskloop.address}/datasets/{new_dataset(1)}/label")
+        click(page)
+        expect(page.get_by_text("The object in work is in this page alone (the disk is full)")).to_be_visible()
+        with page.expect_event("dialog") as asked:
+            page.close(run_before_unload=True)
+        assert asked.value.type == "beforeunload"
+        asked.value.dismiss()
+        page.keyboard.press("Enter")
+        saved(page)
+        expect(page.get_by_text("The object in work is in this page alone")).to_be_hidden()
+        page.on("dialog", lambda dialog: dialog.dismiss())  # it would stay open
+        with page.expect_event("close"):
+            page.close(run_before_unload=True)
+    finally:
+        context.close()
+
+
 def test_what_somebody_else_made_after_the_lease_ran_out_is_shown_before_the_photo_is_submitted(
     new_dataset, new_browser, browser, maskloop, script
 ):

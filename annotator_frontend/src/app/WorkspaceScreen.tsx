@@ -6,6 +6,7 @@ import { useDatasetBrief } from '@/features/datasets/queries'
 import { type Assignment, type Job, type Reason, useQueue } from '@/features/queue/useQueue'
 import { notify } from '@/features/workspace/operations'
 import { DraftKeeper, draftsOf } from '@/features/workspace/saving/drafts'
+import { named } from '@/features/workspace/saving/outbox'
 import { outboxOf } from '@/features/workspace/saving/server'
 import { Workspace } from '@/features/workspace/Workspace'
 import { api, type Schemas } from '@/shared/api/client'
@@ -110,7 +111,7 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
     void outbox.settled().then(() => window.location.assign(place))
   }
   const skip = (assignment: Assignment, why: string) => {
-    outbox.add({ kind: 'skip', assignment: assignment.id, image: assignment.image.id, reason: why })
+    outbox.add({ kind: 'skip', assignment: assignment.id, reason: why, ...named(assignment.image) })
     advance(assignment)
   }
   return (

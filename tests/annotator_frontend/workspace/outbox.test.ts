@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest'
-import { type Journal, type Leased, type Operation, Outbox, type Server } from '@/features/workspace/saving/outbox'
+import { type Entry, type Journal, type Leased, type Operation, Outbox, type Server } from '@/features/workspace/saving/outbox'
 import { ApiError, answer, api, Unreachable } from '@/shared/api/client'
 
 let said: string[]
@@ -171,6 +171,44 @@ test('what the server refuses stays, is shown with its reason, and only a person
   expect(said).toEqual(['put b under lease 1'])
 })
 
+test('who may not write to a photo any more can give up all of it at once, and nothing of another photo', async () => {
+  const gone = new ApiError(404, 'not_found', 'There is no such photo.')
+  server.put = async () => {
+    throw gone
+  }
+  const outbox = open()
+  const dropped: string[] = []
+  outbox.onDropped = (_, id) => dropped.push(id)
+  outbox.add(put('a'))
+  outbox.add(put('b'))
+  outbox.add(submit('a', 'b'))
+  outbox.add({ ...put('c'), image: 'another photo' } as Operation)
+  await settle()
+  const { state } = outbox
+  if (state.name !== 'stuck') throw new Error(state.name)
+  const kinds = (entries: readonly Entry[]) => entries.map(({ operation }) => operation.kind)
+  expect(kinds(state.held)).toEqual(['put', 'put', 'submit'])
+  expect(said).toEqual([])
+  await outbox.giveUp(state.held)
+  await settle()
+  expect([dropped, said, kept.size]).toEqual([['a', 'b'], [], 1])
+})
+
+test('of what is given up that is left alone which was sent meanwhile', async () => {
+  failures = [new ApiError(400, 'mask_invalid', 'No.')]
+  const outbox = open()
+  outbox.add(put('a'))
+  outbox.add(put('b'))
+  await settle()
+  const { state } = outbox
+  if (state.name !== 'stuck') throw new Error(state.name)
+  outbox.kick()
+  await settle()
+  await outbox.giveUp(state.held)
+  expect(said).toEqual(['put a under lease 1', 'put b under lease 1'])
+  expect(outbox.state).toEqual({ name: 'saved' })
+})
+
 test('two tabs of one person share the journal, and each operation is sent once', async () => {
   failures = [new Unreachable()]
   const first = open()
@@ -275,8 +313,7 @@ test('a browser that keeps nothing is told of when something cannot be sent', as
   const outbox = open()
   outbox.add(put('a'))
   await settle()
-  expect(outbox.state).toMatchObject({ name: 'waiting', unsent: 1 })
-  expect((outbox.state as { why: string }).why).toContain('disk full')
+  expect(outbox.state).toMatchObject({ name: 'waiting', unsent: 1, unkept: 'disk full' })
   await vi.advanceTimersByTimeAsync(2000)
   expect(said).toEqual(['put a under lease 1'])
 })

@@ -185,7 +185,7 @@ export function Workspace(props: WorkspaceProps) {
           />
         </div>
       </div>
-      <StatusLine bench={bench} isReady={photo.isReady} />
+      <StatusLine bench={bench} drafts={drafts} isReady={photo.isReady} />
       <KeySheet
         isOpen={opened === 'keys'}
         onClose={close}

@@ -1,5 +1,6 @@
 import { t } from '@/shared/i18n'
 import type { Assignment } from './photoShelf'
+import { named } from './saving/outbox'
 import type { Workbench } from './workbench'
 
 /** Nobody has looked at a photo before it has been there for this long. */
@@ -48,7 +49,7 @@ function send(bench: Workbench, assignment: Assignment, complete: boolean): void
     return
   }
   const masks = editor.state.masks.filter(({ isNew }) => isNew).map(mask => mask.id)
-  outbox.add({ kind: 'submit', image: image.id, assignment: id, masks, complete })
+  outbox.add({ kind: 'submit', assignment: id, masks, complete, ...named(image) })
   surroundings.onSubmit(assignment)
 }
 

@@ -11,7 +11,7 @@ import { JOBS } from './jobs'
 import { notify } from './operations'
 import { type Assignment, PhotoShelf } from './photoShelf'
 import { bodyOf, masksOf } from './saving/maskBody'
-import type { Outbox } from './saving/outbox'
+import { named, type Outbox } from './saving/outbox'
 import { recalledTools } from './toolMemory'
 import { Hand } from './tools/hand'
 import { HoverPreview } from './tools/hoverPreview'
@@ -79,11 +79,12 @@ export class Workbench {
       },
       put: mask => {
         const { id, image } = this.assignment!
-        this.outbox.add({ kind: 'put', id: mask.id, image: image.id, assignment: id, body: bodyOf(mask, id) })
+        const body = bodyOf(mask, id)
+        this.outbox.add({ kind: 'put', id: mask.id, assignment: id, body, ...named(image) })
       },
       remove: id => {
         const { id: assignment, image } = this.assignment!
-        this.outbox.add({ kind: 'remove', id, image: image.id, assignment })
+        this.outbox.add({ kind: 'remove', id, assignment, ...named(image) })
       },
       notAccepted: () => notify(t('The object was not accepted: it has no mask.')),
       newId: () => crypto.randomUUID(),

@@ -21,7 +21,7 @@ export class Signal<T> {
 }
 
 export function useSignal<T>(signal: Signal<T>): T {
-  return useSyncExternalStore(signal.subscribe, signal.get)
+  return useSyncExternalStore(signal.subscribe, signal.get, signal.get)
 }
 
 /** The login ran out, or somebody logged out in another tab: it is asked for again on top of the page. */

@@ -1,19 +1,34 @@
-import { Button, Group, Text } from '@mantine/core'
-import { useSyncExternalStore } from 'react'
-import { t } from '@/shared/i18n'
-import type { Outbox, Refused, SavingState } from '../saving/outbox'
+import { Button, Group, Modal, Stack, Text } from '@mantine/core'
+import { useState, useSyncExternalStore } from 'react'
+import { Signal, useSignal } from '@/shared/api/signal'
+import { dateTime, t } from '@/shared/i18n'
+import type { DraftKeeper } from '../saving/drafts'
+import {
+  type Entry,
+  madeAt,
+  type Operation,
+  type Outbox,
+  type Refused,
+  type SavingState,
+} from '../saving/outbox'
 import classes from './panels.module.css'
+
+const KEPT = new Signal<string | null>(null)
 
 interface SavingProps {
   outbox: Outbox
+  /** Of the photo at hand, where there is one. */
+  drafts?: DraftKeeper
   isQuiet?: boolean
   /** Go to another page of Maskloop, by its address. */
   onOpen?: (place: string) => void
 }
 
 /** Whether everything is with the server, and what can be done where it is not. */
-export function Saving({ outbox, isQuiet = false, onOpen = goTo }: SavingProps) {
-  const saving = useSyncExternalStore(outbox.subscribe, outbox.getState)
+export function Saving({ outbox, drafts, isQuiet = false, onOpen = goTo }: SavingProps) {
+  const saving = useSyncExternalStore(outbox.subscribe, outbox.getState, outbox.getState)
+  const undrafted = useSignal(drafts?.unkept ?? KEPT)
+  const [asked, setAsked] = useState<readonly Entry[]>([])
   if (isQuiet && saving.name === 'saved') return null
   const isElsewhere = saving.name === 'stuck' && saving.code === 'assignment_in_another_tab'
   return (
@@ -22,6 +37,11 @@ export function Saving({ outbox, isQuiet = false, onOpen = goTo }: SavingProps) 
       <Text size="xs" data-testid="saving" truncate title={inWords(saving)}>
         {inWords(saving)}
       </Text>
+      {undrafted !== null && (
+        <Text size="xs" c="red" truncate title={undraftedInWords(undrafted)}>
+          {undraftedInWords(undrafted)}
+        </Text>
+      )}
       {saving.name === 'waiting' && (
         <Button size="compact-xs" variant="default" className={classes.answer} onClick={() => outbox.kick()}>
           {t('Try now')}
@@ -55,14 +75,93 @@ export function Saving({ outbox, isQuiet = false, onOpen = goTo }: SavingProps) 
             variant="default"
             color="red"
             className={classes.answer}
-            onClick={() => void outbox.dropFirst()}
+            onClick={() => setAsked(saving.held)}
           >
-            {t('Give this one up')}
+            {t('Give it up…')}
           </Button>
         </>
       )}
+      <GivingUp
+        held={asked}
+        onClose={() => setAsked([])}
+        onGiveUp={entries => {
+          setAsked([])
+          void outbox.giveUp(entries)
+        }}
+      />
     </Group>
   )
+}
+
+/** Asks once more: what is given up is nowhere else. Where more waits on the same photo, all of it can go at once. */
+function GivingUp({
+  held,
+  onClose,
+  onGiveUp,
+}: {
+  held: readonly Entry[]
+  onClose: () => void
+  onGiveUp: (entries: readonly Entry[]) => void
+}) {
+  const [first] = held
+  if (!first) return null
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={t('Give this up?')}
+      centered
+      closeButtonProps={{ 'aria-label': t('Close') }}
+    >
+      <Stack>
+        <WhatGoes entry={first} />
+        <Text size="sm">{t('The server does not have it: it is gone for good then.')}</Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose} data-autofocus>
+            {t('Cancel')}
+          </Button>
+          {held.length > 1 && (
+            <Button color="red" variant="light" onClick={() => onGiveUp(held)}>
+              {t('Give up all {{count}} of this photo', { count: held.length })}
+            </Button>
+          )}
+          <Button color="red" onClick={() => onGiveUp([first])}>
+            {t('Give this one up')}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}
+
+/** What is given up: what it is, of which photo, and when it was made. */
+export function WhatGoes({ entry: { name, operation } }: { entry: Entry }) {
+  return (
+    <Text size="sm">
+      {t('{{what}}. Photo: {{photo}}. Made: {{when}}.', {
+        what: operationInWords(operation),
+        photo: operation.fileName ?? operation.image,
+        when: dateTime(madeAt(name)),
+      })}
+    </Text>
+  )
+}
+
+function operationInWords(operation: Operation): string {
+  switch (operation.kind) {
+    case 'put':
+      return operation.body.replaces ? t('A correction of an object') : t('An object')
+    case 'remove':
+      return t('The removal of an object')
+    case 'submit':
+      return t('The submission of the photo')
+    case 'skip':
+      return t('Skipping the photo')
+    case 'release':
+      return t('Giving the photo back')
+    default:
+      return t('Something that another version of this page made')
+  }
 }
 
 /** A photo that the server does not take as finished, and that is not on show any more: where something can be done about it. */
@@ -103,14 +202,24 @@ function inWords(state: SavingState): string {
     case 'saving':
       return t('Saving, {{unsent}} to go', { unsent: state.unsent })
     case 'waiting':
-      return t('Not saved yet ({{unsent}}), kept in this browser: {{why}}', {
-        unsent: state.unsent,
-        why: state.why,
-      })
+      return state.unkept === null
+        ? t('Not saved yet ({{unsent}}), kept in this browser: {{why}}', { ...state })
+        : t(
+            'Not saved yet ({{unsent}}), and in this page alone, so keep it open: {{why}} This browser keeps nothing ({{unkept}}).',
+            { ...state },
+          )
     case 'stuck':
-      return t('Not saved ({{unsent}} kept in this browser): {{why}}', {
-        unsent: state.unsent,
-        why: state.why,
-      })
+      return state.unkept === null
+        ? t('Not saved ({{unsent}} kept in this browser): {{why}}', { ...state })
+        : t(
+            'Not saved ({{unsent}} in this page alone, so keep it open): {{why}} This browser keeps nothing ({{unkept}}).',
+            { ...state },
+          )
   }
+}
+
+function undraftedInWords(why: string): string {
+  return t('The object in work is in this page alone ({{why}}): accept it before you close the page.', {
+    why,
+  })
 }

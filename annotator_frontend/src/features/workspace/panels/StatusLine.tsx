@@ -4,15 +4,22 @@ import { useSignal } from '@/shared/api/signal'
 import { t } from '@/shared/i18n'
 import { NewVersion } from '@/shared/ui/NewVersion'
 import type { Step } from '../decoder/client'
+import type { DraftKeeper } from '../saving/drafts'
 import type { Workbench } from '../workbench'
 import classes from './panels.module.css'
 import { Saving } from './Saving'
 
+interface StatusLineProps {
+  bench: Workbench
+  drafts: DraftKeeper
+  isReady: boolean
+}
+
 /** Whether everything is with the server, and what answers the clicks. */
-export function StatusLine({ bench, isReady }: { bench: Workbench; isReady: boolean }) {
+export function StatusLine({ bench, drafts, isReady }: StatusLineProps) {
   return (
     <Group className={classes.status} justify="space-between" component="footer" wrap="nowrap">
-      <Saving outbox={bench.outbox} onOpen={place => bench.surroundings.onOpen(place)} />
+      <Saving outbox={bench.outbox} drafts={drafts} onOpen={place => bench.surroundings.onOpen(place)} />
       <NewVersion />
       <Text size="xs" c="dimmed" data-testid="decoder" className={classes.answer}>
         <Model bench={bench} isReady={isReady} />

@@ -1,4 +1,5 @@
 import { createStore, del, get, set } from 'idb-keyval'
+import { Signal } from '@/shared/api/signal'
 import { type Draft, packedDraft } from '../editor/draft'
 
 /** Where the object in work lies, which nobody has accepted yet: one for each person and photo. */
@@ -18,12 +19,13 @@ export function draftsOf(user: string): DraftStore {
 }
 
 /**
- * Writes the newest draft, and none that another has overtaken: one write at a time, each begun at once. A browser that keeps
- * nothing keeps no drafts either; the outbox says so.
+ * Writes the newest draft, and none that another has overtaken: one write at a time, each begun at once.
  */
 export class DraftKeeper {
   private waiting: { photo: string; draft: Draft | null } | null = null
   private writing: Promise<void> | null = null
+  /** Why the object in work is in this page alone; null: it is kept, or there is none. */
+  readonly unkept = new Signal<string | null>(null)
 
   /** @param journal what the object in work may have become: it is written before the draft goes. */
   constructor(
@@ -56,10 +58,17 @@ export class DraftKeeper {
 
   private async write({ photo, draft }: { photo: string; draft: Draft | null }): Promise<void> {
     try {
-      if (draft === null) await this.journal()
-      await (draft === null ? this.store.remove(photo) : this.store.write(photo, draft))
-    } catch {
-      // See above.
+      if (draft === null) {
+        this.unkept.set(null)
+        await this.journal()
+        await this.store.remove(photo)
+      } else {
+        await this.store.write(photo, draft)
+        this.unkept.set(null)
+      }
+    } catch (error) {
+      // One that could not be removed comes back, and nothing is lost by that.
+      if (draft !== null) this.unkept.set(error instanceof Error ? error.message : String(error))
     }
   }
 }

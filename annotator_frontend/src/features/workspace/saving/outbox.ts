@@ -4,8 +4,9 @@ import { t } from '@/shared/i18n'
 /**
  * One thing that the server has to be told, in order. Plain data: it survives a reload in the journal, and a deploy, so what
  * a field means never changes. `tab` is the window that made it; operations from before there were tabs have none.
+ * `fileName`: the photo's, for people; some have none.
  */
-export type Operation = { image: string; assignment: string; tab?: string } & (
+export type Operation = { image: string; assignment: string; tab?: string; fileName?: string } & (
   | { kind: 'put'; id: string; body: Record<string, unknown> }
   | { kind: 'remove'; id: string }
   | { kind: 'submit'; masks: string[]; complete?: boolean }
@@ -13,10 +14,23 @@ export type Operation = { image: string; assignment: string; tab?: string } & (
   | { kind: 'release' }
 )
 
+/** The photo that an operation is about. */
+export function named({ id, file_name }: { id: string; file_name: string }): {
+  image: string
+  fileName: string
+} {
+  return { image: id, fileName: file_name }
+}
+
 /** An operation and the name under which it lies in the journal; names sort in the order of making. */
 export interface Entry {
   name: string
   operation: Operation
+}
+
+/** When the operation was made, in milliseconds. */
+export function madeAt(name: string): number {
+  return Number.parseInt(name, 10)
 }
 
 /** An entry, and whether it is in the journal: `coming` while it is being written, `failed` where it is in this page alone. */
@@ -66,9 +80,13 @@ export interface Refused {
 export type SavingState =
   | { name: 'saved' }
   | { name: 'saving'; unsent: number }
-  | { name: 'waiting'; unsent: number; why: string }
-  /** The server refuses one: a person has to decide. Operations on other photos go on being sent. */
-  | ({ name: 'stuck'; unsent: number } & Refused)
+  /** `unkept`: why the work is in this page alone; null: the browser keeps all of it. */
+  | { name: 'waiting'; unsent: number; why: string; unkept: string | null }
+  /**
+   * The server refuses one: a person has to decide. Operations on other photos go on being sent. `held`: the one that is
+   * refused, and those on the same photo that wait for it.
+   */
+  | ({ name: 'stuck'; unsent: number; unkept: string | null; held: readonly Entry[] } & Refused)
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
@@ -118,6 +136,7 @@ export class Outbox {
   }
 
   add(operation: Operation): void {
+    // `madeAt` reads it.
     const name = `${this.now().toString().padStart(15, '0')}-${(this.made++).toString().padStart(6, '0')}`
     const tab = this.tab()
     const entry: Kept = { name, operation: tab ? { ...operation, tab } : operation, keeping: 'coming' }
@@ -160,6 +179,10 @@ export class Outbox {
     return this.entries.some(({ keeping }) => keeping === 'failed')
   }
 
+  private get unkept(): string | null {
+    return this.isOnlyHere ? this.journalProblem : null
+  }
+
   /** Take the photos that another window has, and save what was made here: an answer to `stuck`. */
   async takeOver(): Promise<void> {
     for (const [image, { code }] of [...this.held]) {
@@ -177,26 +200,37 @@ export class Outbox {
 
   /** Give the operation up that the server refuses: an answer to `stuck`. Resolves when no later page finds it. */
   dropFirst(): Promise<void> {
-    const refused = this.entries.findIndex(({ operation }) => this.held.has(operation.image))
-    if (refused < 0) return this.writing // meanwhile it was sent
-    const [dropped] = this.entries.splice(refused, 1)
-    this.forget(dropped!)
-    const { operation } = dropped!
-    if (operation.kind === 'put') {
-      const replaces = (operation.body.replaces as string | null | undefined) ?? null
-      // The photo can be submitted without it, and what took its place takes the place of what it had replaced.
-      this.change(other => {
-        if (other.kind === 'put' && other.body.replaces === operation.id) {
-          return { ...other, body: { ...other.body, replaces } }
-        }
-        if (other.kind !== 'submit' || !other.masks.includes(operation.id)) return null
-        return { ...other, masks: other.masks.filter(id => id !== operation.id) }
-      })
-      this.onDropped(operation.image, operation.id, replaces)
-    }
+    const refused = this.entries.find(({ operation }) => this.held.has(operation.image))
+    return this.giveUp(refused ? [refused] : []) // none: meanwhile it was sent
+  }
+
+  /** Give up what the server refuses, or what waits for it; what is sent, or being sent again, is left alone. */
+  giveUp(held: readonly Entry[]): Promise<void> {
+    const names = new Set(held.map(({ name }) => name))
+    const refused = this.entries.filter(
+      entry => names.has(entry.name) && this.held.has(entry.operation.image),
+    )
+    for (const entry of refused) this.drop(entry)
     const forgotten = this.writing
-    this.kick()
+    if (refused.length) this.kick()
     return forgotten
+  }
+
+  private drop(dropped: Kept): void {
+    this.entries = this.entries.filter(entry => entry !== dropped)
+    this.forget(dropped)
+    const { operation } = dropped
+    if (operation.kind !== 'put') return
+    const replaces = (operation.body.replaces as string | null | undefined) ?? null
+    // The photo can be submitted without it, and what took its place takes the place of what it had replaced.
+    this.change(other => {
+      if (other.kind === 'put' && other.body.replaces === operation.id) {
+        return { ...other, body: { ...other.body, replaces } }
+      }
+      if (other.kind !== 'submit' || !other.masks.includes(operation.id)) return null
+      return { ...other, masks: other.masks.filter(id => id !== operation.id) }
+    })
+    this.onDropped(operation.image, operation.id, replaces)
   }
 
   /** Take the photo of a lease that ran out again, and move all that is unsent for it over. Returns whether it was another lease. */
@@ -249,7 +283,7 @@ export class Outbox {
         (error: unknown) => {
           // One that was kept before still is, though not as it was changed since.
           if (entry.keeping === 'coming') entry.keeping = 'failed'
-          this.journalProblem = t('This browser keeps nothing ({{why}}).', { why: messageOf(error) })
+          this.journalProblem = messageOf(error)
         },
       )
   }
@@ -291,8 +325,7 @@ export class Outbox {
     this.become({ name: 'saving', unsent: this.entries.length })
     try {
       await this.journal.alone(() => this.sendEach())
-      const [refused] = this.held.values()
-      this.become(refused ? { name: 'stuck', unsent: this.entries.length, ...refused } : { name: 'saved' })
+      this.become(this.stuckOrSaved())
     } catch (error) {
       this.waitFor(error)
     } finally {
@@ -300,6 +333,14 @@ export class Outbox {
     }
     // Something may have come while the last answer was on its way.
     if (this.state.name !== 'waiting' && this.next()) this.start()
+  }
+
+  private stuckOrSaved(): SavingState {
+    const [first] = this.held
+    if (!first) return { name: 'saved' }
+    const [image, refused] = first
+    const held = this.entries.filter(({ operation }) => operation.image === image)
+    return { name: 'stuck', unsent: this.entries.length, unkept: this.unkept, held, ...refused }
   }
 
   private next(): Kept | undefined {
@@ -344,9 +385,8 @@ export class Outbox {
   }
 
   private waitFor(error: unknown): void {
-    const said = messageOf(error)
-    const why = this.isOnlyHere ? `${said} ${this.journalProblem} ${t('Keep this page open.')}` : said
-    this.become({ name: 'waiting', unsent: this.entries.length, why })
+    const { unkept } = this
+    this.become({ name: 'waiting', unsent: this.entries.length, why: messageOf(error), unkept })
     this.timer = setTimeout(() => this.start(), this.pauseMs)
     this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS)
   }

@@ -3,7 +3,10 @@ import type { Draft } from '../editor/draft'
 import type { Editor } from '../editor/editor'
 import type { DraftKeeper } from './drafts'
 
-/** The object in work is kept at each step of it, and is there again when the photo is opened after a reload or a crash. */
+/**
+ * The object in work is kept at each step of it, and is there again when the photo is opened after a reload or a crash. Where
+ * the browser cannot keep it, the page is not closed without a question.
+ */
 export function useDrafts(editor: Editor, drafts: DraftKeeper, photo: string | undefined): void {
   useEffect(() => {
     if (photo === undefined) return
@@ -25,6 +28,11 @@ export function useDrafts(editor: Editor, drafts: DraftKeeper, photo: string | u
       stop()
     }
   }, [editor, drafts, photo])
+  useEffect(() => {
+    const ask = (event: BeforeUnloadEvent) => drafts.unkept.get() !== null && event.preventDefault()
+    window.addEventListener('beforeunload', ask)
+    return () => window.removeEventListener('beforeunload', ask)
+  }, [drafts])
 }
 
 /** Documents never change: the same parts are the same draft, and the same draft came about by the same steps. Time alone is none. */
