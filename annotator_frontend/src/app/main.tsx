@@ -5,6 +5,9 @@ import { createRoot } from 'react-dom/client'
 import { InLanguage } from './InLanguage'
 import { Providers } from './providers'
 import { Routes } from './routes'
+import { ignoreStrayDrops } from './strayDrops'
+
+ignoreStrayDrops()
 
 createRoot(document.getElementById('root')!).render(
   <Providers>

@@ -48,6 +48,18 @@ test('of a folder whose reading breaks off, what came before is taken, and the f
   expect(found.unreadable).toEqual(['folder'])
 })
 
+test.each([
+  ['they say no', async () => 'denied'],
+  [
+    'the browser asks nobody',
+    async () => {
+      throw new DOMException('User activation is required.', 'SecurityError')
+    },
+  ],
+])('nothing is found where a person does not allow it again, or cannot: %s', async (_, requestPermission) => {
+  expect(await filesOf([{ name: 'folder', kind: 'directory', requestPermission }] as unknown as Handle[])).toBeNull()
+})
+
 test('an import that goes on after a reload takes what can still be read', async () => {
   const handle = (name: string, isReadable = true) => ({
     name,

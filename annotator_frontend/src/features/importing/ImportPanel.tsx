@@ -121,12 +121,14 @@ export function ImportPanel({ dataset }: { dataset: string }) {
 /** An import that a reload has cut off. */
 function GoOn({ dataset }: { dataset: string }) {
   const [unfinished, setUnfinished] = useState<Unfinished | null>(null)
+  const [isRefused, setRefused] = useState(false)
   useEffect(() => {
     void unfinishedOf(dataset).then(setUnfinished)
   }, [dataset])
   if (!unfinished) return null
   const goOn = async () => {
     const found = await filesOf(unfinished.handles)
+    setRefused(!found)
     if (!found) return
     setUnfinished(null)
     addFiles(dataset, found, unfinished.handles)
@@ -143,8 +145,13 @@ function GoOn({ dataset }: { dataset: string }) {
       })}
     >
       <Stack gap="xs" align="flex-start">
+        {isRefused && (
+          <Text size="sm" c="red" role="alert">
+            {t('The browser was not allowed to open the files again.')}
+          </Text>
+        )}
         <Text size="sm">
-          {unfinished.handles.length
+          {unfinished.handles.length && !isRefused
             ? t('It goes on where it stopped: what is there already is not sent again.')
             : t('Choose the same files or folder again: what is there already is not sent again.')}
         </Text>

@@ -29,13 +29,15 @@ export function withoutNoise(files: readonly File[]): File[] {
   )
 }
 
-/** Everything under handles that an earlier page kept, once the person allows it again; null: they do not. */
+/** Everything under handles that an earlier page kept, once the person allows it again; null: they, or the browser, do not. */
 export async function filesOf(handles: readonly Handle[]): Promise<Found | null> {
   for (const handle of handles) {
     const asking = handle as Handle & {
       requestPermission?: (how: { mode: 'read' }) => Promise<PermissionState>
     }
-    if ((await asking.requestPermission?.({ mode: 'read' })) !== 'granted') return null
+    // A browser may ask nobody at all: so late after the click, or because of how it is set up.
+    const said = await asking.requestPermission?.({ mode: 'read' }).catch(() => 'denied')
+    if (said !== 'granted') return null
   }
   return joined(await Promise.all(handles.map(handle => walkHandle(handle))))
 }
