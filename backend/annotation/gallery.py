@@ -9,6 +9,7 @@ from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, Origin, S
 from backend.annotation.selectors import DRAWN, images_with_status, masks_told
 from backend.common.keyset import Order
 from backend.datasets.models import Dataset, Image
+from backend.datasets.stages import spells_of, stage_changes
 
 
 class Status(TextChoices):
@@ -46,9 +47,10 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
 
     Args:
         chosen: `status`, `split`, `name`, `finished_from`, `finished_to`, `submitted_by` (a person); of one and the same skip
-            `skipped` (the reason), `skipped_in` (the job); and of one and the same mask `origin` (or `Made`), `person`,
-            `checkpoint`, `confidence_from`, `confidence_to`, `made_from`, `made_to`, or of a proposal that may count no more,
-            of somebody's last word on it: `verdict`, `judged_by`, `judged_from`, `judged_to`. None, or left out: whichever.
+            `skipped` (the reason), `skipped_in` (the job); and of one and the same mask `origin` (or `Made`), `stage` (the
+            dataset's, when the mask was made), `person`, `checkpoint`, `confidence_from`, `confidence_to`, `made_from`,
+            `made_to`, or of a proposal that may count no more, of somebody's last word on it: `verdict`, `judged_by`,
+            `judged_from`, `judged_to`. None, or left out: whichever.
             Times end before `..._to`.
     """
     images = images_sorted_by(dataset, sort)
@@ -69,6 +71,8 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
     of_mask, of_verdict = Q(**_looked_up(_OF_MASK, given)), _looked_up(_OF_VERDICT, given)
     if "origin" in given:
         of_mask &= _of_origin(given["origin"])
+    if "stage" in given:
+        of_mask &= _made_in(dataset, given["stage"])
     if of_verdict:
         # What people refused counts no more; it is this that is asked for.
         judged = Mask.objects.filter(of_mask, Exists(_last_words().filter(**of_verdict)), image=OuterRef("pk"))
@@ -116,6 +120,15 @@ def _of_origin(origin: str) -> Q:
     if origin == Made.DRAWN:
         return DRAWN
     return Q(origin__in=HUMAN_ORIGINS) if origin == Made.PEOPLE else Q(origin=origin)
+
+
+def _made_in(dataset: Dataset, stage: str) -> Q:
+    made = Q(pk__in=[])  # in a stage that never was
+    for spell in spells_of(dataset, stage_changes(dataset)):
+        if spell.stage == stage:
+            until = Q(created_at__lt=spell.until) if spell.until else Q()
+            made |= Q(created_at__gte=spell.since) & until
+    return made
 
 
 def images_sorted_by(dataset: Dataset, sort: Sort) -> QuerySet[Image]:

@@ -19,7 +19,7 @@ from backend.annotation.selectors import masks_of, skips_of
 from backend.common.bytes import bytes_response
 from backend.common.keyset import page_links, page_of
 from backend.datasets.api import person
-from backend.datasets.models import Job, Role, Split
+from backend.datasets.models import Job, Role, Split, Stage
 from backend.datasets.selectors import dataset_get, image_get
 
 MAX_PAGE_SIZE = 500
@@ -56,6 +56,9 @@ class ChoiceForm(serializers.Serializer):
     )
     skipped_in = serializers.ChoiceField(
         choices=Job.choices, required=False, allow_blank=True, help_text="Which work somebody skipped. For admins."
+    )
+    stage = serializers.ChoiceField(
+        choices=Stage.choices, required=False, allow_blank=True, help_text="The dataset's, when a mask was made."
     )
     origin = serializers.ChoiceField(choices=ORIGINS, required=False, allow_blank=True)
     person = serializers.UUIDField(required=False, help_text="Others than oneself: for reviewers and admins.")

@@ -11,22 +11,13 @@ from django.db.models import DateTimeField, Expression, Func, IntegerField, Text
 from django.db.models.functions import Cast, TruncDate
 
 from backend.checkpoints.models import Deployment, DeploymentRole
-from backend.common.models import Event
 from backend.datasets.models import Dataset
+from backend.datasets.stages import Spell
 
 
 class By(TextChoices):
     ROUND = "round"
     DAY = "day"
-
-
-@dataclass(frozen=True, slots=True)
-class Spell:
-    """A stage, from then until then; None: still."""
-
-    stage: str
-    since: datetime
-    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +40,6 @@ def live_deployments(dataset: Dataset) -> list[Deployment]:
     """Of the one role that there is one of at any moment, oldest first."""
     deployments = Deployment.objects.filter(dataset=dataset, role=DeploymentRole.LIVE)
     return list(deployments.select_related("checkpoint").order_by("since"))
-
-
-def stage_changes(dataset: Dataset) -> list[Event]:
-    changes = Event.objects.filter(dataset_id=dataset.id, kind="dataset.stage_changed")
-    return list(changes.order_by("created_at", "id"))
-
-
-def spells_of(dataset: Dataset, changes: Sequence[Event]) -> list[Spell]:
-    """The dataset's stages, one after the other, the first of them from its beginning."""
-    stages = [changes[0].data["before"] if changes else dataset.stage, *(change.data["stage"] for change in changes)]
-    begins = [dataset.created_at, *(change.created_at for change in changes)]
-    return [Spell(stage, since, until) for stage, since, until in zip(stages, begins, [*begins[1:], None], strict=True)]
 
 
 def rounds_of(dataset: Dataset, deployments: Sequence[Deployment], spells: Sequence[Spell]) -> list[Round]:

@@ -24,15 +24,13 @@ from backend.common.models import Event
 from backend.common.statistics import wilson_by_group
 from backend.datasets.models import Dataset, Image, Role, Split
 from backend.datasets.selectors import role_in
+from backend.datasets.stages import Spell, spells_of, stage_changes
 from backend.insights.periods import (
     By,
     Round,
-    Spell,
     day_of,
     live_deployments,
     rounds_of,
-    spells_of,
-    stage_changes,
     which_of,
 )
 from backend.review.models import Answer, QuestionKind, Verdict

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -11,7 +12,8 @@ from PIL import Image as Pillow
 
 from backend.annotation.models import Assignment, Mask, MaskState, Origin
 from backend.annotation.overlays import overlay_png
-from backend.datasets.models import Image, Split
+from backend.common.models import Event
+from backend.datasets.models import Dataset, Image, Split
 from engine import masks as run_lengths
 from tests.backend.conftest import disc
 
@@ -115,6 +117,38 @@ def test_photos_are_chosen_by_what_was_done_to_them(look, photo, add_photo, anno
         assert page["count"] == len(expected)
 
 
+def test_photos_are_chosen_by_the_stage_in_which_a_mask_was_made_whoever_made_it(
+    look, dataset, photo, add_photo, admin, as_user
+):
+    begun = datetime(2026, 3, 1, tzinfo=UTC)
+    Dataset.objects.filter(id=dataset.id).update(created_at=begun)
+    stages = ["assisted", "semi_automatic", "assisted", "automatic"]
+    for number, stage in enumerate(stages):
+        day = begun + timedelta(days=number)
+        if number:
+            reply = as_user(admin).post(f"/api/datasets/{dataset.id}/stage/", {"stage": stage}, format="json")
+            assert reply.status_code < 300, reply.content
+            Event.objects.filter(kind="dataset.stage_changed", data__stage=stage, created_at__gt=day).update(
+                created_at=day
+            )
+        image = add_photo(seed=number) if number else photo
+        mask = put_mask(image, origin=Origin.AUTOMATIC if number == 1 else Origin.ASSISTED)
+        Mask.objects.filter(id=mask.id).update(created_at=day if number % 2 else day + timedelta(hours=23))
+    add_photo(seed=4)
+    for stage in set(stages):
+        files = [f"photo {number}.jpg" for number, other in enumerate(stages) if other == stage]
+        assert names(look(stage=stage)) == files, stage
+    assert names(look(stage="semi_automatic", origin="assisted")) == []
+    # The dashboard's rounds say the same.
+    rounds = look(f"/api/datasets/{dataset.id}/figures/")["rounds"]
+    assert [one["stage"] for one in rounds] == stages
+
+
+def test_a_mask_made_in_no_such_stage_chooses_nothing(look, photo):
+    put_mask(photo)
+    assert names(look(stage="automatic")) == []
+
+
 def test_masks_that_do_not_count_choose_nothing(look, photo, annotator):
     put_mask(photo, annotator, state=MaskState.REJECTED)
     assert names(look(person=annotator.id)) == []
@@ -125,6 +159,7 @@ def test_masks_that_do_not_count_choose_nothing(look, photo, annotator):
     "chosen",
     [
         {"status": "done"},
+        {"stage": "no stage"},
         {"sort": "random"},
         {"person": "me"},
         {"confidence_from": "1.5"},

@@ -1,10 +1,10 @@
 import { Button, Group, NumberInput, Pill, Select, Switch, Text, TextInput } from '@mantine/core'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { t } from '@/shared/i18n'
 import type { Choice } from './choice'
 import { linkedInWords } from './linked'
 import { useMakers } from './queries'
-import { chosenOrigins, sortNames, splitNames, statusNames } from './words'
+import { chosenOrigins, sortNames, splitNames, stageNames, statusNames } from './words'
 
 const TYPING_MS = 350
 
@@ -59,6 +59,7 @@ export function Filters(props: FiltersProps) {
       />
       {pick('status', t('State'), statusNames(), t('Any state'), 130)}
       {pick('split', t('Split'), splitNames(), t('Any split'), 110)}
+      {pick('stage', t('Masks made in the stage'), stageNames(), t('In any stage'), 150)}
       {pick('origin', t('How masks were made'), chosenOrigins(), t('Made any way'))}
       {isReviewer && pick('person', t('Masks by'), people, t('By anybody'), 140)}
       {pick('checkpoint', t('Masks of the model'), models, t('By any model'), 150)}
@@ -130,11 +131,14 @@ function Typed({
   onChange: (text: string) => void
 }) {
   const [text, setText] = useState(value)
+  // Of the moment at which the hand has rested: what else was chosen meanwhile stays.
+  const newest = useRef(onChange)
+  newest.current = onChange
   useEffect(() => setText(value), [value])
   // biome-ignore lint/correctness/useExhaustiveDependencies: only what is typed starts the wait
   useEffect(() => {
     if (text === value) return
-    const timer = setTimeout(() => onChange(text), TYPING_MS)
+    const timer = setTimeout(() => newest.current(text), TYPING_MS)
     return () => clearTimeout(timer)
   }, [text])
   return (

@@ -7,6 +7,7 @@ export const CHOICES = [
   'name',
   'skipped',
   'skipped_in',
+  'stage',
   'origin',
   'person',
   'checkpoint',

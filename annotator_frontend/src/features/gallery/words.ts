@@ -24,6 +24,11 @@ export function originNames(): Record<Schemas['MaskJson']['origin'], string> {
   }
 }
 
+/** Of the dataset, when a mask was made: the rounds of the dashboard have the same. */
+export function stageNames(): Record<Schemas['DatasetJson']['stage'], string> {
+  return { assisted: t('Assisted'), semi_automatic: t('Semi-automatic'), automatic: t('Automatic') }
+}
+
 /** What a mask's origin can be asked to be. */
 export function chosenOrigins(): Record<string, string> {
   return { people: t('By people'), drawn: t('Drawn by people'), ...originNames() }

@@ -2737,6 +2737,14 @@ export interface components {
              *     * `audit` - Audit
              */
             skipped_in?: components["schemas"]["Job"] | components["schemas"]["BlankEnum"];
+            /**
+             * @description The dataset's, when a mask was made.
+             *
+             *     * `assisted` - Assisted
+             *     * `semi_automatic` - Semi Automatic
+             *     * `automatic` - Automatic
+             */
+            stage?: components["schemas"]["StageEnum"] | components["schemas"]["BlankEnum"];
             origin?: components["schemas"]["SelectionFormOriginEnum"] | components["schemas"]["BlankEnum"];
             /**
              * Format: uuid
@@ -3664,6 +3672,14 @@ export interface operations {
                  */
                 split?: "train" | "test" | "holdout" | "";
                 /**
+                 * @description The dataset's, when a mask was made.
+                 *
+                 *     * `assisted` - Assisted
+                 *     * `semi_automatic` - Semi Automatic
+                 *     * `automatic` - Automatic
+                 */
+                stage?: "assisted" | "semi_automatic" | "automatic" | "";
+                /**
                  * @description * `waiting` - Waiting
                  *     * `open` - Open
                  *     * `annotated` - Annotated
@@ -3994,6 +4010,14 @@ export interface operations {
                  *     * `holdout` - Holdout
                  */
                 split?: "train" | "test" | "holdout" | "";
+                /**
+                 * @description The dataset's, when a mask was made.
+                 *
+                 *     * `assisted` - Assisted
+                 *     * `semi_automatic` - Semi Automatic
+                 *     * `automatic` - Automatic
+                 */
+                stage?: "assisted" | "semi_automatic" | "automatic" | "";
                 /** @description The photo to begin with. */
                 start?: string;
                 /**
