@@ -159,13 +159,13 @@ def test_an_import_that_a_reload_cut_off_goes_on_and_a_file_beside_the_drop_zone
     page.evaluate(KEPT_FOLDER, [dataset, files])
     page.reload()
     page.evaluate(
-        "FileSystemHandle.prototype.requestPermission = async () => { throw new DOMException('', 'SecurityError') }"
+        "FileSystemHandle.prototype.requestPermission = () => Promise.reject(new DOMException('', 'SecurityError')); null"
     )
     expect(stopped).to_contain_text("It goes on where it stopped")
     stopped.get_by_role("button", name="Go on").click()
     expect(stopped).to_contain_text("not allowed to open the files again")
     expect(stopped).to_contain_text("Choose the same files or folder again")
-    page.evaluate("FileSystemHandle.prototype.requestPermission = async () => 'granted'")
+    page.evaluate("FileSystemHandle.prototype.requestPermission = async () => 'granted'; null")
     stopped.get_by_role("button", name="Go on").click()
     expect(upload).to_contain_text("12 of 12 files, 12 photos new")
     assert script.get(f"/api/datasets/{dataset}/images/")["count"] == 36
