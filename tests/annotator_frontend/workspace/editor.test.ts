@@ -632,6 +632,28 @@ describe('undo', () => {
     expect(editor.state.candidates).toHaveLength(1)
   })
 
+  test.each(['accepted just now', 'there before'])(
+    'brings the last click of a correction back, of a mask that was %s',
+    when => {
+      const before = madeByHand(candidate(0, 1).mask, 'before', null, 0)
+      editor.open('photo', [before], { height: 1, width: 4 })
+      editor.addPrompt(click(1))
+      answer(candidate(0, 0.9))
+      editor.accept()
+      const [older, own] = editor.state.masks.map(({ id }) => id)
+      const corrected = when === 'there before' ? older! : own!
+      editor.select(corrected)
+      editor.addPrompt(click(2))
+      answer(candidate(null, 0.9))
+      editor.changePrompt(0, null)
+      expect(editor.state).toMatchObject({ selected: corrected, prompts: [] })
+      expect(editor.undo()).toBe(true)
+      expect(editor.state).toMatchObject({ refines: corrected, prompts: [click(2)] })
+      expect(editor.state.masks.map(({ id }) => id)).toEqual([older, own])
+      expect(told).toEqual(['put new-1'])
+    },
+  )
+
   test('keeps fewer steps where their answers are large, but never fewer than twenty', () => {
     const large = (): Candidate => ({ ...candidate(null, 0.9), logits: new Float32Array(8 * 2 ** 20) }) // 32 MiB
     for (let clicks = 0; clicks < 40; clicks++) {

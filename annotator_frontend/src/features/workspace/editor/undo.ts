@@ -81,6 +81,9 @@ export class MaskUndo {
 
   /** @param steps all of them, and what is now. */
   of(id: string, steps: readonly Step[]): Unmaking {
+    // The newest step took the last click of a correction off, or gave it up.
+    const last = steps.at(-2)
+    if (last && isBusy(last) && last.refines === id) return 'newest step'
     // A mask that came back so is, in the steps, the one that it was.
     const original = this.cameBack.get(id) ?? id
     let made = steps.findLastIndex(({ masks }) => has(masks, original))
