@@ -90,6 +90,36 @@ def test_an_object_is_labelled_without_a_mouse_and_a_live_region_says_what_happe
     assert len(client.get(f"/api/images/{image['id']}/masks/")) == 2
 
 
+def test_a_key_that_is_held_clicks_once_opens_the_skip_menu_without_taking_a_reason_and_goes_on_moving(
+    page: Page, maskloop, dataset
+):
+    key = page.keyboard
+    page.goto(f"{maskloop.address}/datasets/{dataset}/label")
+    expect(page.get_by_test_id("decoder")).to_contain_text("Model: ready", timeout=60_000)
+
+    key.press("ArrowRight")
+    crosshair = page.get_by_test_id("crosshair")
+    begin = crosshair.bounding_box()["x"]
+    for _ in range(4):
+        key.down("ArrowRight")
+    key.up("ArrowRight")
+    assert crosshair.bounding_box()["x"] > begin + 12
+    for _ in range(4):  # all but the first are the keyboard's own repetition
+        key.down("d")
+    key.up("d")
+    expect(page.get_by_text("Object in work")).to_be_visible()
+    expect(page.get_by_role("radiogroup").get_by_role("radio").first).to_be_visible()
+
+    key.down("Shift")
+    key.down("Enter")
+    expect(page.get_by_role("menuitem", name="Blurred or too dark")).to_be_focused()
+    key.down("Enter")
+    key.up("Enter")
+    key.up("Shift")
+    expect(page.get_by_role("menu")).to_be_visible()
+    expect(page.get_by_text("Object in work")).to_be_visible()
+
+
 def test_who_removes_objects_in_the_list_by_keys_stays_in_the_list(page: Page, maskloop, dataset):
     key, objects = page.keyboard.press, page.get_by_test_id("object-count")
     page.goto(f"{maskloop.address}/datasets/{dataset}/label")

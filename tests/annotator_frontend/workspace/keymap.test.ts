@@ -10,7 +10,7 @@ import {
   withoutChord,
   withUsual,
 } from '@/features/workspace/keymap'
-import { COMMANDS, chordInWords, chordOf } from '@/features/workspace/keys'
+import { COMMANDS, type Command, chordInWords, chordOf, mayRepeat } from '@/features/workspace/keys'
 
 afterEach(() => void vi.unstubAllGlobals())
 
@@ -29,6 +29,15 @@ test('no chord is two commands at once, and none is one that cannot be a command
   )
   expect(chords.filter((chord, index) => chords.indexOf(chord) !== index)).toEqual([])
   expect(chords.filter(whyNot)).toEqual([])
+})
+
+test('a key that is held goes on moving, looking and stepping; what makes, changes or opens something is done once', () => {
+  const held = (...commands: Command[]) => commands.map(mayRepeat)
+  expect(held('hand left', 'pan up', 'zoom in', 'larger brush', 'less fill', 'undo', 'redo', 'next object')).not.toContain(false)
+  expect(
+    held('accept', 'escape', 'delete', 'fill holes', 'remove islands', 'hand click', 'hand press', 'look closer', 'isolate'),
+  ).not.toContain(true)
+  expect(held('hover preview', 'skip', 'submit', 'submit complete', 'merge', 'split', 'subtract')).not.toContain(true)
 })
 
 test('a chord that a person gives to a command is taken from the one that had it', () => {

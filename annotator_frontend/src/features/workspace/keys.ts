@@ -6,21 +6,28 @@ export interface CommandEntry {
   group: 'Object' | 'Photo' | 'View' | 'Tools' | 'Keyboard hand'
   /** As `chordOf` writes them. */
   chords: readonly string[]
+  /** Whether a key that is held does it again and again; all else is done once. */
+  repeats?: boolean
 }
 
 /** All commands of the workspace. A line here, and a line where the workspace runs commands: that is all of a new one. */
 export const COMMANDS = {
   accept: { label: 'Accept the object', group: 'Object', chords: ['Enter'] },
   escape: { label: 'Give the object up', group: 'Object', chords: ['Escape'] },
-  undo: { label: 'Undo', group: 'Object', chords: ['Ctrl+Z'] },
-  redo: { label: 'Redo', group: 'Object', chords: ['Ctrl+Shift+Z', 'Ctrl+Y'] },
-  'next candidate': { label: 'The next of the masks of a first click', group: 'Object', chords: ['Tab'] },
-  'previous candidate': { label: 'The one before', group: 'Object', chords: ['Shift+Tab'] },
+  undo: { label: 'Undo', group: 'Object', chords: ['Ctrl+Z'], repeats: true },
+  redo: { label: 'Redo', group: 'Object', chords: ['Ctrl+Shift+Z', 'Ctrl+Y'], repeats: true },
+  'next candidate': {
+    label: 'The next of the masks of a first click',
+    group: 'Object',
+    chords: ['Tab'],
+    repeats: true,
+  },
+  'previous candidate': { label: 'The one before', group: 'Object', chords: ['Shift+Tab'], repeats: true },
   'candidate 1': { label: 'The first mask', group: 'Object', chords: ['1'] },
   'candidate 2': { label: 'The second mask', group: 'Object', chords: ['2'] },
   'candidate 3': { label: 'The third mask', group: 'Object', chords: ['3'] },
   delete: { label: 'Remove what is selected', group: 'Object', chords: ['Delete', 'Backspace'] },
-  'take back': { label: 'Take the last click back', group: 'Object', chords: ['Z'] },
+  'take back': { label: 'Take the last click back', group: 'Object', chords: ['Z'], repeats: true },
   'fill holes': { label: 'Fill holes: small ones first, then all', group: 'Object', chords: ['F'] },
   'remove islands': {
     label: 'Remove islands: small ones first, then all but one part',
@@ -37,8 +44,8 @@ export const COMMANDS = {
   'tool lasso': { label: 'Lasso', group: 'Tools', chords: ['L'] },
   'tool words': { label: 'Words for the model, where it can read', group: 'Tools', chords: ['/'] },
   'tool select': { label: 'Select masks', group: 'Tools', chords: ['V'] },
-  'smaller brush': { label: 'A smaller brush', group: 'Tools', chords: ['['] },
-  'larger brush': { label: 'A larger brush', group: 'Tools', chords: [']'] },
+  'smaller brush': { label: 'A smaller brush', group: 'Tools', chords: ['['], repeats: true },
+  'larger brush': { label: 'A larger brush', group: 'Tools', chords: [']'], repeats: true },
   'hover preview': { label: 'Show what a click would give, or not', group: 'Tools', chords: ['Shift+Q'] },
   'hand click': { label: 'Click: this belongs to the object', group: 'Keyboard hand', chords: ['D'] },
   'hand click away': {
@@ -52,16 +59,36 @@ export const COMMANDS = {
     chords: ['C'],
   },
   'hand press away': { label: 'The same, to cut', group: 'Keyboard hand', chords: ['Shift+C'] },
-  'hand left': { label: 'Move left', group: 'Keyboard hand', chords: ['ArrowLeft'] },
-  'hand right': { label: 'Move right', group: 'Keyboard hand', chords: ['ArrowRight'] },
-  'hand up': { label: 'Move up', group: 'Keyboard hand', chords: ['ArrowUp'] },
-  'hand down': { label: 'Move down', group: 'Keyboard hand', chords: ['ArrowDown'] },
-  'hand far left': { label: 'Move far left', group: 'Keyboard hand', chords: ['Shift+ArrowLeft'] },
-  'hand far right': { label: 'Move far right', group: 'Keyboard hand', chords: ['Shift+ArrowRight'] },
-  'hand far up': { label: 'Move far up', group: 'Keyboard hand', chords: ['Shift+ArrowUp'] },
-  'hand far down': { label: 'Move far down', group: 'Keyboard hand', chords: ['Shift+ArrowDown'] },
-  'next object': { label: 'Select the next mask', group: 'Keyboard hand', chords: ['N'] },
-  'previous object': { label: 'Select the mask before', group: 'Keyboard hand', chords: ['Shift+N'] },
+  'hand left': { label: 'Move left', group: 'Keyboard hand', chords: ['ArrowLeft'], repeats: true },
+  'hand right': { label: 'Move right', group: 'Keyboard hand', chords: ['ArrowRight'], repeats: true },
+  'hand up': { label: 'Move up', group: 'Keyboard hand', chords: ['ArrowUp'], repeats: true },
+  'hand down': { label: 'Move down', group: 'Keyboard hand', chords: ['ArrowDown'], repeats: true },
+  'hand far left': {
+    label: 'Move far left',
+    group: 'Keyboard hand',
+    chords: ['Shift+ArrowLeft'],
+    repeats: true,
+  },
+  'hand far right': {
+    label: 'Move far right',
+    group: 'Keyboard hand',
+    chords: ['Shift+ArrowRight'],
+    repeats: true,
+  },
+  'hand far up': { label: 'Move far up', group: 'Keyboard hand', chords: ['Shift+ArrowUp'], repeats: true },
+  'hand far down': {
+    label: 'Move far down',
+    group: 'Keyboard hand',
+    chords: ['Shift+ArrowDown'],
+    repeats: true,
+  },
+  'next object': { label: 'Select the next mask', group: 'Keyboard hand', chords: ['N'], repeats: true },
+  'previous object': {
+    label: 'Select the mask before',
+    group: 'Keyboard hand',
+    chords: ['Shift+N'],
+    repeats: true,
+  },
   submit: { label: 'Submit the photo; the next one comes', group: 'Photo', chords: ['Ctrl+Enter'] },
   'submit complete': {
     label: 'Submit it, and say that nothing is left to label',
@@ -71,12 +98,12 @@ export const COMMANDS = {
   save: { label: 'Send what is not saved yet', group: 'Photo', chords: ['Ctrl+S'] },
   skip: { label: 'Skip the photo, with a reason', group: 'Photo', chords: ['Shift+Enter'] },
   guidelines: { label: 'What this dataset wants outlined', group: 'Photo', chords: ['G'] },
-  'zoom in': { label: 'Zoom in', group: 'View', chords: ['PageUp'] },
-  'zoom out': { label: 'Zoom out', group: 'View', chords: ['PageDown'] },
-  'pan left': { label: 'Look further left', group: 'View', chords: ['Ctrl+ArrowLeft'] },
-  'pan right': { label: 'Look further right', group: 'View', chords: ['Ctrl+ArrowRight'] },
-  'pan up': { label: 'Look further up', group: 'View', chords: ['Ctrl+ArrowUp'] },
-  'pan down': { label: 'Look further down', group: 'View', chords: ['Ctrl+ArrowDown'] },
+  'zoom in': { label: 'Zoom in', group: 'View', chords: ['PageUp'], repeats: true },
+  'zoom out': { label: 'Zoom out', group: 'View', chords: ['PageDown'], repeats: true },
+  'pan left': { label: 'Look further left', group: 'View', chords: ['Ctrl+ArrowLeft'], repeats: true },
+  'pan right': { label: 'Look further right', group: 'View', chords: ['Ctrl+ArrowRight'], repeats: true },
+  'pan up': { label: 'Look further up', group: 'View', chords: ['Ctrl+ArrowUp'], repeats: true },
+  'pan down': { label: 'Look further down', group: 'View', chords: ['Ctrl+ArrowDown'], repeats: true },
   fit: { label: 'Fit the photo to the window', group: 'View', chords: ['0'] },
   'actual size': { label: 'A pixel of the photo on a pixel of the screen', group: 'View', chords: ['9'] },
   'look closer': {
@@ -85,12 +112,17 @@ export const COMMANDS = {
     chords: ['O'],
   },
   isolate: { label: 'Show the mask alone; show all again', group: 'View', chords: ['I'] },
-  'less fill': { label: 'Masks more transparent', group: 'View', chords: ['-'] },
-  'more fill': { label: 'Masks less transparent', group: 'View', chords: ['='] },
+  'less fill': { label: 'Masks more transparent', group: 'View', chords: ['-'], repeats: true },
+  'more fill': { label: 'Masks less transparent', group: 'View', chords: ['='], repeats: true },
   help: { label: 'This sheet', group: 'View', chords: ['?'] },
 } as const satisfies Record<string, CommandEntry>
 
 export type Command = keyof typeof COMMANDS
+
+/** Whether a key that is held does it again and again. */
+export function mayRepeat(command: Command): boolean {
+  return (COMMANDS[command] as CommandEntry).repeats ?? false
+}
 
 /** Keys that work while they are held, and what hands do. They are not commands and cannot be changed. */
 export const HANDS: readonly (readonly [string, string])[] = [

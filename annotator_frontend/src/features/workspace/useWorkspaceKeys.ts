@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { commandOf, heldBy, keymapOf, type OwnKeys } from './keymap'
-import { type Command, inLatin } from './keys'
+import { type Command, inLatin, mayRepeat } from './keys'
 
 export interface HeldKeys {
   isHidden: boolean
@@ -29,6 +29,9 @@ export function useWorkspaceKeys(run: (command: Command) => boolean, own: OwnKey
       (key === 'Tab' && target !== document.body && !isIn(target, '[role="application"]'))
     const isButton = (target: EventTarget | null) => isIn(target, 'button, a')
     const onKeyDown = (event: KeyboardEvent) => {
+      if (event.defaultPrevented) return
+      // A key that is held presses a button once, in a menu, too: the one that opened the menu must not take its first line.
+      if (event.repeat && event.key === 'Enter' && isButton(event.target)) event.preventDefault()
       if (event.defaultPrevented || isElsewhere(event)) return
       const holding = heldBy(event)
       if (holding === 'space' && !isButton(event.target)) {
@@ -42,8 +45,7 @@ export function useWorkspaceKeys(run: (command: Command) => boolean, own: OwnKey
       }
       const command = commandOf(event, newest.current.keymap)
       if (!command || (command === 'accept' && isButton(event.target))) return
-      // A key held down accepts and submits once.
-      if ((command === 'accept' || command.startsWith('submit')) && event.repeat) event.preventDefault()
+      if (event.repeat && !mayRepeat(command)) event.preventDefault()
       else if (newest.current.run(command)) event.preventDefault()
     }
     const onKeyUp = (event: KeyboardEvent) => {

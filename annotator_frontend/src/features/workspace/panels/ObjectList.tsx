@@ -236,8 +236,6 @@ const Row = memo(function Row(props: RowProps) {
           size="sm"
           aria-label={t('Remove object {{number}}', { number })}
           onClick={remove}
-          // The keys go to the next one's button: a key that is held would take the whole list away.
-          onKeyDown={event => event.repeat && event.preventDefault()}
         >
           <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
             <path d="M3 3l10 10M13 3L3 13" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
