@@ -39,6 +39,7 @@ beforeEach(() => {
     put: (mask: AcceptedMask) => told.push(`put ${mask.id}`),
     remove: id => told.push(`remove ${id}`),
     notAccepted: () => told.push('not accepted'),
+    notSelected: () => told.push('not selected'),
     newId: () => `new-${++ids}`,
     secondsSpent: () => seconds,
   })
@@ -284,9 +285,7 @@ describe('accepting before the answer', () => {
   test.each([
     ['undo', () => editor.undo()],
     ['Escape', () => editor.clear()],
-    ['another choice', () => editor.choose(0)],
     ['a prompt that is moved', () => editor.changePrompt(0, click(0))],
-    ['a selection', () => editor.select(null)],
     ['another photo', () => editor.open('photo', [], { height: 1, width: 4 })],
   ])('is taken back by %s, with what was to come after it', (_, act) => {
     editor.addPrompt(click(1))
@@ -300,6 +299,42 @@ describe('accepting before the answer', () => {
     answer(candidate(null, 0.8))
     expect(told).toEqual([])
     expect(editor.state.prompts).not.toContainEqual(click(3))
+  })
+
+  test('takes the mask that is chosen after Enter; once there is a next object the choice is among its masks', () => {
+    const three = [candidate(1, 0.9), candidate(0, 0.7), candidate(2, 0.2)] as const
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.cycle()
+    answer(...three)
+    expect(editor.state.masks).toMatchObject([{ choice: 0 }])
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.addPrompt(click(2))
+    editor.choose(2)
+    answer(...three)
+    answer(...three)
+    expect(editor.state).toMatchObject({ masks: [{ choice: 0 }, { choice: 1 }], chosen: 2 })
+  })
+
+  test('goes before a selection: what was clicked then goes into the mask that is selected', () => {
+    editor.addPrompt(click(0))
+    answer(candidate(0, 0.9))
+    editor.accept()
+    editor.addPrompt(click(1))
+    editor.accept()
+    editor.select('new-1')
+    editor.addPrompt(click(3))
+    answer(candidate(0, 0.9))
+    expect(editor.state).toMatchObject({ refines: 'new-1', prompts: [click(3)] })
+    expect(editor.state.masks.map(({ id }) => id)).toEqual(['new-1', 'new-2'])
+    // The correction of a mask, which is itself selected after Enter, and one more.
+    editor.accept()
+    editor.select('new-1')
+    editor.alsoSelect('new-2')
+    answer(candidate(null, 0.9))
+    expect(editor.state.masks.map(({ id }) => id)).toEqual(['new-3', 'new-2'])
+    expect(editor.selection()).toEqual(['new-3', 'new-2'])
   })
 
   test('undone keeps the object in work as it was, and the seconds that it took', () => {
@@ -385,6 +420,23 @@ describe('accepting before the answer', () => {
       [0, 0, 4, 1],
     ])
   })
+})
+
+test('while an object is in work no other is selected, and that is said: clicks and Delete are never another one’s', () => {
+  editor.addPrompt(click(1))
+  answer(candidate(0, 0.9))
+  editor.accept()
+  editor.addPrompt(click(2))
+  answer(candidate(0, 0.9))
+  editor.select('new-1')
+  editor.alsoSelect('new-1')
+  expect(told).toEqual(['put new-1', 'not selected', 'not selected'])
+  expect(editor.removeSelected()).toBe(false)
+  editor.select(null)
+  editor.clear()
+  editor.select('new-1')
+  expect(editor.selection()).toEqual(['new-1'])
+  expect(told).toHaveLength(3)
 })
 
 describe('others at the photo', () => {

@@ -87,6 +87,7 @@ export class Workbench {
         this.outbox.add({ kind: 'remove', id, assignment, ...named(image) })
       },
       notAccepted: () => notify(t('The object was not accepted: it has no mask.')),
+      notSelected: () => notify(t('Accept the object in work first, or give it up.')),
       newId: () => crypto.randomUUID(),
       secondsSpent: () => this.clock.take(performance.now()),
       secondsSoFar: () => this.clock.peek(performance.now()),

@@ -51,6 +51,8 @@ export interface EditorEffects {
   remove: (id: string) => void
   /** It was to be accepted as soon as its answer was there, and has no mask. */
   notAccepted: () => void
+  /** A mask was to be selected while another object is in work. */
+  notSelected?: () => void
   newId: () => string
   secondsSpent: () => number
   /** The same, which goes on being counted. */
@@ -241,15 +243,17 @@ export class Editor {
     if (this.breakPromise()) this.effects.notAccepted()
   }
 
-  /** One of the masks that are offered, or that will be. */
+  /** One of the masks that are offered, or that will be. After Enter, too: that one is accepted. */
   choose(index: number): void {
+    if (this.promise.isFollowed) {
+      this.promise.postpone(() => this.choose(index))
+      return
+    }
     if (isFirstAwaited(this.state)) {
-      this.breakPromise()
       this.choice.wish(index)
       return
     }
     if (!this.state.candidates[index]) return
-    this.breakPromise()
     this.store.setState({ chosen: index, picked: pickOf(this.state, this.state.candidates[index]) })
     if (this.state.isWaiting || !lacksLogits(this.document())) return
     this.store.setState({ revision: this.state.revision + 1 })
@@ -259,10 +263,9 @@ export class Editor {
   /** The next of the masks that are offered, or that will be. Returns whether there is any choice. */
   cycle(by: 1 | -1 = 1): boolean {
     const { candidates, chosen } = this.state
-    if (isFirstAwaited(this.state)) {
-      this.breakPromise()
-      this.choice.wishNext(by)
-    } else if (candidates.length > 1) this.choose(around(chosen + by, candidates.length))
+    if (this.promise.isFollowed) this.promise.postpone(() => this.cycle(by))
+    else if (isFirstAwaited(this.state)) this.choice.wishNext(by)
+    else if (candidates.length > 1) this.choose(around(chosen + by, candidates.length))
     else return false
     return true
   }
@@ -423,21 +426,35 @@ export class Editor {
     return true
   }
 
+  /** What clicks and strokes go to next. Never while an object is in work, which they belong to; right after Enter it waits. */
   select(id: string | null): void {
-    if (id !== null && !this.canTouch(id)) return
-    this.breakPromise()
+    if (this.promise.postpone(() => this.select(this.heirOf(id)))) return
+    if (id !== null && !this.maySelect(id)) return
     this.store.setState({ selected: id, alsoSelected: [] })
   }
 
   /** Select one more, or one less. */
   alsoSelect(id: string): void {
+    if (this.promise.postpone(() => this.alsoSelect(this.heirOf(id)))) return
+    if (!this.maySelect(id)) return
     const all = this.selection()
-    if (!this.canTouch(id)) return
-    this.breakPromise()
     const [selected = null, ...alsoSelected] = all.includes(id)
       ? all.filter(other => other !== id)
       : [...all, id]
     this.store.setState({ selected, alsoSelected })
+  }
+
+  private maySelect(id: string): boolean {
+    if (!this.canTouch(id)) return false
+    if (this.isBusy) this.effects.notSelected?.()
+    return !this.isBusy
+  }
+
+  /** A mask, or what has taken its place meanwhile. */
+  private heirOf<Id extends string | null>(id: Id): Id | string {
+    const { masks } = this.state
+    if (id === null || masks.some(mask => mask.id === id)) return id
+    return masks.find(({ replaces }) => replaces === id)?.id ?? id
   }
 
   /** All that are selected, in the order in which they were. */
