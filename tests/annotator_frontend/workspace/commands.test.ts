@@ -61,6 +61,18 @@ test('the next mask is the next of the list, however that is sorted', () => {
   expect(walk('next object', 3)).toEqual(['b', 'c', 'a'])
 })
 
+test('Ctrl+Z goes on with a polygon that was given up before it undoes what was done before that', () => {
+  open({ a: 1 })
+  editor.remove('a')
+  const hand = { back: () => false, gesture: { name: 'idle' }, resume: vi.fn(() => true) }
+  const withHand = { ...bench, hand } as unknown as Workbench
+  run('undo', withHand)
+  expect(editor.state.masks).toEqual([])
+  hand.resume.mockReturnValue(false)
+  run('undo', withHand)
+  expect(editor.state.masks).toHaveLength(1)
+})
+
 test('Ctrl+S sends what waits and says when it is saved, and only then', async () => {
   const shown = vi.spyOn(notifications, 'show').mockImplementation(() => '')
   vi.spyOn(notifications, 'hide').mockImplementation(() => '')

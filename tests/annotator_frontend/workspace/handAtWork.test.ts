@@ -266,6 +266,51 @@ describe('tools', () => {
     expect(editor.isBusy).toBe(true)
   })
 
+  describe('a polygon that is given up', () => {
+    const corners = () => (hand.gesture.name === 'drawing' ? hand.gesture.corners.length : 0)
+
+    beforeEach(() => {
+      hand.take('polygon')
+      for (const x of [0, 2, 4]) click(x, x % 4)
+    })
+
+    test('is not by its own key', () => {
+      hand.take('polygon')
+      expect(corners()).toBe(3)
+    })
+
+    test.each([
+      ['another tool', () => hand.take('brush')],
+      ['Escape', () => hand.escape()],
+    ])('by %s comes back with Ctrl+Z, once, and goes on', (_, act) => {
+      act()
+      expect(corners()).toBe(0)
+      expect(hand.resume()).toBe(true)
+      expect([toolbox.getState().tool, corners()]).toEqual(['polygon', 3])
+      expect(hand.resume()).toBe(false)
+      hand.confirm()
+      expect(editor.state.painted).not.toBeNull()
+      expect(hand.resume()).toBe(false)
+    })
+
+    test.each([
+      ['another stroke', () => click(1, 1)],
+      ['another photo', () => editor.open('photo 2', editor.state.masks, { height: 4, width: 4 })],
+    ])('does not come back after %s', (_, act) => {
+      hand.take('brush')
+      act()
+      expect(hand.resume()).toBe(false)
+      expect(corners()).toBe(0)
+    })
+
+    test('by a second finger on its first corner is none', () => {
+      while (hand.back());
+      hand.down(at(1, 1))
+      hand.takePressBack()
+      expect(hand.resume()).toBe(false)
+    })
+  })
+
   test('Enter and Ctrl+Z reach a polygon while the hand is elsewhere on the page', () => {
     hand.take('polygon')
     for (const x of [0, 2, 4]) click(x, x % 4)

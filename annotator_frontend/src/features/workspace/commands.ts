@@ -25,7 +25,8 @@ const ACTS: Record<Command, Act> = {
   },
   // In the middle of a gesture the gesture is what is taken back.
   undo: always(bench => {
-    const isDone = bench.hand.back() || giveGestureUp(bench) || bench.editor.undo()
+    const { hand, editor } = bench
+    const isDone = hand.back() || giveGestureUp(bench) || hand.resume() || editor.undo()
     if (!isDone) notify(t('There is nothing to undo here.'))
   }),
   'take back': bench =>

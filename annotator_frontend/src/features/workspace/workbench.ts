@@ -133,6 +133,7 @@ export class Workbench {
    */
   open(assignment: Assignment | null, user: string): void {
     const { editor, hand } = this
+    hand.escape() // on the photo before
     if (assignment) {
       const { image, masks, job } = assignment
       const { isWanted = () => false } = JOBS[job] ?? {}
@@ -141,7 +142,6 @@ export class Workbench {
       const wanted = new Set(masks.filter(isWanted).map(({ id }) => id))
       editor.select(editor.state.masks.find(({ id }) => wanted.has(id))?.id ?? null)
     } else editor.close()
-    hand.escape()
     hand.hover.reset()
     this.look.reset()
     this.closer.leave()

@@ -1,6 +1,6 @@
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { ImagePoint } from '@/shared/geometry/points'
-import type { Editor } from '../editor/editor'
+import type { Editor, EditorState } from '../editor/editor'
 import { maskAt } from '../editor/order'
 import type { Shape } from '../editor/shape'
 import type { HoverPreview } from './hoverPreview'
@@ -62,6 +62,8 @@ export class Hand {
   private isConfirmed = false
   /** What the press began from; null: it began nothing. */
   private pressedFrom: Gesture | null = null
+  /** The polygon that was given up last, and what the editor had then. */
+  private givenUp: { gesture: Gesture; state: EditorState } | null = null
   private readonly listeners = new Set<() => void>()
 
   constructor(
@@ -112,6 +114,7 @@ export class Hand {
   }
 
   take(tool: ToolName): void {
+    if (tool === this.tool && this.gesture.name === 'drawing') return
     this.escape()
     this.toolbox.setState({ tool })
     this.hover.leave()
@@ -161,7 +164,7 @@ export class Hand {
     const from = this.pressedFrom
     if (!from) return
     if (from.name !== 'drawing') {
-      this.escape()
+      this.drop()
       return
     }
     this.pressedFrom = null
@@ -194,6 +197,29 @@ export class Hand {
 
   /** Give the gesture up. Returns whether there was one. */
   escape(): boolean {
+    const { gesture } = this
+    // A polygon is the work of many presses.
+    if (gesture.name === 'drawing') this.givenUp = { gesture, state: this.editor.state }
+    return this.drop()
+  }
+
+  /** Go on with the polygon that was given up, while nothing else was done since. Returns whether there is one. */
+  resume(): boolean {
+    const { givenUp, editor } = this
+    if (!givenUp || this.gesture.name !== 'idle') return false
+    this.givenUp = null
+    const { photo, masks, prompts, painted } = givenUp.state
+    const now = editor.state
+    const isSame = now.masks === masks && now.prompts === prompts && now.painted === painted
+    if (now.photo !== photo || !isSame) return false
+    this.take('polygon')
+    this.running = this.machines.polygon
+    this.running.state = givenUp.gesture
+    this.changed()
+    return true
+  }
+
+  private drop(): boolean {
     const wasBusy = this.running?.escape() ?? false
     this.isConfirmed = false
     this.pressedFrom = null
