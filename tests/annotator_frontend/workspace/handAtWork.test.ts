@@ -182,8 +182,17 @@ describe('what a click would give', () => {
 })
 
 describe('tools', () => {
-  test('strokes need no model, clicks do', () => {
+  test('a click while the model gets ready is asked about, and what it would give is not', () => {
     hand.canPrompt = false
+    rest(1, 1)
+    click(1, 1)
+    expect(previews).toEqual([])
+    expect(asked).toEqual([[{ kind: 'point', at: { x: 1, y: 1 }, label: 1 }]])
+    expect(editor.state.isWaiting).toBe(true)
+  })
+
+  test('strokes need no model, clicks do', () => {
+    hand.isModelOut = true
     click(1, 1)
     expect(editor.isBusy).toBe(false)
     hand.take('brush')

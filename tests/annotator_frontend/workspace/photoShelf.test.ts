@@ -66,6 +66,7 @@ test('a photo and an embedding that broke off on the way are fetched again', asy
     isReady: false,
     pictureProblem: expect.any(String),
     modelProblem: expect.any(String),
+    isModelOut: false,
   })
   await vi.advanceTimersByTimeAsync(5000)
   expect(shelf.get('photo')).toMatchObject({ picture, isReady: true, pictureProblem: null, modelProblem: null })
@@ -135,13 +136,13 @@ test('why a photo cannot be embedded is said still once the photo itself has com
   await vi.waitFor(() => expect(shelf.get('photo').modelProblem).toBe(refusal.message))
   send(new Response('bytes'))
   await vi.waitFor(() => expect(shelf.get('photo').picture).toBe(picture))
-  expect(shelf.get('photo').modelProblem).toBe(refusal.message)
+  expect(shelf.get('photo')).toMatchObject({ modelProblem: refusal.message, isModelOut: true })
   expect(rendered(createElement(Preparation, { photo: shelf.get('photo') }))).toContain(refusal.message)
   vi.unstubAllGlobals()
 })
 
 test('while the model is at a photo the page says how long that should take', () => {
-  const coming = { picture: null, isReady: false, expectedSeconds: 7.4, pictureProblem: null, modelProblem: null }
+  const coming = { picture: null, isReady: false, expectedSeconds: 7.4, pictureProblem: null, modelProblem: null, isModelOut: false }
   const said = (photo: ShelvedPhoto) => rendered(createElement(Preparation, { photo })).replace(/<[^>]*>/g, '')
   expect(said(coming)).toContain('The photo is coming, about 7 s')
   const seen = { ...coming, picture: {} as ImageBitmap }

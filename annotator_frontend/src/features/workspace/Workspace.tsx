@@ -151,6 +151,7 @@ export function Workspace(props: WorkspaceProps) {
               photo={current.image}
               name={current.image.file_name}
               canPrompt={photo.isReady && !isWatching}
+              isModelOut={photo.isModelOut}
               isHidden={isHidden}
               isSpaceDown={isSpaceDown}
               onTouch={bench.touch}

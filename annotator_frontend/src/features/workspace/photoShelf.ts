@@ -17,6 +17,8 @@ export interface ShelvedPhoto {
   pictureProblem: string | null
   /** Why clicks cannot be answered. */
   modelProblem: string | null
+  /** Whether they never will be: it is not tried again by itself. */
+  isModelOut: boolean
 }
 
 /** Of the photos held; more of them would cost memory that the one at hand needs. The first two are held whatever they are. */
@@ -31,6 +33,7 @@ const EMPTY: ShelvedPhoto = {
   expectedSeconds: null,
   pictureProblem: null,
   modelProblem: null,
+  isModelOut: false,
 }
 
 /** The photo at hand and the next ones, with what the decoder needs of them, fetched before they are asked for. */
@@ -156,6 +159,8 @@ export class PhotoShelf {
       this.change(image.id, { isReady: true, expectedSeconds: null, modelProblem: null })
     }
     void persist(loadFile, signal, pictureProblem => this.change(image.id, { pictureProblem }))
-    void persist(loadEmbedding, signal, modelProblem => this.change(image.id, { modelProblem }))
+    void persist(loadEmbedding, signal, (modelProblem, isModelOut) =>
+      this.change(image.id, { modelProblem, isModelOut }),
+    )
   }
 }

@@ -53,6 +53,7 @@ interface StageProps {
   photo: Extent & { id: string }
   name: string
   canPrompt: boolean
+  isModelOut: boolean
   isHidden: boolean
   isSpaceDown: boolean
   closer: Closer
@@ -63,7 +64,7 @@ interface StageProps {
 /** The photo, its masks and the hand. */
 export function Stage(props: StageProps) {
   const { editor, hand, toolbox, look, painter, colours, photo, name } = props
-  const { canPrompt, isHidden, isSpaceDown, closer, onTouch, handleRef } = props
+  const { canPrompt, isModelOut, isHidden, isSpaceDown, closer, onTouch, handleRef } = props
   const stage = useRef<HTMLDivElement>(null)
   const pane = useRef<Extent>({ width: 1, height: 1 })
   /** Where the stage is in the window; null: to be read. */
@@ -107,8 +108,8 @@ export function Stage(props: StageProps) {
     region: () => inView(seen.get(), photo, seen.pane),
   }
   useEffect(() => {
-    hand.canPrompt = canPrompt
-  }, [hand, canPrompt])
+    Object.assign(hand, { canPrompt, isModelOut })
+  }, [hand, canPrompt, isModelOut])
   useEffect(() => {
     const element = stage.current!
     keyboard.leave()

@@ -52,8 +52,10 @@ export class Hand {
   private running: ToolMachine<Gesture, Result> | null = null
   /** Where it is; null: not over the photo. */
   over: HandAt | null = null
-  /** Whether the model can answer. Brushes need none. */
+  /** Whether the model can answer now: then it is asked what a click would give. A click itself waits for it. */
   canPrompt = false
+  /** The model will not answer on this photo. Brushes need none. */
+  isModelOut = false
   /** Whether it is asked what a click would give. */
   canPreview = true
   /** Another window may have the photo: then this hand only looks. */
@@ -136,7 +138,7 @@ export class Hand {
     this.over = hand
     this.pressedFrom = null
     const tool = hand.isSelecting ? 'select' : this.tool
-    if (!this.canWrite || (tool === 'prompt' && !this.canPrompt)) return
+    if (!this.canWrite || (tool === 'prompt' && this.isModelOut)) return
     this.hover.hold()
     this.isConfirmed = false
     // A polygon goes on over many presses.
