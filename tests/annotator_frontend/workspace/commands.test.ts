@@ -61,6 +61,17 @@ test('the next mask is the next of the list, however that is sorted', () => {
   expect(walk('next object', 3)).toEqual(['b', 'c', 'a'])
 })
 
+test('of a mask that is shown alone the next one is itself, and with several selected it stays selected alone', () => {
+  open({ a: 1, b: 1, c: 1 })
+  editor.select('b')
+  editor.alsoSelect('c')
+  expect(run('isolate', bench)).toBe(true)
+  expect(editor.selection()).toEqual(['b'])
+  expect(walk('next object', 2)).toEqual(['b', 'b'])
+  run('delete', { ...bench, hand: { back: () => false } } as unknown as Workbench)
+  expect(editor.state.masks.map(({ id }) => id)).toEqual(['a', 'c'])
+})
+
 test('Ctrl+Z goes on with a polygon that was given up before it undoes what was done before that', () => {
   open({ a: 1 })
   editor.remove('a')

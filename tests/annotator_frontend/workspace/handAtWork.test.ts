@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Candidate } from '@/features/workspace/decoder/protocol'
 import { madeByHand } from '@/features/workspace/editor/document'
 import { Editor } from '@/features/workspace/editor/editor'
+import { Look } from '@/features/workspace/editor/look'
 import { Hand, type HandAt } from '@/features/workspace/tools/hand'
 import { HoverPreview } from '@/features/workspace/tools/hoverPreview'
 import { KeyboardHand } from '@/features/workspace/tools/keyboardHand'
@@ -23,6 +24,7 @@ let asked: readonly Prompt[][]
 let previews: { id: number; prompt: Prompt }[]
 let editor: Editor
 let hand: Hand
+let look: Look
 let toolbox: ToolboxStore
 let now = 0
 
@@ -41,6 +43,7 @@ beforeEach(() => {
     secondsSpent: () => 1,
   })
   editor.open('photo', [], { height: 4, width: 4 })
+  look = new Look(() => { throw new Error('forbidden') })
   toolbox = newToolbox({ diameter: 1 })
   hand = new Hand(
     editor,
@@ -49,6 +52,7 @@ beforeEach(() => {
       (id, prompt) => previews.push({ id, prompt }),
       () => now,
     ),
+    look,
   )
   hand.canPrompt = true
 })
@@ -235,6 +239,19 @@ describe('tools', () => {
     expect(editor.selection()).toEqual(['n1', 'n2'])
     click(2, 1, { isSelecting: true })
     expect(editor.selection()).toEqual([])
+  })
+
+  test('a hand does not select what is out of sight while another mask is shown alone', () => {
+    hand.take('brush')
+    click(0.5, 0.5)
+    editor.accept()
+    click(3.5, 3.5)
+    editor.accept()
+    look.isolate('n2')
+    click(0.5, 0.5, { isSelecting: true })
+    expect(editor.selection()).toEqual([])
+    click(3.5, 3.5, { isSelecting: true })
+    expect(editor.selection()).toEqual(['n2'])
   })
 
   test('a click on a point takes it away, a drag moves it', () => {

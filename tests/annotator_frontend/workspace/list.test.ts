@@ -57,6 +57,16 @@ test('opacity and order are remembered, what is isolated is not', () => {
   expect(new Look(() => { throw new Error('forbidden') }).store.getState().fill).toBe(0.3)
 })
 
+test('whoever selects a mask that is out of sight sees all again', () => {
+  const look = new Look(() => { throw new Error('forbidden') })
+  look.isolate('a')
+  look.reveal(['a'])
+  look.reveal([])
+  expect(look.store.getState().isolated).toBe('a')
+  look.reveal(['a', 'b'])
+  expect(look.store.getState().isolated).toBeNull()
+})
+
 test('isolating again shows all', () => {
   const look = new Look(() => { throw new Error('forbidden') })
   expect(look.isolate('a')).toBe(true)

@@ -1,5 +1,5 @@
 import { t } from '@/shared/i18n'
-import { FILL_STEP } from './editor/look'
+import { FILL_STEP, inSight } from './editor/look'
 import { inOrder } from './editor/order'
 import type { Command } from './keys'
 import { notify, OPERATIONS, type Operation, tell } from './operations'
@@ -96,7 +96,13 @@ const ACTS: Record<Command, Act> = {
   'pan up': pan(0, -1),
   'pan down': pan(0, 1),
   'look closer': always(lookCloser),
-  isolate: ({ editor, look }) => look.isolate(editor.state.selected ?? look.store.getState().hovered),
+  isolate: ({ editor, look }) => {
+    const { selected } = editor.state
+    const { isolated, hovered } = look.store.getState()
+    // The others are out of sight: they are not to be removed or merged with it.
+    if (isolated === null && editor.selection().length > 1) editor.select(selected)
+    return look.isolate(selected ?? hovered)
+  },
   'less fill': fill(-FILL_STEP),
   'more fill': fill(FILL_STEP),
 }
@@ -152,8 +158,10 @@ function operate(operation: Operation): Act {
 function selectNext(by: 1 | -1): Act {
   return ({ editor, look }) => {
     const { masks, selected } = editor.state
-    // As the list shows them, without those that nobody may touch.
-    const listed = inOrder(masks, look.store.getState().order).filter(({ mask }) => !mask.locked)
+    // As the list shows them, without those that nobody may touch, or that are out of sight.
+    const seen = look.store.getState()
+    const isInSight = new Set(inSight(masks, seen))
+    const listed = inOrder(masks, seen.order).filter(({ mask }) => !mask.locked && isInSight.has(mask))
     if (!listed.length) return false
     const index = listed.findIndex(({ mask }) => mask.id === selected)
     const next = index < 0 ? (by > 0 ? 0 : listed.length - 1) : (index + by + listed.length) % listed.length

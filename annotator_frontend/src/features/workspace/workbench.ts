@@ -62,10 +62,14 @@ export class Workbench {
       const { photo } = this.editor.state
       if (photo !== null) this.decoder.preview(photo, id, prompt)
     })
-    this.hand = new Hand(this.editor, this.toolbox, hover)
+    this.hand = new Hand(this.editor, this.toolbox, hover, this.look)
     hover.onChange = () => this.hand.changed()
     this.listenToDecoder()
-    this.editor.store.subscribe((now, before) => this.look.follow(now.masks, before.masks))
+    this.editor.store.subscribe((now, before) => {
+      this.look.follow(now.masks, before.masks)
+      const isReselected = now.selected !== before.selected || now.alsoSelected !== before.alsoSelected
+      if (isReselected) this.look.reveal(this.editor.selection())
+    })
     outbox.onDropped = (image, id, replaces) => {
       if (image === this.editor.state.photo) this.editor.drop(id, replaces)
     }

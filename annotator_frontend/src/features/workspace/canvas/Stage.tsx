@@ -5,7 +5,7 @@ import { t } from '@/shared/i18n'
 import type { Closer } from '../closer'
 import type { Rgb } from '../editor/colours'
 import type { Editor } from '../editor/editor'
-import type { Look } from '../editor/look'
+import { inSight, type Look } from '../editor/look'
 import { maskAt } from '../editor/order'
 import type { Hand, HandAt } from '../tools/hand'
 import { KeyboardHand } from '../tools/keyboardHand'
@@ -204,7 +204,8 @@ export function Stage(props: StageProps) {
     if (event.movementX || event.movementY) keyboard.leave()
     if (!held) {
       const { x, y } = toPhoto(seen.get(), atScreen(event))
-      look.hover(isHidden ? null : maskAt(editor.state.masks, x, y))
+      const masks = inSight(editor.state.masks, look.store.getState())
+      look.hover(isHidden ? null : maskAt(masks, x, y))
     }
     if (held?.isPan) {
       onTouch()

@@ -1,6 +1,6 @@
 import { IN_WORK, PALETTE, type Rgb } from '../editor/colours'
 import type { EditorState } from '../editor/editor'
-import type { LookState } from '../editor/look'
+import { inSight, type LookState } from '../editor/look'
 import type { ShownMask } from './painter/protocol'
 
 type Input = Pick<EditorState, 'masks' | 'candidates' | 'chosen' | 'selected'> &
@@ -10,16 +10,14 @@ type Input = Pick<EditorState, 'masks' | 'candidates' | 'chosen' | 'selected'> &
 /** What is drawn of a photo's masks, lowest first: those accepted, the one under the hand, the one in work. */
 export function shownMasks(input: Input): ShownMask[] {
   const { masks, candidates, chosen, selected, alsoSelected = [], fill, isolated, hovered, colours } = input
-  const accepted = masks
-    .filter(({ id }) => isolated === null || id === isolated)
-    .map(({ id, mask, locked }): ShownMask => {
-      const colour = colours.get(id) ?? PALETTE[0]!
-      if (locked) return { id, mask, style: { colour, fill: fill / 3, line: 1, isDashed: true } }
-      if (id === selected || alsoSelected.includes(id))
-        return { id, mask, style: { colour, fill: Math.min(fill + 0.25, 1), line: 2 } }
-      if (id === hovered) return { id, mask, style: { colour, fill: Math.min(fill + 0.15, 1), line: 2 } }
-      return { id, mask, style: { colour, fill: selected ? fill / 2 : fill, line: 1 } }
-    })
+  const accepted = inSight(masks, { isolated }).map(({ id, mask, locked }): ShownMask => {
+    const colour = colours.get(id) ?? PALETTE[0]!
+    if (locked) return { id, mask, style: { colour, fill: fill / 3, line: 1, isDashed: true } }
+    if (id === selected || alsoSelected.includes(id))
+      return { id, mask, style: { colour, fill: Math.min(fill + 0.25, 1), line: 2 } }
+    if (id === hovered) return { id, mask, style: { colour, fill: Math.min(fill + 0.15, 1), line: 2 } }
+    return { id, mask, style: { colour, fill: selected ? fill / 2 : fill, line: 1 } }
+  })
   const others = candidates.flatMap(({ mask }, index): ShownMask[] =>
     index === chosen
       ? []

@@ -44,6 +44,17 @@ export class Look {
     if (this.store.getState().hovered !== id) this.store.setState({ hovered: id })
   }
 
+  /** All again, where one of these is out of sight: what is selected is seen, so that nothing is removed or merged unseen. */
+  reveal(ids: readonly string[]): void {
+    if (
+      inSight(
+        ids.map(id => ({ id })),
+        this.store.getState(),
+      ).length < ids.length
+    )
+      this.store.setState({ isolated: null })
+  }
+
   /** Show one alone, or all again. Returns whether anything changed. */
   isolate(id: string | null): boolean {
     const { isolated } = this.store.getState()
@@ -89,6 +100,14 @@ export class Look {
       return {}
     }
   }
+}
+
+/** Those that are shown, and so those that a hand can mean. */
+export function inSight<Own extends { id: string }>(
+  masks: readonly Own[],
+  { isolated }: Pick<LookState, 'isolated'>,
+): readonly Own[] {
+  return isolated === null ? masks : masks.filter(({ id }) => id === isolated)
 }
 
 function idsOf(masks: readonly { id: string }[]): ReadonlySet<string> {

@@ -1,6 +1,7 @@
 import type { Prompt } from '@/shared/geometry/modelFrame'
 import type { ImagePoint } from '@/shared/geometry/points'
 import type { Editor, EditorState } from '../editor/editor'
+import { inSight, type Look } from '../editor/look'
 import { maskAt } from '../editor/order'
 import type { Shape } from '../editor/shape'
 import type { HoverPreview } from './hoverPreview'
@@ -72,6 +73,7 @@ export class Hand {
     private readonly editor: Editor,
     private readonly toolbox: ToolboxStore,
     readonly hover: HoverPreview,
+    private readonly look: Pick<Look, 'store'>,
   ) {
     const machine = <State extends Gesture, Made extends Result>(tool: Tool<State, Made>) =>
       new ToolMachine(tool as unknown as Tool<Gesture, Result>, result => this.finish(result))
@@ -292,7 +294,7 @@ export class Hand {
   }
 
   private select({ at, isMore }: Selection): void {
-    const free = this.editor.state.masks.filter(({ locked }) => !locked)
+    const free = inSight(this.editor.state.masks, this.look.store.getState()).filter(({ locked }) => !locked)
     const found = maskAt(free, at.x, at.y)
     if (found && isMore) this.editor.alsoSelect(found)
     else this.editor.select(found)
