@@ -99,6 +99,17 @@ function rows(editor: Editor): string[] {
   return html.match(/<li.*?<\/li>/gs)!
 }
 
+test('the row of a locked mask says so, and offers neither to select nor to remove it', () => {
+  const editor = new Editor({} as never)
+  editor.open('photo', [masks[0]!, { ...masks[1]!, locked: true }], { height: 50, width: 50 })
+  const [free, locked] = rows(editor)
+  expect(free).toContain('aria-label="Remove object 1"')
+  expect(free).not.toMatch(/aria-disabled|locked/)
+  expect(locked).toContain('aria-disabled="true"')
+  expect(locked).toContain(' · locked')
+  expect(locked).not.toContain('Remove object')
+})
+
 test('a click on a row with Shift or Ctrl selects one more, and every row of what is selected is marked', () => {
   const editor = new Editor({} as never)
   editor.open('photo', masks, { height: 50, width: 50 })

@@ -199,7 +199,7 @@ const Row = memo(function Row(props: RowProps) {
     const beside = removeBeside(event.currentTarget)
     editor.remove(mask.id)
     // The row goes away, and would take the keys with it. After a click by hand they are the photo's.
-    if (event.detail > 0 || mask.locked) return
+    if (event.detail > 0) return
     if (beside) beside.focus()
     else onEmptied()
   }
@@ -218,6 +218,7 @@ const Row = memo(function Row(props: RowProps) {
       <UnstyledButton
         className={classes.select}
         aria-pressed={isSelected}
+        aria-disabled={mask.locked || undefined}
         onClick={event => pick(editor, mask.id, event)}
         onFocus={() => look.hover(mask.id)}
         onBlur={() => look.hover(null)}
@@ -227,21 +228,24 @@ const Row = memo(function Row(props: RowProps) {
         <Text size="xs" c="dimmed" component="span">
           {t(ORIGINS[mask.origin])} · {inDigits(areaOf(mask.mask))} px
           {iou !== null && ` · ${iouInWords(iou)}`}
+          {mask.locked && ` · ${t('locked')}`}
         </Text>
       </UnstyledButton>
-      <Tooltip label={t('Remove')} openDelay={400}>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size="sm"
-          aria-label={t('Remove object {{number}}', { number })}
-          onClick={remove}
-        >
-          <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
-            <path d="M3 3l10 10M13 3L3 13" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
-          </svg>
-        </ActionIcon>
-      </Tooltip>
+      {!mask.locked && (
+        <Tooltip label={t('Remove')} openDelay={400}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="sm"
+            aria-label={t('Remove object {{number}}', { number })}
+            onClick={remove}
+          >
+            <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
+              <path d="M3 3l10 10M13 3L3 13" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
+            </svg>
+          </ActionIcon>
+        </Tooltip>
+      )}
     </li>
   )
 })
@@ -259,9 +263,10 @@ export function pick(
 
 /** The button that removes the next object in the list, or the one before; null: there is no other. */
 function removeBeside(button: HTMLElement): HTMLElement | null {
-  const row = button.closest('li')
-  const other = row?.nextElementSibling ?? row?.previousElementSibling
-  return other?.querySelector<HTMLElement>('button:last-of-type') ?? null
+  // A row that is locked has no such button.
+  const all = [...(button.closest('ul')?.querySelectorAll<HTMLElement>('button:nth-of-type(2)') ?? [])]
+  const place = all.indexOf(button)
+  return all[place + 1] ?? all[place - 1] ?? null
 }
 
 function Thumbnail({
