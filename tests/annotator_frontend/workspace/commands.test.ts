@@ -1,12 +1,16 @@
 import { notifications } from '@mantine/notifications'
+import { createElement } from 'react'
 import { beforeEach, expect, test, vi } from 'vitest'
+import { createStore } from 'zustand/vanilla'
 import { run } from '@/features/workspace/commands'
 import { type AcceptedMask, madeByHand } from '@/features/workspace/editor/document'
 import { Editor } from '@/features/workspace/editor/editor'
 import { Look } from '@/features/workspace/editor/look'
 import { commandOf, keymapOf } from '@/features/workspace/keymap'
+import { InWork } from '@/features/workspace/panels/SidePanel'
 import type { Workbench } from '@/features/workspace/workbench'
 import { mask } from '../shared/plain'
+import { rendered } from '../shared/rendered'
 
 let editor: Editor
 let look: Look
@@ -70,6 +74,28 @@ test('of a mask that is shown alone the next one is itself, and with several sel
   expect(walk('next object', 2)).toEqual(['b', 'b'])
   run('delete', { ...bench, hand: { back: () => false } } as unknown as Workbench)
   expect(editor.state.masks.map(({ id }) => id)).toEqual(['a', 'c'])
+})
+
+test('an object can be accepted by the button as by Enter: before the answer, too, and where there is no mask it is said', () => {
+  const shown = vi.spyOn(notifications, 'show').mockImplementation(() => '')
+  vi.spyOn(notifications, 'hide').mockImplementation(() => '')
+  open({})
+  const withHand = { ...bench, hand: { confirm: () => false } } as unknown as Workbench
+  const button = () => {
+    const seen = { store: createStore(() => editor.state) }
+    const html = rendered(createElement(InWork, { editor: seen, own: {}, run: () => {} } as never))
+    return html.match(/<button(?:(?!<button).)*?Accept/s)![0]
+  }
+  editor.addPrompt({ kind: 'point', at: { x: 1, y: 0 }, label: 1 })
+  expect(button()).not.toContain('disabled')
+  run('accept', withHand)
+  expect(editor.state.isPromised).toBe(true)
+  editor.undo()
+  editor.failed('photo', editor.state.revision)
+  expect(button()).not.toContain('disabled')
+  run('accept', withHand)
+  expect(shown.mock.calls.map(([{ message }]) => message)).toEqual(['The object was not accepted: it has no mask.'])
+  vi.restoreAllMocks()
 })
 
 test('Ctrl+Z goes on with a polygon that was given up before it undoes what was done before that', () => {

@@ -178,6 +178,7 @@ export function Workspace(props: WorkspaceProps) {
         <div className={classes.part} inert={isWatching}>
           <SidePanel
             own={ownKeys}
+            run={act}
             editor={editor}
             look={look}
             painter={painter}

@@ -2,23 +2,27 @@ import { Button, Group, Kbd, Stack, Text, UnstyledButton } from '@mantine/core'
 import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
 import { isBusy } from '../editor/document'
-import type { Editor } from '../editor/editor'
 import { chordsOf, type OwnKeys } from '../keymap'
-import { keyOnButton } from '../keys'
+import { type Command, keyOnButton } from '../keys'
 import { iouInWords, ObjectList, type ObjectListProps } from './ObjectList'
 import classes from './panels.module.css'
 
+interface SidePanelProps extends ObjectListProps {
+  own: OwnKeys
+  run: (command: Command) => void
+}
+
 /** The masks that answer a first click, and the photo's objects. */
-export function SidePanel({ own, ...props }: ObjectListProps & { own: OwnKeys }) {
+export function SidePanel({ own, run, ...props }: SidePanelProps) {
   return (
     <Stack gap={0} className={classes.side} component="aside" aria-label={t('Objects')}>
-      <InWork editor={props.editor} own={own} />
+      <InWork editor={props.editor} own={own} run={run} />
       <ObjectList {...props} />
     </Stack>
   )
 }
 
-function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
+export function InWork({ editor, own, run }: Pick<SidePanelProps, 'editor' | 'own' | 'run'>) {
   const state = useStore(editor.store)
   const { candidates, chosen, prompts, isWaiting, painted, refines, masks, selected, alsoSelected } = state
   const numberOf = (id: string | null) => masks.findIndex(mask => mask.id === id) + 1
@@ -73,8 +77,7 @@ function InWork({ editor, own }: { editor: Editor; own: OwnKeys }) {
           size="xs"
           px={10}
           flex="1 0 auto"
-          onClick={() => editor.accept()}
-          disabled={isWaiting || (!candidates.length && !painted)}
+          onClick={() => run('accept')}
           rightSection={<Kbd size="xs">{keyOnButton(chordsOf('accept', own))}</Kbd>}
         >
           {t('Accept')}
