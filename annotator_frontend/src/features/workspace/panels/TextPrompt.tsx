@@ -5,6 +5,7 @@ import { bytesOf } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
 import { announce } from '@/shared/ui/announce'
 import type { Editor } from '../editor/editor'
+import { abortWithObject } from '../editor/sameObject'
 import classes from './panels.module.css'
 
 const LONGEST = 200
@@ -38,7 +39,6 @@ export function TextPrompt({ editor, checkpoint, canPrompt, fieldRef, onError }:
 
   const take = async () => {
     const wanted = words.trim().replace(/\s+/g, ' ')
-    const own = photo
     fieldRef.current?.blur()
     if (!wanted) {
       const index = editor.state.prompts.findIndex(({ kind }) => kind === 'text')
@@ -48,19 +48,19 @@ export function TextPrompt({ editor, checkpoint, canPrompt, fieldRef, onError }:
     asking.current?.abort()
     const abort = new AbortController()
     asking.current = abort
+    const stop = abortWithObject(editor, abort)
     setReading(true)
     try {
       const address = `/api/checkpoints/${checkpoint}/text/?words=${encodeURIComponent(wanted)}`
       const onWait = () => announce(t('The words are being read'))
       const response = await bytesOf(address, { signal: abort.signal, onWait })
       const { token } = (await response.json()) as { token: number[] }
-      if (!abort.signal.aborted && editor.state.photo === own) {
-        editor.addPrompt({ kind: 'text', words: wanted, token })
-      }
+      if (!abort.signal.aborted) editor.addPrompt({ kind: 'text', words: wanted, token })
     } catch (error) {
       if (!abort.signal.aborted) onError(error instanceof Error ? error.message : String(error))
     } finally {
-      if (!abort.signal.aborted) setReading(false)
+      stop()
+      if (asking.current === abort) setReading(false)
     }
   }
 
