@@ -1,10 +1,12 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { useSignal } from '@/shared/api/signal'
 import { usePreferences } from '@/shared/api/usePreferences'
+import { t } from '@/shared/i18n'
 import { Stage } from './canvas/Stage'
 import { useColours } from './canvas/useColours'
 import { run } from './commands'
 import type { Command } from './keys'
+import { leaveOnceAccepted } from './leaving'
 import { CloserNotice } from './panels/CloserNotice'
 import { FaultNotice } from './panels/FaultNotice'
 import { Guidelines } from './panels/Guidelines'
@@ -102,10 +104,10 @@ export function Workspace(props: WorkspaceProps) {
     drafts.keep(assignment.image.id, null)
     onSkip(assignment, reason)
   }
-  const leave = () => {
-    editor.breakPromise()
-    onBack()
-  }
+  const leave = () =>
+    leaveOnceAccepted(editor, onBack, () =>
+      onError(t('The object in work was not accepted yet. It is kept for when you come back to the photo.')),
+    )
 
   return (
     <div
