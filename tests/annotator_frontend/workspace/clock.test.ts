@@ -1,6 +1,8 @@
 import { expect, test, vi } from 'vitest'
 import { ActiveClock } from '@/features/workspace/editor/activeClock'
-import { whetherLong } from '@/features/workspace/panels/SlowSign'
+import { Editor } from '@/features/workspace/editor/editor'
+import { whetherLong, whetherObjectLong } from '@/features/workspace/panels/SlowSign'
+import { mask } from '../shared/plain'
 
 test('seconds count what the hand does, and long pauses only up to ten', () => {
   const clock = new ActiveClock()
@@ -60,6 +62,49 @@ test('an object has taken long after half a minute of work on it, and pauses are
   expect(isLong).toBe(false)
   work(10)
   expect(isLong).toBe(true)
+  stop()
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+test('the next object, though it follows within the same task, begins with no time, and the sign goes with the one before', () => {
+  vi.useFakeTimers()
+  const clock = new ActiveClock()
+  clock.take(performance.now())
+  const editor = new Editor({
+    ask: () => {},
+    put: () => {},
+    remove: () => {},
+    notAccepted: () => {},
+    newId: () => 'new',
+    secondsSpent: () => clock.take(performance.now()),
+  })
+  editor.open('photo', [], { height: 1, width: 1 })
+  const told: boolean[] = []
+  const stop = whetherObjectLong(editor, clock, isLong => told.push(isLong))
+  const work = (seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      clock.touch(performance.now())
+      vi.advanceTimersByTime(1000)
+    }
+  }
+  const click = () => editor.addPrompt({ kind: 'point', at: { x: 0, y: 0 }, label: 1 })
+  click()
+  work(32)
+  expect(told.at(-1)).toBe(true)
+  editor.accept()
+  click() // it waits for the answer
+  editor.answered('photo', editor.state.revision, [
+    { index: 0, predictedIou: 0.9, stability: 0.9, logits: new Float32Array(1), mask: mask('#'), region: null },
+  ])
+  expect(editor.isBusy).toBe(true)
+  expect(told.at(-1)).toBe(false)
+  work(29)
+  expect(told.at(-1)).toBe(false)
+  work(3)
+  expect(told.at(-1)).toBe(true)
+  editor.clear()
+  expect(told.at(-1)).toBe(false)
   stop()
   expect(vi.getTimerCount()).toBe(0)
   vi.useRealTimers()

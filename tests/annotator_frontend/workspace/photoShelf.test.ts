@@ -1,9 +1,13 @@
 import { createElement } from 'react'
 import { expect, test, vi } from 'vitest'
+import { createStore } from 'zustand/vanilla'
 import type { PainterClient } from '@/features/workspace/canvas/painter/client'
 import type { DecoderClient } from '@/features/workspace/decoder/client'
 import { Preparation } from '@/features/workspace/panels/Preparation'
+import { Model } from '@/features/workspace/panels/StatusLine'
 import { type Assignment, PhotoShelf, type ShelvedPhoto } from '@/features/workspace/photoShelf'
+import type { Workbench } from '@/features/workspace/workbench'
+import { Signal } from '@/shared/api/signal'
 import { rendered } from '../shared/rendered'
 
 test('when a lease is taken again the decoder asks under the new one', () => {
@@ -125,7 +129,8 @@ test('why a photo cannot be embedded is said still once the photo itself has com
   })
   vi.stubGlobal('fetch', (url: string) => (url === '/pixels' ? file : Promise.resolve(Response.json(refusal, { status: 409 }))))
   const picture = { close: () => {} } as ImageBitmap
-  const decoder = { load: async () => {} } as unknown as DecoderClient
+  const addPhoto = vi.fn()
+  const decoder = { load: async () => {}, addPhoto } as unknown as DecoderClient
   const shelf = new PhotoShelf(decoder, { load: async () => picture } as unknown as PainterClient)
   const lease = {
     id: 'lease',
@@ -137,13 +142,35 @@ test('why a photo cannot be embedded is said still once the photo itself has com
   send(new Response('bytes'))
   await vi.waitFor(() => expect(shelf.get('photo').picture).toBe(picture))
   expect(shelf.get('photo')).toMatchObject({ modelProblem: refusal.message, isModelOut: true })
-  expect(rendered(createElement(Preparation, { photo: shelf.get('photo') }))).toContain(refusal.message)
+  const shown = () => {
+    const photo = shelf.get('photo')
+    const bench = {
+      editor: { store: createStore(() => ({ isWaiting: false, isPromised: false })) },
+      answerMs: new Signal(null),
+      decoder: { step: new Signal({ where: 'browser', threads: 1 }) },
+    } as unknown as Workbench
+    return [
+      rendered(createElement(Preparation, { photo, onTryAgain: () => {} })),
+      rendered(createElement(Model, { bench, photo })),
+    ]
+  }
+  expect(shown()[0]).toContain(refusal.message)
+  expect(shown()[0]).toContain('Try again')
+  expect(shown()[1]).toContain('Model: no answer on this photo')
+
+  vi.stubGlobal('fetch', async () => new Response('bytes'))
+  shelf.tryAgain(lease)
+  expect(shelf.get('photo')).toMatchObject({ modelProblem: null, isModelOut: false })
+  expect(shown()[1]).toContain('Model: getting ready')
+  await vi.waitFor(() => expect(shelf.get('photo').isReady).toBe(true))
+  expect(addPhoto).toHaveBeenCalledTimes(1)
+  expect(shelf.get('photo').picture).toBe(picture)
   vi.unstubAllGlobals()
 })
 
 test('while the model is at a photo the page says how long that should take', () => {
   const coming = { picture: null, isReady: false, expectedSeconds: 7.4, pictureProblem: null, modelProblem: null, isModelOut: false }
-  const said = (photo: ShelvedPhoto) => rendered(createElement(Preparation, { photo })).replace(/<[^>]*>/g, '')
+  const said = (photo: ShelvedPhoto) => rendered(createElement(Preparation, { photo, onTryAgain: () => {} })).replace(/<[^>]*>/g, '')
   expect(said(coming)).toContain('The photo is coming, about 7 s')
   const seen = { ...coming, picture: {} as ImageBitmap }
   expect(said(seen)).toContain('The model is looking at the photo, about 7 s')

@@ -173,7 +173,7 @@ export function Workspace(props: WorkspaceProps) {
             />
           )}
           {current && <FaultNotice editor={editor} own={ownKeys} onTakeBack={() => act('take back')} />}
-          {current && <Preparation photo={photo} />}
+          {current && <Preparation photo={photo} onTryAgain={() => shelf.tryAgain(current)} />}
           <SlowSign editor={editor} clock={clock} />
           {onTakeOver && <Watching onTakeOver={onTakeOver} />}
         </main>
@@ -189,7 +189,7 @@ export function Workspace(props: WorkspaceProps) {
           />
         </div>
       </div>
-      <StatusLine bench={bench} drafts={drafts} isReady={photo.isReady} />
+      <StatusLine bench={bench} drafts={drafts} photo={photo} />
       <KeySheet
         isOpen={opened === 'keys'}
         onClose={close}

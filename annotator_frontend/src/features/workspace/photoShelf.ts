@@ -124,7 +124,8 @@ export class PhotoShelf {
     for (const listener of this.listeners) listener()
   }
 
-  private fetch({ image, checkpoint }: Assignment): void {
+  private fetch(assignment: Assignment): void {
+    const { image } = assignment
     const abort = new AbortController()
     const { signal } = abort
     this.aborts.set(image.id, abort)
@@ -136,7 +137,21 @@ export class PhotoShelf {
       this.change(image.id, { pictureProblem: null })
       this.decode(image)
     }
-    const loadEmbedding = async () => {
+    void persist(loadFile, signal, pictureProblem => this.change(image.id, { pictureProblem }))
+    this.fetchEmbedding(assignment, signal)
+  }
+
+  /** Ask once more for the embedding of a photo that could not be had: the server tries again after some minutes. */
+  tryAgain(assignment: Assignment): void {
+    const { id } = assignment.image
+    const abort = this.aborts.get(id)
+    if (!abort || !this.get(id).isModelOut) return
+    this.change(id, { modelProblem: null, isModelOut: false })
+    this.fetchEmbedding(assignment, abort.signal)
+  }
+
+  private fetchEmbedding({ image, checkpoint }: Assignment, signal: AbortSignal): void {
+    const load = async () => {
       const url = `/api/images/${image.id}/embedding/${checkpoint.encoder_hash}/`
       const onWait = (expectedSeconds: number | null) => this.change(image.id, { expectedSeconds })
       const [response] = await Promise.all([
@@ -158,8 +173,7 @@ export class PhotoShelf {
       })
       this.change(image.id, { isReady: true, expectedSeconds: null, modelProblem: null })
     }
-    void persist(loadFile, signal, pictureProblem => this.change(image.id, { pictureProblem }))
-    void persist(loadEmbedding, signal, (modelProblem, isModelOut) =>
+    void persist(load, signal, (modelProblem, isModelOut) =>
       this.change(image.id, { modelProblem, isModelOut }),
     )
   }

@@ -1,15 +1,25 @@
-import { Alert, Group, Loader, Text } from '@mantine/core'
+import { Alert, Button, Group, Loader, Text } from '@mantine/core'
 import { t } from '@/shared/i18n'
 import type { ShelvedPhoto } from '../photoShelf'
 import classes from '../workspace.module.css'
 
+interface PreparationProps {
+  photo: ShelvedPhoto
+  onTryAgain: () => void
+}
+
 /** What is still to come before clicks can be answered, and how long that should take; or why it cannot come. */
-export function Preparation({ photo }: { photo: ShelvedPhoto }) {
+export function Preparation({ photo, onTryAgain }: PreparationProps) {
   const problem = photo.pictureProblem ?? photo.modelProblem
   if (problem) {
     return (
       <Alert className={classes.notice} color="red" title={t('This photo cannot be shown or prepared')}>
         {problem}
+        {photo.isModelOut && (
+          <Button size="compact-sm" variant="default" display="block" mt="xs" onClick={onTryAgain}>
+            {t('Try again')}
+          </Button>
+        )}
       </Alert>
     )
   }

@@ -1,6 +1,5 @@
 import { Text } from '@mantine/core'
 import { useEffect, useState } from 'react'
-import { useStore } from 'zustand'
 import { t } from '@/shared/i18n'
 import type { ActiveClock } from '../editor/activeClock'
 import { isBusy } from '../editor/document'
@@ -17,15 +16,33 @@ export function whetherLong(clock: ActiveClock, tell: (isLong: boolean) => void)
   return () => clearInterval(timer)
 }
 
+/** Tells the same of whatever object is in work, and begins anew with each, however quickly it follows on the one before. */
+export function whetherObjectLong(
+  editor: Editor,
+  clock: ActiveClock,
+  tell: (isLong: boolean) => void,
+): () => void {
+  let stop = () => {}
+  const begin = () => {
+    stop()
+    tell(false)
+    stop = editor.isBusy ? whetherLong(clock, tell) : () => {}
+  }
+  const leave = editor.store.subscribe((now, before) => {
+    if (isBusy(now) !== isBusy(before)) begin()
+  })
+  begin()
+  return () => {
+    leave()
+    stop()
+  }
+}
+
 /** A quiet word once an object has taken long. It asks for nothing and goes with the object. */
 export function SlowSign({ editor, clock }: { editor: Editor; clock: ActiveClock }) {
-  const isInWork = useStore(editor.store, isBusy)
   const [isLong, setLong] = useState(false)
-  useEffect(() => {
-    setLong(false)
-    return isInWork ? whetherLong(clock, setLong) : undefined
-  }, [isInWork, clock])
-  if (!isInWork || !isLong) return null
+  useEffect(() => whetherObjectLong(editor, clock, setLong), [editor, clock])
+  if (!isLong) return null
   return (
     <Text size="xs" role="status" className={classes.sign} data-testid="slow">
       {t('Over half a minute on this object. Take it as it is, or leave it for the next one.')}
