@@ -83,7 +83,8 @@ def test_an_object_is_labelled_without_a_mouse_and_a_live_region_says_what_happe
     expect(page.get_by_role("menu")).to_have_count(0)  # while it fades out, keys are still its own
     expect(objects).to_have_text("2")
     key("Control+Shift+Enter")
-    expect(page.get_by_text("Every photo is labelled.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Every photo is labelled.")).to_be_visible()
+    expect(told).to_contain_text("Every photo is labelled.")
     client = maskloop.admin()
     (image,) = client.get(f"/api/datasets/{dataset}/images/")["results"]
     assert image["status"] == "annotated"

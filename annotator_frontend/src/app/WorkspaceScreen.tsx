@@ -12,6 +12,7 @@ import { Workspace } from '@/features/workspace/Workspace'
 import { api, type Schemas } from '@/shared/api/client'
 import { claimTab } from '@/shared/api/tab'
 import { t, text } from '@/shared/i18n'
+import { announce } from '@/shared/ui/announce'
 import { tellError } from '@/shared/ui/notify'
 import { isElsewhere, useWatching } from './useWatching'
 
@@ -137,13 +138,16 @@ export default function WorkspaceScreen({ user }: { user: Schemas['UserJson'] })
 }
 
 function Nothing({ job, reason, onBack }: { job: Job; reason: Reason | null; onBack: () => void }) {
-  if (reason === null) return <Text c="dimmed">{t('Getting a photo…')}</Text>
+  const isDone = reason === 'nothing_left' && job !== 'annotate'
+  const why = isDone ? t('Nothing is left to do here.') : reason && t(EMPTY[reason])
+  useEffect(() => {
+    if (why) announce(why)
+  }, [why])
+  if (!why) return <Text c="dimmed">{t('Getting a photo…')}</Text>
   return (
     <Stack align="center">
       <Title order={2} size="h3">
-        {reason === 'nothing_left' && job !== 'annotate'
-          ? t('Nothing is left to do here.')
-          : t(EMPTY[reason])}
+        {why}
       </Title>
       <Button onClick={onBack}>{t('Back to the dataset')}</Button>
     </Stack>

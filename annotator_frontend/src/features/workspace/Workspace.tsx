@@ -172,10 +172,10 @@ export function Workspace(props: WorkspaceProps) {
               onError={onError}
             />
           )}
-          {current && <FaultNotice editor={editor} own={ownKeys} onTakeBack={() => act('take back')} />}
-          {current && <Preparation photo={photo} onTryAgain={() => shelf.tryAgain(current)} />}
+          <FaultNotice editor={editor} own={ownKeys} onTakeBack={() => act('take back')} />
+          <Preparation photo={current && photo} onTryAgain={() => current && shelf.tryAgain(current)} />
           <SlowSign editor={editor} clock={clock} />
-          {onTakeOver && <Watching onTakeOver={onTakeOver} />}
+          <Watching onTakeOver={onTakeOver} />
         </main>
         <div className={classes.part} inert={isWatching}>
           <SidePanel

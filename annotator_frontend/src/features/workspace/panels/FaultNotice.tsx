@@ -6,6 +6,7 @@ import type { Fault } from '../editor/fault'
 import { chordsOf, type OwnKeys } from '../keymap'
 import { chordInWords } from '../keys'
 import classes from './panels.module.css'
+import { Told } from './Told'
 
 const WORDS: Record<Fault['kind'], string> = {
   ignored: text('The model did not follow this click.'),
@@ -24,9 +25,9 @@ export function FaultNotice({ editor, own, onTakeBack }: FaultNoticeProps) {
   const [chord] = chordsOf('take back', own)
   const fault = useStore(editor.store, state => state.fault)
   return (
-    <div role="status" aria-live="polite" className={classes.fault} data-shown={fault !== null}>
+    <Told>
       {fault && (
-        <Group gap="sm" wrap="nowrap">
+        <Group gap="sm" wrap="nowrap" className={classes.fault}>
           <Text size="sm">{t(WORDS[fault.kind], { percent: Math.round(100 * fault.iou) })}</Text>
           <Button
             size="compact-sm"
@@ -38,6 +39,6 @@ export function FaultNotice({ editor, own, onTakeBack }: FaultNoticeProps) {
           </Button>
         </Group>
       )}
-    </div>
+    </Told>
   )
 }

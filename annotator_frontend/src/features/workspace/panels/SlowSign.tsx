@@ -5,6 +5,7 @@ import type { ActiveClock } from '../editor/activeClock'
 import { isBusy } from '../editor/document'
 import type { Editor } from '../editor/editor'
 import classes from './panels.module.css'
+import { Told } from './Told'
 
 /** A single mask is not worth more (SAM-p, 4, "assisted-manual stage"). */
 export const LONG_SECONDS = 30
@@ -42,10 +43,13 @@ export function whetherObjectLong(
 export function SlowSign({ editor, clock }: { editor: Editor; clock: ActiveClock }) {
   const [isLong, setLong] = useState(false)
   useEffect(() => whetherObjectLong(editor, clock, setLong), [editor, clock])
-  if (!isLong) return null
   return (
-    <Text size="xs" role="status" className={classes.sign} data-testid="slow">
-      {t('Over half a minute on this object. Take it as it is, or leave it for the next one.')}
-    </Text>
+    <Told>
+      {isLong && (
+        <Text size="xs" className={classes.sign} data-testid="slow">
+          {t('Over half a minute on this object. Take it as it is, or leave it for the next one.')}
+        </Text>
+      )}
+    </Told>
   )
 }
