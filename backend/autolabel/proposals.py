@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
@@ -33,6 +33,9 @@ from engine import masks as run_lengths
 
 #: A proposal that overlaps a mask which is there already by more IoU than this is the same object.
 SAME_OBJECT_IOU = 0.5
+#: So many times `PROPOSALS_AHEAD` photos with proposals may wait to be completed: a detector that finds nothing would else go
+#: through the whole dataset before the next one comes.
+UNCOMPLETED_FOR_EACH_AHEAD = 10
 
 
 @transaction.atomic
@@ -56,6 +59,7 @@ def review_rules_set(*, dataset: Dataset, by: User, **fields: Any) -> ReviewRule
 def proposals_request(*, dataset: Dataset) -> int:
     """Have proposals made for as many photos as people will want soon. Returns how many photos were added.
 
+    Ahead of those who verify is what nobody has judged yet: whoever completes photos, or gives second opinions, may come later.
     Asking twice at once adds each photo once: the database allows no second job of a photo.
     """
     if dataset.stage != Stage.SEMI_AUTOMATIC:
@@ -64,16 +68,23 @@ def proposals_request(*, dataset: Dataset) -> int:
     detector = detector_of(dataset, checkpoint)
     if detector is None or detector.threshold_for(rules_of(dataset).precision) is None:
         return 0
-    ahead = ProposalJob.objects.filter(image__dataset=dataset).filter(
-        Q(state=JobState.WAITING) | Q(state=JobState.DONE, image__annotated_at__isnull=True)
+    jobs = ProposalJob.objects.filter(image__dataset=dataset)
+    preparing = jobs.filter(state=JobState.WAITING).count()
+    uncompleted = jobs.filter(state=JobState.DONE, image__annotated_at__isnull=True)
+    unjudged = Proposal.objects.filter(
+        image=OuterRef("image"), mask__state=MaskState.PROPOSED, mask__verdicts__isnull=True
     )
-    room = settings.PROPOSALS_AHEAD - ahead.count()
+    room = min(
+        settings.PROPOSALS_AHEAD - uncompleted.filter(Exists(unjudged)).count(),
+        UNCOMPLETED_FOR_EACH_AHEAD * settings.PROPOSALS_AHEAD - uncompleted.count(),
+    )
+    room -= preparing
     if room <= 0:
         return 0
     images = list(images_to_propose(dataset).order_by("created_at", "id")[:room])
-    jobs = [ProposalJob(image=image, detector=detector, checkpoint=checkpoint) for image in images]
-    ProposalJob.objects.bulk_create(jobs, ignore_conflicts=True)
-    made = list(ProposalJob.objects.filter(id__in=[job.id for job in jobs]).values_list("id", flat=True))
+    new = [ProposalJob(image=image, detector=detector, checkpoint=checkpoint) for image in images]
+    ProposalJob.objects.bulk_create(new, ignore_conflicts=True)
+    made = list(ProposalJob.objects.filter(id__in=[job.id for job in new]).values_list("id", flat=True))
     jobs_wake(ProposalJob, made)
     return len(made)
 

@@ -38,6 +38,20 @@ test('many changes in a row ask once, for what they are about', async () => {
   expect([releases(), members()]).toEqual([2, 1])
 })
 
+test('what belongs to the live model is asked for again after a promotion, and its thresholds when its detector is ready', async () => {
+  const of = Object.fromEntries(
+    ['checkpoints', 'thresholds', 'review', 'audit', 'releases'].map(part => [part, watch(part, async () => 1)]),
+  )
+  const asked = () => Object.fromEntries(Object.entries(of).map(([part, count]) => [part, count()]))
+  await vi.advanceTimersByTimeAsync(10)
+  refresher.note(change('deployment.changed'))
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(asked()).toEqual({ checkpoints: 2, thresholds: 2, review: 2, audit: 2, releases: 1 })
+  refresher.note(change('detector.ready'))
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(asked()).toEqual({ checkpoints: 2, thresholds: 3, review: 3, audit: 2, releases: 1 })
+})
+
 test('what the workspace shows of a dataset is not asked for again with every mask', async () => {
   const brief = watch('brief', async () => 1)
   const photos = watch('photos', async () => 1)

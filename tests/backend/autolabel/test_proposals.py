@@ -202,3 +202,49 @@ def test_a_proposal_of_a_click_keeps_the_click_and_one_of_a_box_the_box(
 def test_a_detector_that_knows_another_decoders_masks_proposes_nothing(semi: Dataset, detector: Detector) -> None:
     Detector.objects.update(decoder_hash="another")
     assert proposals_request(dataset=semi) == 0
+
+
+@pytest.fixture
+def one_ahead(
+    semi: Dataset, detector: Detector, admin: User, add_photo: Callable[..., Image], settings: Any
+) -> list[Image]:
+    """Photos in a dataset of which one is proposed ahead; nothing is left to chance."""
+    settings.PROPOSALS_AHEAD = 1
+    review_rules_set(dataset=semi, by=admin, verified_twice_share=0, known_share=0)
+    return [add_photo(seed=seed) for seed in range(3)]
+
+
+def _propose_next(dataset: Dataset) -> None:
+    assert proposals_request(dataset=dataset) == 1
+    assert proposals_request(dataset=dataset) == 0
+    proposal_job_run(job_id=ProposalJob.objects.get(state="waiting").id)
+
+
+def test_photos_that_are_verified_and_not_completed_make_room_for_others(
+    semi: Dataset, one_ahead: list[Image], annotator: User, as_user: Callable[[User], APIClient]
+) -> None:
+    _propose_next(semi)
+    assert proposals_request(dataset=semi) == 0
+    client = as_user(annotator)
+    while questions := client.post(f"/api/datasets/{semi.id}/questions/", {}, format="json").json()["questions"]:
+        assert proposals_request(dataset=semi) == 0
+        for question in questions:
+            body = {"question": question["id"], "answer": "accept", "seconds": 1}
+            assert client.put(f"/api/verdicts/{uuid4()}/", body, format="json").status_code == 201
+    assert not Image.objects.filter(annotated_at__isnull=False).exists()
+    _propose_next(semi)
+
+
+def test_photos_that_nobody_completes_are_proposed_ahead_so_far_and_no_further(
+    semi: Dataset, one_ahead: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A detector that finds nothing leaves nothing to verify."""
+    from backend.autolabel import proposals
+
+    monkeypatch.setattr(proposals, "UNCOMPLETED_FOR_EACH_AHEAD", 2)
+    monkeypatch.setattr(proposals, "_propose", lambda *_: ([], 0))
+    _propose_next(semi)
+    _propose_next(semi)
+    assert proposals_request(dataset=semi) == 0
+    Image.objects.filter(proposal_job__state="done").update(annotated_at=semi.created_at)
+    assert proposals_request(dataset=semi) == 1
