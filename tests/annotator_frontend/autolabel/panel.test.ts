@@ -34,6 +34,47 @@ test('a run that waits for a fault of the server says so, and what the fault is'
   expect(shown(2)).toContain('2 Fotos werden in einigen Minuten noch einmal versucht')
 })
 
+test('a calibration shows how far it is, can be cancelled, and says which fault its photos wait for and which failed', () => {
+  const calibration = {
+    ...run('running', 7, ['broken.jpg']),
+    ...{ counts: { waiting: 2, done: 1, failed: 1, skipped: 0 }, postponed: { photos: 2, error: 'no space left' } },
+  }
+  const found = { min_predicted_iou: 0.5, min_stability: 0.4, prompts: 'grid', attained: true, wanted_precision: 0.8 }
+  const shown = (thresholds: object | null, isAdmin: boolean) =>
+    rendered(createElement(AutolabelPanel, { dataset: 'd', isAdmin }), [
+      [['dataset', 'd', 'thresholds'], { thresholds, calibration, has_detector: false }],
+    ])
+  for (const thresholds of [null, found]) {
+    expect(shown(thresholds, true).split('being calibrated for this model: 2 of 4 test photos')).toHaveLength(2)
+    expect(shown(thresholds, true)).toContain('aria-valuenow="50"')
+    expect(shown(thresholds, true)).toContain('because of a fault of the server: no space left')
+    expect(shown(thresholds, true)).toContain('broken.jpg')
+    expect(shown(thresholds, true)).toContain('Cancel')
+    expect(shown(thresholds, false)).not.toContain('Cancel')
+  }
+})
+
+test('a preview that waits for a fault of the server says so', () => {
+  const limits = { min_predicted_iou: 0.5, min_stability: 0.5 }
+  const preview = { run: { ...run('running'), postponed: { photos: 3, error: 'no space left' } }, photos: [] } as never
+  const html = rendered(createElement(Pictures, { preview, limits }))
+  expect(html).toContain('3 photos are tried again in some minutes, because of a fault of the server: no space left')
+})
+
+test('a run of few photos a minute says how many, to a tenth', async () => {
+  const shown = (rate: number) => {
+    const slow = { ...run('running'), counts: { waiting: 9, done: 1, failed: 0, skipped: 0 }, photos_per_minute: rate }
+    return rendered(createElement(AutolabelPanel, { dataset: 'd', isAdmin: false }), [
+      [['dataset', 'd', 'autolabel-runs'], [slow]],
+    ])
+  }
+  expect(shown(0.42)).toContain('0.4 photos a minute')
+  expect(shown(1)).toContain(' 1 photo a minute')
+  expect(shown(12.34)).toContain('12 photos a minute')
+  await speak('de')
+  expect(shown(0.42)).toContain('0,4 Fotos in der Minute')
+})
+
 test('the state of an earlier run is said in German', async () => {
   await speak('de')
   const states: AutolabelRun['state'][] = ['running', 'running', 'paused', 'done', 'cancelled']

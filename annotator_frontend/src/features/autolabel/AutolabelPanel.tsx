@@ -4,6 +4,7 @@ import { fixed, percent, t, text } from '@/shared/i18n'
 import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, photosInWords, seconds, when } from '@/shared/ui/words'
+import { Postponed } from './Postponed'
 import { type AutolabelRun, type Order, useCalibrate, useOrder, useRuns, useThresholds } from './queries'
 import { StartDialog } from './StartDialog'
 import { useWhyNone } from './whyNone'
@@ -90,67 +91,111 @@ function ThresholdsLine({ dataset, isAdmin }: AutolabelPanelProps) {
   const [wanted, setWanted] = useState<number | null>(null)
   const found = data?.thresholds
   const whyNone = useWhyNone(dataset)
+  const order = useOrder(dataset)
   const aim = wanted ?? Math.round(100 * (found?.wanted_precision ?? 0.8))
   return (
-    <Group justify="space-between" align="flex-end" data-testid="thresholds">
-      <div style={{ flex: 1, minWidth: 240 }}>
-        <Text size="sm">
-          {found
-            ? t('Predicted IoU above {{iou}}, stability at least {{stability}}', {
-                iou: fixed(found.min_predicted_iou, 2),
-                stability: fixed(found.min_stability, 2),
-              })
-            : whyNone}
-          {found &&
-            `, ${found.prompts === 'boxes' ? t('with the detector’s boxes') : t('with a grid of points')}`}
-          {found && !found.attained && (
-            <Badge color="yellow" variant="light" ml="xs">
-              {t('Not attained')}
-            </Badge>
-          )}
-        </Text>
-        {found && (
-          <Text size="xs" c="dimmed">
-            {t(
-              '{{precision}} of {{masks}} good [{{low}}, {{high}}], {{recall}} of the objects found; {{photos}}',
-              {
-                precision: percent(found.precision),
-                masks: masksInWords(found.masks),
-                low: percent(found.precision_low),
-                high: percent(found.precision_high),
-                recall: percent(found.recall),
-                photos: t('{{count}} test photos', { count: found.photos }),
-              },
+    <Stack gap="xs" data-testid="thresholds">
+      <Group justify="space-between" align="flex-end">
+        <div style={{ flex: 1, minWidth: 240 }}>
+          <Text size="sm">
+            {found
+              ? t('Predicted IoU above {{iou}}, stability at least {{stability}}', {
+                  iou: fixed(found.min_predicted_iou, 2),
+                  stability: fixed(found.min_stability, 2),
+                })
+              : !data?.calibration && whyNone}
+            {found &&
+              `, ${found.prompts === 'boxes' ? t('with the detector’s boxes') : t('with a grid of points')}`}
+            {found && !found.attained && (
+              <Badge color="yellow" variant="light" ml="xs">
+                {t('Not attained')}
+              </Badge>
             )}
-            {(found.audited ?? 0) > 0 && `, ${t('{{count}} audited masks', { count: found.audited ?? 0 })}`}
-            {!found.complete && `. ${t('Objects that people left out count as wrong.')}`}
           </Text>
+          {found && (
+            <Text size="xs" c="dimmed">
+              {t(
+                '{{precision}} of {{masks}} good [{{low}}, {{high}}], {{recall}} of the objects found; {{photos}}',
+                {
+                  precision: percent(found.precision),
+                  masks: masksInWords(found.masks),
+                  low: percent(found.precision_low),
+                  high: percent(found.precision_high),
+                  recall: percent(found.recall),
+                  photos: t('{{count}} test photos', { count: found.photos }),
+                },
+              )}
+              {(found.audited ?? 0) > 0 && `, ${t('{{count}} audited masks', { count: found.audited ?? 0 })}`}
+              {!found.complete && `. ${t('Objects that people left out count as wrong.')}`}
+            </Text>
+          )}
+        </div>
+        {isAdmin && (
+          <Group gap="xs" align="flex-end">
+            <NumberInput
+              aria-label={t('Share of masks that shall be good, in percent')}
+              size="xs"
+              w={80}
+              min={5}
+              max={100}
+              suffix="%"
+              value={aim}
+              onChange={value => setWanted(Number(value) || 80)}
+            />
+            <Button
+              size="xs"
+              variant="default"
+              loading={calibrate.isPending || data?.calibration != null}
+              onClick={() => calibrate.mutate(aim / 100)}
+            >
+              {t('Calibrate')}
+            </Button>
+          </Group>
         )}
-      </div>
-      {isAdmin && (
-        <Group gap="xs" align="flex-end">
-          <NumberInput
-            aria-label={t('Share of masks that shall be good, in percent')}
-            size="xs"
-            w={80}
-            min={5}
-            max={100}
-            suffix="%"
-            value={aim}
-            onChange={value => setWanted(Number(value) || 80)}
-          />
-          <Button
-            size="xs"
-            variant="default"
-            loading={calibrate.isPending || data?.calibration != null}
-            onClick={() => calibrate.mutate(aim / 100)}
-          >
-            {t('Calibrate')}
-          </Button>
-        </Group>
+      </Group>
+      {data?.calibration && (
+        <Calibration
+          run={data.calibration}
+          what={whyNone}
+          onCancel={isAdmin ? () => order.mutate({ run: data.calibration!.id, order: 'cancel' }) : null}
+        />
       )}
-    </Group>
+    </Stack>
   )
+}
+
+interface CalibrationProps {
+  run: AutolabelRun
+  /** How far it is, in words. */
+  what: string
+  /** null: whoever looks may not. */
+  onCancel: (() => void) | null
+}
+
+function Calibration({ run, what, onCancel }: CalibrationProps) {
+  return (
+    <>
+      <Progress value={share(run)} animated aria-label={t('Test photos looked at')} />
+      <Group justify="space-between">
+        <Text size="sm">{what}</Text>
+        {onCancel && (
+          <Button size="compact-sm" variant="default" onClick={onCancel}>
+            {t('Cancel')}
+          </Button>
+        )}
+      </Group>
+      <Postponed run={run} />
+      {run.counts.failed > 0 && (
+        <Failed run={run} title={t('{{count}} photos failed', { count: run.counts.failed })} onRetry={null} />
+      )}
+    </>
+  )
+}
+
+/** In percent: of a run's photos, those that are over and done with. */
+function share({ counts: { waiting, done, failed, skipped } }: AutolabelRun): number {
+  const all = waiting + done + failed + skipped
+  return all ? (100 * (all - waiting)) / all : 0
 }
 
 interface RunProps {
@@ -170,7 +215,7 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
   return (
     <Stack gap="xs" data-testid="autolabel-run" data-state={run.state}>
       <Progress
-        value={all ? (100 * (all - waiting)) / all : 0}
+        value={share(run)}
         animated={run.state === 'running'}
         color={run.state === 'paused' ? 'yellow' : undefined}
         aria-label={t('Photos labelled')}
@@ -184,7 +229,7 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
             run.state === 'cancelled' && t('cancelled'),
             run.photos_per_minute != null &&
               waiting > 0 &&
-              t('{{rate}} a minute', { rate: photosInWords(Math.round(run.photos_per_minute)) }),
+              t('{{rate}} a minute', { rate: photosInWords(rounded(run.photos_per_minute)) }),
             run.seconds_left != null && t('{{left}} left', { left: seconds(run.seconds_left) }),
             skipped > 0 && t('{{skipped}} passed over', { skipped }),
           ]
@@ -198,17 +243,7 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
           </Group>
         )}
       </Group>
-      {run.postponed && (
-        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-          {t(
-            '{{count}} photos are tried again in some minutes, because of a fault of the server: {{error}}',
-            {
-              count: run.postponed.photos,
-              error: run.postponed.error,
-            },
-          )}
-        </Text>
-      )}
+      <Postponed run={run} />
       {failed > 0 && (
         <Failed
           run={run}
@@ -218,6 +253,11 @@ function Run({ run, isAdmin, onOrder }: RunProps) {
       )}
     </Stack>
   )
+}
+
+/** Of few photos a minute tenths matter. */
+function rounded(rate: number): number {
+  return rate < 10 ? Math.round(10 * rate) / 10 : Math.round(rate)
 }
 
 function Failed({ run, ...rest }: { run: AutolabelRun; title: string; onRetry: (() => void) | null }) {

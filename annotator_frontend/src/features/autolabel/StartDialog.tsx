@@ -17,6 +17,7 @@ import { fixed, t } from '@/shared/i18n'
 import { FailedPhotos } from '@/shared/ui/FailedPhotos'
 import { type Layer, MaskPicture } from '@/shared/ui/MaskPicture'
 import { masksInWords, photosInWords } from '@/shared/ui/words'
+import { Postponed } from './Postponed'
 import {
   type Limits,
   type Preview,
@@ -266,6 +267,7 @@ export function Pictures({ preview: { photos, run }, limits }: { preview: Previe
           })}
         </Text>
       </Group>
+      <Postponed run={run} />
       {run.counts.failed > 0 && (
         <FailedPhotos
           title={t('{{count}} photos failed', { count: run.counts.failed })}
