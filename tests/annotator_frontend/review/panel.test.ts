@@ -32,6 +32,24 @@ test('one mask waits, and two masks wait', async () => {
     expect(said(1)).toContain(words)
 })
 
+test('each queue of the stage is shown, and one that another stage left over while something waits in it', () => {
+  const panel = (verify: number) => {
+    const queues = { verify: queue(verify), correct: queue(3), complete: queue(0) }
+    const proposals = { offered: 0, left_out: 0, preparing: 0, failed: 0, failures: [] }
+    const review = { stage: 'assisted', jobs: ['annotate', 'correct'], detector: null, queues, proposals }
+    return rendered(createElement(ReviewPanel, { dataset: 'd', isAdmin: false, jobs: ['annotate', 'correct'] }), [
+      [['dataset', 'd', 'review'], review],
+    ])
+  }
+  expect(panel(0)).toContain('photos have faulty masks')
+  expect(panel(0)).toContain('href="/datasets/d/label?job=correct"')
+  expect(panel(0)).not.toContain('wait for a verdict')
+  expect(panel(0)).not.toContain('are to be finished')
+  expect(panel(2)).toContain('masks wait for a verdict')
+  expect(panel(2)).not.toContain('href="/datasets/d/verify"')
+  expect(panel(2)).toContain('In the assisted stage')
+})
+
 test('an admin sees how many second opinions were wanted, obtained and missed; others see nothing of them', async () => {
   const asked = { second_opinions: { wanted: 10, obtained: 4, waiting: 5 } }
   const line =

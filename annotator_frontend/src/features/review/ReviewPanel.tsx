@@ -49,7 +49,8 @@ export function ReviewPanel({ dataset, isAdmin, jobs }: ReviewPanelProps) {
         )
       }
     >
-      {review.jobs.includes('verify') ? <Queues dataset={dataset} review={review} own={jobs} /> : <NotYet />}
+      {!review.jobs.includes('verify') && <NotYet />}
+      <Queues dataset={dataset} review={review} own={jobs} />
       {review.jobs.includes('verify') && <Offered review={review} />}
       {review.proposals.failed > 0 && <Failures dataset={dataset} review={review} isAdmin={isAdmin} />}
       {isAdmin && <SecondOpinions review={review} />}
@@ -73,8 +74,9 @@ interface QueuesProps {
   own: ReviewPanelProps['jobs']
 }
 
-function Queues({ dataset, review: { queues }, own }: QueuesProps) {
-  const rows = [
+/** Those of the stage, and whatever an earlier one left over. */
+function Queues({ dataset, review: { queues, jobs }, own }: QueuesProps) {
+  const every = [
     {
       job: 'verify',
       name: t('Verify'),
@@ -97,6 +99,7 @@ function Queues({ dataset, review: { queues }, own }: QueuesProps) {
       queue: queues.complete,
     },
   ] as const
+  const rows = every.filter(({ job, queue }) => jobs.includes(job) || queue.waiting > 0)
   return (
     <Stack gap="xs">
       {rows.map(({ job, name, what, to, queue }) => (
