@@ -3,10 +3,10 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { DatasetSummary } from '@/features/datasets/DatasetSummary'
 import type { Dataset } from '@/features/datasets/queries'
 import { SHAPES } from '@/features/insights/marks'
-import { inWords } from '@/features/training/CheckpointHistory'
+import { CheckpointHistory } from '@/features/training/CheckpointHistory'
 import { FiguresBeside } from '@/features/training/FiguresBeside'
 import { Trouble } from '@/features/training/Outcome'
-import type { Checkpoint, TrainingRun } from '@/features/training/queries'
+import type { TrainingRun } from '@/features/training/queries'
 import { speak } from '@/shared/i18n'
 import { rendered } from '../shared/rendered'
 
@@ -23,12 +23,27 @@ test('only a run that is over has failed; one that was interrupted says that it 
   for (const html of [said('done'), said('cancelled'), said('failed', '')]) expect(html).not.toContain('Alert')
 })
 
-test('the curve of models is said in the page’s language, without figures that nobody measured', async () => {
-  const checkpoint = { name: 'Modell', scores: { test: { miou: { '1': 0.525, '3': 0.61 } } } } as unknown as Checkpoint
-  expect(inWords(checkpoint)).toBe('Modell: 0.53 after 1 click, 0.61 after 3 clicks')
+test('each model’s figures say on how many photos they were measured, and no line joins what different photos gave', async () => {
+  const checkpoint = (name: string, test: object | null) => ({
+    ...{ id: name, name, created_at: '2026-11-23T12:00:00Z', deployments: [], is_before: false },
+    scores: test && { test },
+  })
+  const all = [
+    checkpoint('older', { images: 1, miou: { '1': 0.525, '3': 0.61 } }),
+    checkpoint('newer', { images: 24, miou: { '1': 0.5 } }),
+    checkpoint('unmeasured', null),
+  ]
+  const shown = () =>
+    rendered(createElement(CheckpointHistory, { dataset: 'd', isAdmin: false }), [[['dataset', 'd', 'checkpoints'], all]])
+  const rowOf = (name: string) =>
+    [...shown().split('<tr').find(row => row.includes(name))!.matchAll(/>([^<>]+)</g)].map(([, cell]) => cell)
+  expect(rowOf('older').slice(1, 5)).toEqual(['0.525', '0.610', '–', '1 photo'])
+  expect(rowOf('newer').slice(1, 5)).toEqual(['0.500', '–', '–', '24 photos'])
+  expect(rowOf('unmeasured').slice(1, 5)).toEqual(['–', '–', '–', '–'])
+  expect(shown()).not.toContain('<svg')
   vi.stubGlobal('document', { documentElement: {} })
   await speak('de')
-  expect(inWords(checkpoint)).toBe('Modell: 0,53 nach 1 Klick, 0,61 nach 3 Klicks')
+  expect(rowOf('newer')[4]).toBe('24 Fotos')
   await speak('en')
 })
 

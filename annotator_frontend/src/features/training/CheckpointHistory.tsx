@@ -2,15 +2,14 @@ import { Badge, Button, Group, Table, Text } from '@mantine/core'
 import { Link } from 'react-router'
 import { fixed, t, text } from '@/shared/i18n'
 import { tellError } from '@/shared/ui/notify'
-import { Plot } from '@/shared/ui/Plot'
 import { Section } from '@/shared/ui/Section'
-import { when } from '@/shared/ui/words'
+import { photosInWords, when } from '@/shared/ui/words'
 import { type Checkpoint, useCheckpoints, useRollBack } from './queries'
 
 const SHOWN = [
-  ['1', text('1 click'), '#63b3ed'],
-  ['3', text('3 clicks'), '#f6ad55'],
-  ['5', text('5 clicks'), '#4fd1c5'],
+  ['1', text('1 click')],
+  ['3', text('3 clicks')],
+  ['5', text('5 clicks')],
 ] as const
 
 /** Which models served this dataset, and how good each was on the test photos. */
@@ -18,12 +17,13 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
   const checkpoints = useCheckpoints(dataset)
   const rollBack = useRollBack(dataset)
   const all = [...(checkpoints.data ?? [])].sort((a, b) => a.created_at.localeCompare(b.created_at))
-  const scored = all.filter(checkpoint => checkpoint.scores?.test)
   const before = all.find(checkpoint => checkpoint.is_before)
   return (
     <Section
       title={t('Models')}
-      about={t('Mean IoU on the human masks of the test photos.')}
+      about={t(
+        'Mean IoU on the human masks of the test photos that there were. Side by side models are measured on the same ones.',
+      )}
       action={
         all.length > 1 && (
           <Group gap="xs">
@@ -43,21 +43,6 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
         )
       }
     >
-      {scored.length > 0 && (
-        <Plot
-          series={SHOWN.map(([clicks, name, colour]) => ({
-            name: t(name),
-            colour,
-            points: scored.map(
-              (checkpoint, index) => [index + 1, checkpoint.scores!.test!.miou[clicks] ?? 0] as const,
-            ),
-          }))}
-          summary={scored.map(inWords).join('; ')}
-          low={0}
-          high={1}
-          label={y => fixed(y, 1)}
-        />
-      )}
       <Table verticalSpacing={6} fz="sm">
         <Table.Thead>
           <Table.Tr>
@@ -67,6 +52,7 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
                 {t(name)}
               </Table.Th>
             ))}
+            <Table.Th ta="right">{t('Measured on')}</Table.Th>
             <Table.Th visibleFrom="sm">{t('Made')}</Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -88,6 +74,9 @@ export function CheckpointHistory({ dataset, isAdmin }: { dataset: string; isAdm
                   {scoreOf(checkpoint, clicks)}
                 </Table.Td>
               ))}
+              <Table.Td ta="right" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
+                {checkpoint.scores?.test ? photosInWords(checkpoint.scores.test.images) : '–'}
+              </Table.Td>
               <Table.Td c="dimmed" visibleFrom="sm">
                 {when(checkpoint.created_at)}
               </Table.Td>
@@ -106,16 +95,4 @@ function scoreOf(checkpoint: Checkpoint, clicks: string): string {
 
 function isLive(checkpoint: Checkpoint): boolean {
   return checkpoint.deployments.some(({ until, role }) => until === null && role === 'live')
-}
-
-/** For whoever does not see the curve. */
-export function inWords(checkpoint: Checkpoint): string {
-  const { miou } = checkpoint.scores!.test!
-  const figures = SHOWN.flatMap(([clicks, name]) => {
-    const figure = miou[clicks]
-    return figure == null
-      ? []
-      : [t('{{figure}} after {{clicks}}', { figure: fixed(figure, 2), clicks: t(name) })]
-  })
-  return `${checkpoint.name}: ${figures.join(', ')}`
 }
