@@ -282,22 +282,29 @@ def autolabel_run_cancel(*, run: AutolabelRun, by: User | None) -> None:
 
 @transaction.atomic
 def autolabel_run_retry(*, run: AutolabelRun, by: User) -> None:
-    """Try the failed photos again.
+    """Try the failed photos again; those of a paused run once it goes on.
 
     Raises:
         NothingToLabel: none failed. AutolabelRunUnfinished: another run is on its way.
     """
+    is_paused = AutolabelRun.objects.select_for_update().get(id=run.id).state == RunState.PAUSED
     failed = list(run.jobs.filter(state=JobState.FAILED).values_list("id", flat=True))
     if not failed:
         raise NothingToLabel("No photo of this run failed.")
+    if not is_paused:
+        _set_out_again(run)
+    run.jobs.filter(id__in=failed).update(**ANEW, asked_at=None)
+    event_record("autolabel_run.retried", subject=run.id, dataset=run.dataset_id, by=by, images=len(failed))
+    if not is_paused:
+        jobs_wake(AutolabelJob, failed[: settings.AUTOLABEL_WINDOW])
+
+
+def _set_out_again(run: AutolabelRun) -> None:
     try:
         with transaction.atomic():
             AutolabelRun.objects.filter(id=run.id).update(state=RunState.RUNNING, finished_at=None, resumed_at=Now())
     except IntegrityError:
         raise AutolabelRunUnfinished("Another run is on its way; wait for it, or cancel it.") from None
-    run.jobs.filter(id__in=failed).update(**ANEW, asked_at=None)
-    event_record("autolabel_run.retried", subject=run.id, dataset=run.dataset_id, by=by, images=len(failed))
-    jobs_wake(AutolabelJob, failed[: settings.AUTOLABEL_WINDOW])
 
 
 def autolabel_jobs_called_in_vain() -> None:

@@ -1,6 +1,7 @@
 """Labelling without people."""
 
 import pytest
+from django.db.models.functions import Now
 
 from backend.annotation.models import Mask, MaskState, Origin
 from backend.autolabel.jobs import MAX_ATTEMPTS
@@ -96,6 +97,22 @@ def test_a_broken_photo_fails_with_its_reason_and_can_be_tried_again(
     assert as_user(admin).post(f"/api/autolabel-runs/{run_id}/retry/").status_code == 204
     work()
     assert AutolabelJob.objects.get().state == JobState.DONE
+
+
+def test_photos_of_a_paused_run_that_are_tried_again_wait_until_it_goes_on(photo, admin, start, as_user, calls):
+    run_id = start().json()["id"]
+    AutolabelJob.objects.update(state=JobState.FAILED, attempts=MAX_ATTEMPTS, error="broken", finished_at=Now())
+    AutolabelRun.objects.update(state=RunState.PAUSED)
+    calls.clear()
+    assert as_user(admin).post(f"/api/autolabel-runs/{run_id}/retry/").status_code == 204
+    assert AutolabelRun.objects.get().state == RunState.PAUSED
+    job = AutolabelJob.objects.get()
+    assert (job.state, job.attempts, job.error, job.asked_at) == (JobState.WAITING, 0, "", None)
+    assert [call for call in calls if call.task == "label_image"] == []
+    assert as_user(admin).post(f"/api/autolabel-runs/{run_id}/resume/").status_code == 204
+    assert [call.about for call in calls if call.task == "label_image"] == [str(job.id)]
+    work()
+    assert AutolabelRun.objects.get().state == RunState.DONE
 
 
 def test_a_cancelled_run_labels_nothing_more(photo, admin, start, as_user):
