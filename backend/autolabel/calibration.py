@@ -207,6 +207,12 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Audited] = ()) -> Thr
 
 @transaction.atomic
 def _remember(run: AutolabelRun, chosen: Chosen, *, detector: Detector | None, photos: int, audited: int) -> Thresholds:
+    Dataset.objects.select_for_update(no_key=True).get(
+        id=run.dataset_id
+    )  # of two who choose at once, one after the other
+    kept = thresholds_of(run.dataset, run.checkpoint)
+    if kept is not None and kept.calibration is not None and kept.calibration.created_at > run.created_at:
+        return kept  # a newer calibration came while this one was read
     fitted, _ = Thresholds.objects.update_or_create(
         dataset_id=run.dataset_id,
         checkpoint_id=run.checkpoint_id,

@@ -213,6 +213,7 @@ def audit_refit(*, dataset: Dataset) -> None:
     Where that cannot be done the thresholds stay, and it is tried again once enough more pairs have come.
     """
     for checkpoint in refits_due(dataset):
+        calibration = dataset.thresholds.values_list("calibration", flat=True).get(checkpoint=checkpoint)
         own = audited_pairs(dataset).filter(mask__checkpoint=checkpoint)
         pairs = own.count()
         try:
@@ -221,7 +222,8 @@ def audit_refit(*, dataset: Dataset) -> None:
             raise
         except Exception:  # whatever it is: it would be tried every minute, and keep other checkpoints waiting
             logger.exception("thresholds of %s on %s", checkpoint.id, dataset.id)
-        dataset.thresholds.filter(checkpoint=checkpoint).update(tried_with_pairs=pairs)
+        # Not of a calibration that came meanwhile: it is yet to be tried with them.
+        dataset.thresholds.filter(checkpoint=checkpoint, calibration=calibration).update(tried_with_pairs=pairs)
 
 
 def _audited(pairs: QuerySet[AuditPair]) -> list[Audited]:

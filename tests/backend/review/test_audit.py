@@ -656,6 +656,45 @@ def test_a_refit_takes_audited_masks_for_no_more_than_what_their_run_kept(
     assert refits_due(dataset) == []
 
 
+def test_a_refit_that_took_long_leaves_what_a_newer_calibration_chose_meanwhile(
+    dataset, add_photo, automatic, live, labelled, by_audit, monkeypatch
+):
+    from backend.autolabel import calibration
+
+    photo = add_photo(1)
+    older, newer = (
+        AutolabelRun.objects.create(
+            dataset=dataset, checkpoint=live, purpose=Purpose.CALIBRATE, state=RunState.DONE,
+            selection={"precision": precision, "complete": True},
+        )
+        for precision in (0.8, 0.7)
+    )  # fmt: skip
+    calibration.thresholds_fit(run=older)
+    labelled(photo, min_predicted_iou=0.0, min_stability=0.0)
+    masks, concluded = automatic(photo, PAIRS_WANTED), by_audit(photo)
+    Mask.objects.filter(id__in=[mask.id for mask in masks]).update(predicted_iou=0.55, stability=0.9)
+    AuditPair.objects.bulk_create(
+        AuditPair(dataset=dataset, mask=mask, stage="automatic", size="small", iou=1, **concluded) for mask in masks
+    )
+    choose = calibration.choose
+
+    def slowly(*arguments):
+        monkeypatch.setattr(calibration, "choose", choose)
+        calibration.thresholds_fit(run=newer)
+        return choose(*arguments)
+
+    monkeypatch.setattr(calibration, "choose", slowly)
+    refit_thresholds(str(dataset.id))
+    kept = Thresholds.objects.get()
+    assert (kept.calibration, kept.wanted_precision, kept.audited) == (newer, 0.7, 0)
+    assert Event.objects.filter(kind="thresholds.fitted").count() == 2
+    assert refits_due(dataset) == [live]  # the pairs are still to be taken into the newer one
+    refit_thresholds(str(dataset.id))
+    kept = Thresholds.objects.get()
+    assert (kept.calibration, kept.wanted_precision, kept.audited) == (newer, 0.7, PAIRS_WANTED)
+    assert refits_due(dataset) == []
+
+
 @pytest.mark.parametrize("why", ["no calibration", "it raises", "no stability"])
 def test_thresholds_that_cannot_be_chosen_anew_are_tried_again_only_when_more_pairs_have_come(
     dataset, add_photo, automatic, live, why, by_audit
