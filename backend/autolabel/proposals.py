@@ -27,6 +27,7 @@ from backend.common.events import event_record
 from backend.common.lots import LOTS
 from backend.common.storage import get_storage, read
 from backend.datasets.models import Dataset, Image, Stage
+from backend.datasets.selectors import work_order
 from backend.inference.services import embedding_ready
 from engine import api as engine
 from engine import masks as run_lengths
@@ -81,7 +82,7 @@ def proposals_request(*, dataset: Dataset) -> int:
     room -= preparing
     if room <= 0:
         return 0
-    images = list(images_to_propose(dataset).order_by("created_at", "id")[:room])
+    images = list(images_to_propose(dataset).order_by(*work_order(dataset))[:room])
     new = [ProposalJob(image=image, detector=detector, checkpoint=checkpoint) for image in images]
     ProposalJob.objects.bulk_create(new, ignore_conflicts=True)
     made = list(ProposalJob.objects.filter(id__in=[job.id for job in new]).values_list("id", flat=True))

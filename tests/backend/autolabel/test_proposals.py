@@ -248,3 +248,15 @@ def test_photos_that_nobody_completes_are_proposed_ahead_so_far_and_no_further(
     assert proposals_request(dataset=semi) == 0
     Image.objects.filter(proposal_job__state="done").update(annotated_at=semi.created_at)
     assert proposals_request(dataset=semi) == 1
+
+
+@pytest.mark.parametrize("order", ["random", "doubt", "import"])
+def test_photos_are_proposed_in_the_datasets_order(
+    semi: Dataset, one_ahead: list[Image], admin: User, order: str
+) -> None:
+    first, second, third = one_ahead
+    Image.objects.filter(id=third.id).update(doubt=0.9)
+    Image.objects.filter(id=second.id).update(content_hash="0" * 64)
+    review_rules_set(dataset=semi, by=admin, order=order)
+    _propose_next(semi)
+    assert ProposalJob.objects.get().image == {"random": second, "doubt": third, "import": first}[order]
