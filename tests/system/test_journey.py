@@ -151,9 +151,14 @@ def test_from_a_photo_to_a_better_model_to_a_dataset(person: Person, maskloop: R
     # A Celery worker trains, and the gate compares; by one test photo it decides nothing.
     page.get_by_role("link", name="Loop", exact=True).click()
     page.get_by_role("button", name="Retrain", exact=True).click()
+    asked = page.get_by_role("dialog")
+    asked.get_by_label("Seed").fill("7")
+    asked.get_by_role("button", name="Retrain", exact=True).click()
     newest = page.get_by_test_id("newest-run")
     expect(newest.get_by_text("Insufficient evidence")).to_be_visible(timeout=2 * SLOW_MS)
     expect(newest.get_by_text("mIoU after 1 click", exact=True)).to_be_visible()
+    (run,) = script.get(f"/api/datasets/{dataset}/training-runs/")
+    assert (run["recipe"], run["seed"]) == ("debug_decoder", 7)
     person.shot("gate", full_page=True)
 
     # Masks appear on the remaining photos.

@@ -5,6 +5,7 @@ import { said } from '@/shared/i18n/said'
 import { tellError } from '@/shared/ui/notify'
 import { when } from '@/shared/ui/words'
 import { type GateRule, type Policy, useGateRule, usePolicy, useSetGateRule, useSetPolicy } from './queries'
+import { recipesWith } from './recipes'
 
 /** When it retrains by itself, and when that will be next. */
 export function PolicyForm({ dataset }: { dataset: string }) {
@@ -61,7 +62,7 @@ export function PolicyForm({ dataset }: { dataset: string }) {
               label={t('Recipe')}
               size="xs"
               w={150}
-              data={['decoder', 'finetune', 'debug_decoder']}
+              data={recipesWith(policy.recipe ?? 'decoder')}
               value={shown.recipe ?? 'decoder'}
               allowDeselect={false}
               onChange={recipe => recipe && setChanges({ ...changes, recipe })}

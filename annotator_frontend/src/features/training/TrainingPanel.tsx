@@ -1,13 +1,13 @@
 import { Accordion, Button, Divider, Table, Text, UnstyledButton } from '@mantine/core'
 import { useState } from 'react'
 import { t } from '@/shared/i18n'
-import { tellError } from '@/shared/ui/notify'
 import { Section } from '@/shared/ui/Section'
 import { masksInWords, when } from '@/shared/ui/words'
 import { DetectorPart } from './DetectorPart'
 import { Outcome, UNFINISHED } from './Outcome'
 import { GateRuleForm, PolicyForm } from './PolicyForm'
-import { useRetrain, useTrainingRuns } from './queries'
+import { useTrainingRuns } from './queries'
+import { RetrainDialog } from './RetrainDialog'
 import { RunView } from './RunView'
 
 interface TrainingPanelProps {
@@ -18,7 +18,7 @@ interface TrainingPanelProps {
 /** Retrain, and what the gate decided. */
 export function TrainingPanel({ dataset, isAdmin }: TrainingPanelProps) {
   const runs = useTrainingRuns(dataset)
-  const retrain = useRetrain(dataset)
+  const [isAsking, setIsAsking] = useState(false)
   const [chosen, setChosen] = useState<string | null>(null)
   const newest = runs.data?.[0]
   const shown = runs.data?.find(({ id }) => id === chosen) ?? newest
@@ -32,11 +32,7 @@ export function TrainingPanel({ dataset, isAdmin }: TrainingPanelProps) {
       )}
       action={
         isAdmin && (
-          <Button
-            onClick={() => retrain.mutate(undefined, { onError: tellError })}
-            loading={retrain.isPending}
-            disabled={isRunning}
-          >
+          <Button onClick={() => setIsAsking(true)} disabled={isRunning}>
             {t('Retrain')}
           </Button>
         )
@@ -81,6 +77,7 @@ export function TrainingPanel({ dataset, isAdmin }: TrainingPanelProps) {
       )}
       <Divider />
       <DetectorPart dataset={dataset} isAdmin={isAdmin} />
+      {isAsking && <RetrainDialog dataset={dataset} onClose={() => setIsAsking(false)} />}
     </Section>
   )
 }

@@ -62,8 +62,8 @@ function useDatasetMutation<Input>(dataset: string, ask: (input: Input) => Promi
 }
 
 export function useRetrain(dataset: string) {
-  return useDatasetMutation(dataset, () =>
-    answer(api.POST('/api/datasets/{dataset_id}/training-runs/', { ...at(dataset), body: {} })),
+  return useDatasetMutation(dataset, (body: Schemas['TrainingRunFormRequest']) =>
+    answer(api.POST('/api/datasets/{dataset_id}/training-runs/', { ...at(dataset), body })),
   )
 }
 
