@@ -6,7 +6,7 @@ from django.db.models import Exists, FloatField, Min, OuterRef, Q, QuerySet, Sub
 from django.db.models.functions import Coalesce
 
 from backend.annotation.models import HUMAN_ORIGINS, Assignment, Mask, Origin, State
-from backend.annotation.selectors import DRAWN, images_with_status, masks_told
+from backend.annotation.selectors import DRAWN, images_with_status, masks_counting
 from backend.common.keyset import Order
 from backend.datasets.models import Dataset, Image
 from backend.datasets.stages import spells_of, stage_changes
@@ -42,10 +42,11 @@ ORIGINS = [*Origin.choices, *Made.choices]
 _NO_CONFIDENCE = 2.0  # behind every confidence there is
 
 
-def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[QuerySet[Image], Order]:
+def images_chosen(dataset: Dataset, *, sort: Sort, every: bool = False, **chosen: Any) -> tuple[QuerySet[Image], Order]:
     """Photos to show, and the order in which `keyset` pages them.
 
     Args:
+        every: by all masks that count; see `masks_counting`.
         chosen: `status`, `split`, `name`, `finished_from`, `finished_to`, `submitted_by` (a person); of one and the same skip
             `skipped` (the reason), `skipped_in` (the job); and of one and the same mask `origin` (or `Made`), `stage` (the
             dataset's, when the mask was made), `person`, `checkpoint`, `confidence_from`, `confidence_to`, `made_from`,
@@ -78,7 +79,7 @@ def images_chosen(dataset: Dataset, *, sort: Sort, **chosen: Any) -> tuple[Query
         judged = Mask.objects.filter(of_mask, Exists(_last_words().filter(**of_verdict)), image=OuterRef("pk"))
         images = images.filter(Exists(judged))
     elif of_mask:
-        images = images.filter(Exists(_masks().filter(of_mask)))
+        images = images.filter(Exists(_masks(every=every).filter(of_mask)))
     return images, _ORDERS[sort]
 
 
@@ -151,8 +152,8 @@ _ORDERS = {
 }
 
 
-def _masks() -> QuerySet[Mask]:
-    return masks_told().filter(image=OuterRef("pk"))
+def _masks(*, every: bool = False) -> QuerySet[Mask]:
+    return masks_counting(every=every).filter(image=OuterRef("pk"))
 
 
 def _of_status(status: Status) -> Q:

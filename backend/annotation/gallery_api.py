@@ -20,7 +20,7 @@ from backend.common.bytes import bytes_response
 from backend.common.keyset import page_links, page_of
 from backend.datasets.api import person
 from backend.datasets.models import Job, Role, Split, Stage
-from backend.datasets.selectors import dataset_get, image_get
+from backend.datasets.selectors import dataset_get, image_get, role_in
 
 MAX_PAGE_SIZE = 500
 
@@ -108,7 +108,8 @@ class ImagesView(APIView):
             dataset_get(user=person(request), dataset_id=dataset_id, role=role)
         size, cursor, start = chosen.pop("page_size"), chosen.pop("cursor", None), chosen.pop("start", None)
         sort = Sort(chosen.pop("sort"))
-        images, order = images_chosen(dataset, sort=sort, **chosen)
+        every = role_in(person(request), dataset.id) == Role.ADMIN
+        images, order = images_chosen(dataset, sort=sort, every=every, **chosen)
         first = images_sorted_by(dataset, sort).filter(id=start).first() if start else None
         page = page_of(images, order, size=size, cursor=cursor, start=first)
         return Response(

@@ -121,14 +121,17 @@ def masks_told() -> QuerySet[Mask]:
     return Mask.objects.filter(state=MaskState.ACTIVE).exclude(awaited)
 
 
-def masks_of(image_id: UUID, *, every: bool = False) -> QuerySet[Mask]:
-    """A photo's `masks_told`, largest first, so that small ones are drawn on top.
-
-    Args:
-        every: all that count: for admins, who have to know what there is.
+def masks_counting(*, every: bool) -> QuerySet[Mask]:
     """
-    counting = Mask.objects.filter(state=MaskState.ACTIVE) if every else masks_told()
-    return counting.filter(image_id=image_id).order_by("-area", "id")
+    Args:
+        every: all that count: for admins, who have to know what there is; else `masks_told`.
+    """
+    return Mask.objects.filter(state=MaskState.ACTIVE) if every else masks_told()
+
+
+def masks_of(image_id: UUID, *, every: bool = False) -> QuerySet[Mask]:
+    """A photo's `masks_counting`, largest first, so that small ones are drawn on top."""
+    return masks_counting(every=every).filter(image_id=image_id).order_by("-area", "id")
 
 
 def images_with_status(dataset: Dataset) -> QuerySet[Image]:

@@ -318,6 +318,23 @@ def test_masks_that_count_are_shared_out_by_origin(life, ask):
     }  # fmt: skip
 
 
+def test_an_accepted_proposal_that_awaits_a_second_opinion_is_found_by_admins_who_see_it_counted_and_by_nobody_else(
+    dataset, photo, ask, admin, reviewer, as_user
+):
+    accepted = put_mask(photo, day(1), origin=Origin.PROPOSED)
+    detector = Detector.objects.create(dataset=dataset, encoder_hash="e", detector_hash="d", storage_key="detectors/d")
+    Proposal.objects.create(
+        mask=accepted, dataset=dataset, image=photo, detector=detector, confidence=0.8, doubt=0.5, photo_doubt=0.5,
+        shuffle=0.5, opinions_wanted=2, opinions_left=1,
+    )  # fmt: skip
+    assert [(row["origin"], row["masks"]) for row in ask()["origins"]] == [("proposed", 1)]
+
+    def listed(user):
+        return as_user(user).get(f"/api/datasets/{dataset.id}/images/", {"origin": "proposed"}).json()["count"]
+
+    assert (listed(admin), listed(reviewer)) == (1, 0)
+
+
 def test_admins_see_what_everybody_did_and_others_only_what_they_did(life, ask, annotator, reviewer):
     people = {row["username"]: row for row in ask()["people"]}
     own = people["annotator"]
