@@ -74,7 +74,7 @@ def latest_answers(mask: Mask) -> dict[UUID, str]:
 
 
 def review_of(dataset: Dataset, person: User) -> dict[str, Any]:
-    """What there is to do in each queue, what was passed over, and what makes proposals."""
+    """What there is to do in each queue, what of it was passed over, and what makes proposals."""
     checkpoint = live_checkpoint(dataset.id)
     detector = detector_of(dataset, checkpoint) if checkpoint else None
     rules = rules_of(dataset)
@@ -85,18 +85,19 @@ def review_of(dataset: Dataset, person: User) -> dict[str, Any]:
         offered=Sum("mask_count"),
         left_out=Sum("left_out"),
     )
-    skipped = Assignment.objects.filter(image__dataset=dataset, state=State.SKIPPED)
-    skipped_of = dict(skipped.order_by().values_list("job").annotate(number=Count("image", distinct=True)))
+    skips = Assignment.objects.filter(image=OuterRef("pk"), state=State.SKIPPED)
     queues = {
         str(job): {
             "waiting": images_waiting(dataset, job).count(),
-            "skipped": skipped_of.get(job, 0),
+            "skipped": images_waiting(dataset, job).filter(Exists(skips.filter(job=job))).count(),
         }
         for job in (Job.ANNOTATE, Job.COMPLETE, Job.CORRECT)
     }
-    queues[str(Job.VERIFY)] = {"waiting": proposals_waiting(dataset, person).count(), "skipped": 0}
-    unsure = Verdict.objects.filter(mask__image__dataset=dataset, answer="unsure", question__kind=QuestionKind.PROPOSAL)
-    queues[str(Job.VERIFY)]["skipped"] = unsure.values("mask").distinct().count()
+    unsure = Verdict.objects.filter(mask=OuterRef("mask"), answer=Answer.UNSURE, question__kind=QuestionKind.PROPOSAL)
+    queues[str(Job.VERIFY)] = {
+        "waiting": proposals_waiting(dataset, person).count(),
+        "skipped": _awaited(dataset).filter(Exists(unsure)).count(),
+    }
     return {
         "stage": dataset.stage,
         "jobs": [str(job) for job in JOBS_OF_STAGE[dataset.stage]],

@@ -509,7 +509,7 @@ def test_photos_are_completed_in_the_datasets_order(
     assert list(images_waiting(dataset, Job.COMPLETE)) == in_order
 
 
-def test_the_queues_say_what_waits_and_what_was_passed_over(
+def test_the_queues_say_what_waits_and_what_of_it_was_passed_over(
     add_photo: Callable[..., Image],
     propose: Propose,
     ask: Callable[..., Any],
@@ -517,18 +517,36 @@ def test_the_queues_say_what_waits_and_what_was_passed_over(
     as_user: AsUser,
     dataset: Dataset,
     annotator: User,
+    reviewer: User,
 ) -> None:
     propose(add_photo(seed=1), 3)
     add_photo(seed=2)
-    say(annotator, ask(annotator)[0]["id"], "accept")
-    review = as_user(annotator).get(f"/api/datasets/{dataset.id}/review/").json()
-    assert review["stage"] == "semi_automatic"
-    assert {job: queue["waiting"] for job, queue in review["queues"].items()} == {
-        "annotate": 1,
-        "verify": 2,
-        "complete": 0,
-        "correct": 0,
-    }
+    url = f"/api/datasets/{dataset.id}"
+
+    def take(user: User) -> str:
+        reply = as_user(user).post(f"{url}/assignments/", {"job": "annotate", "besides": []}, format="json")
+        return f"/api/assignments/{reply.json()['assignment']['id']}"
+
+    def queues(part: str) -> dict[str, int]:
+        review = as_user(annotator).get(f"{url}/review/").json()
+        assert review["stage"] == "semi_automatic"
+        return {job: queue[part] for job, queue in review["queues"].items()}
+
+    nothing = {"annotate": 0, "verify": 0, "complete": 0, "correct": 0}
+    accepted, unsure, _ = ask(annotator)
+    say(annotator, accepted["id"], "accept")
+    assert queues("waiting") == {**nothing, "annotate": 1, "verify": 2}
+    assert queues("skipped") == nothing
+    say(annotator, unsure["id"], "unsure")
+    skipped = as_user(annotator).post(f"{take(annotator)}/skip/", {"reason": "too dark"}, format="json")
+    assert skipped.status_code == 204
+    assert queues("waiting") == {**nothing, "annotate": 1, "verify": 1}
+    assert queues("skipped") == {**nothing, "annotate": 1, "verify": 1}
+    # Somebody else does what was passed over.
+    (again,) = [question for question in ask(reviewer) if mask_of(question) == mask_of(unsure)]
+    say(reviewer, again["id"], "accept")
+    assert as_user(reviewer).post(f"{take(reviewer)}/submit/", {"masks": []}, format="json").status_code == 204
+    assert queues("skipped") == nothing
 
 
 def test_the_stage_decides_which_jobs_there_are(
