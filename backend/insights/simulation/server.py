@@ -34,11 +34,12 @@ class Server:
 
 
 @contextmanager
-def own_server(var: Path | None = None) -> Iterator[Server]:
+def own_server(var: Path | None = None, *, seed: int | None = None) -> Iterator[Server]:
     """One on a folder of its own; stopped in the end.
 
     Args:
         var: kept afterwards; None: one that is made, and removed.
+        seed: of the lots that the server draws; None: as this process's.
     Raises:
         Sentence: it does not start; its last lines say why.
     """
@@ -48,10 +49,13 @@ def own_server(var: Path | None = None) -> Iterator[Server]:
         folder.chmod(0o755)  # PostgreSQL does not run as root: its user has to get through
     port, lines = _free_port(), list[str]()
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    own = {"VAR": str(folder), "PORT": str(port), "OPEN": "0", "DEMO": "0"}
+    if seed is not None:
+        own["LOTS_SEED"] = str(seed)
     process = subprocess.Popen(
         [sys.executable, "-m", "backend.launch"],
         cwd=ROOT,
-        env={**kept, "VAR": str(folder), "PORT": str(port), "OPEN": "0", "DEMO": "0"},
+        env={**kept, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

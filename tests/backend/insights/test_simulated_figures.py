@@ -1,11 +1,13 @@
 """What a simulation counts: masks, not words about masks."""
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from django.core.management import call_command
 from PIL import Image as Pillow
 
 from backend.insights.simulation.counts import count_up
@@ -137,3 +139,16 @@ def test_what_a_palette_leaves_open_is_no_object_to_simulated_people(tmp_path):
     assert (grey.count, [thing.number for thing in grey.things]) == (2, [1, 255])
     labels_HW[0, 0] = 254  # one object of many
     assert photo_of(tmp_path, labels_HW, name="c", palette=True).count == 3
+
+
+def test_a_server_that_is_started_for_a_simulation_draws_its_lots_by_the_seed(tmp_path, monkeypatch):
+    class Started(Exception):
+        pass
+
+    def start(*_: Any, env: dict[str, str], **__: Any) -> None:
+        raise Started(env["LOTS_SEED"])
+
+    monkeypatch.setenv("LOTS_SEED", "1")
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(Started, match=r"^7$"):
+        call_command("simulate", data=tmp_path, out=tmp_path / "out", var=tmp_path / "var", seed=7)

@@ -33,7 +33,12 @@ class Command(BaseCommand):
         add("--images", type=int, default=usual["images"], help="photos, drawn by the seed")
         add("--most-objects", type=int, help="leave photos with more objects aside")
         add("--objects-per-image", type=int, help="on training photos people stop after so many")
-        add("--seed", type=int, default=0)
+        add(
+            "--seed",
+            type=int,
+            default=0,
+            help="of the people, and of the lots of a server that is started; the audit's sample goes by new ids",
+        )
         add("--retrain-every", type=int, default=usual["retrain_every"], help="new masks")
         add("--rounds", type=int, default=usual["assisted_rounds"], help="retrainings in the assisted-manual stage")
         add("--semi-rounds", type=int, default=usual["semi_rounds"], help="retrainings in the semi-automatic stage")
@@ -59,7 +64,7 @@ class Command(BaseCommand):
                 kind = int if one.name == "most_clicks" else float
                 habits.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default)
         server = parser.add_argument_group("server", "without --server one is started, and stopped in the end")
-        server.add_argument("--server", metavar="URL", help="a Maskloop that runs")
+        server.add_argument("--server", metavar="URL", help="a Maskloop that runs; its lots are its own: see LOTS_SEED")
         server.add_argument("--user", default="admin")
         server.add_argument("--password-env", default="MASKLOOP_PASSWORD", help="the variable with the password")
         server.add_argument("--var", type=Path, help="folder of the one that is started, kept afterwards")
@@ -87,7 +92,7 @@ class Command(BaseCommand):
 
     def _server(self, options: dict[str, Any]) -> Any:
         if not options["server"]:
-            return own_server(options["var"])
+            return own_server(options["var"], seed=options["seed"])
         password = os.environ.get(options["password_env"])
         if not password:
             raise CommandError(
