@@ -18,7 +18,7 @@ from backend.accounts.models import User
 from backend.common.errors import DomainError
 from backend.common.events import event_record
 from backend.common.stream import publish
-from backend.common.waking import DATABASE_AWAY
+from backend.common.waking import DATABASE_AWAY, may_be_lost
 from backend.datasets.errors import PhotoRefused, S3ImportUnfinished, S3Refused
 from backend.datasets.models import Dataset, Image, ImportState, S3Import, S3ImportRefusal
 from backend.datasets.s3_sources import Bucket, Found, source_named
@@ -124,7 +124,12 @@ def s3_imports_sweep() -> None:
     """Wake imports whose call was lost, or whose worker died."""
     running = S3Import.objects.filter(state=ImportState.RUNNING)
     waiting = running.filter(heard_at__isnull=True) | running.filter(heard_at__lt=Now() - SILENT_AFTER)
-    for import_id in waiting.values_list("id", flat=True):
+    told = set(waiting.filter(created_at__lt=Now() - SILENT_AFTER).values_list("id", flat=True))
+    if told and not may_be_lost("batch"):
+        told.clear()  # their calls may stand behind others
+    for import_id, dataset_id in waiting.values_list("id", "dataset"):
+        if import_id in told:
+            event_record("s3_import.asked_again", subject=import_id, dataset=dataset_id)
         _wake(import_id)
 
 

@@ -341,5 +341,7 @@ def text_tokens_sweep() -> None:
     )
     lost = TextToken.objects.filter(state=TextState.WAITING, asked_at__lt=Now() - TEXT_ASK_AGAIN_AFTER)
     for token_id in list(lost.order_by("created_at").values_list("id", flat=True)[:500]):
-        TextToken.objects.filter(id=token_id).update(asked_at=Now())
-        _text_token_ask(token_id)
+        with transaction.atomic():
+            TextToken.objects.filter(id=token_id).update(asked_at=Now())
+            event_record("text_token.asked_again", subject=token_id)  # a decoder may be several datasets'
+            _text_token_ask(token_id)

@@ -9,10 +9,11 @@ from django.db.models.functions import Now
 from moto.server import ThreadedMotoServer
 
 from backend.accounts.models import User
+from backend.common.models import Event
 from backend.config.sources import Source, read_sources
 from backend.datasets import s3_imports
 from backend.datasets.models import Image, ImportState, Membership, S3Import
-from backend.datasets.s3_imports import MAX_ATTEMPTS, s3_import_work, s3_imports_sweep
+from backend.datasets.s3_imports import MAX_ATTEMPTS, SILENT_AFTER, s3_import_work, s3_imports_sweep
 from backend.datasets.s3_sources import Bucket
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +184,28 @@ def test_a_lost_wake_up_call_is_made_up_for(start, bucket, monkeypatch):
     monkeypatch.setattr(s3_imports, "_wake", woken.append)
     s3_imports_sweep()
     assert woken == [own.id]
+
+
+def test_a_call_that_is_made_again_is_told_where_the_one_before_was_lost(start, bucket, monkeypatch, behind):
+    own = start()
+    woken = []
+    monkeypatch.setattr(s3_imports, "_wake", woken.append)
+
+    def told():
+        s3_imports_sweep()
+        return Event.objects.filter(kind="s3_import.asked_again", subject_id=own.id, dataset_id=own.dataset_id).count()
+
+    assert told() == 0  # it has only just been called
+    S3Import.objects.update(created_at=Now() - 2 * SILENT_AFTER)
+    behind(7)
+    assert told() == 0  # it may stand behind others
+    behind(0)
+    assert told() == 1
+    S3Import.objects.update(heard_at=Now())
+    assert told() == 1  # somebody is at it
+    S3Import.objects.update(heard_at=Now() - 2 * SILENT_AFTER)
+    assert told() == 2
+    assert woken == [own.id] * 4
 
 
 def test_keys_are_streamed_page_by_page(bucket, settings, monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from django.db.models.functions import Now
 
 from backend.checkpoints.services import checkpoint_register
+from backend.common.models import Event
 from backend.inference.models import TextState, TextToken
 from backend.inference.services import TEXT_KEPT, text_token_make, text_tokens_sweep
 
@@ -132,10 +133,13 @@ def test_the_sweeper_repeats_a_lost_wake_up_call_and_forgets_old_tokens(reading,
     monkeypatch.setattr(tasks.make_text_token, "delay_on_commit", sent.append)
     text_tokens_sweep()
     assert sent == []
+    assert not Event.objects.filter(kind="text_token.asked_again").exists()
     minutes_ago(2)
     text_tokens_sweep()
     text_tokens_sweep()
-    assert sent == [str(TextToken.objects.get().id)]
+    token = TextToken.objects.get()
+    assert sent == [str(token.id)]
+    assert [event.subject_id for event in Event.objects.filter(kind="text_token.asked_again")] == [token.id]
     TextToken.objects.update(state=TextState.READY, token=[0.0], created_at=Now() - TEXT_KEPT)
     text_tokens_sweep()
     assert not TextToken.objects.exists()
