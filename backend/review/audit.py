@@ -8,6 +8,7 @@ taken to be like those that submitted audits concluded.
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import groupby
@@ -45,6 +46,7 @@ PARTS = {"stage": "stage", "checkpoint": "mask__checkpoint__name", "size": "size
 #: Looked at again: a transaction may commit after a later one has been sampled.
 OVERLAP = timedelta(hours=1)
 SAMPLED_AT_ONCE = 5000
+SAMPLING_SECONDS = 10.0  # of each dataset, each time: who samples answers people, too
 #: Fewer pairs that audits concluded say nothing about a rate, nor about thresholds.
 PAIRS_WANTED = 20
 REFIT_EVERY = 20
@@ -78,14 +80,25 @@ def audits_sample(*, dataset_id: UUID | None = None) -> int:
         dataset_id: None: of all datasets.
     """
     plans = AuditPlan.objects.filter(share__gt=0)
-    return sum(_sample(plan.id) for plan in (plans.filter(dataset=dataset_id) if dataset_id else plans))
+    return sum(_sample_all(plan.id) for plan in (plans.filter(dataset=dataset_id) if dataset_id else plans))
+
+
+def _sample_all(plan_id: UUID) -> int:
+    """Batch by batch, each a transaction of its own, until there are no more; what takes too long is left for the next time."""
+    ends_at, drawn = time.monotonic() + SAMPLING_SECONDS, 0
+    while True:
+        new, is_full = _sample(plan_id)
+        drawn += new
+        if not is_full or time.monotonic() >= ends_at:
+            return drawn
 
 
 @transaction.atomic
-def _sample(plan_id: UUID) -> int:
+def _sample(plan_id: UUID) -> tuple[int, bool]:
+    """How many came into the sample, and whether there may be more to look at."""
     plan = AuditPlan.objects.select_for_update(skip_locked=True).filter(id=plan_id).first()
     if plan is None:
-        return 0
+        return 0, False
     fresh = Mask.objects.filter(
         image__dataset_id=plan.dataset_id,
         origin=Origin.AUTOMATIC,
@@ -115,7 +128,7 @@ def _sample(plan_id: UUID) -> int:
         plan.save(update_fields=["sampled_until"])
     if new:
         event_record("audit.sampled", subject=plan.id, dataset=plan.dataset_id, masks=len(new))
-    return len(new)
+    return len(new), len(rows) == SAMPLED_AT_ONCE
 
 
 def chance_of(mask_id: UUID) -> float:

@@ -33,3 +33,16 @@ test('a warning is said in German', async () => {
   ])
   expect(html).toContain('40% der geprüften Masken des eingesetzten Modells liegen über 0,90 IoU; gewünscht sind 80%.')
 })
+
+test('whoever sets the share is told which masks it is drawn from', async () => {
+  const report = { waiting: 0, warnings: [], all: { pairs: 0, levels: [] }, by: [] }
+  const panel = (isAdmin: boolean) =>
+    rendered(createElement(AuditPanel, { dataset: 'd', isAdmin, audits: false }), [
+      [['dataset', 'd', 'audit'], { plan: { share: 0, rate_90: 0.8, rate_75: 0.9 }, report }],
+    ])
+  const said = 'The share is drawn from masks that are made while it is above 0, and in the hour before.'
+  expect(panel(true)).toContain(said)
+  expect(panel(false)).not.toContain(said)
+  await speak('de')
+  expect(panel(true)).toContain('Gezogen wird aus Masken, die entstehen, während der Anteil über 0 ist')
+})

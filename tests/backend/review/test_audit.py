@@ -102,6 +102,20 @@ def test_the_stated_share_is_sampled_by_the_mask_alone_and_each_once(photo, auto
     assert AuditPair.objects.count() > before
 
 
+def test_masks_that_came_in_large_numbers_are_sampled_at_once_as_far_as_the_time_allows(
+    photo, automatic, plan, monkeypatch
+):
+    plan(share=1)
+    monkeypatch.setattr("backend.review.audit.SAMPLED_AT_ONCE", 2)
+    automatic(photo, 7)
+    monkeypatch.setattr("backend.review.audit.SAMPLING_SECONDS", 0)
+    assert audits_sample() == 2
+    monkeypatch.undo()
+    monkeypatch.setattr("backend.review.audit.SAMPLED_AT_ONCE", 2)
+    assert audits_sample() == 5
+    assert audits_sample() == 0
+
+
 def test_masks_by_people_are_not_audited(dataset, annotator, photo, label, plan):
     label(annotator)
     plan(share=1)

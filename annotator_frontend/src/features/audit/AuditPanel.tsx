@@ -1,4 +1,4 @@
-import { Alert, Button, Group, NumberInput, Table, Text } from '@mantine/core'
+import { Alert, Button, Group, NumberInput, Stack, Table, Text } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
@@ -135,28 +135,33 @@ function PlanForm({ dataset, plan }: { dataset: string; plan: Schemas['AuditPlan
     onError: tellError,
   })
   return (
-    <Group gap="sm" align="flex-end">
-      {RATES.map(([name, label]) => (
-        <NumberInput
-          key={name}
-          label={t(label)}
+    <Stack gap="xs">
+      <Group gap="sm" align="flex-end">
+        {RATES.map(([name, label]) => (
+          <NumberInput
+            key={name}
+            label={t(label)}
+            size="xs"
+            w={150}
+            min={0}
+            max={100}
+            suffix="%"
+            value={Math.round(1000 * (changes[name] ?? plan[name] ?? 0)) / 10}
+            onChange={value => setChanges({ ...changes, [name]: Number(value) / 100 })}
+          />
+        ))}
+        <Button
           size="xs"
-          w={150}
-          min={0}
-          max={100}
-          suffix="%"
-          value={Math.round(1000 * (changes[name] ?? plan[name] ?? 0)) / 10}
-          onChange={value => setChanges({ ...changes, [name]: Number(value) / 100 })}
-        />
-      ))}
-      <Button
-        size="xs"
-        disabled={Object.keys(changes).length === 0}
-        loading={save.isPending}
-        onClick={() => save.mutate()}
-      >
-        {t('Save')}
-      </Button>
-    </Group>
+          disabled={Object.keys(changes).length === 0}
+          loading={save.isPending}
+          onClick={() => save.mutate()}
+        >
+          {t('Save')}
+        </Button>
+      </Group>
+      <Text size="xs" c="dimmed">
+        {t('The share is drawn from masks that are made while it is above 0, and in the hour before.')}
+      </Text>
+    </Stack>
   )
 }
