@@ -159,7 +159,9 @@ class Predictor:
         if np.shape(photo.embedding) != wanted:
             raise PromptInvalid(f"this model's embeddings are {wanted}, this one is {np.shape(photo.embedding)}")
         if not np.isfinite(photo.embedding).all():
-            raise PromptInvalid("an embedding is finite numbers, this one has NaN or infinity in it: embed the photo anew")
+            raise PromptInvalid(
+                "an embedding is finite numbers, this one has NaN or infinity in it: embed the photo anew"
+            )
 
     def predict(self, photo: EmbeddedPhoto, prompt: Prompt) -> Answer:
         return self.predict_many(photo, [prompt])[0]
