@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -23,7 +22,7 @@ from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery
 from engine.evaluation.statistics import Stopwatch, by_size, interval_in_words, interval_of_mean, iou
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
-from engine.masks import Rle, area, bbox, encode
+from engine.masks import Rle, area, bbox, decode, encode
 
 BATCH = 32
 Box = tuple[float, float, float, float]
@@ -84,18 +83,19 @@ def image_ids_of(source: Path) -> dict[str, int] | None:
     return coco_ids(source) if source.suffix == ".json" else None
 
 
-def masks_of_boxes(
-    predictor: Predictor, photo: EmbeddedPhoto, boxes: Sequence[Box], passes: int
-) -> list[NDArray[np.bool_]]:
-    """(H, W) for each box: the most confident of its three masks; with two passes, what that and the box together give."""
-    masks = []
+def masks_of_boxes(predictor: Predictor, photo: EmbeddedPhoto, boxes: Sequence[Box], passes: int) -> list[Rle]:
+    """For each box the most confident of its three masks; with two passes, what that and the box together give.
+
+    As run lengths: a detector has hundreds of boxes for a photo, and a mask's pixels take as many bytes as the photo has.
+    """
+    masks: list[Rle] = []
     for start in range(0, len(boxes), BATCH):
         prompts = [Prompt(box=box) for box in boxes[start : start + BATCH]]
         answers = predictor.predict_many(photo, prompts)
         for _ in range(passes - 1):
             again = [Prompt(box=p.box, mask=a.logits_MHW[0]) for p, a in zip(prompts, answers, strict=True)]
             answers = predictor.predict_many(photo, again)
-        masks += [answer.mask() for answer in answers]
+        masks += [encode(answer.mask()) for answer in answers]
     return masks
 
 
@@ -148,7 +148,7 @@ def evaluate_boxes(
         group_of[record.name] = record.kin
         nearest = range(len(own)) if detections is None else _nearest(own, boxes)
         for truth, index in zip(truths, nearest, strict=True):
-            mask = masks[index] if index is not None else np.zeros_like(truth)
+            mask = decode(masks[index]) if index is not None else np.zeros_like(truth)
             ious[record.name].append(iou(mask, truth, ignored))
             areas.append(int(truth.sum()))
             if gallery is not None:
@@ -163,7 +163,7 @@ def evaluate_boxes(
                 )
         if detections is not None:
             truth_rles.append([encode(truth) for truth in truths])
-            mask_rles.append([(encode(mask), score) for mask, score in zip(masks, scores, strict=True)])
+            mask_rles.append(list(zip(masks, scores, strict=True)))
             ignored_rles.append(None if ignored is None else encode(ignored))
     if detections is not None and not used:
         raise DataInvalid("none of the boxes belongs to one of the photos: image_id is the photo's name or number")

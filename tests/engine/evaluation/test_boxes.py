@@ -1,11 +1,13 @@
 """evaluate boxes: from the objects' own boxes, and from a detector's."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from engine.data.records import read_records
+from engine.data.records import Record, read_records
 from engine.errors import DataInvalid, PromptInvalid
 from engine.evaluation.boxes import (
     Detection,
@@ -88,6 +90,21 @@ def test_a_detection_where_pixels_do_not_count_is_neither_right_nor_wrong_as_on_
     assert precision(crowd, ignored=None) == pytest.approx(0.5)
     assert precision(elsewhere) == pytest.approx(0.5)
     assert precision(crowd, elsewhere) == pytest.approx(0.5)
+
+
+def test_a_photos_masks_are_never_in_memory_at_once(tmp_path):
+    (height, width), count = (2000, 3000), 100
+    Image.new("RGB", (width, height)).save(tmp_path / "large.png")
+    truth = rectangle(0, 0, 900, 900, (height, width))
+    record = Record("large", tmp_path / "large.png", lambda: [truth])
+    found = {"large": [Detection((n, n, n + 900, n + 900), 0.5) for n in range(count)]}
+    model = Scripted(lambda prompt: [(rectangle(0, 0, 20, 20), 0.9)])
+    tracemalloc.start()
+    report = evaluate_boxes(model, [record], passes=1, detections=found)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert report["miou"] > 0.9
+    assert peak < 30 * height * width  # all together would be 100 times the photo's pixels
 
 
 def test_average_precision_is_one_for_the_truth_and_unknown_where_there_is_nothing():
