@@ -9,7 +9,14 @@ import torch
 
 from engine.api import DEFAULT_CHECKPOINT
 from engine.errors import CheckpointInvalid, PromptInvalid
-from engine.inference.onnx_export import FoldedGraph, PublishedGraph, decoder_graph, export_decoder_onnx
+from engine.inference.onnx_export import (
+    INPUTS,
+    OUTPUTS,
+    FoldedGraph,
+    PublishedGraph,
+    decoder_graph,
+    export_decoder_onnx,
+)
 from engine.inference.predictor import Predictor, Prompt
 from engine.model.build import ARCHITECTURES, Sam, build_model
 from engine.model.checkpoint import load_checkpoint
@@ -38,6 +45,19 @@ def wide():
     return model
 
 
+@pytest.fixture(scope="module")
+def exported_wide(wide, tmp_path_factory):
+    """Sessions of both graphs of `wide`, as the page's runtime has them."""
+    folded, published = decoder_graph(wide), PublishedGraph(wide)
+    assert isinstance(folded, FoldedGraph)
+    sessions = {}
+    for graph in (folded, published):
+        file = tmp_path_factory.mktemp("wide") / "decoder.onnx"
+        export_decoder_onnx(wide, file, graph)
+        sessions[type(graph)] = onnxruntime.InferenceSession(file)
+    return sessions
+
+
 @pytest.fixture
 def photo(predictor):
     return predictor.embed(scene(*SIZE, seed=1)[0])
@@ -48,7 +68,9 @@ def photo(predictor):
     [([1, -1], 0), ([1, 0, 1, -1], 0), ([2, 3], 0), ([1, 2, 3], 0), ([1, -1], 1), ([2, 3], 1), ([-1], 1)],
     ids=["a click", "clicks", "a box", "a click and a box", "a click and a mask", "a box and a mask", "a mask"],
 )
-def test_at_the_published_width_the_folded_decoder_answers_as_the_published_structure(wide, labels, has_mask):
+def test_at_the_published_width_both_exported_graphs_answer_as_the_published_structure(
+    wide, exported_wide, labels, has_mask
+):
     generator = torch.Generator().manual_seed(len(labels) + has_mask)
     config = wide.architecture.prompt
     side = 4 * config.grid
@@ -59,14 +81,14 @@ def test_at_the_published_width_the_folded_decoder_answers_as_the_published_stru
         torch.randn(1, 1, side, side, generator=generator) * 5 * has_mask,
         torch.tensor([float(has_mask)]),
     )
-    folded = decoder_graph(wide)
-    assert isinstance(folded, FoldedGraph)
     with torch.inference_mode():
-        logits, ious = folded(*prompt)
-        as_published, ious_as_published = PublishedGraph(wide)(*prompt)
+        logits, ious = (wanted.numpy() for wanted in PublishedGraph(wide)(*prompt))
     assert logits.std() > 1  # or equal within 1e-3 would say nothing
-    torch.testing.assert_close(logits, as_published, atol=1e-3, rtol=0)
-    torch.testing.assert_close(ious, ious_as_published, atol=1e-3, rtol=0)
+    given = dict(zip(INPUTS, (values.numpy() for values in prompt), strict=True))
+    for session in exported_wide.values():
+        exported_logits, exported_ious = session.run(list(OUTPUTS), given)
+        np.testing.assert_allclose(exported_logits, logits, atol=1e-3, rtol=0)
+        np.testing.assert_allclose(exported_ious, ious, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("prompt", [Prompt(((30.5, 20.5),), (1,)), Prompt(box=(5, 5, 40, 30))])
