@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.data.samples import ScaleDrawn
+
 
 @dataclass(frozen=True, slots=True)
 class Pick:
@@ -58,7 +60,7 @@ class DeviceBatch:
 class Wanted(Protocol):
     """What a batch shall hold: `photos` windows of `side` pixels, with at most `objects` in each.
 
-    Photos are shown with a longest side of `scale` (low, high) times the model's full input side.
+    Photos are shown with a longest side of `scale` (low, high) times the model's full input side, drawn as `Phase` says.
     """
 
     @property
@@ -69,6 +71,8 @@ class Wanted(Protocol):
     def objects(self) -> int: ...
     @property
     def scale(self) -> tuple[float, float]: ...
+    @property
+    def scale_drawn(self) -> ScaleDrawn: ...
 
 
 class Source(Protocol):

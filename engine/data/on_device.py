@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from engine.data.batches import DeviceBatch, Wanted
 from engine.data.records import Record
-from engine.data.samples import Augmentation, Photo
+from engine.data.samples import Augmentation, Photo, scale_of_lot
 from engine.data.sources import NoObjects
 
 #: What padding is after normalising: nothing.
@@ -160,8 +160,8 @@ class _Windows:
         first_I1 = source.first_I[self.photo_I].unsqueeze(1)
         self.objects_IK = torch.where(self.real_IK, first_I1 + order_IK, first_I1)
         size_I2 = source.size_I2[self.photo_I].float()
-        low, high = (float(np.log(scale)) for scale in wanted.scale)
-        scale_I = torch.exp(low + (high - low) * draw(count)) * augmentation.full_side / size_I2.amax(1)
+        shown_I = scale_of_lot(draw(count), wanted.scale, wanted.scale_drawn)
+        scale_I = shown_I * augmentation.full_side / size_I2.amax(1)
         self.level_I = ((scale_I < 0.6).long() + (scale_I < 0.15) + (scale_I < 0.075)).clamp(max=LEVELS - 1)
         focus_I2 = random_cells(source.masks_MLL[self.objects_IK[:, 0]], generator)  # (x, y)
         y_I, x_I = (

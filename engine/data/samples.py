@@ -1,6 +1,7 @@
 """Training samples: a square window of a photo and some of its objects -- S pixels a side, K objects."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -9,6 +10,12 @@ from numpy.typing import NDArray
 from engine.data.records import Record
 from engine.errors import DataInvalid
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Lot = TypeVar("Lot", float, "Tensor")
+#: How the size at which a photo is shown is drawn between its limits.
+ScaleDrawn = Literal["log-uniform", "uniform"]
 #: Photos are kept at this times the model's input side; shown larger, they are blown up.
 KEPT_SCALE = 1.25
 
@@ -127,25 +134,27 @@ def draw_sample(
     scales: tuple[float, float],
     augmentation: Augmentation,
     rng: np.random.Generator,
+    *,
+    drawn: ScaleDrawn = "log-uniform",
 ) -> Sample | None:
     """A window around a randomly chosen object, and up to `objects` objects in it.
 
     Args:
-        scales: of the photo's longest side relative to `full_side`; see `Phase`.
+        scales, drawn: of the photo's longest side relative to `full_side`; see `Phase`.
 
     Returns:
         None where nothing of the photo's objects is large enough in the window.
     """
     if not len(photo.masks):
         return None
-    scale = _draw_scale(photo, scales, augmentation, rng)
+    scale = _window_scale(photo, scales, drawn, augmentation, rng)
     chances = photo.weights / photo.weights.sum()
     focus = photo.mask(int(rng.choice(len(photo.masks), p=chances)))
     inside = np.flatnonzero(focus)
     if not len(inside):
         return None
     at_y, at_x = divmod(int(inside[rng.integers(len(inside))]), photo.rgb.shape[1])
-    drawn, to_window = _draw_window(photo.rgb, (at_x, at_y), side, scale, augmentation, rng)
+    rgb_SS3, to_window = _draw_window(photo.rgb, (at_x, at_y), side, scale, augmentation, rng)
     chosen, objects_chosen = [], []
     for index in rng.choice(
         len(photo.masks), len(photo.masks), replace=False, p=chances if (chances > 0).all() else None
@@ -159,26 +168,41 @@ def draw_sample(
             break
     if not chosen:
         return None
-    return Sample(_recolour(drawn, augmentation.colour, rng), np.stack(chosen), tuple(objects_chosen))
+    return Sample(_recolour(rgb_SS3, augmentation.colour, rng), np.stack(chosen), tuple(objects_chosen))
 
 
 def draw_unlabelled(
-    photo: Photo, side: int, scales: tuple[float, float], augmentation: Augmentation, rng: np.random.Generator
+    photo: Photo,
+    side: int,
+    scales: tuple[float, float],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    *,
+    drawn: ScaleDrawn = "log-uniform",
 ) -> NDArray[np.uint8]:
     """A window anywhere in the photo, (S, S, 3); see `draw_sample`."""
-    scale = _draw_scale(photo, scales, augmentation, rng)
+    scale = _window_scale(photo, scales, drawn, augmentation, rng)
     height, width = photo.rgb.shape[:2]
     at = (int(rng.integers(width)), int(rng.integers(height)))
-    drawn, _ = _draw_window(photo.rgb, at, side, scale, augmentation, rng)
-    return _recolour(drawn, augmentation.colour, rng)
+    rgb_SS3, _ = _draw_window(photo.rgb, at, side, scale, augmentation, rng)
+    return _recolour(rgb_SS3, augmentation.colour, rng)
 
 
-def _draw_scale(
-    photo: Photo, scales: tuple[float, float], augmentation: Augmentation, rng: np.random.Generator
+def scale_of_lot(lot: Lot, scales: tuple[float, float], drawn: ScaleDrawn) -> Lot:
+    """Between the two scales, of lots between 0 and 1: numbers or tensors."""
+    low, high = scales
+    return low + (high - low) * lot if drawn == "uniform" else low * (high / low) ** lot
+
+
+def _window_scale(
+    photo: Photo,
+    scales: tuple[float, float],
+    drawn: ScaleDrawn,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
 ) -> float:
     """Window pixels per pixel of the photo as it is kept."""
-    low, high = np.log(scales)
-    return float(np.exp(rng.uniform(low, high)) * augmentation.full_side / max(photo.rgb.shape[:2]))
+    return scale_of_lot(rng.random(), scales, drawn) * augmentation.full_side / max(photo.rgb.shape[:2])
 
 
 def _draw_window(

@@ -169,7 +169,9 @@ class PhotoSource:
         to_logits = 4 / self.augmentation.stride
         for _ in range(100 * wanted.photos):
             photo = self.shelf.draw(rng)
-            sample = draw_sample(photo, wanted.side, wanted.objects, wanted.scale, self.augmentation, rng)
+            sample = draw_sample(
+                photo, wanted.side, wanted.objects, wanted.scale, self.augmentation, rng, drawn=wanted.scale_drawn
+            )
             if sample is None:
                 continue
             for mask, index in zip(sample.masks_KSS, sample.objects, strict=True):
@@ -201,7 +203,9 @@ class UnlabelledSource:
             DataInvalid: a file cannot be read.
         """
         images = [
-            draw_unlabelled(self.shelf.draw(rng), wanted.side, wanted.scale, self.augmentation, rng)
+            draw_unlabelled(
+                self.shelf.draw(rng), wanted.side, wanted.scale, self.augmentation, rng, drawn=wanted.scale_drawn
+            )
             for _ in range(wanted.photos)
         ]
         return Batch(_pixels(images), np.zeros(0, np.int64), np.zeros((0, 0, 0), bool))

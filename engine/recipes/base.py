@@ -63,6 +63,8 @@ def base_vit_h(*, seed: int = 0, steps: int | None = None) -> Run:
 
 
 def base_large_jitter(*, seed: int = 0, steps: int | None = None) -> Run:
-    """`base` for the engine's first two stages, and other small data: photos shown at 0.1 to 2 times their size."""
+    """`base` for the engine's first two stages, and other small data: photos shown at 0.1 to 2 times their size, drawn
+    uniformly."""
     run = base(seed=seed, steps=steps)
-    return replace(run, name="base_large_jitter", phases=(replace(run.phases[0], scale=(0.1, 2.0)),))
+    jittered = replace(run.phases[0], scale=(0.1, 2.0), scale_drawn="uniform")
+    return replace(run, name="base_large_jitter", phases=(jittered,))

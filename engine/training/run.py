@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.data.samples import KEPT_SCALE, Augmentation
+from engine.data.samples import KEPT_SCALE, Augmentation, ScaleDrawn
 from engine.training.schedule import rate_at
 
 #: Window sides are multiples of this: the coarsest stride inside our encoder.
@@ -29,8 +29,10 @@ class Phase:
         box_noise: what a box's edge is moved at most, as a share of `side`; published is 20 px of 1024 (SAM-p, appendix A).
         text_share: of the objects that have a text, those whose first prompt is it, instead of a point or a box.
         single_first: weight of the single-mask token's loss on the first prompt, which the three ambiguity masks answer.
-        scale: photos are shown with a longest side of this times the model's full input side, drawn log-uniformly.
+        scale: photos are shown with a longest side of this times the model's full input side.
             (0.1, 2.0) is the large-scale jitter of SAM-p, appendix A, for small data.
+        scale_drawn: log-uniform: between 0.1 and 0.2 as often as between 1 and 2; uniform: a tenth as often, as large-scale
+            jitter is defined (Simple Copy-Paste, Ghiasi et al., 2021).
     """
 
     steps: int
@@ -48,6 +50,7 @@ class Phase:
     text_share: float = 0.0
     single_first: float = 0.5
     scale: tuple[float, float] = (0.4, 1.25)
+    scale_drawn: ScaleDrawn = "log-uniform"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ import torch
 
 from engine.data.records import Record
 from engine.errors import BEGIN_AGAIN, DataInvalid
-from engine.training.run import Run
+from engine.training.run import Phase, Run
 
 #: Up to here what a source says of each photo is read for the fingerprint; beyond it takes longer than it is worth.
 MOST_READ = 20_000
@@ -103,8 +103,12 @@ def read_state(file: Path, *, run: str, given: dict[str, str]) -> dict[str, Any]
 def _completed(fingerprint: str) -> str:
     """With the defaults of settings that there were not yet when it was written."""
     settings, validated = json.loads(fingerprint)
-    defaults = {field.name: field.default for field in fields(Run) if field.default is not MISSING}
-    return json.dumps([defaults | settings, validated], sort_keys=True)
+    settings["phases"] = [_defaults(Phase) | phase for phase in settings["phases"]]
+    return json.dumps([_defaults(Run) | settings, validated], sort_keys=True)
+
+
+def _defaults(of: type[Run | Phase]) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(of) if field.default is not MISSING}
 
 
 def lighten(file: Path, out: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.data.batches import Batch, Wanted
 from engine.data.records import Record
-from engine.data.samples import Augmentation
+from engine.data.samples import Augmentation, ScaleDrawn
 from engine.data.simulated_clicks import click_on_larger_error
 from engine.data.sources import EmbeddingSource, NoObjects, PhotosInMemory, PhotoSource
 from engine.masks import encode
@@ -35,6 +35,7 @@ class _Whole:
     objects: int
     photos: int = 1
     scale: tuple[float, float] = (1.0, 1.0)
+    scale_drawn: ScaleDrawn = "uniform"
 
 
 class Validation:

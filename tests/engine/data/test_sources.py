@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -26,10 +25,12 @@ from engine.data.sources import (
 from engine.errors import DataInvalid
 from engine.masks import encode
 from engine.model.preprocessing import fit_square
+from engine.recipes import RECIPES
+from engine.training.run import Phase
 from tests.conftest import scene
 
 AUGMENTATION = Augmentation(full_side=64, min_area_px=4)
-WANTED = SimpleNamespace(side=32, photos=2, objects=2, scale=(0.4, 1.25))
+WANTED = Phase(steps=1, side=32, photos=2, objects=2, scale=(0.4, 1.25))
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_masks_that_people_made_or_accepted_are_drawn_ten_times_as_often_as_auto
     else:
         shelf = (PhotosInMemory if source == "in memory" else PhotosOnDisk)(records, still)
         batches = PhotoSource(shelf, still)
-    wanted = SimpleNamespace(side=64, photos=200, objects=1, scale=(1.0, 1.0))
+    wanted = Phase(steps=1, side=64, photos=200, objects=1, scale=(1.0, 1.0))
     rng = np.random.default_rng(0)
     truth = np.concatenate([np.asarray(batches.batch(wanted, rng).truth) for _ in range(20)])
     by_people = truth[:, :, :16].any(axis=(1, 2)).sum()
@@ -236,7 +237,7 @@ def test_small_objects_are_taught_as_large_as_they_are(on_device, tmp_path):
     still = Augmentation(full_side=96, stride=8, min_area_px=4).untouched()
     source = DeviceSource(records, still, "cpu") if on_device else PhotoSource(PhotosInMemory(records, still), still)
     for _ in range(30):
-        batch = source.batch(SimpleNamespace(photos=8, side=96, objects=1, scale=(0.6, 1.2)), rng)
+        batch = source.batch(Phase(steps=1, photos=8, side=96, objects=1, scale=(0.6, 1.2)), rng)
         truths = np.asarray(batch.truth)
         images = np.asarray(batch.images, float).mean(1)
         for owner, truth in zip(batch.owner, truths, strict=True):
@@ -256,6 +257,28 @@ def test_large_scale_jitter_shows_photos_at_a_tenth_to_twice_their_size(label_ma
         widths.append(128 if sample is None else int((sample.masks_KSS[0] > 0.5).any(0).sum()))
     assert min(widths) < 0.15 * 64
     assert max(widths) > 1.7 * 64
+
+
+@pytest.mark.parametrize(("recipe", "median"), [("base_large_jitter", 1.05), ("scratch", (0.24 * 0.67) ** 0.5)])
+@pytest.mark.parametrize("where", ["photos", "photos without masks", "on the device"])
+def test_large_scale_jitter_is_drawn_uniformly_and_our_own_recipes_scales_log_uniformly(
+    recipe, median, where, tmp_path
+):
+    cv2.imwrite(str(tmp_path / "plain.png"), np.full((64, 64, 3), 200, np.uint8))
+    strip = np.zeros((64, 64), bool)
+    strip[:, 30:34] = True
+    records = [Record("plain", tmp_path / "plain.png", lambda: [strip])]
+    still = replace(AUGMENTATION.untouched(), min_area_px=0)
+    if where == "on the device":
+        source = DeviceSource(records, still, "cpu")
+    elif where == "photos":
+        source = PhotoSource(PhotosInMemory(records, still), still)
+    else:
+        source = UnlabelledSource(records, still)
+    wanted = replace(RECIPES[recipe]().phases[0], side=128, photos=500, objects=1)  # the largest photo fits
+    images = np.asarray(source.batch(wanted, np.random.default_rng(0)).images, float)
+    widths = (images[:, 0, 0] > 162).sum(1)
+    assert np.median(widths / 64) == pytest.approx(median, abs=0.1)
 
 
 def test_a_tenth_of_a_photo_is_an_average_of_it_and_no_flicker():
