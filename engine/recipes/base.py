@@ -10,9 +10,9 @@ def base(*, seed: int = 0, steps: int | None = None) -> Run:
 
     Published: optimiser, rates, warm-up, layer decay, drop path, dropout in the decoder, 64 masks a photo, the annotator's 11
     passes, losses, no augmentation, no mask over 90% of the photo. Published for the ViT-H alone, and taken over in proportion:
-    when the rate drops. Ours: bfloat16, the clipping of gradients, no object under 256 pixels of the window, and OpenCV's area
-    filter where a photo shrinks (inference uses Pillow's, as published). Not here: the MAE weights that the encoder began with
-    (`--init`).
+    when the rate drops. Ours: bfloat16, the clipping of gradients, no object under 16 pixels of the window (a cell of the
+    logits), and OpenCV's area filter where a photo shrinks (inference uses Pillow's, as published). Not here: the MAE weights
+    that the encoder began with (`--init`).
     """
     return Run(
         name="base",
@@ -31,6 +31,7 @@ def base(*, seed: int = 0, steps: int | None = None) -> Run:
         precision="bfloat16",
         augment=False,
         largest_share=0.9,
+        min_object_side=1 / 256,
         save_every_steps=1000,
         log_every_steps=20,
         validate_every_steps=5000,

@@ -77,6 +77,7 @@ class Run:
         precision: of the forward pass: float32, or bfloat16 with float32 weights and losses.
         augment: whether photos are mirrored and recoloured, and padded ones placed anywhere.
         largest_share: of the photo that an object may cover; larger ones are dropped.
+        min_object_side: what covers less of the window than a square of this times the model's full input side is not taught.
         validate_every_steps: where there are photos to validate on.
     """
 
@@ -103,6 +104,7 @@ class Run:
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: bool = True
     largest_share: float = 1.0
+    min_object_side: float = 8 / 512
     save_every_steps: int = 100
     log_every_steps: int = 10
     validate_every_steps: int = 500
@@ -148,8 +150,7 @@ class Run:
         usual = Augmentation(
             full_side=full_side,
             stride=stride,
-            # 64 px of a photo of 512
-            min_area_px=max(4, 64 * full_side * full_side // 512**2),
+            min_area_px=max(4, int((self.min_object_side * full_side) ** 2)),
             # Untouched photos are resized once, as at inference.
             kept_scale=max(KEPT_SCALE, largest) if self.augment else largest,
             largest_share=self.largest_share,

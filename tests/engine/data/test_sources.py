@@ -259,6 +259,26 @@ def test_large_scale_jitter_shows_photos_at_a_tenth_to_twice_their_size(label_ma
     assert max(widths) > 1.7 * 64
 
 
+@pytest.mark.parametrize(("recipe", "side", "too_small", "taught"), [("base", 1024, 3, 5), ("finetune", 384, 5, 7)])
+@pytest.mark.parametrize("on_device", [False, True])
+def test_the_published_recipe_teaches_objects_from_a_cell_of_the_logits_on_ours_from_six_pixels(
+    recipe, side, too_small, taught, on_device, tmp_path
+):
+    cv2.imwrite(str(tmp_path / "plain.png"), np.full((side, side, 3), 90, np.uint8))
+    masks = []
+    for at, width in ((64, too_small), (128, taught)):
+        masks.append(np.zeros((side, side), bool))
+        masks[-1][at : at + width, at : at + width] = True
+    records = [Record("plain", tmp_path / "plain.png", lambda: masks)]
+    still = RECIPES[recipe]().augmentation(side, 16 if recipe == "base" else 8).untouched()
+    source = DeviceSource(records, still, "cpu") if on_device else PhotoSource(PhotosInMemory(records, still), still)
+    batch = source.batch(Phase(steps=1, side=side, photos=1, objects=2, scale=(1.0, 1.0)), np.random.default_rng(0))
+    truth = np.asarray(batch.truth)
+    cell = side // truth.shape[-1]
+    assert len(truth) == 1
+    assert truth[0, 128 // cell, 128 // cell]
+
+
 @pytest.mark.parametrize(("recipe", "median"), [("base_large_jitter", 1.05), ("scratch", (0.24 * 0.67) ** 0.5)])
 @pytest.mark.parametrize("where", ["photos", "photos without masks", "on the device"])
 def test_large_scale_jitter_is_drawn_uniformly_and_our_own_recipes_scales_log_uniformly(
