@@ -36,6 +36,21 @@ PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".t
 
 
 @dataclass(frozen=True, slots=True)
+class Categories:
+    """The numbers by which a source tells its classes apart.
+
+    Attributes:
+        of_masks: of each mask, in the order of `read_masks`.
+        of_crowds: of each crowd: many objects under one mask, which count neither way, each for its own class.
+        read_crowds: their masks.
+    """
+
+    of_masks: tuple[int, ...]
+    of_crowds: tuple[int, ...]
+    read_crowds: Callable[[], Masks]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One photo.
 
@@ -49,6 +64,7 @@ class Record:
         read_weights: the weights, where listing did not read them.
         heaviest: no mask of this photo weighs more.
         names: what each mask's object is called, as the source says it, None where it does not; None: no object has a name.
+        categories: of a COCO json whose annotations all have one; None: not known.
         picks: for each mask, the first prompt in pixels of the photo, (x, y) or (x0, y0, x1, y1), and which of the three masks
             was taken, 0..2; or None. None: nobody picked.
         texts: each mask's vectors, (V, D), or None; see `engine.data.texts`.
@@ -68,6 +84,7 @@ class Record:
     read_weights: Callable[[], tuple[float, ...]] | None = None
     heaviest: float = 1.0
     names: tuple[str | None, ...] | None = None
+    categories: Categories | None = None
     picks: tuple[tuple[tuple[float, ...], int] | None, ...] | None = None
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
     read_ignored: Callable[[], NDArray[np.bool_] | None] | None = None
@@ -376,6 +393,7 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
             weights=weights,
             heaviest=max(weights, default=1.0),
             names=_category_names(own, crowds, categories),
+            categories=_categories(own, crowds, size),
             read_ignored=partial(_union, crowds, size) if crowds else None,
             read_said=partial(_as_bytes, listed),
             # An object without an outline is there, but nobody knows where.
@@ -406,6 +424,15 @@ def _category_names(
     of_each = (annotation.get("category_id") for annotation in annotations)
     names = tuple(None if category in crowded else categories.get(category) for category in of_each)
     return names if any(names) else None
+
+
+def _categories(
+    annotations: list[dict[str, Any]], crowds: list[dict[str, Any]], size: tuple[int, int]
+) -> Categories | None:
+    if not all(isinstance(annotation.get("category_id"), int) for annotation in (*annotations, *crowds)):
+        return None
+    of_masks, of_crowds = (tuple(annotation["category_id"] for annotation in part) for part in (annotations, crowds))
+    return Categories(of_masks, of_crowds, partial(_annotated, crowds, size))
 
 
 def _union(annotations: list[dict[str, Any]], size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -30,15 +30,30 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A box (x0, y0, x1, y1) in pixels, and how sure the detector is."""
+    """A box (x0, y0, x1, y1) in pixels, how sure the detector is, and the number of the class, where it says one."""
 
     box: Box
     score: float
+    category: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What AP compares of one photo: masks with the number of their class, found ones with their score besides.
+
+    Attributes:
+        crowds: a found mask that matches no object, and of which a large enough share lies in one of its class, is neither
+            right nor wrong.
+    """
+
+    truths: Sequence[tuple[Rle, int]]
+    crowds: Sequence[tuple[Rle, int]]
+    found: Sequence[tuple[Rle, int, float]]
 
 
 def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> dict[str, list[Detection]]:
-    """A COCO results json, [{"image_id", "bbox": [x, y, width, height], "score"}, ...], or a folder of the NAME_boxes.json that
-    `detector detect` writes, by the photo's name.
+    """A COCO results json, [{"image_id", "bbox": [x, y, width, height], "score"}, ...], perhaps with "category_id", or a folder
+    of the NAME_boxes.json that `detector detect` writes, by the photo's name.
 
     Args:
         image_ids: of each photo's name; None: the name is the number, perhaps with zeros in front, or `image_id` is the name.
@@ -54,7 +69,12 @@ def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> d
             x, y, width, height = (float(v) for v in one["bbox"])
             image = one["image_id"]
             name = name_of.get(image, str(image)) if image_ids else str(image)
-            found.setdefault(_plain(name), []).append(Detection((x, y, x + width, y + height), float(one["score"])))
+            category = one.get("category_id")
+            found.setdefault(_plain(name), []).append(
+                Detection(
+                    (x, y, x + width, y + height), float(one["score"]), None if category is None else int(category)
+                )
+            )
     except (ValueError, KeyError, TypeError) as error:
         raise DataInvalid(f"{file} is not a COCO results json with image_id, bbox and score: {error!r}") from error
     return found
@@ -116,9 +136,10 @@ def evaluate_boxes(
         passes: 1 or 2.
         detections: see `read_detections`; the keys are names without zeros in front.
     Returns:
-        images, objects; boxes: "truth" or "detector"; passes; miou; interval: 95%, bootstrap over groups; by_size; ap: with
-        detections, COCO's {"ap", "ap50", "ap75", "small", "medium", "large"} of their masks, all classes as one (null where
-        there are no such objects); seconds_per_image; per_image.
+        images, objects; boxes: "truth" or "detector"; passes; miou; interval: 95%, bootstrap over groups; by_size; with
+        detections class_agnostic_ap: COCO's {"ap", "ap50", "ap75", "small", "medium", "large"} of their masks, all classes as
+        one (null where there are no such objects), and class_aware_ap: the mean over classes, as COCO's tables have it, where
+        every photo and every box say their classes; seconds_per_image; per_image.
     Raises:
         DataInvalid: see `given.objects`; detections of none of the photos.
         PromptInvalid: another number of passes.
@@ -127,9 +148,8 @@ def evaluate_boxes(
         raise PromptInvalid(f"a box is given once, or twice with its mask, not {passes} times")
     ious: dict[str, list[float]] = {}
     areas: list[int] = []
-    truth_rles: list[list[Rle]] = []
-    mask_rles: list[list[tuple[Rle, float]]] = []
-    ignored_rles: list[Rle | None] = []
+    as_one: list[Judged] = []
+    by_class: list[Judged | None] = []
     group_of: dict[str, str] = {}
     used = 0
     watch = Stopwatch()
@@ -137,11 +157,11 @@ def evaluate_boxes(
         photo = embedded(record, predictor)
         truths, ignored = objects(record, photo.size)
         own: list[Box] = [bbox(encode(truth)) for truth in truths]
-        boxes, scores = own, [1.0] * len(own)
+        boxes, found = own, list[Detection]()
         if detections is not None:
-            cut = [(_cut(d.box, photo.size), d.score) for d in detections.get(_plain(record.name), ())]
+            cut = [(_cut(d.box, photo.size), d) for d in detections.get(_plain(record.name), ())]
             boxes = [box for box, _ in cut if box is not None]
-            scores = [score for box, score in cut if box is not None]
+            found = [detection for box, detection in cut if box is not None]
             used += len(boxes)
         masks = masks_of_boxes(predictor, photo, boxes, passes)
         ious[record.name] = []
@@ -162,11 +182,17 @@ def evaluate_boxes(
                     box=box,
                 )
         if detections is not None:
-            truth_rles.append([encode(truth) for truth in truths])
-            mask_rles.append(list(zip(masks, scores, strict=True)))
-            ignored_rles.append(None if ignored is None else encode(ignored))
+            as_one.append(
+                Judged(
+                    [(encode(truth), 1) for truth in truths],
+                    [] if ignored is None else [(encode(ignored), 1)],
+                    [(mask, 1, detection.score) for mask, detection in zip(masks, found, strict=True)],
+                )
+            )
+            by_class.append(_judged_by_class(record, photo.size, masks, found))
     if detections is not None and not used:
         raise DataInvalid("none of the boxes belongs to one of the photos: image_id is the photo's name or number")
+    known = [judged for judged in by_class if judged is not None]
     every = [v for values in ious.values() for v in values]
     return {
         "images": len(ious),
@@ -176,68 +202,79 @@ def evaluate_boxes(
         "miou": float(np.mean(every)) if every else 0.0,
         "interval": interval_of_mean(ious, group_of),
         "by_size": by_size(areas, {"miou": every}),
-        **({} if detections is None else {"ap": average_precision(truth_rles, mask_rles, ignored_rles)}),
+        **({} if detections is None else {"class_agnostic_ap": average_precision(as_one)}),
+        **({"class_aware_ap": average_precision(known)} if known and len(known) == len(by_class) else {}),
         "seconds_per_image": watch.seconds_per_image,
         "per_image": {name: {"objects": len(v), "miou": float(np.mean(v))} for name, v in ious.items() if v},
     }
 
 
-def average_precision(
-    truths: Sequence[Sequence[Rle]],
-    detections: Sequence[Sequence[tuple[Rle, float]]],
-    ignored: Sequence[Rle | None] = (),
-) -> dict[str, float | None]:
-    """COCO's mask AP without classes, by pycocotools: 0.50 to 0.95, at most 100 masks a photo.
-
-    Args:
-        truths, detections: of each photo; detections with their scores.
-        ignored: of each photo, what counts neither way; empty: there is nothing. It is a crowd to COCO: a mask that matches no
-            object, and of which a large enough share lies in it, is neither right nor wrong.
-    """
-    sizes = [
-        next((rle["size"] for rle in (*t, *(rle for rle, _ in d))), [1, 1])
-        for t, d in zip(truths, detections, strict=True)
+def _judged_by_class(
+    record: Record, size: tuple[int, int], masks: Sequence[Rle], detections: Sequence[Detection]
+) -> Judged | None:
+    """All that the source has, as COCO's evaluation takes it; None: the photo or a box does not say its classes."""
+    if record.categories is None:
+        return None
+    found = [
+        (mask, detection.category, detection.score)
+        for mask, detection in zip(masks, detections, strict=True)
+        if detection.category is not None
     ]
+    if len(found) < len(detections):
+        return None
+    truths, crowds = record.masks(size), record.categories.read_crowds()
+    return Judged(
+        [(encode(mask), category) for mask, category in zip(truths, record.categories.of_masks, strict=True)],
+        [(encode(mask), category) for mask, category in zip(crowds, record.categories.of_crowds, strict=True)],
+        found,
+    )
+
+
+def average_precision(photos: Sequence[Judged]) -> dict[str, float | None]:
+    """COCO's mask AP, the mean over classes, by pycocotools: 0.50 to 0.95, at most 100 masks a photo and class; what is small,
+    medium and large is said by the masks' own pixels."""
+    of_photos = [[*(rle for rle, _ in p.truths), *(rle for rle, _, _ in p.found)] for p in photos]
+    sizes = [rles[0]["size"] if rles else [1, 1] for rles in of_photos]
     images = [{"id": number, "height": size[0], "width": size[1]} for number, size in enumerate(sizes)]
     annotations = [
-        {
-            "image_id": number,
-            "category_id": 1,
-            "segmentation": rle,
-            "area": area(rle),
-            "bbox": [0, 0, 0, 0],
-            "iscrowd": is_crowd,
-        }
-        for number, of_photo in enumerate(truths)
-        for rle, is_crowd in [
-            *((rle, 0) for rle in of_photo),
-            *((rle, 1) for rle in ignored[number : number + 1] if rle),
-        ]
+        _annotation(number, rle, category) | {"iscrowd": is_crowd}
+        for number, photo in enumerate(photos)
+        for is_crowd, masks in enumerate((photo.truths, photo.crowds))
+        for rle, category in masks
     ]
     results = [
-        {"image_id": number, "category_id": 1, "segmentation": rle, "area": area(rle), "bbox": [0, 0, 0, 0],
-         "iscrowd": 0, "score": score}
-        for number, of_photo in enumerate(detections)
-        for rle, score in of_photo
-    ]  # fmt: skip
+        _annotation(number, rle, category) | {"iscrowd": 0, "score": score}
+        for number, photo in enumerate(photos)
+        for rle, category, score in photo.found
+    ]
+    categories = [{"id": number} for number in sorted({annotation["category_id"] for annotation in annotations})]
     with contextlib.redirect_stdout(io.StringIO()):  # it talks
         both = []
         for entries in (annotations, results):
             one = COCO()
             one.dataset = {
                 "images": images,
-                "categories": [{"id": 1}],
+                "categories": categories,
                 "annotations": [entry | {"id": number} for number, entry in enumerate(entries, start=1)],
             }
             one.createIndex()
             both.append(one)
         evaluation = COCOeval(*both, iouType="segm")
-        evaluation.params.useCats = 0
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     names = ("ap", "ap50", "ap75", "small", "medium", "large")
     return {n: float(v) if v >= 0 else None for n, v in zip(names, evaluation.stats, strict=False)}
+
+
+def _annotation(image: int, rle: Rle, category: int) -> dict[str, Any]:
+    return {
+        "image_id": image,
+        "category_id": category,
+        "segmentation": rle,
+        "area": area(rle),
+        "bbox": [0, 0, 0, 0],
+    }
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:
@@ -249,11 +286,10 @@ def summary(report: Mapping[str, Any]) -> list[str]:
         f" {report['passes']} pass{'es' * (report['passes'] > 1)}: {report['miou']:.3f}   {interval}",
     ]
     lines += [f"  {size:6} {of['objects']:5} objects   {of['miou']:.3f}" for size, of in report["by_size"].items()]
-    if "ap" in report:
-        lines.append(
-            "  mask, all classes as one: "
-            + "   ".join(f"{n} {'-' if v is None else f'{v:.3f}'}" for n, v in report["ap"].items())
-        )
+    for key, classes in (("class_aware_ap", "by class"), ("class_agnostic_ap", "all classes as one")):
+        if key in report:
+            figures = "   ".join(f"{n} {'-' if v is None else f'{v:.3f}'}" for n, v in report[key].items())
+            lines.append(f"  mask AP, {classes}: {figures}")
     return lines
 
 
