@@ -223,7 +223,8 @@ def _masks(
         embedded = embedded and all(record.embedding for record in records)
         records = prepare_text(model, records, options.text_encoder, device=options.device, seed=run.seed)
     config = model.architecture.prompt
-    augmentation = run.augmentation(config.image_side, config.image_side // config.grid)
+    preprocessing = model.architecture.encoder.preprocessing
+    augmentation = run.augmentation(config.image_side, config.image_side // config.grid, preprocessing)
     source: Source
     if embedded:
         source = EmbeddingSource(records, (config.channels, config.grid, config.grid), config.image_side)
@@ -249,7 +250,9 @@ def _distillation(
     side = max(model.architecture.prompt.image_side, lesson.teacher_side)
     records = [record for folder in options.data for record in read_photos(folder, leave_out=_left_out(options))]
     given["data"] = data_fingerprint(records)
-    return lesson, UnlabelledSource(records, run.augmentation(side, stride=8))
+    # As the teacher knows photos: what it says of others is worth less.
+    preprocessing = teacher.architecture.encoder.preprocessing
+    return lesson, UnlabelledSource(records, run.augmentation(side, stride=8, preprocessing=preprocessing))
 
 
 def _left_out(options: argparse.Namespace) -> frozenset[str]:

@@ -203,7 +203,12 @@ def _between(at_nS: Tensor, length_n1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _loaded(records: list[Record], augmentation: Augmentation) -> Iterator[Photo]:
     def load(record: Record) -> Photo:
-        return Photo.load(record, augmentation.kept_side, largest_share=augmentation.largest_share)
+        return Photo.load(
+            record,
+            augmentation.kept_side,
+            largest_share=augmentation.largest_share,
+            preprocessing=augmentation.preprocessing,
+        )
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         yield from threads.map(load, records)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.records import Record
-from engine.data.samples import KEPT_SCALE, Photo
+from engine.data.samples import KEPT_SCALE, Photo, shrunk
 from engine.errors import DataInvalid
 from engine.masks import encode
 
@@ -79,7 +79,7 @@ def write_pack(
         for split, records in splits.items():
             lines = []
             for number, (record, entry) in enumerate(zip(records, manifests[split], strict=True)):
-                content = _jpeg(_resized(record.pixels(), longest), quality)
+                content = _jpeg(shrunk(record.pixels(), longest), quality)
                 entry["image"] = f"photos/{number:05}.jpg"
                 entry["sha256"] = hashlib.sha256(content).hexdigest()
                 _add(file, f"{split}/{entry['image']}", content, zipfile.ZIP_STORED)
@@ -192,14 +192,6 @@ def _entry(record: Record, photo: Photo) -> dict[str, Any]:
         small = cv2.resize(ignored.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         entry["ignored"] = encode(small > 0)
     return entry
-
-
-def _resized(rgb: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """As `Photo.load` does it."""
-    height, width = rgb.shape[:2]
-    scale = min(1.0, longest / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _jpeg(rgb: NDArray[np.uint8], quality: int) -> bytes:

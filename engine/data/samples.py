@@ -1,7 +1,8 @@
 """Training samples: a square window of a photo and some of its objects -- S pixels a side, K objects."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.data.records import Record
 from engine.errors import DataInvalid
+from engine.model.preprocessing import fit_square, fitted_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 Lot = TypeVar("Lot", float, "Tensor")
 #: How the size at which a photo is shown is drawn between its limits.
 ScaleDrawn = Literal["log-uniform", "uniform"]
+#: `preprocessing` of our own encoders.
+OURS = "preprocessing-1"
 #: Photos are kept at this times the model's input side; shown larger, they are blown up.
 KEPT_SCALE = 1.25
 
@@ -37,10 +41,19 @@ class Photo:
     texts: tuple[NDArray[np.float32] | None, ...] | None = None
 
     @classmethod
-    def load(cls, record: Record, longest_side: int, *, largest_share: float = 1.0, labelled: bool = True) -> "Photo":
+    def load(
+        cls,
+        record: Record,
+        longest_side: int,
+        *,
+        largest_share: float = 1.0,
+        labelled: bool = True,
+        preprocessing: str = OURS,
+    ) -> "Photo":
         """
         Args:
             longest_side: in pixels; larger photos are scaled down to it.
+            preprocessing: by whose filter.
             largest_share: masks that cover more of the photo than this are left out.
             labelled: whether masks are wanted at all.
         Raises:
@@ -48,8 +61,8 @@ class Photo:
         """
         rgb = record.pixels()
         height, width = rgb.shape[:2]
-        scale = min(1.0, longest_side / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        rgb = shrunk(rgb, longest_side, preprocessing)
+        size = rgb.shape[1::-1]
         whole = record.masks((height, width)) if labelled else []
         known = record.mask_weights() if labelled else None
         weights = np.ones(len(whole)) if known is None else np.asarray(known, np.float64)
@@ -66,7 +79,7 @@ class Photo:
                 small = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
                 masks.append(np.packbits(small.astype(bool), axis=1))
         return cls(
-            np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
+            rgb,
             np.stack(masks) if masks else np.zeros((0, size[1], 0), np.uint8),
             weights[kept],
             None if texts is None else tuple(texts[index] for index in kept),
@@ -81,15 +94,25 @@ class Photo:
         return np.unpackbits(self.masks[index], axis=1, count=self.rgb.shape[1])
 
 
+def shrunk(rgb: NDArray[np.uint8], longest_side: int, preprocessing: str = OURS) -> NDArray[np.uint8]:
+    """Its longest side at most so many pixels."""
+    if max(rgb.shape[:2]) <= longest_side:
+        return rgb
+    height, width = fitted_size(rgb.shape[:2], longest_side)
+    # Pixels of the photo are whole numbers, whatever the padding is.
+    return fit_square(rgb, longest_side, preprocessing)[:height, :width].astype(np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """
     Attributes:
+        rgb_SS3: of 0..255; of uint8, or as `fit_square` has it.
         masks_KSS: of each pixel the share that is the object's, 0..1.
         objects: which of the photo's they are.
     """
 
-    rgb_SS3: NDArray[np.uint8]
+    rgb_SS3: NDArray[Any]
     masks_KSS: NDArray[np.float32]
     objects: tuple[int, ...]
 
@@ -107,6 +130,7 @@ class Augmentation:
         colour: strength of changes of contrast, brightness and cast; 0: none.
         flip: share of windows that are mirrored.
         flush: share of padded windows that begin at the photo's top left corner, as at inference.
+        preprocessing: the encoder's way to shrink photos. One that is shown as at inference goes through it and nothing else.
     """
 
     full_side: int = 384
@@ -117,6 +141,7 @@ class Augmentation:
     colour: float = 0.25
     flip: float = 0.5
     flush: float = 0.5
+    preprocessing: str = OURS
 
     @property
     def kept_side(self) -> int:
@@ -179,7 +204,7 @@ def draw_unlabelled(
     rng: np.random.Generator,
     *,
     drawn: ScaleDrawn = "log-uniform",
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """A window anywhere in the photo, (S, S, 3); see `draw_sample`."""
     scale = _window_scale(photo, scales, drawn, augmentation, rng)
     height, width = photo.rgb.shape[:2]
@@ -212,7 +237,7 @@ def _draw_window(
     scale: float,
     augmentation: Augmentation,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The window's pixels, and the matrix (2, 3) that takes the photo's masks there, as warpAffine wants it.
 
     Args:
@@ -224,8 +249,11 @@ def _draw_window(
     left = _window_start(focus[0], width, extent, augmentation.flush, rng)
     top = _window_start(focus[1], height, extent, augmentation.flush, rng)
     to_window = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
-    if rng.random() < augmentation.flip:
+    is_mirrored = rng.random() < augmentation.flip
+    if is_mirrored:
         to_window[0] = [-scale, 0, side + left * scale]
+    if left == top == 0 and not is_mirrored and math.isclose(extent, max(height, width)):
+        return fit_square(rgb, side, augmentation.preprocessing), _for_warp(to_window)
     # warpAffine does not average: shrink first, or thin things flicker.
     shrink = 1
     while scale * shrink < (0.6 if shrink == 1 else 0.3) and min(height, width) >= 4 * shrink:
@@ -256,7 +284,7 @@ def _window_start(focus: int, length: int, extent: float, flush: float, rng: np.
     return float(rng.uniform(max(0, focus + 1 - extent), min(focus, length - extent)))
 
 
-def _recolour(rgb: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _recolour(rgb: NDArray[Any], strength: float, rng: np.random.Generator) -> NDArray[Any]:
     if not strength:
         return rgb
     contrast = 1 + rng.uniform(-strength, strength)

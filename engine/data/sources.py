@@ -145,7 +145,13 @@ def shelf_for(records: list[Record], augmentation: Augmentation, *, limit_bytes:
 
 
 def _load(record: Record, augmentation: Augmentation, *, labelled: bool = True) -> Photo:
-    return Photo.load(record, augmentation.kept_side, largest_share=augmentation.largest_share, labelled=labelled)
+    return Photo.load(
+        record,
+        augmentation.kept_side,
+        largest_share=augmentation.largest_share,
+        labelled=labelled,
+        preprocessing=augmentation.preprocessing,
+    )
 
 
 class PhotoSource:

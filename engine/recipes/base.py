@@ -10,9 +10,8 @@ def base(*, seed: int = 0, steps: int | None = None) -> Run:
 
     Published: optimiser, rates, warm-up, layer decay, drop path, dropout in the decoder, 64 masks a photo, the annotator's 11
     passes, losses, no augmentation, no mask over 90% of the photo. Published for the ViT-H alone, and taken over in proportion:
-    when the rate drops. Ours: bfloat16, the clipping of gradients, no object under 16 pixels of the window (a cell of the
-    logits), and OpenCV's area filter where a photo shrinks (inference uses Pillow's, as published). Not here: the MAE weights
-    that the encoder began with (`--init`).
+    when the rate drops. Ours: bfloat16, the clipping of gradients, and no object under 16 pixels of the window (a cell of the
+    logits). Not here: the MAE weights that the encoder began with (`--init`).
     """
     return Run(
         name="base",

@@ -144,8 +144,8 @@ class Run:
     def rate_at(self, step: int) -> float:
         return rate_at(step, self.steps, self.learning_rate, warm_up_steps=self.warm_up_steps, drops=self.drops)
 
-    def augmentation(self, full_side: int, stride: int) -> Augmentation:
-        """For a model with this input side and stride, both in pixels."""
+    def augmentation(self, full_side: int, stride: int, preprocessing: str) -> Augmentation:
+        """For a model with this input side and stride, both in pixels, and this way to shrink photos."""
         largest = max(phase.scale[1] for phase in self.phases)
         usual = Augmentation(
             full_side=full_side,
@@ -154,5 +154,6 @@ class Run:
             # Untouched photos are resized once, as at inference.
             kept_scale=max(KEPT_SCALE, largest) if self.augment else largest,
             largest_share=self.largest_share,
+            preprocessing=preprocessing,
         )
         return usual if self.augment else usual.untouched()

@@ -146,7 +146,8 @@ def validation_on(
     """
     config = model.architecture.prompt
     shape = (config.channels, config.grid, config.grid)
-    still = replace(augmentation.untouched(), kept_scale=1.0)  # resized once, as at inference
+    # Resized once, as at inference.
+    still = replace(augmentation.untouched(), kept_scale=1.0, preprocessing=model.architecture.encoder.preprocessing)
     wanted: Wanted = _Whole(config.image_side, objects)
     batches, used = [], []
     for record in validated(records, photos):

@@ -193,13 +193,18 @@ def test_masks_of_over_90_percent_of_the_photo_are_dropped_with_their_weights(tm
     assert Photo.load(record, 64).weights.tolist() == [3, 5, 7]
 
 
-def test_untouched_photos_are_those_of_inference(label_maps):
+@pytest.mark.parametrize("preprocessing", ["preprocessing-1", "sam-1"])
+def test_untouched_photos_are_those_of_inference(label_maps, preprocessing):
     (record, *_) = read_records(label_maps)
-    for side in (64, 32):
-        photo = Photo.load(record, side)
-        still = Augmentation(full_side=side, min_area_px=4).untouched()
+    for side in (64, 32, 96):
+        still = Augmentation(full_side=side, kept_scale=1.0, min_area_px=4, preprocessing=preprocessing).untouched()
+        photo = Photo.load(record, side, preprocessing=preprocessing)
         sample = draw_sample(photo, side, 9, (1.0, 1.0), still, np.random.default_rng(0))
-        assert np.array_equal(sample.rgb_SS3, fit_square(record.pixels(), side, "preprocessing-1"))
+        wanted = fit_square(record.pixels(), side, preprocessing)
+        assert np.array_equal(sample.rgb_SS3, wanted)
+        whole = Phase(steps=1, side=side, photos=1, objects=9, scale=(1.0, 1.0))
+        source = UnlabelledSource([record], still)
+        assert np.array_equal(source.batch(whole, np.random.default_rng(0)).images[0].permute(1, 2, 0), wanted)
         if side == 64:  # the photo's own
             whole = {mask.tobytes() for mask in sample.masks_KSS[:, :48]}
             assert whole == {mask.astype(np.float32).tobytes() for mask in record.read_masks()}
@@ -270,7 +275,7 @@ def test_the_published_recipe_teaches_objects_from_a_cell_of_the_logits_on_ours_
         masks.append(np.zeros((side, side), bool))
         masks[-1][at : at + width, at : at + width] = True
     records = [Record("plain", tmp_path / "plain.png", lambda: masks)]
-    still = RECIPES[recipe]().augmentation(side, 16 if recipe == "base" else 8).untouched()
+    still = RECIPES[recipe]().augmentation(side, 16 if recipe == "base" else 8, "preprocessing-1").untouched()
     source = DeviceSource(records, still, "cpu") if on_device else PhotoSource(PhotosInMemory(records, still), still)
     batch = source.batch(Phase(steps=1, side=side, photos=1, objects=2, scale=(1.0, 1.0)), np.random.default_rng(0))
     truth = np.asarray(batch.truth)

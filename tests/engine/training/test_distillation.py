@@ -7,13 +7,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from engine.cli import main
 from engine.data.batches import Batch
+from engine.data.records import read_rgb
+from engine.inference.predictor import Predictor
 from engine.model.build import ARCHITECTURES, Sam
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
 from engine.recipes import RECIPES
 from engine.training.lessons import EmbeddingLesson
+from tests.conftest import scene
+from tests.engine.conftest import small_vit
 
 
 def teacher_of(side: int, channels: int) -> Sam:
@@ -63,6 +68,33 @@ def test_the_teacher_sees_the_whole_window_and_learns_nothing(model):
     assert seen == [96, 64]
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
     assert {name for name, _ in lesson.named_parameters()} == {"projection.weight", "projection.bias"}
+
+
+def test_on_photos_that_nothing_touches_a_published_teacher_sees_what_it_does_at_inference(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    save_checkpoint(Sam(small_vit()), tmp_path / "teacher.safetensors", recipe="none")
+    for number, size in enumerate([(150, 200), (40, 30)]):
+        Image.fromarray(scene(*size, seed=number)[0]).save(tmp_path / f"{number}.png")
+    run = RECIPES["debug_distill"](steps=4)
+    still = replace(run, augment=False, phases=(replace(run.phases[0], scale=(1.0, 1.0)),))
+    monkeypatch.setitem(RECIPES, "debug_distill", lambda **_: still)
+    seen, embed = [], Sam.embed
+
+    def watched(self, pixels):
+        if self.architecture == small_vit():
+            seen.extend(pixels.clone())
+        return embed(self, pixels)
+
+    monkeypatch.setattr(Sam, "embed", watched)
+    command = ["train", "debug_distill", "--data", str(tmp_path), "--teacher", str(tmp_path / "teacher.safetensors")]
+    assert main([*command, "--out", str(tmp_path / "student.safetensors")]) == 0
+    trained_on, seen = seen, []
+    assert len(trained_on) == 8
+    teacher = Predictor(load_checkpoint(tmp_path / "teacher.safetensors"))
+    teacher.embed_many([read_rgb(tmp_path / f"{number}.png") for number in (0, 1)])
+    of_photo = [[torch.equal(one, at_inference) for at_inference in seen] for one in trained_on]
+    assert all(sum(same) == 1 for same in of_photo)
+    assert all(any(same) for same in zip(*of_photo, strict=True))
 
 
 def test_the_loss_is_the_plain_mean_squared_error_on_the_students_grid(model):

@@ -18,7 +18,7 @@ from engine.data.batches import Batch
 from engine.data.records import read_records
 from engine.data.sources import PhotoSource, shelf_for
 from engine.errors import DataInvalid
-from engine.model.build import ARCHITECTURES, Sam, build_model
+from engine.model.build import Sam, build_model
 from engine.model.checkpoint import describe_checkpoint, load_checkpoint, save_checkpoint
 from engine.recipes import RECIPES
 from engine.training.distributed import RunningStatistics, Workers
@@ -27,7 +27,7 @@ from engine.training.parameters import with_dropping
 from engine.training.state import lighten
 from engine.training.trainer import Diverged, Trainer
 from engine.training.validation import validation_on
-from tests.engine.conftest import write_label_maps
+from tests.engine.conftest import small_vit, write_label_maps
 
 COMMAND = [sys.executable, "-m", "engine", "train", "debug", "--json", "--threads", "1"]
 
@@ -78,7 +78,10 @@ def trainer(label_maps, tmp_path):
         model = build_model(architecture) if isinstance(architecture, str) else Sam(architecture)
         model = with_dropping(model, drop_path=settings.drop_path, dropout=settings.dropout)
         stride = 64 // model.architecture.prompt.grid
-        records, augmentation = read_records(label_maps), settings.augmentation(64, stride)
+        records, augmentation = (
+            read_records(label_maps),
+            settings.augmentation(64, stride, model.architecture.encoder.preprocessing),
+        )
         source = PhotoSource(shelf_for(records, augmentation), augmentation)
         validation = validation_on(records, model, augmentation, photos=2, clicks=2) if validated else None
         return Trainer(settings, model, MaskLesson(settings, model), source, tmp_path / out, validation=validation)
@@ -257,15 +260,7 @@ def test_worse_weights_do_not_replace_the_best(trainer, monkeypatch):
 def test_the_published_recipe_runs_on_a_small_vit_and_repeats_itself(trainer):
     """All of it but the size: eleven passes, layer decay, drop path, dropout, the rate's drops, bfloat16, no photo touched."""
     base = RECIPES["base"]()
-    vit = ARCHITECTURES["sam_vit_b"]
-    small = replace(
-        vit,
-        encoder=replace(
-            vit.encoder, width=16, depth=2, heads=2, global_blocks=(1,), window=3, channels=16, image_side=64
-        ),
-        prompt=replace(vit.prompt, channels=16, grid=4, image_side=64),
-        decoder=replace(vit.decoder, channels=16, heads=2, hidden=32, iou_hidden=16),
-    )
+    small = small_vit()
     phase = replace(base.phases[0], side=64, steps=3, objects=2)
     kept = {name: getattr(base, name) for name in base.__slots__ if name not in ("architecture", "name", "phases")}
     changes = {**kept, "architecture": small, "phases": (phase,), "log_every_steps": 1, "warm_up_steps": 1}
@@ -393,7 +388,7 @@ def test_an_object_is_drawn_alike_whether_the_others_of_its_photo_are_outlined_o
             for file in (label_maps / "masks").iterdir():
                 labels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
                 cv2.imwrite(str(file), np.where(labels == 1, 1, 0).astype(np.uint8))
-        augmentation = run.augmentation(64, 8)
+        augmentation = run.augmentation(64, 8, "preprocessing-1")
         source = PhotoSource(shelf_for(read_records(label_maps), augmentation), augmentation)
         batches = [source.batch(phase, np.random.default_rng(seed)) for seed in range(200)]
         found.append({(batch.images.numpy().tobytes(), batch.truth.tobytes()) for batch in batches})

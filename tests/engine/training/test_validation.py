@@ -9,7 +9,10 @@ from engine.data.batches import Batch
 from engine.data.records import read_records
 from engine.data.samples import Augmentation
 from engine.data.sources import NoObjects
+from engine.model.build import Sam
+from engine.model.preprocessing import fit_square
 from engine.training.validation import Validation, validation_on
+from tests.engine.conftest import small_vit
 
 
 def right_from_the_second_click(model, truth):
@@ -49,6 +52,14 @@ def test_it_is_the_same_each_time_and_takes_photos_as_they_are_at_inference(mode
     torch.testing.assert_close(first.batches[0].images, second.batches[0].images)
     assert (first.batches[0].images[0, :, 48:] == torch.tensor([124, 116, 104])[:, None, None]).all()  # padded below
     assert first.miou(model) == second.miou(model)
+
+
+def test_a_published_models_photos_are_prepared_as_it_does_at_inference(label_maps):
+    records = read_records(label_maps)
+    batches = validation_on(records, Sam(small_vit()), Augmentation(full_side=64, stride=16, min_area_px=4)).batches
+    assert len(batches) == len(records)
+    for batch, record in zip(batches, records, strict=True):
+        assert np.array_equal(batch.images[0].permute(1, 2, 0), fit_square(record.pixels(), 64, "sam-1"))
 
 
 def test_photos_without_masks_cannot_be_validated_on(model, label_maps):
