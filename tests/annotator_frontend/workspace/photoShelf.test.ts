@@ -147,7 +147,7 @@ test('why a photo cannot be embedded is said still once the photo itself has com
     const bench = {
       editor: { store: createStore(() => ({ isWaiting: false, isPromised: false })) },
       answerMs: new Signal(null),
-      decoder: { step: new Signal({ where: 'browser', threads: 1 }) },
+      decoder: { hindrance: new Signal<string | null>(null), step: new Signal({ where: 'browser', threads: 1 }) },
     } as unknown as Workbench
     return [
       rendered(createElement(Preparation, { photo, onTryAgain: () => {} })),
