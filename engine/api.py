@@ -19,10 +19,11 @@ from engine.data.origins import HUMAN_WEIGHT
 from engine.detector.files import DetectorInfo, describe_detector
 from engine.errors import CheckpointInvalid, DeviceUnavailable
 from engine.inference.correcting import Correcting
-from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
+from engine.inference.frame import logits_to_mask, stability, to_model_frame
 from engine.inference.tidying import tidied
 from engine.model.checkpoint import CheckpointInfo, describe_checkpoint, is_pickled
 from engine.model.known import KNOWN, architecture_of, checkpoint_folder
+from engine.model.preprocessing import scale_to_model
 
 if TYPE_CHECKING:
     from engine.detector.calibration import PrecisionThreshold
@@ -64,6 +65,7 @@ __all__ = [
     "proposal_thresholds",
     "propose_masks",
     "recipes",
+    "scale_to_model",
     "stability",
     "tidied",
 ]
@@ -329,7 +331,7 @@ def prompt_for_decoder(
     """
     corners = [] if box is None else [box[:2], box[2:]]
     labels_N = np.array([*labels, *([] if box is None else (2, 3))], np.int64)
-    coords_N2 = to_model_frame(np.array([*points, *corners], np.float64), labels_N, scale_to_model(size, input_side))
+    coords_N2 = to_model_frame(np.array([*points, *corners], np.float64), labels_N, size, input_side)
     if box is None:  # a padding point where there is no box
         return np.concatenate([coords_N2, np.zeros((1, 2), np.float32)]), np.array([*labels, -1], np.float32)
     return coords_N2, labels_N.astype(np.float32)

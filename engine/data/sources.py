@@ -16,6 +16,7 @@ from engine.data.records import Record
 from engine.data.samples import Augmentation, Photo, draw_sample, draw_unlabelled
 from engine.data.texts import TextsOf
 from engine.errors import DataInvalid
+from engine.model.preprocessing import scale_to_model
 from engine.model.prompt_encoder import BOX_END, BOX_START, FOREGROUND
 
 #: Photos that take up less than this are held in memory.
@@ -291,11 +292,11 @@ def _in_frame(record: Record, index: int, image_side: int) -> Pick | None:
     if pick is None or record.size is None:
         return None
     at, token = pick
-    scale = image_side / max(record.size)
+    down, across = scale_to_model(record.size, image_side)
     if len(at) == 2:
-        return Pick((((at[0] - 0.5) * scale, (at[1] - 0.5) * scale, FOREGROUND),), token)
-    x0, y0, x1, y1 = (edge * scale for edge in at)
-    return Pick(((x0, y0, BOX_START), (x1, y1, BOX_END)), token)
+        return Pick((((at[0] - 0.5) * across, (at[1] - 0.5) * down, FOREGROUND),), token)
+    x0, y0, x1, y1 = at
+    return Pick(((x0 * across, y0 * down, BOX_START), (x1 * across, y1 * down, BOX_END)), token)
 
 
 def read_embedding(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float16]:

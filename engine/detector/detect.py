@@ -17,8 +17,8 @@ from engine.detector.files import read_detector
 from engine.detector.head import DetectorHead
 from engine.detector.quality import Quality
 from engine.errors import DetectorInvalid, PromptInvalid
-from engine.inference.frame import scale_to_model
 from engine.masks.boxes import non_maximum_suppression
+from engine.model.preprocessing import fitted_size, scale_to_model
 
 #: As many as MobileSAMv2 gives the mask decoder (arXiv 2312.09579).
 MAX_BOXES = 320
@@ -132,19 +132,19 @@ def propose(
     if embedding.ndim != 3 or not np.isfinite(embedding).all():
         raise PromptInvalid(f"an embedding is (C, G, G) of finite numbers, this has the shape {embedding.shape}")
     config = head.config
-    scale = scale_to_model(size, config.image_side)
+    down, across = scale_to_model(size, config.image_side)
     device = head.enter.weight.device
-    photo_B2 = torch.tensor([[height * scale, width * scale]], dtype=torch.float32, device=device)
+    photo_B2 = torch.tensor([fitted_size(size, config.image_side)], dtype=torch.float32, device=device)
     prediction = head(torch.from_numpy(np.asarray(embedding, np.float32))[None].to(device), photo_B2)
     scores_KGG = prediction.logits_BKGG[0].sigmoid()
     # Cells of the padding answer for nothing.
-    centres_G = (np.arange(config.grid) + 0.5) * config.stride / scale
-    is_photo_GG = (centres_G[:, None] < height) & (centres_G[None, :] < width)
+    centres_G = (np.arange(config.grid) + 0.5) * config.stride
+    is_photo_GG = (centres_G[:, None] / down < height) & (centres_G[None, :] / across < width)
     scores_N = np.where(is_photo_GG, scores_KGG.cpu().numpy(), 0.0).ravel().astype(np.float64)
     best = np.argsort(-scores_N, kind="stable")[:CANDIDATES]
     best = best[scores_N[best] > 0]
-    boxes_N4 = prediction.boxes_BKGG4[0].cpu().numpy().reshape(-1, 4)[best].astype(np.float64) / scale
-    boxes_N4 = np.clip(boxes_N4, 0, np.array([width, height, width, height], np.float64))
+    boxes_N4 = prediction.boxes_BKGG4[0].cpu().numpy().reshape(-1, 4)[best].astype(np.float64)
+    boxes_N4 = np.clip(boxes_N4 / (across, down, across, down), 0, np.array([width, height, width, height], np.float64))
     # A prompt needs area, and what lies outside the photo has none left.
     has_area = (boxes_N4[:, 2:] - boxes_N4[:, :2]).min(axis=1, initial=np.inf) >= 1.0
     boxes_N4, scores_N = boxes_N4[has_area], scores_N[best][has_area]

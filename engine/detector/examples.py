@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from engine.data.records import Record
 from engine.data.sources import read_embedding
 from engine.errors import DataInvalid
-from engine.inference.frame import scale_to_model
 from engine.inference.predictor import Predictor
 from engine.masks.boxes import of_masks
 from engine.model.checkpoint import write_whole
+from engine.model.preprocessing import scale_to_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class Embedder:
         grid = self.shape[1]
         ys, xs = np.nonzero(region_HW)
         cells_GG = np.zeros((grid, grid), bool)
-        per_pixel = scale_to_model(region_HW.shape, self.image_side) * grid / self.image_side
-        at = ((np.stack([ys, xs]) + 0.5) * per_pixel).astype(int).clip(0, grid - 1)
+        per_pixel_2 = np.array(scale_to_model(region_HW.shape, self.image_side, grid))
+        at = ((np.stack([ys, xs]) + 0.5) * per_pixel_2[:, None]).astype(int).clip(0, grid - 1)
         cells_GG[at[0], at[1]] = True
         return cells_GG
 

@@ -55,7 +55,8 @@ def candidates_of_boxes(
 
 def _mask_of(answer: Answer, found: DetectedBox, *, is_click: bool) -> BoxMask | None:
     points = [found.middle] if is_click else []
-    mask_HW = logits_to_mask(tidied(answer.logits_MHW[0], answer.size, points, [1] * len(points)), answer.size)
+    frame = (answer.size, answer.image_side)
+    mask_HW = logits_to_mask(tidied(answer.logits_MHW[0], *frame, points, [1] * len(points)), *frame)
     if not mask_HW.any():
         return None
     rle = encode(mask_HW)

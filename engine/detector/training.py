@@ -27,9 +27,9 @@ from engine.detector.matching import MOST_IGNORED, match, share_inside
 from engine.detector.quality import Judged, Quality, fit_quality
 from engine.detector.targets import Targets, assign, together
 from engine.errors import DataInvalid
-from engine.inference.frame import scale_to_model
 from engine.inference.predictor import EmbeddedPhoto
 from engine.masks import encode
+from engine.model.preprocessing import fitted_size, scale_to_model
 from engine.training.schedule import rate_at
 
 #: Of the complete photos, the share that the head does not learn from: its scores are calibrated on them.
@@ -189,9 +189,9 @@ def example_targets(example: Example, config: DetectorHead.Config, heaviest: flo
     Args:
         heaviest: of all masks' weights; it becomes 1.
     """
-    scale = scale_to_model(example.size, config.image_side)
-    photo_2 = torch.tensor(example.size, dtype=torch.float32) * scale
-    boxes_N4 = torch.from_numpy((example.boxes_N4 * scale).astype(np.float32))
+    down, across = scale_to_model(example.size, config.image_side)
+    photo_2 = torch.tensor(fitted_size(example.size, config.image_side), dtype=torch.float32)
+    boxes_N4 = torch.from_numpy((example.boxes_N4 * (across, down, across, down)).astype(np.float32))
     weights_N = torch.from_numpy((example.weights_N / heaviest).astype(np.float32))
     ignored_GG = None if example.ignored_GG is None else torch.from_numpy(example.ignored_GG)
     return photo_2, assign(boxes_N4, weights_N, photo_2, example.complete, config, ignored_GG=ignored_GG)
@@ -208,8 +208,9 @@ def calibrate(head: DetectorHead, examples: list[Example], groups: list[str] | N
         boxes_N4, scores_N = propose(head, example.read(), example.size)
         is_match_N = match(boxes_N4, example.boxes_N4, MATCH_IOU) >= 0
         if example.ignored_GG is not None:
-            cell = head.config.stride / scale_to_model(example.size, head.config.image_side)
-            counts_N = is_match_N | (share_inside(boxes_N4 / cell, example.ignored_GG) < MOST_IGNORED)
+            down, across = scale_to_model(example.size, head.config.image_side, head.config.grid)
+            in_cells_N4 = boxes_N4 * (across, down, across, down)
+            counts_N = is_match_N | (share_inside(in_cells_N4, example.ignored_GG) < MOST_IGNORED)
             scores_N, is_match_N = scores_N[counts_N], is_match_N[counts_N]
         photos.append((scores_N, is_match_N))
     return fit_calibration(photos, groups)

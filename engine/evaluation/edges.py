@@ -21,6 +21,7 @@ from engine.evaluation.statistics import Stopwatch, interval_in_words
 from engine.inference.frame import resize_logits
 from engine.inference.predictor import EmbeddedPhoto, Predictor, Prompt
 from engine.masks.boxes import non_maximum_suppression
+from engine.model.preprocessing import photo_cells, scale_to_model
 
 POINTS_PER_SIDE = 16
 NMS_IOU = 0.7
@@ -45,12 +46,12 @@ def edges_of_masks(
         for answer in predictor.predict_many(photo, prompts[start : start + BATCH]):
             logits += [one.astype(np.float16) for one in answer.logits_MHW]
             ious += [float(v) for v in answer.predicted_iou_M]
-    boxes = np.array([_box(one, photo.size) for one in logits])
+    boxes = np.array([_box(one, photo.size, predictor.image_side) for one in logits])
     drawn = np.flatnonzero(boxes[:, 2] > boxes[:, 0])
     kept = drawn[non_maximum_suppression(boxes[drawn], np.array(ious)[drawn], NMS_IOU)]
     strongest = np.zeros(photo.size, np.float32)
     for index in kept:
-        resized = resize_logits(logits[index].astype(np.float32), photo.size)
+        resized = resize_logits(logits[index].astype(np.float32), photo.size, predictor.image_side)
         np.maximum(strongest, edges_of_mask(resized), out=strongest)
     return thin_across(_to_one(strongest))
 
@@ -156,14 +157,17 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _box(logits_HW: NDArray[np.floating[Any]], size: tuple[int, int]) -> tuple[float, float, float, float]:
+def _box(
+    logits_HW: NDArray[np.floating[Any]], size: tuple[int, int], image_side: int
+) -> tuple[float, float, float, float]:
     """Of the part of the model's frame that is photo, in pixels of the photo; all zero where there is no mask."""
-    scale = max(size) / logits_HW.shape[-1]
-    inside = logits_HW[: int(np.ceil(size[0] / scale)), : int(np.ceil(size[1] / scale))] > 0
+    down, across = scale_to_model(size, image_side, logits_HW.shape[-1])
+    rows, columns = photo_cells(size, image_side, logits_HW.shape[-1])
+    inside = logits_HW[:rows, :columns] > 0
     ys, xs = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if not len(ys):
         return 0.0, 0.0, 0.0, 0.0
-    return xs[0] * scale, ys[0] * scale, (xs[-1] + 1) * scale, (ys[-1] + 1) * scale
+    return xs[0] / across, ys[0] / down, (xs[-1] + 1) / across, (ys[-1] + 1) / down
 
 
 def _to_one(strength_HW: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 
 from engine.errors import PromptInvalid
 from engine.inference.crops import Box, crop_boxes, grid_points, touches_inner_edge
-from engine.inference.frame import bilinear, interpolate, scale_to_model, to_model_frame
+from engine.inference.frame import bilinear, interpolate, to_model_frame
 from engine.inference.measure import PixelCounter
 from engine.inference.predictor import EmbeddedPhoto, Predictor
 from engine.inference.settings import EverythingSettings, usual_settings
 from engine.masks import Rle, bbox
 from engine.masks.boxes import non_maximum_suppression
 from engine.masks.rle import encode_region
+from engine.model.preprocessing import scale_to_model
 from engine.model.prompt_encoder import FOREGROUND, PADDING
 from engine.model.shared_decoder import ImageSide, SharedDecoder
 
@@ -109,19 +110,20 @@ def label_everything(
         zoom = np.array([1 / ((c.crop[2] - c.crop[0]) * (c.crop[3] - c.crop[1])) for c in found])
         found = [found[i] for i in non_maximum_suppression(_boxes(found), zoom, settings.crop_nms_iou)]
         found.sort(key=lambda candidate: -candidate.predicted_iou)
-    return _finish(found[: settings.max_masks], size, settings, predictor.logits_side)
+    return _finish(found[: settings.max_masks], size, settings, predictor.image_side, predictor.logits_side)
 
 
 def _finish(
-    found: list[_Candidate], size: tuple[int, int], settings: EverythingSettings, side: int
+    found: list[_Candidate], size: tuple[int, int], settings: EverythingSettings, image_side: int, side: int
 ) -> list[ProposedMask]:
     """Draw, clean, encode."""
     height, width = size
     masks: list[ProposedMask] = []
     touched: list[bool] = []
-    counts_N2 = _counts(found, side, (settings.stability_offset, -settings.stability_offset)).tolist()
+    levels = (settings.stability_offset, -settings.stability_offset)
+    counts_N2 = _counts(found, image_side, side, levels).tolist()
     for candidate, (tight, loose) in zip(found, counts_N2, strict=True):
-        drawn = _draw(candidate, side)
+        drawn = _draw(candidate, image_side, side)
         tidy, at = clean_region(drawn, candidate.box, size, settings.min_region_px, keep_largest=settings.keep_largest)
         area = int(np.count_nonzero(tidy))
         if not area or (area >= settings.max_area_share * height * width and settings.max_area_share < 1):
@@ -163,7 +165,7 @@ def _label_crop(
     shared = predictor.shared
     device = predictor.device
     side = shared.prepare(torch.from_numpy(np.asarray(photo.embedding, np.float32))[None].to(device))
-    measuring = PixelCounter(photo.size, predictor.logits_side, device)
+    measuring = PixelCounter(photo.size, predictor.image_side, predictor.logits_side, device)
     height, width = photo.size
     points_N2 = grid_points(per_side, (0, 0, width, height))
     candidates: list[_Candidate] = []
@@ -182,7 +184,8 @@ def _label_crop(
         if candidate.is_stable:
             return True
         offset = settings.stability_offset
-        tight, area, loose = _counts([candidate], predictor.logits_side, (offset, 0.0, -offset))[0].tolist()
+        levels = (offset, 0.0, -offset)
+        tight, area, loose = _counts([candidate], predictor.image_side, predictor.logits_side, levels)[0].tolist()
         return tight / max(1, loose) >= settings.min_stability and area < most_area
 
     kept = non_maximum_suppression(_boxes(candidates), scores, settings.nms_iou, accept=is_good)
@@ -231,8 +234,8 @@ def _ask(
         points_B2: in the crop's pixels.
     """
     resized_BN2 = np.zeros((len(points_B2), 2, 2), np.float32)
-    scale = scale_to_model(measuring.size, predictor.image_side)
-    resized_BN2[:, 0] = to_model_frame(points_B2, np.ones(len(points_B2), np.int64), scale)
+    labels_B = np.full(len(points_B2), FOREGROUND, np.int64)
+    resized_BN2[:, 0] = to_model_frame(points_B2, labels_B, measuring.size, predictor.image_side)
     labels_BN = torch.tensor([[FOREGROUND, PADDING]], dtype=torch.float32).repeat(len(points_B2), 1)
     tokens = predictor.model.prompt_encoder.tokens(
         torch.from_numpy(resized_BN2).to(predictor.device), labels_BN.to(predictor.device)
@@ -296,12 +299,12 @@ def _most_area(size: tuple[int, int], settings: EverythingSettings) -> float:
     return settings.max_area_share * size[0] * size[1] if settings.max_area_share < 1 else float("inf")
 
 
-def _counts(candidates: list[_Candidate], side: int, levels: tuple[float, ...]) -> NDArray[np.int64]:
+def _counts(candidates: list[_Candidate], image_side: int, side: int, levels: tuple[float, ...]) -> NDArray[np.int64]:
     """(N, L): their pixels above each level, none of which is below `-stability_offset`."""
     counts_NL = np.zeros((len(candidates), len(levels)), np.int64)
     for crop in {candidate.crop for candidate in candidates}:
         x0, y0, x1, y1 = crop
-        counter = PixelCounter((y1 - y0, x1 - x0), side)
+        counter = PixelCounter((y1 - y0, x1 - x0), image_side, side)
         own = [number for number, candidate in enumerate(candidates) if candidate.crop == crop]
         for start in range(0, len(own), COUNTED_TOGETHER):
             some = own[start : start + COUNTED_TOGETHER]
@@ -314,13 +317,13 @@ def _counts(candidates: list[_Candidate], side: int, levels: tuple[float, ...]) 
     return counts_NL
 
 
-def _draw(candidate: _Candidate, side: int) -> NDArray[np.bool_]:
+def _draw(candidate: _Candidate, image_side: int, side: int) -> NDArray[np.bool_]:
     """The pixels of the candidate's box."""
     x0, y0, x1, y1 = candidate.crop
-    scale = side / max(x1 - x0, y1 - y0)
+    down, across = scale_to_model((y1 - y0, x1 - x0), image_side, side)
     left, top, right, bottom = candidate.box
-    rows, row_share = bilinear(np.arange(top - y0, bottom - y0), side, scale)
-    columns, column_share = bilinear(np.arange(left - x0, right - x0), side, scale)
+    rows, row_share = bilinear(np.arange(top - y0, bottom - y0), side, down)
+    columns, column_share = bilinear(np.arange(left - x0, right - x0), side, across)
     drawn = interpolate(candidate.logits_yx, rows - candidate.first_cell[0], row_share)
     return np.ascontiguousarray(interpolate(drawn.T, columns - candidate.first_cell[1], column_share).T) > 0
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.inference.frame import bilinear
+from engine.model.preprocessing import scale_to_model
 
 #: Pixels of mixed cells that are looked at together: bounds the memory.
 PIXELS_AT_ONCE = 4_000_000
@@ -42,12 +43,13 @@ class PixelCounter:
 
     Args:
         size: (height, width) in pixels.
+        image_side: of the square that the encoder takes.
         side: S, at least 2.
     """
 
-    def __init__(self, size: tuple[int, int], side: int, device: torch.device | str = "cpu") -> None:
-        scale, device = side / max(size), torch.device(device)
-        self.y, self.x = (_Axis(length, side, scale, device) for length in size)
+    def __init__(self, size: tuple[int, int], image_side: int, side: int, device: torch.device | str = "cpu") -> None:
+        scales, device = scale_to_model(size, image_side, side), torch.device(device)
+        self.y, self.x = (_Axis(length, side, scale, device) for length, scale in zip(size, scales, strict=True))
         self.size = size
 
     def bounds(self, logits_NSS: Tensor, levels: tuple[float, ...]) -> tuple[Tensor, Tensor]:

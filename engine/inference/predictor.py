@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import PromptInvalid
-from engine.inference.frame import logits_to_mask, scale_to_model, stability, to_model_frame
+from engine.inference.frame import logits_to_mask, stability, to_model_frame
 from engine.model.build import Sam
 from engine.model.preprocessing import fit_square
 from engine.model.prompt_encoder import BOX_END, BOX_START, PADDING
@@ -93,17 +93,23 @@ class EmbeddedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The masks for one prompt, best first by predicted IoU: three for an ambiguous one, else one."""
+    """The masks for one prompt, best first by predicted IoU: three for an ambiguous one, else one.
+
+    Attributes:
+        size: (height, width) of the photo in pixels.
+        image_side: of the square that the encoder takes.
+    """
 
     logits_MHW: NDArray[np.float32]
     predicted_iou_M: NDArray[np.float32]
     size: tuple[int, int]
+    image_side: int
     stability_M: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     channel_M: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))  # 0: the single mask; 1, 2, 3
 
     def mask(self, index: int = 0) -> NDArray[np.bool_]:
         """In the photo's own pixels."""
-        return logits_to_mask(self.logits_MHW[index], self.size)
+        return logits_to_mask(self.logits_MHW[index], self.size, self.image_side)
 
 
 class Predictor:
@@ -175,12 +181,11 @@ class Predictor:
             CheckpointInvalid: a text, and the model takes none.
         """
         self.check_embedding(photo)
-        scale = scale_to_model(photo.size, self.image_side)
         rows = []
         for prompt in prompts:
             prompt.check(photo.size, self.logits_side)
             self._check_text(prompt)
-            rows.append(_tokens(prompt, scale))
+            rows.append(_tokens(prompt, photo.size, self.image_side))
         # Padding takes part in attention: filled up to another's length, a prompt would get another answer.
         of_length: dict[tuple[int, bool], list[int]] = defaultdict(list)
         for index, (_, labels) in enumerate(rows):
@@ -239,12 +244,12 @@ class Predictor:
         )
         logits, ious = logits_B4HW.cpu().numpy(), iou_B4.cpu().numpy()
         return [
-            _choose(prompt, logits[index], ious[index], photo.size, self.stability_fallback)
+            _choose(prompt, logits[index], ious[index], photo.size, self.image_side, self.stability_fallback)
             for index, prompt in enumerate(prompts)
         ]
 
 
-def _tokens(prompt: Prompt, scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _tokens(prompt: Prompt, size: tuple[int, int], image_side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Points, then box corners; a padding point where there is no box, as published.
 
     (Of prompts with neither points nor box nothing was published: those of a mask or a text alone get the padding point, too.)
@@ -255,7 +260,7 @@ def _tokens(prompt: Prompt, scale: float) -> tuple[NDArray[np.float32], NDArray[
         x0, y0, x1, y1 = prompt.box
         places += [(x0, y0), (x1, y1)]
         labels += [BOX_START, BOX_END]
-    framed = to_model_frame(np.array(places, np.float64).reshape(-1, 2), np.array(labels), scale)
+    framed = to_model_frame(np.array(places, np.float64).reshape(-1, 2), np.array(labels), size, image_side)
     if prompt.box is None:
         framed = np.concatenate([framed, np.zeros((1, 2), np.float32)])
         labels.append(PADDING)
@@ -267,6 +272,7 @@ def _choose(
     logits_4HW: NDArray[np.float32],
     iou_4: NDArray[np.float32],
     size: tuple[int, int],
+    image_side: int,
     stability_fallback: bool,
 ) -> Answer:
     best_first = 1 + np.argsort(-iou_4[1:], kind="stable")
@@ -274,9 +280,9 @@ def _choose(
     if not prompt.is_ambiguous:
         shown = np.array([0, *best_first] if prompt.all_masks else [0])
         if stability_fallback:
-            (steady,) = stability(logits_4HW[:1], size, FALLBACK_OFFSET)
+            (steady,) = stability(logits_4HW[:1], size, image_side, FALLBACK_OFFSET)
             is_empty = not (logits_4HW[0] > -FALLBACK_OFFSET).any()  # and so it stays
             if steady < FALLBACK_STABILITY and not is_empty:
                 shown = np.array([*best_first, 0] if prompt.all_masks else best_first[:1])
     logits = logits_4HW[shown]
-    return Answer(logits, iou_4[shown], size, stability(logits, size), shown)
+    return Answer(logits, iou_4[shown], size, image_side, stability(logits, size, image_side), shown)

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.model.preprocessing import photo_cells, scale_to_model
+
 #: Specks are below this share of the mask's cells.
 SPECK_SHARE = 0.01
 #: What becomes of a logit of exactly 0 that changes sides.
@@ -20,6 +22,7 @@ _LEAST = np.float32(1e-3)
 def tidied(
     logits_SS: NDArray[np.float32],
     size: tuple[int, int],
+    image_side: int,
     points: Sequence[tuple[float, float]],
     labels: Sequence[int],
 ) -> NDArray[np.float32]:
@@ -31,12 +34,13 @@ def tidied(
     Args:
         logits_SS: of the padded frame; the padding stays as it is.
         size: (height, width) of the photo.
+        image_side: of the square that the encoder takes.
         points: (x, y) in pixels of the photo.
         labels: of each point; 1: foreground, whose island stays; 0: background, whose hole does.
     """
     result_SS = logits_SS.copy()
-    scale = len(logits_SS) / max(size)
-    rows, columns = (int(np.ceil(length * scale)) for length in size)
+    scale = scale_to_model(size, image_side, len(logits_SS))
+    rows, columns = photo_cells(size, image_side, len(logits_SS))
     photo_HW = result_SS[:rows, :columns]
     inside_HW = photo_HW > 0
     gone_HW = _specks(
@@ -71,12 +75,16 @@ def _specks(
 
 
 def _read(
-    points: Sequence[tuple[float, float]], labels: Sequence[int], label: int, scale: float, cells: tuple[int, int]
+    points: Sequence[tuple[float, float]],
+    labels: Sequence[int],
+    label: int,
+    scale: tuple[float, float],
+    cells: tuple[int, int],
 ) -> NDArray[np.int64]:
     """(N, 2), row and column: the four cells that are read for each clicked pixel; see `frame.logits_to_mask`."""
     found = []
     for (x, y), of in zip(points, labels, strict=True):
-        row, column = (max(0, int((np.floor(at) + 0.5) * scale - 0.5)) for at in (y, x))
+        row, column = (max(0, int((np.floor(at) + 0.5) * own - 0.5)) for at, own in zip((y, x), scale, strict=True))
         if of == label:
             found += [(row + down, column + right) for down in (0, 1) for right in (0, 1)]
     return np.minimum(np.array(found, np.int64).reshape(-1, 2), np.array(cells) - 1)

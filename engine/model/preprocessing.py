@@ -23,6 +23,28 @@ def fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
     return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
 
 
+def scale_to_model(size: tuple[int, int], image_side: int, side: int | None = None) -> tuple[float, float]:
+    """Cells of the model's frame per pixel of the photo, (down, across); the photo's longest side fills the frame.
+
+    Each axis has its own, because the shorter side is rounded: so the published code scales prompts, and so it cuts the
+    padding off its logits (SAM-r, `utils/transforms.py` and `modeling/sam.py`).
+
+    Args:
+        size: (height, width) of the photo in pixels.
+        image_side: of the square that the encoder takes.
+        side: of the square that the cells are of, as of logits; None: they are the encoder's pixels.
+    """
+    height, width = fitted_size(size, image_side)
+    side = image_side if side is None else side
+    return height * side / (image_side * size[0]), width * side / (image_side * size[1])
+
+
+def photo_cells(size: tuple[int, int], image_side: int, side: int) -> tuple[int, int]:
+    """(rows, columns) of the model's frame, `side` cells wide, in which there is any photo; see `scale_to_model`."""
+    height, width = fitted_size(size, image_side)
+    return -(-height * side // image_side), -(-width * side // image_side)
+
+
 def fit_by_area(rgb_HW3: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """`preprocessing-1`, ours: averaged over areas when it shrinks, padded with what normalises to nearly 0."""
     height, width = fitted_size(rgb_HW3.shape[:2], side)

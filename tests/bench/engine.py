@@ -202,7 +202,7 @@ def _vit_b_rows(table: Table, large: Predictor, photo: EmbeddedPhoto, tiny: Pred
     def plainly() -> None:
         for start in range(0, len(tokens), 4):
             model.decode(embedding, tokens[start : start + 4], labels[start : start + 4])
-            for one in drawn(masks[start : start + 4], *photo.size).flatten(0, 1):
+            for one in drawn(masks[start : start + 4], *photo.size, large.image_side).flatten(0, 1):
                 float((one > 1).sum()) / max(1.0, float((one > -1).sum()))
                 ys, xs = np.nonzero((one > 0).numpy())
                 (xs.min(), ys.min(), xs.max(), ys.max()) if len(xs) else None
@@ -211,7 +211,7 @@ def _vit_b_rows(table: Table, large: Predictor, photo: EmbeddedPhoto, tiny: Pred
     def ours() -> None:
         shared = large.shared
         image = shared.prepare(embedding)
-        counter = PixelCounter(photo.size, side)
+        counter = PixelCounter(photo.size, large.image_side, side)
         for start in range(0, len(tokens), 4):
             some = shared.decode(
                 image, model.prompt_encoder.tokens(tokens[start : start + 4], labels[start : start + 4])

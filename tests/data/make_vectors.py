@@ -12,8 +12,9 @@ import numpy as np
 
 from engine import masks as run_lengths
 from engine.inference.correcting import Correcting
-from engine.inference.frame import logits_to_mask, scale_to_model, to_model_frame
+from engine.inference.frame import logits_to_mask, to_model_frame
 from engine.inference.tidying import tidied
+from engine.model.preprocessing import scale_to_model
 
 FOLDER = Path(__file__).parent
 
@@ -73,7 +74,7 @@ def _encoded(mask: np.ndarray) -> dict:
 def model_frame() -> list[dict]:
     rng = np.random.default_rng(0)
     cases = []
-    for size in [(480, 640), (640, 480), (1000, 1500), (37, 91), (512, 512)]:
+    for size in [(480, 640), (640, 480), (1000, 1500), (37, 91), (427, 640), (4003, 3001), (512, 512)]:
         height, width = size
         prompts = [{"kind": "point", "at": [0.5, 0.5], "label": 1}]
         prompts += [
@@ -85,13 +86,12 @@ def model_frame() -> list[dict]:
             prompts,
             [*prompts[:2], {"kind": "box", "box": [1.0, 2.5, width - 3.0, height * 1.0]}],
         ):
-            scale = scale_to_model(size, 512)
             points = [p["at"] for p in chosen if p["kind"] == "point"]
             labels = [p["label"] for p in chosen if p["kind"] == "point"]
             box = next((p["box"] for p in chosen if p["kind"] == "box"), None)
             if box:
                 points, labels = [*points, box[:2], box[2:]], [*labels, 2, 3]
-            coords = to_model_frame(np.array(points), np.array(labels), scale).tolist()
+            coords = to_model_frame(np.array(points), np.array(labels), size, 512).tolist()
             if not box:
                 coords, labels = [*coords, [0.0, 0.0]], [*labels, -1]
             cases.append({"size": list(size), "input_side": 512, "prompts": chosen, "coords": coords, "labels": labels})
@@ -100,12 +100,21 @@ def model_frame() -> list[dict]:
 
 def logits() -> list[dict]:
     cases = []
-    for seed, (side, size) in enumerate([(8, (8, 8)), (8, (20, 31)), (16, (50, 37)), (16, (7, 11)), (4, (1, 13))]):
+    for seed, (side, size) in enumerate(
+        [(8, (8, 8)), (8, (20, 31)), (16, (50, 37)), (16, (7, 11)), (4, (1, 13)), (24, (61, 97))]
+    ):
         rng = np.random.default_rng(seed)
         # In float16's grid, so that the text is short and means the same in both languages.
         values = rng.normal(0, 2, (side, side)).astype(np.float16).astype(np.float32)
-        mask = logits_to_mask(values, size)
-        cases.append({"side": side, "size": list(size), "logits": [float(v) for v in values.ravel()], **_encoded(mask)})
+        input_side = side * (4 if seed % 2 else 2)
+        mask = logits_to_mask(values, size, input_side)
+        case = {
+            "side": side,
+            "size": list(size),
+            "input_side": input_side,
+            "logits": [float(v) for v in values.ravel()],
+        }
+        cases.append({**case, **_encoded(mask)})
     return cases
 
 
@@ -167,23 +176,24 @@ def tidy() -> list[dict]:
     cases = []
     for seed, size in enumerate([(24, 24), (30, 61), (61, 30), (45, 50)] * 4):
         rng = np.random.default_rng(seed)
-        side = 24
+        side, input_side = 24, 48
         values = np.where(blobs(side, side, seed), 2.0, -2.0) + rng.normal(0, 1 + seed % 3 / 2, (side, side))
         values[rng.random((side, side)) < 0.01] = 0.0
         values = values.astype(np.float16).astype(np.float32)
-        untouched = _turned(values, tidied(values, size, [], []))
-        scale = side / max(size)
+        untouched = _turned(values, tidied(values, size, input_side, [], []))
+        down, across = scale_to_model(size, input_side, side)
         clicks = []
         for at in rng.permutation(untouched)[: seed % 4]:
             row, column = divmod(int(at), side)
             # One that keeps the speck; every third time one that does not.
             label = int(values[row, column] > 0) ^ (len(clicks) == 2)
-            clicks.append([min((column + 0.4) / scale, size[1]), min((row + 0.6) / scale, size[0]), label])
-        made = tidied(values, size, [(x, y) for x, y, _ in clicks], [label for *_, label in clicks])
+            clicks.append([min((column + 0.4) / across, size[1]), min((row + 0.6) / down, size[0]), label])
+        made = tidied(values, size, input_side, [(x, y) for x, y, _ in clicks], [label for *_, label in clicks])
         cases.append(
             {
                 "side": side,
                 "size": list(size),
+                "input_side": input_side,
                 "points": clicks,
                 "logits": [float(v) for v in values.ravel()],
                 "turned": _turned(values, made),

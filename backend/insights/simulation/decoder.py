@@ -88,13 +88,14 @@ class Decoder:
         logits, ious = self._session.run(["low_res_logits", "iou_predictions"], said)
         is_ambiguous = len(points) + (box is not None) == 1 and fed_back_HW is None
         shown = (1, 2, 3) if is_ambiguous else (0,)
+        frame = (size, self.input_side)
         found = [
             Answer(
                 None if channel == 0 else channel - 1,
                 float(ious[0, channel]),
-                float(engine.stability(logits[0, channel][None], size)[0]),
+                float(engine.stability(logits[0, channel][None], *frame)[0]),
                 logits[0, channel],
-                engine.logits_to_mask(engine.tidied(logits[0, channel], size, points, labels), size),
+                engine.logits_to_mask(engine.tidied(logits[0, channel], *frame, points, labels), *frame),
             )
             for channel in shown
         ]
@@ -103,8 +104,8 @@ class Decoder:
     def logits_of(self, mask_HW: Pixels) -> Logits:
         """A mask as the prompt encoder takes it: each cell has the share of its pixels that are inside, from -10 to 10."""
         height, width = mask_HW.shape
-        scale = self.side / max(height, width)
-        rows, columns = _shares(height, scale, self.side), _shares(width, scale, self.side)
+        down, across = engine.scale_to_model((height, width), self.input_side, self.side)
+        rows, columns = _shares(height, down, self.side), _shares(width, across, self.side)
         inside: Logits = rows @ mask_HW.astype(np.float32) @ columns.T
         return (CERTAIN * (2 * np.minimum(inside, 1) - 1)).astype(np.float32)
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { areaOf, type Bitmask, covers, cropped, edgesOf } from '@/shared/geometry/bitmask'
 import { logitsToMask, stabilityOf } from '@/shared/geometry/logits'
-import { type Prompt, scaleToModel, toModelFrame } from '@/shared/geometry/modelFrame'
+import { type Prompt, toModelFrame } from '@/shared/geometry/modelFrame'
 import { decode, encode } from '@/shared/geometry/runLengths'
 
 /** The vectors that the engine's tests hold, too. */
@@ -72,7 +72,7 @@ test.each(vectors<FrameCase>('model_frame'))('prompts go into the model as the e
         ? prompt
         : { kind: 'point', at: { x: prompt.at[0], y: prompt.at[1] }, label: prompt.label },
   )
-  const { coords, labels } = toModelFrame(prompts, scaleToModel({ height, width }, vector.input_side))
+  const { coords, labels } = toModelFrame(prompts, { height, width }, vector.input_side)
   expect([...labels]).toEqual(vector.labels)
   vector.coords.flat().forEach((wanted, index) => {
     expect(coords[index]).toBeCloseTo(wanted, 3)
@@ -82,20 +82,21 @@ test.each(vectors<FrameCase>('model_frame'))('prompts go into the model as the e
 interface LogitsCase {
   side: number
   size: [number, number]
+  input_side: number
   logits: number[]
   counts: string
 }
 
 test.each(vectors<LogitsCase>('logits_to_mask'))('logits become the pixels that the engine makes of them, $size', vector => {
   const [height, width] = vector.size
-  const mask = logitsToMask(new Float32Array(vector.logits), vector.side, { height, width })
+  const mask = logitsToMask(new Float32Array(vector.logits), vector.side, { height, width }, vector.input_side)
   expect(encode(mask)).toBe(vector.counts)
 })
 
 test('stability is the share of the loose mask that is in the tight one, padding left out', () => {
   const logits = new Float32Array([2, 0.5, 9, 9, 2, -2, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9])
-  expect(stabilityOf(logits, 4, { height: 20, width: 40 })).toBeCloseTo(6 / 7)
-  expect(stabilityOf(new Float32Array(16).fill(-5), 4, { height: 4, width: 4 })).toBe(0)
+  expect(stabilityOf(logits, 4, { height: 20, width: 40 }, 16)).toBeCloseTo(6 / 7)
+  expect(stabilityOf(new Float32Array(16).fill(-5), 4, { height: 4, width: 4 }, 16)).toBe(0)
 })
 
 test('the border of a mask is closed, along pixel edges, and as few pieces as there are sides', () => {

@@ -282,14 +282,14 @@ describe('a mask as a prompt', () => {
   test('is logits from which the mask can be read again, at least as well as cells allow', () => {
     for (const [height, width] of [[300, 400], [60, 40], [64, 64]] as const) {
       const disc = stroke([[width / 2, height / 2]], Math.floor(height / 2), [height, width])
-      const again = logitsToMask(maskToLogits(disc, 64), 64, { height, width })
+      const again = logitsToMask(maskToLogits(disc, 64, 256), 64, { height, width }, 256)
       expect(iouOf(disc, again)).toBeGreaterThan(0.93)
     }
   })
 
   test('has 10 inside, -10 outside and in the padding, and the share between at borders', () => {
-    const logits = maskToLogits(mask('###.', '....'), 2)
+    const logits = maskToLogits(mask('###.', '....'), 2, 8)
     expect([...logits]).toEqual([0, -5, -10, -10].map(x => expect.closeTo(x, 4)))
-    expect([...maskToLogits(emptyMask({ height: 4, width: 4 }), 2)]).toEqual([-10, -10, -10, -10])
+    expect([...maskToLogits(emptyMask({ height: 4, width: 4 }), 2, 8)]).toEqual([-10, -10, -10, -10])
   })
 })

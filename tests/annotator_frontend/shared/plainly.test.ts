@@ -6,21 +6,22 @@ import { blocksOf, cutToBox, maskOf, pixelsIn, runsOf } from '@/shared/geometry/
 import { decode, encode } from '@/shared/geometry/runLengths'
 import { noise, numbers } from './plain'
 
-/** `logitsToMask`, each pixel read on its own. */
-function plainMask(logits: Float32Array, side: number, { height, width }: Size): Bitmask {
-  const scale = side / Math.max(height, width)
-  const tap = (i: number) => {
+/** `logitsToMask`, each pixel read on its own: of the part of the frame that the encoder's rounded photo takes up. */
+function plainMask(logits: Float32Array, side: number, { height, width }: Size, inputSide: number): Bitmask {
+  const tap = (i: number, length: number) => {
+    const rounded = Math.max(1, Math.floor((length * inputSide) / Math.max(height, width) + 0.5))
+    const scale = ((rounded / length) * side) / inputSide
     const at = Math.min(Math.max((i + 0.5) * scale - 0.5, 0), side - 1)
     const low = Math.min(Math.floor(at), Math.max(side - 2, 0))
     return { low, high: Math.min(low + 1, side - 1), share: Math.fround(at - low) }
   }
   const bits = new Uint8Array(height * width)
   for (let y = 0; y < height; y++) {
-    const row = tap(y)
+    const row = tap(y, height)
     const blended = (x: number) =>
       Math.fround(logits[row.low * side + x]! * (1 - row.share) + logits[row.high * side + x]! * row.share)
     for (let x = 0; x < width; x++) {
-      const { low, high, share } = tap(x)
+      const { low, high, share } = tap(x, width)
       if (blended(low) * (1 - share) + blended(high) * share > 0) bits[y * width + x] = 1
     }
   }
@@ -44,12 +45,13 @@ test('logits become the same mask as if each pixel were read on its own', () => 
     const side = [1, 2, 16, 64][trial % 4]!
     const size = { height: 1 + Math.floor(random() * 180), width: 1 + Math.floor(random() * 220) }
     const logits = blob(random, side, trial % 5)
-    expect(logitsToMask(logits, side, size)).toEqual(plainMask(logits, side, size))
+    const inputSide = side * [1, 2, 4][trial % 3]!
+    expect(logitsToMask(logits, side, size, inputSide)).toEqual(plainMask(logits, side, size, inputSide))
   }
 })
 
 test('logits that are nowhere above 0 are an empty mask', () => {
-  const none = logitsToMask(new Float32Array(64).fill(-1), 8, { height: 30, width: 40 })
+  const none = logitsToMask(new Float32Array(64).fill(-1), 8, { height: 30, width: 40 }, 32)
   expect(none).toEqual({ size: { height: 30, width: 40 }, box: [0, 0, 0, 0], bits: new Uint8Array(0) })
 })
 

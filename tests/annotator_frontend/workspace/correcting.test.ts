@@ -42,7 +42,7 @@ test.each(CASES.map((one, index) => ({ ...one, index })))('case $index is asked 
   const prompts = promptsToCorrect(correcting, now, clicks)
   const wanted: Prompt[] = one.points.map(([x, y, label]) => point(x, y, label))
   if (one.box) wanted.push({ kind: 'box', box: one.box })
-  expect(toModelFrame(prompts, 1)).toEqual(toModelFrame(wanted, 1))
+  expect(toModelFrame(prompts, now.size, 64)).toEqual(toModelFrame(wanted, now.size, 64))
   expect(encode(corrected(correcting, now, answer, clicks))).toBe(one.taken)
 })
 

@@ -6,14 +6,15 @@ import { storedPrompt } from '@/features/workspace/saving/maskBody'
 import { isAmbiguous, type Prompt, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
 import { mask } from '../shared/plain'
 
+const SIZE = { height: 30, width: 40 }
 const words: Prompt = { kind: 'text', words: 'a wheel', token: [0.5, -1] }
 const click: Prompt = { kind: 'point', at: { x: 3, y: 4 }, label: 1 }
 
 test('words go in as their token, beside the points, and alone with the padding point', () => {
   expect([...textToken([click, words])]).toEqual([0.5, -1])
   expect(textToken([click])).toHaveLength(0)
-  expect([...toModelFrame([words], 1).labels]).toEqual([-1])
-  expect([...toModelFrame([words, click], 1).labels]).toEqual([1, -1])
+  expect([...toModelFrame([words], SIZE, 64).labels]).toEqual([-1])
+  expect([...toModelFrame([words, click], SIZE, 64).labels]).toEqual([1, -1])
 })
 
 describe('words that are still being read', () => {

@@ -64,7 +64,8 @@ def test_the_answer_is_the_one_that_the_engine_gives(sight, photo):
     assert [one.index for one in ours] == [channel - 1 for channel in theirs.channel_M]
     assert np.allclose([one.predicted_iou for one in ours], theirs.predicted_iou_M, atol=1e-4)
     for one, logits_HW in zip(ours, theirs.logits_MHW, strict=True):
-        tidy_HW = engine.logits_to_mask(engine.tidied(logits_HW, sight.size, [at], [1]), sight.size)
+        frame = (sight.size, sight.decoder.input_side)
+        tidy_HW = engine.logits_to_mask(engine.tidied(logits_HW, *frame, [at], [1]), *frame)
         assert iou_of(one.mask_HW, tidy_HW) > 0.99
 
 

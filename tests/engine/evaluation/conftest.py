@@ -18,7 +18,7 @@ SIZE = (SIDE, SIDE)
 class Scripted:
     """Answers each prompt with masks that a function makes up: prompt -> [(mask, predicted IoU), ...], best first."""
 
-    logits_side = SIDE
+    image_side = logits_side = SIDE
 
     def __init__(self, answer: Callable[[Prompt], Sequence[tuple[np.ndarray, float]]]) -> None:
         self.answer = answer
@@ -36,7 +36,8 @@ class Scripted:
         for prompt in prompts:
             masks, ious = zip(*self.answer(prompt), strict=True)
             logits = np.where(np.stack(masks), 8.0, -8.0).astype(np.float32)
-            answers.append(Answer(logits, np.array(ious, np.float32), photo.size, np.ones(len(ious), np.float32)))
+            ones = np.ones(len(ious), np.float32)
+            answers.append(Answer(logits, np.array(ious, np.float32), photo.size, self.image_side, ones))
         return answers
 
 

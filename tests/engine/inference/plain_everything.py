@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 from skimage import measure
-from torch.nn import functional as F
 
 from engine.inference.settings import EverythingSettings
 from engine.model.build import Sam
@@ -81,7 +80,7 @@ def in_crop(
     part = np.ascontiguousarray(rgb[y0:y1, x0:x1])
     w, h = x1 - x0, y1 - y0
     side = model.architecture.prompt.image_side
-    scale = side / max(h, w)
+    new_h, new_w = as_encoded(h, w, side)
     pixels = (
         torch.from_numpy(fit_square(part, side, model.architecture.encoder.preprocessing))
         .permute(2, 0, 1)[None]
@@ -93,10 +92,10 @@ def in_crop(
     together = settings.batch_on("cpu")
     for start in range(0, len(points), together):
         some = points[start : start + together]
-        tokens = torch.tensor([[((x - 0.5) * scale, (y - 0.5) * scale), (0.0, 0.0)] for x, y in some])
+        tokens = torch.tensor([[((x - 0.5) * (new_w / w), (y - 0.5) * (new_h / h)), (0.0, 0.0)] for x, y in some])
         labels = torch.tensor([[1.0, -1.0]]).repeat(len(some), 1)
         low, iou = model.decode(embedding, tokens, labels)
-        large = drawn(low[:, 1:], h, w)
+        large = drawn(low[:, 1:], h, w, side)
         for b in range(len(some)):
             for k in range(3):
                 logits, predicted = large[b, k], float(iou[b, k + 1])
@@ -121,10 +120,21 @@ def in_crop(
     return suppress(found, [m.predicted_iou for m, _ in found], settings.nms_iou)
 
 
-def drawn(logits: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Bilinear, half-pixel centres, of the part that is photo: the square is first made as large as the longest side."""
-    longest = max(height, width)
-    return F.interpolate(logits, (longest, longest), mode="bilinear", align_corners=False)[..., :height, :width]
+def as_encoded(height: int, width: int, side: int) -> tuple[int, int]:
+    """The photo's size in the encoder's square: the longest side fills it, the other is rounded (SAM-r, `transforms.py`)."""
+    scale = side / max(height, width)
+    return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+
+
+def drawn(logits: torch.Tensor, height: int, width: int, side: int) -> torch.Tensor:
+    """Bilinear, half-pixel centres, of the part of the encoder's square that is photo, at once to the photo's own size.
+
+    The published code makes the square `side` wide first, cuts the photo out, and then makes that as large as the photo.
+    """
+    new_h, new_w = as_encoded(height, width, side)
+    cells = logits.shape[-1]
+    per_cell = [old / new * side / cells for old, new in ((height, new_h), (width, new_w))]
+    return torch.ops.aten.upsample_bilinear2d(logits, [height, width], False, *per_cell)
 
 
 def box_of(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:

@@ -145,7 +145,7 @@ def test_among_candidates_none_that_is_less_confident_takes_the_place_of_one_tha
     candidates = EverythingSettings(**everything_candidates({"min_region_px": 4}))
 
     def left(found: list[_Candidate], settings: EverythingSettings) -> list[float]:
-        return [one.predicted_iou for one in _finish(found, (16, 16), settings, 16)]
+        return [one.predicted_iou for one in _finish(found, (16, 16), settings, 16, 16)]
 
     assert (left(both, released), left(both[:1], released)) == ([0.3], [0.9])  # SAM-r
     assert (left(both, candidates), left(both[:1], candidates)) == ([0.9], [0.9])
@@ -257,11 +257,11 @@ def test_measures_are_those_of_the_drawn_mask(size, side):
     )
     logits[3] = -5
     levels = (1.0, 0.0, -1.0)
-    photo = PixelCounter(size, side)
+    photo = PixelCounter(size, 4 * side, side)
     counted, boxes = photo.counts(torch.from_numpy(logits), levels), photo.boxes(torch.from_numpy(logits))
     least, most = photo.bounds(torch.from_numpy(logits), levels)
     for index, own in enumerate(logits):
-        drawn = resize_logits(own, size)
+        drawn = resize_logits(own, size, 4 * side)
         counts = [int((drawn > level).sum()) for level in levels]
         assert counted[index].tolist() == counts
         assert (least[index].numpy() <= counts).all()

@@ -34,14 +34,14 @@ def test_what_is_less_than_a_hundredth_of_the_mask_changes_sides_and_no_more():
     # 396 cells are inside, of which 3 are a speck, and 4 are none.
     wanted = square()
     wanted[2, 3], wanted[20, 20:23] = -1.0, 1.0
-    np.testing.assert_array_equal(tidied(square(), SIZE, [], []), wanted)
+    np.testing.assert_array_equal(tidied(square(), SIZE, SIDE, [], []), wanted)
 
 
 def test_an_island_that_was_clicked_and_a_hole_that_was_cut_out_stay():
     points = [at(3, 2), at(21, 20)]
-    np.testing.assert_array_equal(tidied(square(), SIZE, points, [1, 0]), square())
+    np.testing.assert_array_equal(tidied(square(), SIZE, SIDE, points, [1, 0]), square())
     # A click for more on a hole, and one for less on an island, keep neither.
-    np.testing.assert_array_equal(tidied(square(), SIZE, points, [0, 1]), tidied(square(), SIZE, [], []))
+    np.testing.assert_array_equal(tidied(square(), SIZE, SIDE, points, [0, 1]), tidied(square(), SIZE, SIDE, [], []))
 
 
 @pytest.mark.parametrize("side", [80, 200, 37])
@@ -50,20 +50,20 @@ def test_every_pixel_that_was_seen_inside_and_clicked_is_inside_afterwards(side)
     logits = np.full((SIDE, SIDE), -1.0, np.float32)
     logits[10:30, 10:30], logits[2, 3] = 2.0, 6.0
     size = (side, side)
-    island = np.argwhere(logits_to_mask(logits, size)[: side // 6, : side // 6])
+    island = np.argwhere(logits_to_mask(logits, size, 160)[: side // 6, : side // 6])
     assert len(island)
     for y, x in island:
         point = (x + 0.3, y + 0.9)
-        assert logits_to_mask(tidied(logits, size, [point], [1]), size)[y, x], point
+        assert logits_to_mask(tidied(logits, size, 160, [point], [1]), size, 160)[y, x], point
 
 
 def test_what_reaches_the_edge_of_the_photo_stays_it_may_go_on_beyond():
     logits = np.full((SIDE, SIDE), 2.0, np.float32)
     logits[0, 7] = logits[20, -1] = logits[20, 20] = -1.0
-    assert np.argwhere(tidied(logits, SIZE, [], []) < 0).tolist() == [[0, 7], [20, 39]]
+    assert np.argwhere(tidied(logits, SIZE, SIDE, [], []) < 0).tolist() == [[0, 7], [20, 39]]
     logits = square()
     logits[0, 0] = logits[20, -1] = 1.0
-    assert (tidied(logits, SIZE, [], [])[[0, 20], [0, -1]] > 0).all()
+    assert (tidied(logits, SIZE, SIDE, [], [])[[0, 20], [0, -1]] > 0).all()
 
 
 def test_the_padding_is_no_part_of_the_mask_and_the_photos_edge_is_before_it():
@@ -71,29 +71,29 @@ def test_the_padding_is_no_part_of_the_mask_and_the_photos_edge_is_before_it():
     logits = np.full((SIDE, SIDE), -3.0, np.float32)
     logits[20:] = 2.0
     logits[5:8, 5:8] = 1.0
-    np.testing.assert_array_equal(tidied(logits, (320, 640), [], []), logits)
+    np.testing.assert_array_equal(tidied(logits, (320, 640), 160, [], []), logits)
     logits = np.full((SIDE, SIDE), 2.0, np.float32)
     logits[19, 5] = logits[10, 5] = -1.0
-    assert np.argwhere(tidied(logits, (320, 640), [], []) < 0).tolist() == [[19, 5]]
+    assert np.argwhere(tidied(logits, (320, 640), 160, [], []) < 0).tolist() == [[19, 5]]
 
 
 def test_the_largest_part_stays_and_no_mask_becomes_empty():
     logits = np.full((SIDE, SIDE), -2.0, np.float32)
     logits[1:-1:2, 1:-1:2] = 1.0
-    assert (tidied(logits, SIZE, [], []) > 0).any()
+    assert (tidied(logits, SIZE, SIDE, [], []) > 0).any()
     none = np.full((SIDE, SIDE), -2.0, np.float32)
-    np.testing.assert_array_equal(tidied(none, SIZE, [at(3, 3)], [1]), none)
+    np.testing.assert_array_equal(tidied(none, SIZE, SIDE, [at(3, 3)], [1]), none)
 
 
 def test_logits_of_exactly_0_in_a_hole_are_filled_too():
     logits = square()
     logits[20, 20:23] = 0.0
-    assert (tidied(logits, SIZE, [], [])[20, 20:23] > 0).all()
+    assert (tidied(logits, SIZE, SIDE, [], [])[20, 20:23] > 0).all()
 
 
 def test_what_was_given_stays_as_it_was():
     given = square()
-    tidied(given, SIZE, [], [])
+    tidied(given, SIZE, SIDE, [], [])
     np.testing.assert_array_equal(given, square())
 
 
@@ -102,7 +102,10 @@ def test_flood_filling_cell_by_cell_comes_to_the_same(case):
     """A plain second writing of the rule."""
     side, (height, width) = case["side"], case["size"]
     logits = np.array(case["logits"], np.float32).reshape(side, side)
-    rows, columns = math.ceil(height * side / max(height, width)), math.ceil(width * side / max(height, width))
+    # The photo as the encoder takes it, its shorter side rounded, and the cells that it takes up.
+    frame = case["input_side"]
+    fitted = {length: math.floor(length * frame / max(height, width) + 0.5) for length in (height, width)}
+    rows, columns = (math.ceil(fitted[length] * side / frame) for length in (height, width))
     inside = logits[:rows, :columns] > 0
 
     def clicked(wanted):
@@ -117,7 +120,7 @@ def test_flood_filling_cell_by_cell_comes_to_the_same(case):
 
     def shares(pixel, length):
         pixel = min(pixel, length - 1)
-        middle = np.clip((pixel + 0.5) * side / max(height, width) - 0.5, 0, side - 1)
+        middle = np.clip((pixel + 0.5) * fitted[length] / length * side / frame - 0.5, 0, side - 1)
         return np.maximum(0, 1 - np.abs(np.arange(side) - middle))[:, None]
 
     def stays(part, value):
@@ -137,7 +140,7 @@ def test_flood_filling_cell_by_cell_comes_to_the_same(case):
             for cell in hole:
                 wanted[cell] = True
     points, labels = [(x, y) for x, y, _ in case["points"]], [label for *_, label in case["points"]]
-    made = tidied(logits, (height, width), points, labels) > 0
+    made = tidied(logits, (height, width), frame, points, labels) > 0
     np.testing.assert_array_equal(made[:rows, :columns], wanted)
     assert np.flatnonzero(made != (logits > 0)).tolist() == case["turned"]
 

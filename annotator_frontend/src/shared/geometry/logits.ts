@@ -1,4 +1,5 @@
 import type { Bitmask } from './bitmask'
+import { photoCells, scaleToModel } from './modelFrame'
 import type { Box, Size } from './points'
 import { cutToBox, maskOf } from './rowRuns'
 
@@ -31,11 +32,12 @@ function taps(length: number, side: number, scale: number): Taps {
  * read pixel by pixel, and pixels that no cell above 0 reaches are never looked at.
  *
  * @param logits of the padded square model frame, `side` x `side`, row by row.
+ * @param inputSide of the square that the encoder takes.
  */
-export function logitsToMask(logits: Float32Array, side: number, size: Size): Bitmask {
-  const scale = side / Math.max(size.height, size.width)
-  const rows = taps(size.height, side, scale)
-  const columns = taps(size.width, side, scale)
+export function logitsToMask(logits: Float32Array, side: number, size: Size, inputSide: number): Bitmask {
+  const { down, across } = scaleToModel(size, inputSide, side)
+  const rows = taps(size.height, side, down)
+  const columns = taps(size.width, side, across)
   const [left, top, right, bottom] = boxAbove0(logits, side)
   const [x0, x1] = reached(columns, left, right)
   const [y0, y1] = reached(rows, top, bottom)
@@ -108,9 +110,8 @@ function piecesOf(low: Int32Array, from: number, to: number): number[] {
 }
 
 /** Share of the mask at logit -1 that is still in it at logit +1, over the part that is photo; 0 if it is empty. */
-export function stabilityOf(logits: Float32Array, side: number, { height, width }: Size): number {
-  const longest = Math.max(height, width)
-  const [rows, columns] = [Math.ceil((height * side) / longest), Math.ceil((width * side) / longest)]
+export function stabilityOf(logits: Float32Array, side: number, size: Size, inputSide: number): number {
+  const [rows, columns] = photoCells(size, inputSide, side)
   let [tight, loose] = [0, 0]
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
@@ -129,10 +130,14 @@ const CERTAIN = 10
  * A mask as the prompt encoder takes it: logits of the padded model frame, `side` x `side`. Each cell has the share of its
  * pixels that are inside, from -10 for none to 10 for all, so that borders are soft as the model's own are.
  */
-export function maskToLogits({ size, box: [x0, y0, x1, y1], bits }: Bitmask, side: number): Float32Array {
-  const perPixel = side / Math.max(size.height, size.width)
+export function maskToLogits(
+  { size, box: [x0, y0, x1, y1], bits }: Bitmask,
+  side: number,
+  inputSide: number,
+): Float32Array {
+  const { down, across } = scaleToModel(size, inputSide, side)
   const inside = new Float32Array(side * side)
-  const [columns, rows] = [shares(x0, x1, perPixel), shares(y0, y1, perPixel)]
+  const [columns, rows] = [shares(x0, x1, across), shares(y0, y1, down)]
   const width = x1 - x0
   const line = new Float32Array(side)
   for (let y = 0; y < y1 - y0; y++) {

@@ -1,4 +1,4 @@
-import type { Prompt } from './modelFrame'
+import { type Prompt, photoCells, scaleToModel } from './modelFrame'
 import type { Size } from './points'
 import { regionsOf, SMALL_SHARE } from './regions'
 
@@ -11,16 +11,18 @@ const LEAST = 1e-3
  *
  * @param logits of the padded square model frame, `side` x `side`; they stay as they are.
  * @param size of the photo, or of the part of it that was looked at, whose prompts these are.
+ * @param inputSide of the square that the encoder takes.
  */
 export function tidied(
   logits: Float32Array,
   side: number,
   size: Size,
+  inputSide: number,
   prompts: readonly Prompt[],
 ): Float32Array {
   const result = logits.slice()
-  const scale = side / Math.max(size.height, size.width)
-  const [rows, columns] = [Math.ceil(size.height * scale), Math.ceil(size.width * scale)]
+  const scale = scaleToModel(size, inputSide, side)
+  const [rows, columns] = photoCells(size, inputSide, side)
   const inside = new Uint8Array(rows * columns)
   let area = 0
   for (let y = 0; y < rows; y++) {
@@ -68,14 +70,15 @@ export function tidied(
 function cellsRead(
   prompts: readonly Prompt[],
   label: 0 | 1,
-  scale: number,
+  { down, across }: { down: number; across: number },
   rows: number,
   columns: number,
 ): number[] {
-  const first = (place: number) => Math.max(0, Math.floor((Math.floor(place) + 0.5) * scale - 0.5))
+  const first = (place: number, scale: number) =>
+    Math.max(0, Math.floor((Math.floor(place) + 0.5) * scale - 0.5))
   return prompts.flatMap(prompt => {
     if (prompt.kind !== 'point' || prompt.label !== label) return []
-    const [row, column] = [first(prompt.at.y), first(prompt.at.x)]
+    const [row, column] = [first(prompt.at.y, down), first(prompt.at.x, across)]
     return [0, 1].flatMap(down =>
       [0, 1].map(right => Math.min(row + down, rows - 1) * columns + Math.min(column + right, columns - 1)),
     )

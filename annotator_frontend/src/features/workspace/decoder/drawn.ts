@@ -14,6 +14,7 @@ export interface ToDraw {
   logits: ArrayBuffer
   side: number
   size: Size
+  inputSide: number
   predictedIous: readonly number[]
   /** Which of the decoder's masks each is; 0: the single one. */
   channels: readonly number[]
@@ -27,16 +28,16 @@ export interface ToDraw {
 
 /** The masks of logits that the server sent. It needs no WebAssembly. */
 export function drawn(told: ToDraw): Candidate[] {
-  const { side, size, channels, predictedIous, now, correcting, prompts, said } = told
+  const { side, size, inputSide, channels, predictedIous, now, correcting, prompts, said } = told
   const all = floatsOf(told.logits)
   return channels.map((channel, index): Candidate => {
     const logits = all.slice(index * side * side, (index + 1) * side * side)
-    const answer = logitsToMask(tidied(logits, side, size, said), side, size)
+    const answer = logitsToMask(tidied(logits, side, size, inputSide, said), side, size, inputSide)
     const mask = now && correcting ? corrected(correcting, now, answer, prompts) : answer
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: predictedIous[index]!,
-      stability: stabilityOf(logits, side, size),
+      stability: stabilityOf(logits, side, size, inputSide),
       logits,
       region: null,
       mask,

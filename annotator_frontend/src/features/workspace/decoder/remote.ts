@@ -29,7 +29,7 @@ export class RemoteDecoder {
 
   /** The masks that answer prompts, best first. */
   async decode(
-    { assignment, size, embeddingShape }: Omit<PhotoForDecoder, 'embedding'>,
+    { assignment, size, inputSide, embeddingShape }: Omit<PhotoForDecoder, 'embedding'>,
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
     correcting: Correcting | null,
@@ -37,7 +37,7 @@ export class RemoteDecoder {
     const side = logitsSide(embeddingShape)
     const now = correcting && fedBack && 'bits' in fedBack ? fedBack : null
     const said = now ? promptsToCorrect(correcting!, now, prompts) : prompts
-    const previous = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side) : fedBack
+    const previous = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side, inputSide) : fedBack
     const response = await bytesOf(`/api/assignments/${assignment}/decode/`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'X-CSRFToken': csrfToken() },
@@ -49,7 +49,18 @@ export class RemoteDecoder {
     const numbers = (name: string) => response.headers.get(name)!.split(',').map(Number)
     const logits = await response.arrayBuffer()
     const [predictedIous, channels] = [numbers('X-Predicted-Iou'), numbers('X-Channels')]
-    return this.draw({ logits, side, size, predictedIous, channels, now, correcting, prompts, said })
+    return this.draw({
+      logits,
+      side,
+      size,
+      inputSide,
+      predictedIous,
+      channels,
+      now,
+      correcting,
+      prompts,
+      said,
+    })
   }
 
   private async draw(told: ToDraw): Promise<Candidate[]> {

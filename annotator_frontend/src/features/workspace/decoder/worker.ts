@@ -9,7 +9,7 @@ import * as ort from 'onnxruntime-web/wasm'
 import { areaOf, type Bitmask, edgesOf, inTurn } from '@/shared/geometry/bitmask'
 import { intoCrop, maskFromCrop, maskIntoCrop } from '@/shared/geometry/crops'
 import { logitsToMask, maskToLogits, stabilityOf } from '@/shared/geometry/logits'
-import { isAmbiguous, type Prompt, scaleToModel, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
+import { isAmbiguous, type Prompt, textToken, toModelFrame } from '@/shared/geometry/modelFrame'
 import type { Box } from '@/shared/geometry/points'
 import { runsOf } from '@/shared/geometry/rowRuns'
 import { tidied } from '@/shared/geometry/tidy'
@@ -207,11 +207,11 @@ async function decode(
   const maskHere = isMask ? (region ? maskIntoCrop(fedBack, region) : fedBack) : null
   const correctingHere = correcting && region ? correctingIntoCrop(correcting, region) : correcting
   const said = maskHere && correctingHere ? promptsToCorrect(correctingHere, maskHere, here) : here
-  const { coords, labels } = toModelFrame(said, scaleToModel(about.size, about.inputSide))
+  const { coords, labels } = toModelFrame(said, about.size, about.inputSide)
   // A mask of which nothing lies in the part that was looked at says nothing there.
   const fed = maskHere
     ? areaOf(maskHere)
-      ? maskToLogits(maskHere, side)
+      ? maskToLogits(maskHere, side, about.inputSide)
       : null
     : (fedBack as Float32Array | null)
   const token = textToken(prompts)
@@ -240,11 +240,12 @@ async function decode(
   }
   const candidates = shown.map((channel): Candidate => {
     const own = logits.slice(channel * side * side, (channel + 1) * side * side)
-    const mask = inPhoto(logitsToMask(tidied(own, side, about.size, said), side, about.size))
+    const tidy = tidied(own, side, about.size, about.inputSide, said)
+    const mask = inPhoto(logitsToMask(tidy, side, about.size, about.inputSide))
     return {
       index: channel === 0 ? null : ((channel - 1) as 0 | 1 | 2),
       predictedIou: ious[channel]!,
-      stability: stabilityOf(own, side, about.size),
+      stability: stabilityOf(own, side, about.size, about.inputSide),
       logits: own,
       mask,
       runs: runsOf(mask),
