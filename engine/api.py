@@ -71,7 +71,7 @@ __all__ = [
 ]
 
 #: Another number where `evaluate clicks` measures otherwise: reports of before are not compared with those of now.
-CLICKS_EVALUATION = 2
+CLICKS_EVALUATION = 3
 #: Where this machine's models compute, where it shall not be the GPU that is found: cpu or cuda.
 DEVICE_VARIABLE = "MASKLOOP_DEVICE"
 #: The default model's weights, which come with the source.
