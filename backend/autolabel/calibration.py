@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, TextField
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import MD5, Cast, Now
 
 from backend.accounts.models import User
@@ -163,9 +163,9 @@ def calibrations_sweep() -> None:
 
 
 def _unfitted() -> QuerySet[AutolabelRun]:
-    since = Thresholds.objects.filter(
-        dataset=OuterRef("dataset"), checkpoint=OuterRef("checkpoint"), fitted_at__gte=OuterRef("finished_at")
-    )
+    """Calibrations that are done, and that neither they nor newer ones were fitted by since."""
+    is_fitted = Q(fitted_at__gte=OuterRef("finished_at")) | Q(calibration__created_at__gt=OuterRef("created_at"))
+    since = Thresholds.objects.filter(is_fitted, dataset=OuterRef("dataset"), checkpoint=OuterRef("checkpoint"))
     return AutolabelRun.objects.filter(~Exists(since), purpose=Purpose.CALIBRATE, state=RunState.DONE)
 
 
@@ -207,9 +207,8 @@ def thresholds_fit(*, run: AutolabelRun, audited: Sequence[Audited] = ()) -> Thr
 
 @transaction.atomic
 def _remember(run: AutolabelRun, chosen: Chosen, *, detector: Detector | None, photos: int, audited: int) -> Thresholds:
-    Dataset.objects.select_for_update(no_key=True).get(
-        id=run.dataset_id
-    )  # of two who choose at once, one after the other
+    # Of two who choose at once, one after the other.
+    Dataset.objects.select_for_update(no_key=True).get(id=run.dataset_id)
     kept = thresholds_of(run.dataset, run.checkpoint)
     if kept is not None and kept.calibration is not None and kept.calibration.created_at > run.created_at:
         return kept  # a newer calibration came while this one was read

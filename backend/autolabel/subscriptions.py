@@ -13,9 +13,9 @@ from backend.datasets.models import Dataset
 from backend.inference.holding import holds_embeddings
 
 
-@subscribe("dataset.stage_changed", "detector.ready", "deployment.changed", "assignment.submitted")
+@subscribe("dataset.stage_changed", "detector.ready", "deployment.changed", "assignment.submitted", "verdict.given")
 def keep_proposals_ahead(event: Event) -> None:
-    """A photo that is finished makes room for the next one."""
+    """A photo that is finished, or whose proposals are judged, makes room for the next one."""
     dataset = Dataset.objects.filter(id=event.dataset_id).first() if event.dataset_id else None
     if dataset is not None:
         proposals_request(dataset=dataset)

@@ -18,7 +18,7 @@ from backend.checkpoints.selectors import live_checkpoint
 from backend.common.events import event_record
 from backend.common.keeping import lock_bytes
 from backend.common.storage import get_storage, read
-from backend.common.waking import DATABASE_AWAY, calls_waiting
+from backend.common.waking import DATABASE_AWAY, calls_waiting, may_be_lost
 from backend.datasets.imaging import read_pixels
 from backend.datasets.models import Dataset, Image
 from backend.inference.errors import (
@@ -339,9 +339,11 @@ def text_tokens_sweep() -> None:
     TextToken.objects.filter(state=TextState.WAITING, created_at__lt=Now() - TEXT_GIVEN_UP_AFTER).update(
         state=TextState.FAILED, error="No worker could read these words."
     )
+    if not may_be_lost("interactive"):
+        return
     lost = TextToken.objects.filter(state=TextState.WAITING, asked_at__lt=Now() - TEXT_ASK_AGAIN_AFTER)
     for token_id in list(lost.order_by("created_at").values_list("id", flat=True)[:500]):
         with transaction.atomic():
-            TextToken.objects.filter(id=token_id).update(asked_at=Now())
-            event_record("text_token.asked_again", subject=token_id)  # a decoder may be several datasets'
-            _text_token_ask(token_id)
+            if lost.filter(id=token_id).update(asked_at=Now()):
+                event_record("text_token.asked_again", subject=token_id)  # a decoder may be several datasets'
+                _text_token_ask(token_id)

@@ -46,7 +46,7 @@ PARTS = {"stage": "stage", "checkpoint": "mask__checkpoint__name", "size": "size
 #: Looked at again: a transaction may commit after a later one has been sampled.
 OVERLAP = timedelta(hours=1)
 SAMPLED_AT_ONCE = 5000
-SAMPLING_SECONDS = 10.0  # of each dataset, each time: who samples answers people, too
+SAMPLING_SECONDS = 10.0  # each time: who samples answers people, too
 #: Fewer pairs that audits concluded say nothing about a rate, nor about thresholds.
 PAIRS_WANTED = 20
 REFIT_EVERY = 20
@@ -79,13 +79,15 @@ def audits_sample(*, dataset_id: UUID | None = None) -> int:
     Args:
         dataset_id: None: of all datasets.
     """
-    plans = AuditPlan.objects.filter(share__gt=0)
-    return sum(_sample_all(plan.id) for plan in (plans.filter(dataset=dataset_id) if dataset_id else plans))
+    plans = AuditPlan.objects.filter(share__gt=0).order_by("sampled_until")
+    ends_at = time.monotonic() + SAMPLING_SECONDS
+    return sum(_sample_all(plan.id, ends_at) for plan in (plans.filter(dataset=dataset_id) if dataset_id else plans))
 
 
-def _sample_all(plan_id: UUID) -> int:
-    """Batch by batch, each a transaction of its own, until there are no more; what takes too long is left for the next time."""
-    ends_at, drawn = time.monotonic() + SAMPLING_SECONDS, 0
+def _sample_all(plan_id: UUID, ends_at: float) -> int:
+    """Batch by batch, each a transaction of its own, until there are no more; what takes too long is left for the next time.
+    At least one: who was late longest goes first."""
+    drawn = 0
     while True:
         new, is_full = _sample(plan_id)
         drawn += new

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.data.records import Record
 from engine.errors import DataInvalid
-from engine.model.preprocessing import fit_square, fitted_size
+from engine.model.preprocessing import fit_square, fitted_size, scale_to_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -253,6 +253,8 @@ def _draw_window(
     if is_mirrored:
         to_window[0] = [-scale, 0, side + left * scale]
     if left == top == 0 and not is_mirrored and math.isclose(extent, max(height, width)):
+        down, across = scale_to_model((height, width), side)  # as the photo there: the shorter side is rounded
+        to_window = np.array([[across, 0, 0], [0, down, 0]])
         return fit_square(rgb, side, augmentation.preprocessing), _for_warp(to_window)
     # warpAffine does not average: shrink first, or thin things flicker.
     shrink = 1

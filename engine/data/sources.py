@@ -16,7 +16,7 @@ from engine.data.records import Record
 from engine.data.samples import Augmentation, Photo, draw_sample, draw_unlabelled
 from engine.data.texts import TextsOf
 from engine.errors import DataInvalid
-from engine.model.preprocessing import scale_to_model
+from engine.model.preprocessing import fitted_size, scale_to_model
 from engine.model.prompt_encoder import BOX_END, BOX_START, FOREGROUND
 
 #: Photos that take up less than this are held in memory.
@@ -250,7 +250,7 @@ class EmbeddingSource:
                 raise DataInvalid(f"{record.name}: {len(masks)} masks have {len(weights)} weights")
             kept = 0
             for index, mask in enumerate(masks):
-                truth = at_logits(mask, self.side)
+                truth = at_logits(mask, self.side, image_side)
                 if truth.any():
                     self.truths.append(np.packbits(truth, axis=1))
                     self.of_object.append(len(self.embeddings))
@@ -310,17 +310,25 @@ def read_embedding(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float1
     return values.reshape(shape)
 
 
-def at_logits(mask_HW: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
-    """A photo's mask in the padded square model frame, `side` pixels wide: inside where at least half is."""
-    height, width = mask_HW.shape
-    scale = side / max(height, width)
-    size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
-    shrunk = cv2.resize(
-        mask_HW.astype(np.float32), size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+def at_logits(mask_HW: NDArray[np.bool_], side: int, image_side: int) -> NDArray[np.bool_]:
+    """A photo's mask in the padded square model frame, `side` cells wide: inside where at least half of a cell is.
+
+    The mask is shrunk as the photo is, to whole pixels of the encoder's square, of which a cell has several: the photo may end
+    within a cell (`scale_to_model`).
+
+    Args:
+        image_side: of the encoder's square, a multiple of `side`.
+    """
+    height, width = fitted_size(mask_HW.shape, image_side)
+    shrinks = image_side < max(mask_HW.shape)
+    framed = np.zeros((image_side, image_side), np.float32)
+    framed[:height, :width] = cv2.resize(
+        mask_HW.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
-    square = np.zeros((side, side), bool)
-    square[: size[1], : size[0]] = shrunk >= 0.5
+    per_cell = image_side // side
+    share = framed.reshape(side, per_cell, side, per_cell).mean(axis=(1, 3))
+    square = share >= 0.5
     if not square.any() and mask_HW.any():  # thinner than half a cell: keep its densest cell
-        y, x = np.unravel_index(int(shrunk.argmax()), shrunk.shape)
+        y, x = np.unravel_index(int(share.argmax()), share.shape)
         square[y, x] = True
-    return square
+    return np.asarray(square)

@@ -52,8 +52,8 @@ class Judged:
 
 
 def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> dict[str, list[Detection]]:
-    """A COCO results json, [{"image_id", "bbox": [x, y, width, height], "score"}, ...], perhaps with "category_id", or a folder
-    of the NAME_boxes.json that `detector detect` writes, by the photo's name.
+    """A COCO results json, [{"image_id", "bbox": [x, y, width, height], "score"}, ...], perhaps with the annotations'
+    "category_id", or a folder of the NAME_boxes.json that `detector detect` writes, by the photo's name.
 
     Args:
         image_ids: of each photo's name; None: the name is the number, perhaps with zeros in front, or `image_id` is the name.
@@ -70,10 +70,9 @@ def read_detections(file: Path, image_ids: Mapping[str, int] | None = None) -> d
             image = one["image_id"]
             name = name_of.get(image, str(image)) if image_ids else str(image)
             category = one.get("category_id")
+            number = category if isinstance(category, int) else None
             found.setdefault(_plain(name), []).append(
-                Detection(
-                    (x, y, x + width, y + height), float(one["score"]), None if category is None else int(category)
-                )
+                Detection((x, y, x + width, y + height), float(one["score"]), number)
             )
     except (ValueError, KeyError, TypeError) as error:
         raise DataInvalid(f"{file} is not a COCO results json with image_id, bbox and score: {error!r}") from error

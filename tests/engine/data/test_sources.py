@@ -20,11 +20,12 @@ from engine.data.sources import (
     PhotosOnDisk,
     PhotoSource,
     UnlabelledSource,
+    at_logits,
     shelf_for,
 )
 from engine.errors import DataInvalid
 from engine.masks import encode
-from engine.model.preprocessing import fit_square
+from engine.model.preprocessing import fit_square, scale_to_model
 from engine.recipes import RECIPES
 from engine.training.run import Phase
 from tests.conftest import scene
@@ -49,6 +50,19 @@ def sa1b(tmp_path):
         return folder
 
     return make
+
+
+@pytest.mark.parametrize(
+    ("size", "image_side", "side"), [((425, 640), 384, 192), ((2000, 3000), 1024, 256), ((640, 425), 384, 192)]
+)
+def test_the_truth_beside_a_stored_embedding_lies_where_inference_reads_the_mask(size, image_side, side):
+    down, across = scale_to_model(size, image_side, side)
+    for until in range(size[0] - 12, size[0]):
+        mask = np.zeros(size, bool)
+        mask[:until, : size[1] // 2] = True
+        inside = at_logits(mask, side, image_side)
+        assert abs(inside[:, 0].sum() - until * down) <= 0.5 + 1e-6
+        assert abs(inside[0].sum() - size[1] // 2 * across) <= 0.5 + 1e-6
 
 
 def rngs(count: int):
