@@ -205,6 +205,18 @@ describe('tools', () => {
     expect(asked).toEqual([])
   })
 
+  test('where the model will not answer after all, what waited for its answer is given up, and strokes are made', () => {
+    click(1, 1)
+    editor.accept()
+    expect(editor.state.isPromised).toBe(true)
+    hand.isModelOut = true
+    expect(editor.state).toMatchObject({ isPromised: false, isWaiting: false })
+    editor.clear()
+    hand.take('brush')
+    click(2, 2)
+    expect(editor.state.painted).not.toBeNull()
+  })
+
   test('a stroke is shown while it goes on, and stored when the hand lets go', () => {
     hand.take('brush')
     hand.down(at(0.5, 0.5))
@@ -321,6 +333,7 @@ describe('tools', () => {
 
     test.each([
       ['another stroke', () => click(1, 1)],
+      ['an object that was given up, too', () => { hand.take('prompt'); click(1, 1); editor.clear() }],
       ['another photo', () => editor.open('photo 2', editor.state.masks, { height: 4, width: 4 })],
     ])('does not come back after %s', (_, act) => {
       hand.take('brush')

@@ -76,3 +76,13 @@ test('without a promise, whatever is in work, nothing is waited for', () => {
   leave()
   expect(told).toEqual(['left'])
 })
+
+test('who goes elsewhere in between is not taken away from there', () => {
+  click()
+  editor.accept()
+  leave()()
+  vi.advanceTimersByTime(5000)
+  answer()
+  vi.advanceTimersByTime(5000)
+  expect(told).toEqual(['put n1'])
+})

@@ -66,6 +66,15 @@ describe('words that are still being read', () => {
     expect(next.signal.aborted).toBe(true)
   })
 
+  test('said after Enter are dropped where the object is not accepted after all', async () => {
+    editor.accept()
+    const next = new AbortController()
+    abortWithObject(editor, next)
+    editor.breakPromise()
+    await Promise.resolve()
+    expect(next.signal.aborted).toBe(true)
+  })
+
   test('correct the mask that was selected then, and no other', () => {
     editor.clear()
     editor.select('a')

@@ -104,10 +104,14 @@ export function Workspace(props: WorkspaceProps) {
     drafts.keep(assignment.image.id, null)
     onSkip(assignment, reason)
   }
-  const leave = () =>
-    leaveOnceAccepted(editor, onBack, () =>
+  const stay = useRef(() => {})
+  useEffect(() => () => stay.current(), [])
+  const leave = () => {
+    stay.current()
+    stay.current = leaveOnceAccepted(editor, onBack, () =>
       onError(t('The object in work was not accepted yet. It is kept for when you come back to the photo.')),
     )
+  }
 
   return (
     <div

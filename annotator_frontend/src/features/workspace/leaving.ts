@@ -6,11 +6,13 @@ const PATIENCE_MS = 2000
 /**
  * Leave the photo once the object that Enter was pressed for is accepted, and what waited for it is done. Where the answer does not come
  * in time, the object stays in work, as a draft, and that is said.
+ *
+ * @returns how to stay after all.
  */
-export function leaveOnceAccepted(editor: Editor, leave: () => void, sayUnfinished: () => void): void {
+export function leaveOnceAccepted(editor: Editor, leave: () => void, sayUnfinished: () => void): () => void {
   if (!editor.state.isPromised) {
     leave()
-    return
+    return () => {}
   }
   let isLeft = false
   const go = () => {
@@ -28,4 +30,9 @@ export function leaveOnceAccepted(editor: Editor, leave: () => void, sayUnfinish
     if (editor.breakPromise()) sayUnfinished()
     go()
   }, PATIENCE_MS)
+  return () => {
+    isLeft = true
+    clearTimeout(timer)
+    stop()
+  }
 }

@@ -1,5 +1,6 @@
 import { Signal } from '@/shared/api/signal'
 import { t } from '@/shared/i18n'
+import { announce } from '@/shared/ui/announce'
 import { PainterClient } from './canvas/painter/client'
 import type { StageHandle } from './canvas/Stage'
 import { Closer } from './closer'
@@ -112,6 +113,10 @@ export class Workbench {
         editor.failed(photo, revision)
         this.surroundings.onError(message)
       },
+    })
+    decoder.hindrance.subscribe(() => {
+      const why = decoder.hindrance.get()
+      if (why !== null) announce(t('Model: no answer yet, asked again: {{why}}', { why }))
     })
     decoder.step.subscribe(() => {
       const { where } = decoder.step.get()

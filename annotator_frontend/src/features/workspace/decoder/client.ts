@@ -112,7 +112,7 @@ export class DecoderClient {
       const overtaken = new AbortController()
       this.asking = { photo, overtaken }
       await persist(
-        () => this.askOnce(asked),
+        () => this.askOnce(asked, overtaken.signal),
         overtaken.signal,
         (problem, isFinal) => {
           if (isFinal) this.listener?.onFailure(photo, revision, problem)
@@ -124,12 +124,15 @@ export class DecoderClient {
     this.asking = null
   }
 
-  private async askOnce([photo, revision, prompts, fedBack, correcting]: Asked): Promise<void> {
+  private async askOnce(
+    [photo, revision, prompts, fedBack, correcting]: Asked,
+    signal: AbortSignal,
+  ): Promise<void> {
     const began = performance.now()
     // The server looks at the whole photo only: logits of a part mean nothing there, their mask does.
     const made = fedBack instanceof Float32Array ? this.maker(fedBack) : undefined
     const fed = made?.region ? made.mask : fedBack
-    const candidates = await this.remote!.decode(this.photos.get(photo)!, prompts, fed, correcting)
+    const candidates = await this.remote!.decode(this.photos.get(photo)!, prompts, fed, correcting, signal)
     this.know(candidates)
     this.listener?.onAnswer(photo, revision, candidates, performance.now() - began)
   }

@@ -27,12 +27,17 @@ export class RemoteDecoder {
     this.worker!.onerror = () => this.goOnHere()
   }
 
-  /** The masks that answer prompts, best first. */
+  /**
+   * The masks that answer prompts, best first.
+   *
+   * @param signal nobody wants them any more.
+   */
   async decode(
     { assignment, size, inputSide, embeddingShape }: Omit<PhotoForDecoder, 'embedding'>,
     prompts: readonly Prompt[],
     fedBack: Float32Array | Bitmask | null,
     correcting: Correcting | null,
+    signal?: AbortSignal,
   ): Promise<Candidate[]> {
     const side = logitsSide(embeddingShape)
     const now = correcting && fedBack && 'bits' in fedBack ? fedBack : null
@@ -40,6 +45,7 @@ export class RemoteDecoder {
     const previous = fedBack && 'bits' in fedBack ? maskToLogits(fedBack, side, inputSide) : fedBack
     const response = await bytesOf(`/api/assignments/${assignment}/decode/`, {
       method: 'POST',
+      signal,
       headers: { 'Content-Type': 'application/json', 'X-CSRFToken': csrfToken() },
       body: JSON.stringify({
         prompts: said.map(storedPrompt),

@@ -469,6 +469,8 @@ export class Editor {
 
   /** Remove all that are selected. Returns whether any was. */
   removeSelected(): boolean {
+    // A selection that waits for the answer is what this is about.
+    if (this.promise.isFollowed) return this.promise.postpone(() => this.removeSelected())
     const ids = this.selection()
     if (ids.length) this.exchange(ids, [])
     return ids.length > 0

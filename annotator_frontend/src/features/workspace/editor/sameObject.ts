@@ -8,6 +8,8 @@ export function abortWithObject(editor: Editor, abort: AbortController): () => v
   return editor.store.subscribe((now, before) => {
     const isAccepted = isForNext && isBusy(before) && !isBusy(now)
     if (isAccepted) isForNext = false
+    // The promise is kept in this very task, or was broken: then there is no next one.
+    if (isForNext && before.isPromised && !now.isPromised) queueMicrotask(() => isForNext && abort.abort())
     if (!isAccepted && isOther(now, before)) abort.abort()
   })
 }

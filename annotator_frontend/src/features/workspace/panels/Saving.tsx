@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core'
-import { useState, useSyncExternalStore } from 'react'
+import { useEffect, useState, useSyncExternalStore } from 'react'
 import { Signal, useSignal } from '@/shared/api/signal'
 import { dateTime, t } from '@/shared/i18n'
 import type { DraftKeeper } from '../saving/drafts'
@@ -29,7 +29,11 @@ export function Saving({ outbox, drafts, isQuiet = false, onOpen = goTo }: Savin
   const saving = useSyncExternalStore(outbox.subscribe, outbox.getState, outbox.getState)
   const undrafted = useSignal(drafts?.unkept ?? KEPT)
   const [asked, setAsked] = useState<readonly Entry[]>([])
-  if (isQuiet && saving.name === 'saved') return null
+  const isSaved = saving.name === 'saved'
+  useEffect(() => {
+    if (isSaved) setAsked([]) // it was sent after all
+  }, [isSaved])
+  if (isQuiet && isSaved) return null
   const isElsewhere = saving.name === 'stuck' && saving.code === 'assignment_in_another_tab'
   return (
     <Group gap="sm" role="status" aria-live="polite" wrap="nowrap" miw={0}>

@@ -55,8 +55,7 @@ export class Hand {
   over: HandAt | null = null
   /** Whether the model can answer now: then it is asked what a click would give. A click itself waits for it. */
   canPrompt = false
-  /** The model will not answer on this photo. Brushes need none. */
-  isModelOut = false
+  private modelIsOut = false
   /** Whether it is asked what a click would give. */
   canPreview = true
   /** Another window may have the photo: then this hand only looks. */
@@ -100,6 +99,18 @@ export class Hand {
 
   get gesture(): Gesture {
     return this.running?.state ?? { name: 'idle' }
+  }
+
+  /** The model will not answer on this photo. Brushes need none. */
+  get isModelOut(): boolean {
+    return this.modelIsOut
+  }
+
+  set isModelOut(isOut: boolean) {
+    this.modelIsOut = isOut
+    const { photo, revision, isWaiting } = this.editor.state
+    // Clicks from before wait for an answer that does not come, and with them what hands do.
+    if (isOut && isWaiting) this.editor.failed(photo, revision)
   }
 
   get tool(): ToolName {
@@ -212,10 +223,11 @@ export class Hand {
     const { givenUp, editor } = this
     if (!givenUp || this.gesture.name !== 'idle') return false
     this.givenUp = null
-    const { photo, masks, prompts, painted } = givenUp.state
+    const { photo, revision, masks, selected, alsoSelected } = givenUp.state
     const now = editor.state
-    const isSame = now.masks === masks && now.prompts === prompts && now.painted === painted
-    if (now.photo !== photo || !isSame) return false
+    // Every step of the object in work is another revision, be it back to nothing.
+    const isSame = now.photo === photo && now.revision === revision && now.masks === masks
+    if (!isSame || now.selected !== selected || now.alsoSelected !== alsoSelected) return false
     this.take('polygon')
     this.running = this.machines.polygon
     this.running.state = givenUp.gesture
