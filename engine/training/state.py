@@ -103,7 +103,7 @@ def read_state(file: Path, *, run: str, given: dict[str, str]) -> dict[str, Any]
 def _completed(fingerprint: str) -> str:
     """With the defaults of settings that there were not yet when it was written."""
     settings, validated = json.loads(fingerprint)
-    settings["phases"] = [_defaults(Phase) | phase for phase in settings["phases"]]
+    settings["phases"] = [_defaults(Phase) | phase for phase in settings.get("phases", [])]
     return json.dumps([_defaults(Run) | settings, validated], sort_keys=True)
 
 

@@ -124,7 +124,7 @@ def world_readable(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def maskloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     var = world_readable(tmp_path_factory.mktemp("maskloop"))
     running = start(var, DETECTOR_STEPS="60", PROPOSALS_AHEAD="5", LOTS_SEED="0")
@@ -136,7 +136,7 @@ def maskloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         artefact("maskloop.log").write_text(running.output)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
@@ -175,12 +175,12 @@ def joined(browser: Browser, maskloop: Running, script: Client, dataset: str, na
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def script(maskloop: Running) -> Client:
     return maskloop.admin()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookies(browser: Browser, maskloop: Running) -> Any:
     """Of somebody who has logged in."""
     context = browser.new_context()

@@ -110,7 +110,7 @@ def test_who_skips_a_photo_says_why_and_an_admin_sees_it_with_the_photos(
             person.get_by_label("Reason").fill(words)
             person.get_by_role("button", name="Skip the photo").click()
         expect(person.get_by_role("dialog")).to_be_hidden()
-    expect(person.get_by_text("Every photo is labelled.")).to_be_visible()
+    expect(person.get_by_role("heading", name="Every photo is labelled.")).to_be_visible()
     person.context.close()
 
     page.goto(f"{maskloop.address}/datasets/{dataset}/loop")

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ApiError, answer, api, bytesOf, isPassing, Unreachable } from '@/shared/api/client'
+import { ApiError, answer, api, bytesOf, isPassing, loggedIn, Unreachable } from '@/shared/api/client'
+import { loginExpired } from '@/shared/api/signal'
 
 /** What the network brings of an answer before it breaks. */
 function cut(part: string, status = 200): Response {
@@ -62,4 +63,22 @@ test('an answer that is no JSON was not the server’s, whether its length was t
   }
   brings(() => Response.json({ code: 'refused', message: 'No.' }, { status: 409 }))
   await expect(asked()).rejects.toThrow(ApiError)
+})
+
+test.each([
+  ['JSON', asked],
+  ['bytes', () => bytesOf('/photo')],
+])('that the login has run out is not said by an answer to what was asked before somebody logged in: %s', async (_, ask) => {
+  const says: ((response: Response) => void)[] = []
+  vi.stubGlobal('fetch', () => new Promise<Response>(resolve => says.push(resolve)))
+  const stranger = () => Response.json({ code: 'not_logged_in', message: 'Log in first.' }, { status: 401 })
+  const [late, first] = [ask(), ask()]
+  await vi.waitFor(() => expect(says).toHaveLength(2))
+  says[1]!(stranger())
+  await expect(first).rejects.toMatchObject({ status: 401 })
+  expect(loginExpired.get()).toBe(true)
+  loggedIn()
+  says[0]!(stranger())
+  await expect(late).rejects.toMatchObject({ status: 401 })
+  expect(loginExpired.get()).toBe(false)
 })

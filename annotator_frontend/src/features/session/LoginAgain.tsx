@@ -1,6 +1,6 @@
 import { Button, Modal, Stack, Text } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
-import type { Schemas } from '@/shared/api/client'
+import { loggedIn, type Schemas } from '@/shared/api/client'
 import { loginExpired, useSignal } from '@/shared/api/signal'
 import { t } from '@/shared/i18n'
 import { LoginForm } from './LoginForm'
@@ -28,7 +28,7 @@ export function LoginAgain({ user, onBack }: { user: Schemas['UserJson']; onBack
         <LoginForm
           name={user.username}
           onLogin={() => {
-            loginExpired.set(false)
+            loggedIn()
             void queries.invalidateQueries()
             onBack()
           }}

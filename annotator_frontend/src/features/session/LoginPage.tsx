@@ -1,6 +1,6 @@
 import { Center, Paper, Text, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
-import { loginExpired } from '@/shared/api/signal'
+import { loggedIn } from '@/shared/api/client'
 import { t } from '@/shared/i18n'
 import { LoginForm } from './LoginForm'
 
@@ -22,7 +22,7 @@ export function LoginPage() {
         <LoginForm
           heading={heading}
           onLogin={user => {
-            loginExpired.set(false)
+            loggedIn()
             queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
             queries.setQueryData(['session'], user)
           }}

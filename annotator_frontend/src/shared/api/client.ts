@@ -117,23 +117,33 @@ function lost(error: unknown): never {
   throw isWanted ? error : new Unreachable()
 }
 
+let logins = 0
+
+/** Somebody has logged in on this page: that the login has run out is no more said, nor by answers to what was asked before. */
+export function loggedIn(): void {
+  logins += 1
+  loginExpired.set(false)
+}
+
 /** The data of an answer, or the refusal thrown. */
 export async function answer<T>(
   asked: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
+  const asOf = logins
   // openapi-fetch reads some answers as text, and parses them itself.
   const { data, error, response } = await asked.catch((error: unknown) => {
     throw error instanceof SyntaxError ? new Unreachable() : error
   })
-  if (!response.ok) throw refusal(response.status, error)
+  if (!response.ok) throw refusal(response.status, error, asOf)
   return data as T
 }
 
-function refusal(status: number, body: unknown): ApiError {
+/** @param asOf how often somebody had logged in when this was asked. */
+function refusal(status: number, body: unknown, asOf: number): ApiError {
   const said = (typeof body === 'object' && body !== null ? body : {}) as Partial<ApiError>
   const message =
     fieldsOf(said.extra) ?? said.message ?? t('The server answered {{status}}.', { status: String(status) })
-  if (said.code === 'not_logged_in') loginExpired.set(true)
+  if (said.code === 'not_logged_in' && asOf === logins) loginExpired.set(true)
   return new ApiError(status, said.code ?? 'fault', message, said.extra ?? {})
 }
 
@@ -153,6 +163,7 @@ export async function bytesOf(
   }: RequestInit & { signal?: AbortSignal; onWait?: (expectedSeconds: number | null) => void } = {},
 ): Promise<Response> {
   for (;;) {
+    const asOf = logins
     const response = await reach(() => fetch(url, { ...asked, signal }))
     if (signal?.aborted) throw new DOMException('aborted', 'AbortError')
     if (response.status === 202) {
@@ -161,7 +172,7 @@ export async function bytesOf(
       await new Promise(resolve => setTimeout(resolve, 250))
       continue
     }
-    if (!response.ok) throw refusal(response.status, parsed(await response.text()))
+    if (!response.ok) throw refusal(response.status, parsed(await response.text()), asOf)
     return response
   }
 }
