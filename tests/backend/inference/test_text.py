@@ -8,6 +8,7 @@ import torch
 from django.db.models.functions import Now
 
 from backend.checkpoints.services import checkpoint_register
+from backend.common import waking
 from backend.common.models import Event
 from backend.inference.models import TextState, TextToken
 from backend.inference.services import TEXT_KEPT, text_token_make, text_tokens_sweep
@@ -135,6 +136,10 @@ def test_the_sweeper_repeats_a_lost_wake_up_call_and_forgets_old_tokens(reading,
     assert sent == []
     assert not Event.objects.filter(kind="text_token.asked_again").exists()
     minutes_ago(2)
+    monkeypatch.setattr(waking, "calls_waiting", lambda _: 3)  # it may be among them
+    text_tokens_sweep()
+    assert sent == []
+    monkeypatch.setattr(waking, "calls_waiting", lambda _: 0)
     text_tokens_sweep()
     text_tokens_sweep()
     token = TextToken.objects.get()
