@@ -14,18 +14,18 @@ They are listed, not loaded: a record reads its photo and masks when asked. Of a
 import hashlib
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.coco_json import category_names, file_name_of, names_of_photos, outlined
 from engine.data.label_maps import split_label_map, uncertain_pixels
 from engine.data.origins import HUMAN_ORIGINS, HUMAN_WEIGHT, ORIGIN
 from engine.errors import DataInvalid, MaskInvalid
@@ -327,39 +327,6 @@ def _picks(entry: dict[str, Any]) -> tuple[tuple[tuple[float, ...], int] | None,
     return tuple(picks)
 
 
-def coco_ids(file: Path) -> dict[str, Any]:
-    """The numbers of a COCO json's photos, by name.
-
-    Raises:
-        DataInvalid: it is no COCO json, or two of its photos are the same file.
-    """
-    try:
-        photos = json.loads(file.read_text(encoding="utf-8"))["images"]
-        numbers, file_names = [photo["id"] for photo in photos], list(map(_file_name, photos))
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataInvalid(f"{file} is not a COCO json: {error!r}") from error
-    return dict(zip(_coco_names(file_names, file), numbers, strict=True))
-
-
-def _file_name(photo: dict[str, Any]) -> str:
-    """LVIS says only where in the web its photos were; they are told apart by the last part of that."""
-    return str(photo.get("file_name") or PurePosixPath(photo["coco_url"]).name)
-
-
-def _coco_names(file_names: list[str], file: Path) -> list[str]:
-    """File names without folder and ending; with those of them that it takes to tell photos apart."""
-    paths = [PurePosixPath(name) for name in file_names]
-    spellings = [[path.stem, str(path.with_suffix("")), str(path)] for path in paths]
-    counts = [Counter(of_length) for of_length in zip(*spellings, strict=True)]
-    names = []
-    for of_photo in spellings:
-        unique = [name for name, count in zip(of_photo, counts, strict=True) if count[name] == 1]
-        if not unique:
-            raise DataInvalid(f"{file}: the photo {of_photo[-1]} comes twice")
-        names.append(unique[0])
-    return names
-
-
 def _coco(file: Path, human_weight: float) -> Iterator[Record]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -368,10 +335,10 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
         of_image: dict[int, list[dict[str, Any]]] = {}
         for annotation in annotations:
             of_image.setdefault(annotation["image_id"], []).append(annotation)
-        described = [(p["id"], _file_name(p), (p["height"], p["width"])) for p in photos]
+        described = [(p["id"], file_name_of(p), (p["height"], p["width"])) for p in photos]
     except (ValueError, KeyError, TypeError) as error:
         raise DataInvalid(f"{file} is not a COCO json: {error!r}") from error
-    names = _coco_names([file_name for _, file_name, _ in described], file)
+    names = names_of_photos([file_name for _, file_name, _ in described], file)
     folders = (file.parent, file.parent / "images", file.parent.parent / "images")
     without_outline = 0
     for photo, name, (number, file_name, size) in zip(photos, names, described, strict=True):
@@ -379,7 +346,7 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
         if path is None:
             raise DataInvalid(f"{file}: the photo {file_name} is not beside it")
         listed = of_image.get(number, [])
-        known = [outlined for outlined in map(_outlined, listed) if outlined is not None]
+        known = [one for one in map(outlined, listed) if one is not None]
         without_outline += len(listed) - len(known)
         own = [annotation for annotation in known if not annotation.get("iscrowd")]
         crowds = [annotation for annotation in known if annotation.get("iscrowd")]
@@ -392,7 +359,7 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
             size=size,
             weights=weights,
             heaviest=max(weights, default=1.0),
-            names=_category_names(own, crowds, categories),
+            names=category_names(own, crowds, categories),
             categories=_categories(own, crowds, size),
             read_ignored=partial(_union, crowds, size) if crowds else None,
             read_said=partial(_as_bytes, listed),
@@ -401,29 +368,6 @@ def _coco(file: Path, human_weight: float) -> Iterator[Record]:
         )
     if without_outline:
         _log.warning("%s: %d annotations have no outline and are passed over", file, without_outline)
-
-
-def _outlined(annotation: dict[str, Any]) -> dict[str, Any] | None:
-    """Without what is no outline: polygons of two corners or fewer. None: nothing is left, or there was nothing."""
-    given = annotation.get("segmentation")
-    if not isinstance(given, list):
-        return annotation if given else None
-    polygons = [ring for ring in given if not _is_a_line(ring)]
-    return annotation | {"segmentation": polygons} if polygons else None
-
-
-def _is_a_line(ring: Any) -> bool:
-    return isinstance(ring, list) and len(ring) <= 4 and not any(isinstance(corner, list) for corner in ring)
-
-
-def _category_names(
-    annotations: list[dict[str, Any]], crowds: list[dict[str, Any]], categories: dict[Any, str]
-) -> tuple[str | None, ...] | None:
-    """Beside a crowd of its kind, a name says nothing of one object."""
-    crowded = {annotation.get("category_id") for annotation in crowds}
-    of_each = (annotation.get("category_id") for annotation in annotations)
-    names = tuple(None if category in crowded else categories.get(category) for category in of_each)
-    return names if any(names) else None
 
 
 def _categories(

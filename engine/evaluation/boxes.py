@@ -16,7 +16,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from engine.data.records import Record, coco_ids
+from engine.data.coco_json import coco_ids
+from engine.data.records import Record
 from engine.errors import DataInvalid, PromptInvalid
 from engine.evaluation.given import embedded, objects
 from engine.evaluation.pictures import Gallery

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from engine.cli import main
-from engine.data.records import Record, coco_ids, held_out, read_records
+from engine.data.coco_json import coco_ids
+from engine.data.records import Record, held_out, read_records
 from engine.data.samples import Photo
 from engine.data.sources import EmbeddingSource
 from engine.errors import DataInvalid
